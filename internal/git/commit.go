@@ -1,0 +1,128 @@
+package git
+
+import (
+	"bytes"
+	"strings"
+)
+
+// A Commit is a decoded commit. Headers that it has no field for are in Extra, so that decoding and encoding give
+// the same bytes for every commit whose headers stand in Git's order.
+type Commit struct {
+	Tree              Hash
+	Parents           []Hash
+	Author, Committer Signature
+	Encoding          string
+	Extra             []byte // further headers as they stand, each ending in a newline
+	Signature         string // gpgsig, without the indentation
+	Message           string
+}
+
+// Append appends the commit's content to b.
+func (c *Commit) Append(b []byte) []byte {
+	b = appendHash(b, "tree ", c.Tree)
+	for _, p := range c.Parents {
+		b = appendHash(b, "parent ", p)
+	}
+	b = append(b, "author "...)
+	b = c.Author.Append(b)
+	b = append(b, "\ncommitter "...)
+	b = c.Committer.Append(b)
+	b = append(b, '\n')
+	if c.Encoding != "" {
+		b = append(b, "encoding "...)
+		b = append(b, c.Encoding...)
+		b = append(b, '\n')
+	}
+	b = append(b, c.Extra...)
+	if c.Signature != "" {
+		b = append(b, "gpgsig "...)
+		b = append(b, strings.ReplaceAll(strings.TrimSuffix(c.Signature, "\n"), "\n", "\n ")...)
+		b = append(b, '\n')
+	}
+	b = append(b, '\n')
+	return append(b, c.Message...)
+}
+
+func appendHash(b []byte, key string, h Hash) []byte {
+	const digits = "0123456789abcdef"
+	b = append(b, key...)
+	for _, c := range h {
+		b = append(b, digits[c>>4], digits[c&15])
+	}
+	return append(b, '\n')
+}
+
+// ParseCommit decodes the content of a commit. It keeps no part of raw.
+func ParseCommit(raw []byte) (*Commit, error) {
+	c := &Commit{}
+	rest, err := headers(raw, func(key string, value, line []byte) error { return c.header(key, value, line) })
+	if err != nil {
+		return nil, err
+	}
+	if c.Tree.IsZero() {
+		return nil, malformed("commit names no tree")
+	}
+	c.Message = string(rest)
+	return c, nil
+}
+
+func (c *Commit) header(key string, value, line []byte) error {
+	switch {
+	case key == "tree" && c.Tree.IsZero():
+		h, ok := ParseHash(string(value))
+		if !ok {
+			return malformed("commit names tree %q", value)
+		}
+		c.Tree = h
+	case key == "parent":
+		h, ok := ParseHash(string(value))
+		if !ok {
+			return malformed("commit names parent %q", value)
+		}
+		c.Parents = append(c.Parents, h)
+	case key == "author" && c.Author == Signature{}:
+		c.Author = ParseSignature(value)
+	case key == "committer" && c.Committer == Signature{}:
+		c.Committer = ParseSignature(value)
+	case key == "encoding" && c.Encoding == "":
+		c.Encoding = string(value)
+	case key == "gpgsig" && c.Signature == "":
+		c.Signature = strings.ReplaceAll(string(value), "\n ", "\n")
+	default:
+		c.Extra = append(c.Extra, line...)
+	}
+	return nil
+}
+
+// headers calls fn with each header of a commit or tag, continuation lines included, and returns the message. line
+// is the header as it stands, with its newline.
+func headers(raw []byte, fn func(key string, value, line []byte) error) ([]byte, error) {
+	for len(raw) > 0 {
+		if raw[0] == '\n' {
+			return raw[1:], nil
+		}
+		end := headerEnd(raw)
+		line := raw[:end]
+		key, value, _ := bytes.Cut(bytes.TrimSuffix(line, []byte{'\n'}), []byte{' '})
+		if err := fn(string(key), value, line); err != nil {
+			return nil, err
+		}
+		raw = raw[end:]
+	}
+	return nil, nil
+}
+
+// headerEnd returns the length of the first header: up to a newline that no space follows.
+func headerEnd(raw []byte) int {
+	end := 0
+	for {
+		n := bytes.IndexByte(raw[end:], '\n')
+		if n < 0 {
+			return len(raw)
+		}
+		end += n + 1
+		if end == len(raw) || raw[end] != ' ' {
+			return end
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package mvcc
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+// A Tx collects writes on top of the newest commit. There may be one at a time: the caller sees to that. A Tx that
+// is not committed is dropped by forgetting it.
+type Tx[V any] struct {
+	m      *Map[V]
+	writes []write[V]
+	index  map[string]int // of writes, once they are many
+}
+
+type write[V any] struct {
+	key   string
+	value V
+	gone  bool
+}
+
+const manyWrites = 16
+
+// Begin returns an empty Tx.
+func (m *Map[V]) Begin() *Tx[V] { return &Tx[V]{m: m} }
+
+// Len returns how many keys were written.
+func (t *Tx[V]) Len() int { return len(t.writes) }
+
+// Get returns the value of key, with the writes of t.
+func (t *Tx[V]) Get(key string) (V, bool) {
+	if i := t.find(key); i >= 0 {
+		return t.writes[i].value, !t.writes[i].gone
+	}
+	return t.m.value(key, t.m.now.Load())
+}
+
+func (t *Tx[V]) find(key string) int {
+	if t.index != nil {
+		if i, ok := t.index[key]; ok {
+			return i
+		}
+		return -1
+	}
+	return slices.IndexFunc(t.writes, func(w write[V]) bool { return w.key == key })
+}
+
+// Put sets the value of key.
+func (t *Tx[V]) Put(key string, value V) { t.set(write[V]{key: key, value: value}) }
+
+// Delete removes key.
+func (t *Tx[V]) Delete(key string) { t.set(write[V]{key: key, gone: true}) }
+
+func (t *Tx[V]) set(w write[V]) {
+	if i := t.find(w.key); i >= 0 {
+		t.writes[i] = w
+		return
+	}
+	t.writes = append(t.writes, w)
+	switch {
+	case t.index != nil:
+		t.index[w.key] = len(t.writes) - 1
+	case len(t.writes) > manyWrites:
+		t.index = make(map[string]int, 4*manyWrites)
+		for i := range t.writes {
+			t.index[t.writes[i].key] = i
+		}
+	}
+}
+
+// Scan yields keys as Snapshot.Scan does, with the writes of t up to the call. Writing meanwhile does not change
+// what it yields.
+func (t *Tx[V]) Scan(lo, hi string, desc bool) iter.Seq2[string, V] {
+	stored := t.m.scan(lo, hi, desc, t.m.now.Load())
+	own := make([]write[V], 0, len(t.writes))
+	for _, w := range t.writes {
+		if w.key >= lo && (hi == "" || w.key < hi) {
+			own = append(own, w)
+		}
+	}
+	if len(own) == 0 {
+		return stored
+	}
+	order := func(a, b string) int {
+		if desc {
+			return strings.Compare(b, a)
+		}
+		return strings.Compare(a, b)
+	}
+	slices.SortFunc(own, func(a, b write[V]) int { return order(a.key, b.key) })
+	return func(yield func(string, V) bool) {
+		own := own
+		for key, value := range stored {
+			for len(own) > 0 && order(own[0].key, key) < 0 {
+				if !own[0].gone && !yield(own[0].key, own[0].value) {
+					return
+				}
+				own = own[1:]
+			}
+			if len(own) > 0 && own[0].key == key {
+				continue // comes with the next stored key, or at the end
+			}
+			if !yield(key, value) {
+				return
+			}
+		}
+		for _, w := range own {
+			if !w.gone && !yield(w.key, w.value) {
+				return
+			}
+		}
+	}
+}
+
+// Commit makes the writes visible to the snapshots that are taken from now on, all at once, and returns the number
+// of the commit. The map keeps the keys.
+func (t *Tx[V]) Commit() uint64 {
+	commit := t.m.now.Load() + 1
+	for i := range t.writes {
+		w := &t.writes[i]
+		t.m.write(w.key, w.value, w.gone, commit)
+	}
+	t.m.now.Store(commit)
+	t.m.sweep()
+	return commit
+}

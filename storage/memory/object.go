@@ -1,0 +1,148 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// A pool holds the objects of a fork network.
+type pool struct{ objects table[object] }
+
+// An object is what storage.Object says, less its hash, with large content in pieces.
+type object struct {
+	kind   storage.Type
+	size   int64
+	data   []byte
+	pieces [][]byte
+	delta  *storage.Delta
+}
+
+const pieceSize = 256 << 10
+
+// newStored prefers the delta: it is what makes a long history of large trees fit into memory.
+func newStored(o storage.Object) *object {
+	s := &object{kind: o.Type, size: o.Size}
+	if o.Delta != nil {
+		s.delta = o.Delta
+	} else {
+		s.data = o.Data
+	}
+	return s
+}
+
+func (b *backend) find(id storage.ID, h storage.Hash) (*object, error) {
+	p := b.pools.get(id)
+	if p == nil {
+		return nil, storage.ErrNotFound
+	}
+	o := p.objects.get(h)
+	if o == nil {
+		return nil, storage.ErrNotFound
+	}
+	return o, nil
+}
+
+// put stores an object unless there is one. The caller holds b.writer.
+func (b *backend) put(id storage.ID, h storage.Hash, o *object) {
+	p := b.pools.get(id)
+	if p == nil {
+		p = &pool{}
+		b.pools.put(id, p)
+	}
+	if p.objects.get(h) == nil {
+		p.objects.put(h, o)
+	}
+}
+
+func (b *backend) Object(ctx context.Context, id storage.ID, h storage.Hash) (storage.Object, error) {
+	if err := b.enter(ctx); err != nil {
+		return storage.Object{}, err
+	}
+	defer b.leave()
+	o, err := b.find(id, h)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	out := storage.Object{Hash: h, Type: o.kind, Size: o.size, Data: o.data, Delta: o.delta}
+	if o.pieces != nil {
+		out.Data = bytes.Join(o.pieces, nil)
+	}
+	if out.Data == nil && out.Delta == nil {
+		out.Data = []byte{}
+	}
+	return out, nil
+}
+
+func (b *backend) StatObject(ctx context.Context, id storage.ID, h storage.Hash) (storage.Type, int64, error) {
+	if err := b.enter(ctx); err != nil {
+		return 0, 0, err
+	}
+	defer b.leave()
+	o, err := b.find(id, h)
+	if err != nil {
+		return 0, 0, err
+	}
+	return o.kind, o.size, nil
+}
+
+func (b *backend) OpenObject(ctx context.Context, id storage.ID, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
+	if err := b.enter(ctx); err != nil {
+		return 0, 0, nil, err
+	}
+	defer b.leave()
+	o, err := b.find(id, h)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	if o.delta != nil {
+		return 0, 0, nil, storage.ErrDelta
+	}
+	return o.kind, o.size, io.NopCloser(o.reader()), nil
+}
+
+func (o *object) reader() io.Reader {
+	if o.pieces == nil {
+		return bytes.NewReader(o.data)
+	}
+	return readPieces(o.pieces)
+}
+
+func readPieces(pieces [][]byte) io.Reader {
+	readers := make([]io.Reader, len(pieces))
+	for i, p := range pieces {
+		readers[i] = bytes.NewReader(p)
+	}
+	return io.MultiReader(readers...)
+}
+
+func (b *backend) Objects(ctx context.Context, id storage.ID, lo, hi storage.Hash) iter.Seq2[storage.Hash, error] {
+	return func(yield func(storage.Hash, error) bool) {
+		if err := b.enter(ctx); err != nil {
+			yield(storage.Hash{}, err)
+			return
+		}
+		var names [][20]byte
+		if p := b.pools.get(id); p != nil {
+			names = p.objects.names()
+		}
+		b.leave()
+		names = slices.DeleteFunc(names, func(n [20]byte) bool {
+			return bytes.Compare(n[:], lo[:]) < 0 || bytes.Compare(n[:], hi[:]) > 0
+		})
+		slices.SortFunc(names, func(a, b [20]byte) int { return bytes.Compare(a[:], b[:]) })
+		for _, n := range names {
+			if err := ctx.Err(); err != nil {
+				yield(storage.Hash{}, err)
+				return
+			}
+			if !yield(n, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package memory
+
+import (
+	"context"
+	"io"
+
+	"github.com/reposit/reposit/storage"
+)
+
+type stage struct {
+	b       *backend
+	pool    storage.ID
+	objects []newObject
+	done    bool
+}
+
+func (b *backend) Stage(ctx context.Context, pool storage.ID) (storage.Stage, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	return &stage{b: b, pool: pool}, nil
+}
+
+func (s *stage) Put(ctx context.Context, o storage.Object) error {
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	s.objects = append(s.objects, newObject{newName{s.pool, o.Hash}, newStored(o)})
+	return nil
+}
+
+func (s *stage) check(ctx context.Context) error {
+	if s.done || s.b.closed.Load() {
+		return storage.ErrClosed
+	}
+	return ctx.Err()
+}
+
+func (s *stage) Create(ctx context.Context) (storage.Writer, error) {
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	return &writer{stage: s}, nil
+}
+
+func (s *stage) Close(ctx context.Context) error {
+	if s.done {
+		return nil
+	}
+	if err := s.b.enter(ctx); err != nil {
+		return err
+	}
+	defer s.b.leave()
+	s.done = true
+	s.b.writer.Lock()
+	defer s.b.writer.Unlock()
+	for _, o := range s.objects {
+		s.b.put(o.pool, o.hash, o.object)
+	}
+	s.objects = nil
+	return nil
+}
+
+func (s *stage) Discard() error {
+	s.done = true
+	s.objects = nil
+	return nil
+}
+
+type writer struct {
+	stage  *stage
+	pieces [][]byte
+	size   int64
+	done   bool
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if w.done {
+		return 0, storage.ErrClosed
+	}
+	n := len(p)
+	for len(p) > 0 {
+		last := len(w.pieces) - 1
+		if last < 0 || len(w.pieces[last]) == cap(w.pieces[last]) {
+			w.pieces = append(w.pieces, make([]byte, 0, pieceSize))
+			last++
+		}
+		room := cap(w.pieces[last]) - len(w.pieces[last])
+		take := min(room, len(p))
+		w.pieces[last] = append(w.pieces[last], p[:take]...)
+		p = p[take:]
+	}
+	w.size += int64(n)
+	return n, nil
+}
+
+func (w *writer) Content() (io.ReadCloser, error) {
+	if w.done {
+		return nil, storage.ErrClosed
+	}
+	return io.NopCloser(readPieces(w.pieces)), nil
+}
+
+func (w *writer) Commit(ctx context.Context, h storage.Hash, t storage.Type) error {
+	if w.done {
+		return storage.ErrClosed
+	}
+	if err := w.stage.check(ctx); err != nil {
+		return err
+	}
+	w.done = true
+	o := &object{kind: t, size: w.size, pieces: w.pieces}
+	if o.pieces == nil {
+		o.data = []byte{}
+	}
+	w.stage.objects = append(w.stage.objects, newObject{newName{w.stage.pool, h}, o})
+	return nil
+}
+
+func (w *writer) Discard() error {
+	w.done = true
+	w.pieces = nil
+	return nil
+}
