@@ -48,27 +48,41 @@ func (g *globber) add(at int) {
 		if at == len(g.pattern) {
 			return
 		}
-		g.next = append(g.next, uint16(at))
 		if g.pattern[at] != '*' {
+			g.next = append(g.next, uint16(at))
 			return
 		}
 		end, deep := g.star(at)
-		if deep && end < len(g.pattern) && g.pattern[end] == '/' {
+		if deep && g.pathname && end < len(g.pattern) && g.pattern[end] == '/' {
 			g.add(end + 1) // "**/" may match nothing at all
 		}
+		g.stay(end-1, at)
 		at = end
 	}
 }
 
-// star returns where the run of stars at at ends, and whether it matches slashes too.
+// stay adds the last star of a run. It stands for the run once that has matched something, which is not the same as
+// its first: "**/" can't match a part of a name and then nothing.
+func (g *globber) stay(last, first int) {
+	if last == first || g.seen[last] != g.round {
+		g.seen[last] = g.round
+		g.next = append(g.next, uint16(last))
+	}
+}
+
+// star returns where the run of stars around at ends, and whether it matches slashes too.
 func (g *globber) star(at int) (end int, deep bool) {
 	p := g.pattern
+	start := at
+	for start > 0 && p[start-1] == '*' {
+		start--
+	}
 	for end = at + 1; end < len(p) && p[end] == '*'; end++ {
 	}
-	if !g.pathname {
+	switch {
+	case !g.pathname:
 		return end, true
-	}
-	if end == at+1 || at > 0 && p[at-1] != '/' {
+	case end == start+1 || start > 0 && p[start-1] != '/':
 		return end, false
 	}
 	return end, end == len(p) || p[end] == '/' || p[end] == '\\' && end+1 < len(p) && p[end+1] == '/'
@@ -79,8 +93,9 @@ func (g *globber) step(at int, c byte) {
 	p := g.pattern
 	switch p[at] {
 	case '*':
-		if _, deep := g.star(at); deep || c != '/' {
-			g.add(at)
+		if end, deep := g.star(at); deep || c != '/' {
+			g.stay(at, -1)
+			g.add(end)
 		}
 	case '?':
 		if !g.pathname || c != '/' {
