@@ -1,0 +1,309 @@
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	engine "github.com/dgraph-io/badger/v4"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// Options say how to open a store. The zero value is good for most.
+type Options struct {
+	// Durability is Sync or NoSync; zero means Sync.
+	Durability storage.Durability
+
+	// EncryptionKey, of 16, 24 or 32 bytes, encrypts everything with AES. A store is always opened with the key
+	// that it was created with.
+	EncryptionKey []byte
+
+	// MemoryBudget is roughly how many bytes to use for caches and for what was not yet written to tables; zero
+	// means 64 MiB. Less than that is not kept to while much is written.
+	MemoryBudget int64
+
+	// InMemory keeps everything in memory until Close. The directory must then be "".
+	InMemory bool
+
+	// MinFreeSpace is how many bytes stay free on the medium: an Update that would write with less fails with
+	// storage.ErrNoSpace, unless it only deletes, for which half must be free. Zero means eight times the size of a
+	// memtable, 128 MiB or more, which is what a compaction may take; on a full medium Badger kills the process.
+	MinFreeSpace int64
+}
+
+// A backend is one open store.
+type backend struct {
+	db         *engine.DB
+	durability storage.Durability
+	atomic     size // limit for what must be in one transaction
+	cache      *cache
+	timeline   timeline
+	drops      dropped
+	space      space
+	split      atomic.Bool // there may be records in two parts
+
+	turn chan struct{} // held by the caller whose function runs
+	lead chan struct{} // held by the caller who commits a group
+
+	mu       sync.Mutex
+	pending  *group // what Updates join
+	inflight *group // what the leader is committing
+	broken   error  // why nothing can be written any more
+
+	ts     uint64                              // of the last commit that was tried; the leader's
+	commit func(puts []put, ts uint64) error // writes one transaction; a test may make it fail
+
+	calls   atomic.Int64 // in flight
+	closing atomic.Bool
+	idle    chan struct{} // gets a token when the last call ends after closing was set
+}
+
+const mib = 1 << 20
+
+// Open opens the store in dir, and creates it if there is none. It returns storage.ErrLocked if the store is open
+// elsewhere, storage.ErrFormat if dir holds another kind of store, storage.ErrCorrupt if its files are damaged, and
+// storage.ErrNoSpace if there is not enough room to open it safely. Its cost is O(size) up to 1 GiB of tables, which
+// are all verified, since damage that Badger meets while it compacts ends the process.
+func Open(dir string, opts *Options) (storage.Backend, error) {
+	b, err := open(dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func open(dir string, opts *Options) (*backend, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	settings, err := o.settings(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !o.InMemory {
+		if err := inspect(dir, &settings); err != nil {
+			return nil, err
+		}
+	}
+	db, err := openEngine(settings)
+	if err != nil {
+		return nil, err
+	}
+	b := &backend{
+		db:         db,
+		durability: o.durability(),
+		atomic:     size{db.MaxBatchCount() - 2, db.MaxBatchSize() - 64},
+		cache:      newCache(o.memoryBudget() / 8),
+		turn:       make(chan struct{}, 1),
+		lead:       make(chan struct{}, 1),
+		idle:       make(chan struct{}, 1),
+		ts:         db.MaxVersion(),
+	}
+	b.commit = b.commitPuts
+	if !o.InMemory {
+		b.space = space{free: func() (int64, error) { return freeSpace(dir) }, need: o.minFreeSpace(settings)}
+	}
+	db.SetDiscardTs(b.timeline.publish(b.ts))
+	if err := b.start(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return b, nil
+}
+
+// start checks the format and goes on with the drops that a crash left.
+func (b *backend) start() error {
+	if err := b.checkFormat(); err != nil {
+		return err
+	}
+	left, err := b.loadDrops()
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	if err := b.enter(); err != nil {
+		return err
+	}
+	go func() {
+		defer b.leave()
+		for _, s := range left {
+			// What fails here is left to the next Open, like what a crash leaves.
+			if b.sweep(s) != nil {
+				return
+			}
+		}
+	}()
+	return nil
+}
+
+func (o Options) durability() storage.Durability {
+	if o.InMemory {
+		return storage.Volatile
+	}
+	if o.Durability == storage.NoSync {
+		return storage.NoSync
+	}
+	return storage.Sync
+}
+
+func (o Options) memoryBudget() int64 {
+	if o.MemoryBudget <= 0 {
+		return 64 * mib
+	}
+	return o.MemoryBudget
+}
+
+func (o Options) minFreeSpace(settings engine.Options) int64 {
+	if o.MinFreeSpace > 0 {
+		return o.MinFreeSpace
+	}
+	return 8 * settings.MemTableSize
+}
+
+// Sizes of memtables. A transaction is limited to 15 % of one, and must hold a record of the largest size.
+const (
+	minMemtable = 16 * mib
+	maxMemtable = 32 * mib
+)
+
+// settings returns the options of the engine.
+func (o Options) settings(dir string) (engine.Options, error) {
+	var none engine.Options
+	switch {
+	case o.InMemory && dir != "":
+		return none, fmt.Errorf("badger: a store in memory has no directory %q", dir)
+	case !o.InMemory && dir == "":
+		return none, errors.New("badger: no directory given")
+	}
+	switch len(o.EncryptionKey) {
+	case 0, 16, 24, 32:
+	default:
+		return none, fmt.Errorf("badger: encryption key of %d bytes, want 16, 24 or 32", len(o.EncryptionKey))
+	}
+	s := engine.DefaultOptions(dir)
+	s.InMemory = o.InMemory
+	s.SyncWrites = o.durability() == storage.Sync
+	s.Logger = nil
+	s.MetricsEnabled = false
+	s.DetectConflicts = false
+	s.NumGoroutines = 1
+	s.ExternalMagicVersion = magic
+	s.MemTableSize = min(max(o.memoryBudget()/4, minMemtable), maxMemtable)
+	s.NumMemtables = 2
+	s.NumCompactors = 2
+	s.BaseLevelSize = 4 * s.MemTableSize
+	s.BaseTableSize = 4 * mib
+	s.ValueThreshold = mib
+	s.ValueLogFileSize = mib
+	// Values are compressed one by one, when they are stored. So tables are read in place, without Badger's caches and
+	// the goroutines that come with them, unless they are encrypted.
+	s.Compression = 0
+	s.BlockCacheSize, s.IndexCacheSize = 0, 0
+	if len(o.EncryptionKey) > 0 {
+		s.EncryptionKey = o.EncryptionKey
+		s.BlockCacheSize = o.memoryBudget() / 4
+		s.IndexCacheSize = o.memoryBudget() / 8
+	}
+	return s, nil
+}
+
+// openEngine opens Badger and names its errors.
+func openEngine(settings engine.Options) (db *engine.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("badger: opening %q: %v: %w", settings.Dir, p, storage.ErrCorrupt)
+		}
+	}()
+	db, err = engine.OpenManaged(settings)
+	switch {
+	case err == nil:
+		return db, nil
+	case strings.HasPrefix(err.Error(), "Cannot acquire directory lock"):
+		return nil, fmt.Errorf("badger: %q: %w", settings.Dir, storage.ErrLocked)
+	}
+	return nil, fmt.Errorf("badger: opening %q: %w", settings.Dir, err)
+}
+
+// magic stands in Badger's manifest, and so tells our stores from others.
+const magic = 0x7270
+
+// format is the version of what is stored, in the one record of type formatType.
+const format = 1
+
+func (b *backend) checkFormat() error {
+	key := []byte{formatType}
+	s := b.timeline.acquire()
+	defer s.release()
+	txn := b.db.NewTransactionAt(s.ts, false)
+	defer txn.Discard()
+	payload, _, err := fetch(txn, key)
+	switch {
+	case errors.Is(err, storage.ErrFormat):
+		return err
+	case err == nil && (len(payload) != 1 || payload[0] != format):
+		return fmt.Errorf("badger: store of format %x, want %d: %w", payload, format, storage.ErrFormat)
+	case err == nil:
+		return nil
+	case !errors.Is(err, storage.ErrNotFound):
+		return err
+	case s.ts != 0:
+		return fmt.Errorf("badger: store without a format: %w", storage.ErrFormat)
+	}
+	l := newLayer()
+	l.set(string(key), seal(key, []byte{format}))
+	return b.await(b.put(l))
+}
+
+// put makes a group of l alone. It is for when no other caller is there yet.
+func (b *backend) put(l *layer) *group {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pending = newGroup(l)
+	return b.pending
+}
+
+// enter begins a call, which Close waits for. Every call that enters leaves.
+func (b *backend) enter() error {
+	b.calls.Add(1)
+	if b.closing.Load() {
+		b.leave()
+		return storage.ErrClosed
+	}
+	return nil
+}
+
+func (b *backend) leave() {
+	if b.calls.Add(-1) == 0 && b.closing.Load() {
+		select {
+		case b.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Durability implements storage.Backend.
+func (b *backend) Durability() storage.Durability { return b.durability }
+
+// Close implements storage.Backend.
+func (b *backend) Close() (err error) {
+	if b.closing.Swap(true) {
+		return storage.ErrClosed
+	}
+	for b.calls.Load() != 0 {
+		<-b.idle
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("badger: closing: %v", p)
+		}
+	}()
+	if err := b.db.Close(); err != nil {
+		return fmt.Errorf("badger: closing: %w", err)
+	}
+	return nil
+}
+
+var _ io.Closer = (*backend)(nil)

@@ -1,0 +1,37 @@
+//go:build linux || darwin || freebsd
+
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// freeSpace returns how many bytes this process may still write below dir.
+func freeSpace(dir string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
+
+// lockDir takes the lock that Badger takes, until release is called. It returns ErrLocked if somebody has it.
+func lockDir(dir string) (release func() error, err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("badger: %q: %w", dir, storage.ErrLocked)
+		}
+		return nil, err
+	}
+	return f.Close, nil
+}

@@ -1,0 +1,40 @@
+// Package badger keeps everything of a store in one Badger database: the default backend for real data.
+//
+// # Keys
+//
+// Every key begins with a type byte; IDs and hashes have their fixed width of 20 bytes; numbers are big-endian.
+//
+//	K  key                         record
+//	f                              format version of the store
+//	t  key                         second part of a record whose value is large
+//	r  repo  name                  ref, or what is left of a deleted one that has a log
+//	l  repo  name 0 ^seq(8)        entry of a ref's log, the newest first
+//	o  pool  hash                  object
+//	c  pool  id(20) seq(4)         chunk of a large object
+//	x  kind  id                    repository or pool that was dropped, until its keys are gone
+//
+// Every value is sealed: a version byte, a checksum (CRC-32C) over the key and all that follows, the length, the
+// payload. Badger itself serves damaged or swapped values without an error; a sealed value is either the one that
+// was stored under its key or ErrCorrupt. All values are smaller than Badger's ValueThreshold, so its value log stays
+// empty: after a power cut, entries there can read back as empty values.
+//
+// # Commits
+//
+// The functions of Updates run one after the other. What they write joins a group, which one of the waiting callers
+// commits as one Badger transaction, so that one sync serves many Updates; meanwhile the next functions run on the
+// state that the group will leave, and join the next group. A group's timestamp is published when its commit is
+// done. Views read at the published timestamp, and so never wait.
+//
+// An object whose Update does not fit into one transaction is written ahead of it, in the order in which objects
+// were put, so that a crash leaves no object without its chunks or its delta base. Refs and records of one Update are
+// always in one transaction.
+//
+// After a failed write to the medium nothing more is written until the store is opened again: what a sync that
+// failed has kept is unknown, and a later one that succeeds does not tell (dgraph-io/badger leaves its memtable nil
+// when it cannot make the next one). Reads go on.
+//
+// # Drops
+//
+// Dropping a repository or pool writes one marker, which hides every key of it with an older timestamp. The keys are
+// then deleted in batches, and the marker last; Open goes on with what a crash left.
+package badger

@@ -1,0 +1,143 @@
+package badger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	engine "github.com/dgraph-io/badger/v4"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// inspect looks at the files in dir before Badger does, and adapts settings to them. Badger ends the process when it
+// meets some kinds of damage, deletes all tables when its manifest is gone or cut short, and cannot open a log file
+// that was created but not yet extended (dgraph-io/badger#2207).
+func inspect(dir string, settings *engine.Options) (err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	unlock, err := lockDir(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	manifest, err := readManifest(dir, entries, *settings)
+	if err != nil {
+		return err
+	}
+	keys, err := engine.OpenKeyRegistry(engine.KeyRegistryOptions{
+		Dir: dir, ReadOnly: true, EncryptionKey: settings.EncryptionKey,
+	})
+	if errors.Is(err, engine.ErrEncryptionKeyMismatch) {
+		return fmt.Errorf("badger: %q: %w", dir, err)
+	}
+	if err != nil {
+		return damaged(engine.KeyRegistryFileName, err)
+	}
+	if err := inspectLogs(dir, entries, settings); err != nil {
+		return err
+	}
+	return verifyTables(dir, manifest, keys)
+}
+
+func damaged(name string, err error) error {
+	return fmt.Errorf("badger: file %q: %w: %w", name, err, storage.ErrCorrupt)
+}
+
+// readManifest returns the manifest, which is empty for a store that is yet to be created.
+func readManifest(dir string, entries []fs.DirEntry, settings engine.Options) (none engine.Manifest, err error) {
+	f, err := os.Open(filepath.Join(dir, engine.ManifestFilename))
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, e := range entries {
+			if ext := filepath.Ext(e.Name()); ext == ".sst" || ext == ".mem" {
+				return none, damaged(engine.ManifestFilename, fmt.Errorf("missing, but there is %q", e.Name()))
+			}
+		}
+		return none, nil
+	}
+	if err != nil {
+		return none, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return none, err
+	}
+	if len(data) < 8 || string(data[:4]) != "Bdgr" || binary.BigEndian.Uint16(data[4:]) != magic {
+		return none, fmt.Errorf("badger: %q is not a store of this kind: %w", dir, storage.ErrFormat)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return none, err
+	}
+	m, end, err := engine.ReplayManifestFile(f, magic, settings)
+	if err != nil {
+		return none, damaged(engine.ManifestFilename, err)
+	}
+	if !torn(data[min(end, int64(len(data))):]) {
+		return none, damaged(engine.ManifestFilename, errors.New("damaged length"))
+	}
+	return m, nil
+}
+
+// torn reports whether tail, which Badger is going to cut off its manifest, is what a crash leaves of one change.
+// A change is length(4) CRC-32C(4) body; if the length is damaged, Badger takes all that follows for a torn change.
+func torn(tail []byte) bool {
+	for i := range tail {
+		rest := tail[i:]
+		if len(rest) <= 8 {
+			return true
+		}
+		n := uint64(binary.BigEndian.Uint32(rest))
+		sum, body := binary.BigEndian.Uint32(rest[4:]), rest[8:]
+		if n > 0 && n <= uint64(len(body)) && crc32.Checksum(body[:n], castagnoli) == sum {
+			return false
+		}
+		if i == 0 && crc32.Checksum(body, castagnoli) == sum {
+			return false
+		}
+	}
+	return true
+}
+
+// inspectLogs removes log files that hold nothing, and makes room for those that are to be replayed.
+func inspectLogs(dir string, entries []fs.DirEntry, settings *engine.Options) error {
+	need := int64(4 * mib)
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".mem") {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if info.Size() == 0 {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+			continue
+		}
+		// It may be of a run with larger memtables, which must fit into those of this one.
+		settings.MemTableSize = maxMemtable
+		need += min(info.Size(), maxMemtable)
+	}
+	left, err := freeSpace(dir)
+	if err != nil {
+		return err
+	}
+	if left < need {
+		return fmt.Errorf("badger: %d bytes left in %q, opening takes %d: %w", left, dir, need, storage.ErrNoSpace)
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+package badger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// A tx is one run of an Update's function.
+type tx struct {
+	reader
+	err error // dooms the Update
+}
+
+// Update implements storage.Backend.
+func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
+	if err := b.enter(); err != nil {
+		return err
+	}
+	defer b.leave()
+	var drops map[scope]struct{}
+	err := b.update(ctx, func(t *tx) error {
+		defer func() { drops = t.own.drops }()
+		return fn(t)
+	})
+	if err != nil {
+		return err
+	}
+	for s := range drops {
+		// The drop itself is done. What its sweep does not finish, the next Open does.
+		if err := b.sweep(s); err != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// update runs fn in turn, and commits what it has written.
+func (b *backend) update(ctx context.Context, fn func(*tx) error) error {
+	for {
+		t, g, err := b.run(ctx, fn)
+		if err == errRetry {
+			continue
+		}
+		if g == nil {
+			return err
+		}
+		// Also an error, or what an Update that wrote nothing has read, can come from what is not yet permanent: it
+		// counts only if that becomes so.
+		failed := b.await(g)
+		if failed != nil && (err != nil || t.own.empty()) {
+			continue
+		}
+		if err == nil {
+			err = failed
+		}
+		return err
+	}
+}
+
+// run runs fn once. It returns the group whose outcome is to be waited for, or nil if there is none.
+func (b *backend) run(ctx context.Context, fn func(*tx) error) (*tx, *group, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	defer func() { <-b.turn }()
+	t := b.begin()
+	defer t.end()
+	err := fn(t)
+	if err == nil {
+		err = t.err
+	}
+	if err != nil {
+		return t, t.newest(), err
+	}
+	if err := ctx.Err(); err != nil {
+		return t, nil, err
+	}
+	g, err := b.join(t)
+	return t, g, err
+}
+
+// begin returns a tx on the state that all Updates before it leave. The caller has the turn.
+func (b *backend) begin() *tx {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := &tx{reader: reader{b: b, snap: b.timeline.acquire(), own: newLayer()}}
+	if b.pending != nil {
+		t.below = append(t.below, b.pending)
+	}
+	if b.inflight != nil {
+		t.below = append(t.below, b.inflight)
+	}
+	return t
+}
+
+// newest returns the last group that t reads from, or nil.
+func (t *tx) newest() *group {
+	if len(t.below) == 0 {
+		return nil
+	}
+	return t.below[0]
+}
+
+// check dooms t if it has written more than can be atomic.
+func (t *tx) check() error {
+	if !t.own.atomic.fits(t.b.atomic) {
+		t.err = fmt.Errorf("badger: %d refs and records of %d bytes: %w",
+			t.own.atomic.count, t.own.atomic.bytes, storage.ErrTooLarge)
+	}
+	return t.err
+}
+
+// doom remembers an error that must not be lost when fn does not return it.
+func (t *tx) doom(err error) error {
+	if err != nil && t.err == nil {
+		t.err = err
+	}
+	return err
+}
+
+// HasObject implements storage.Tx.
+func (t *tx) HasObject(pool storage.ID, h storage.Hash) (bool, error) {
+	t.key = appendObjectKey(t.key[:0], pool, h)
+	found, err := t.has(t.key)
+	return found, t.doom(err)
+}
+
+// PutObject implements storage.Tx.
+func (t *tx) PutObject(pool storage.ID, o storage.Object) (added bool, err error) {
+	if t.err != nil {
+		return false, t.err
+	}
+	if found, err := t.HasObject(pool, o.Hash); err != nil || found {
+		return false, err
+	}
+	e, err := encodeObject(pool, o)
+	if err != nil {
+		return false, t.doom(err)
+	}
+	for _, p := range e.puts {
+		t.own.set(p.key, p.value)
+	}
+	return true, nil
+}
+
+// putEncoded is PutObject for an object that is encoded already. Chunks of an object that the pool has are deleted.
+func (t *tx) putEncoded(e *encodedObject) error {
+	object := e.object()
+	found, err := t.has([]byte(object.key))
+	if err != nil {
+		return t.doom(err)
+	}
+	if !found {
+		for _, p := range e.puts {
+			t.own.set(p.key, p.value)
+		}
+		return nil
+	}
+	for seq := range e.chunks - len(e.puts) + 1 {
+		t.own.set(string(appendChunkKey(nil, e.pool, e.id, uint32(seq))), nil)
+	}
+	return nil
+}
+
+// PutRef implements storage.Tx.
+func (t *tx) PutRef(repo storage.ID, r storage.Ref, entry *storage.LogEntry) error {
+	ref := storedRef{form: refHash, hash: r.Hash}
+	if r.Target != "" {
+		ref = storedRef{form: refSymbolic, target: r.Target}
+	}
+	return t.putRef(repo, r.Name, ref, entry)
+}
+
+// DeleteRef implements storage.Tx.
+func (t *tx) DeleteRef(repo storage.ID, name string, entry *storage.LogEntry) error {
+	return t.putRef(repo, name, storedRef{form: refDeleted}, entry)
+}
+
+func (t *tx) putRef(repo storage.ID, name string, ref storedRef, entry *storage.LogEntry) error {
+	if t.err != nil {
+		return t.err
+	}
+	if len(name) > maxName {
+		return t.doom(fmt.Errorf("badger: name of a ref has %d bytes: %w", len(name), storage.ErrTooLarge))
+	}
+	old, err := t.ref(repo, name)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return t.doom(err)
+	}
+	ref.seq = old.seq
+	var b [512]byte
+	if entry != nil {
+		ref.seq++
+		key := appendLogKey(b[:0], repo, name, ref.seq)
+		t.own.set(string(key), seal(key, encodeLog(nil, entry)))
+	}
+	key := appendRefKey(b[:0], repo, name)
+	if ref.form == refDeleted && ref.seq == 0 {
+		t.own.set(string(key), nil)
+	} else {
+		t.own.set(string(key), seal(key, ref.encode(nil)))
+	}
+	return t.check()
+}
+
+// maxName bounds the names of refs: a key of Badger has at most 65,000 bytes.
+const maxName = 32 << 10
+
+// PutRecord implements storage.Tx.
+func (t *tx) PutRecord(key, value []byte) error {
+	if t.err != nil {
+		return t.err
+	}
+	if len(key) > storage.MaxKey || len(value) > storage.MaxValue {
+		return t.doom(fmt.Errorf("badger: record with a key of %d bytes and a value of %d: %w",
+			len(key), len(value), storage.ErrTooLarge))
+	}
+	if err := t.dropTail(key); err != nil {
+		return err
+	}
+	form := []byte{recordWhole}
+	if len(value) > maxHead {
+		form[0] = recordSplit
+		t.b.split.Store(true)
+		tail := appendTailKey(nil, key)
+		t.own.set(string(tail), seal(tail, value[maxHead:]))
+		value = value[:maxHead]
+	}
+	t.key = appendRecordKey(t.key[:0], key)
+	t.own.set(string(t.key), seal(t.key, form, value))
+	return t.check()
+}
+
+// DeleteRecord implements storage.Tx.
+func (t *tx) DeleteRecord(key []byte) error {
+	if t.err != nil {
+		return t.err
+	}
+	if len(key) > storage.MaxKey {
+		return nil
+	}
+	if err := t.dropTail(key); err != nil {
+		return err
+	}
+	t.key = appendRecordKey(t.key[:0], key)
+	t.own.set(string(t.key), nil)
+	return t.check()
+}
+
+// dropTail deletes the second part of a record, if it has one.
+func (t *tx) dropTail(key []byte) error {
+	if !t.b.split.Load() {
+		return nil
+	}
+	t.key = appendRecordKey(t.key[:0], key)
+	payload, err := t.get(t.key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err == nil && payload[0] == recordSplit {
+		t.own.set(string(appendTailKey(nil, key)), nil)
+	}
+	return t.doom(err)
+}
+
+// CreateRepo implements storage.Tx. Refs of a repository need no preparation here.
+func (t *tx) CreateRepo(repo, pool storage.ID) error { return t.err }

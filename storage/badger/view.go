@@ -1,0 +1,153 @@
+package badger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// View implements storage.Backend.
+func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := b.enter(); err != nil {
+		return err
+	}
+	defer b.leave()
+	r := &reader{b: b, snap: b.timeline.acquire()}
+	defer r.end()
+	return fn(r)
+}
+
+// Ref implements storage.View.
+func (r *reader) Ref(repo storage.ID, name string) (storage.Ref, error) {
+	ref, err := r.ref(repo, name)
+	if err != nil {
+		return storage.Ref{}, err
+	}
+	if ref.form == refDeleted {
+		return storage.Ref{}, storage.ErrNotFound
+	}
+	return ref.named(name), nil
+}
+
+func (r *reader) ref(repo storage.ID, name string) (storedRef, error) {
+	r.key = appendRefKey(r.key[:0], repo, name)
+	payload, err := r.get(r.key)
+	if err != nil {
+		return storedRef{}, err
+	}
+	ref, err := decodeRef(payload)
+	if err != nil {
+		return storedRef{}, corrupt(r.key, err.Error())
+	}
+	return ref, nil
+}
+
+// Refs implements storage.View.
+func (r *reader) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
+	return func(yield func(storage.Ref, error) bool) {
+		all := appendRefKey(nil, repo, prefix)
+		in := span{prefix: all, lo: all, hi: prefixEnd(all)}
+		if after >= prefix {
+			in.lo = append(appendRefKey(nil, repo, after), 0)
+		}
+		r.scan(in, func(e entry, err error) bool {
+			if err != nil {
+				return yield(storage.Ref{}, err)
+			}
+			ref, err := decodeRef(e.payload)
+			switch {
+			case err != nil:
+				yield(storage.Ref{}, corrupt(e.key, err.Error()))
+				return false
+			case ref.form == refDeleted:
+				return true
+			}
+			return yield(ref.named(string(e.key[headSize:])), nil)
+		})
+	}
+}
+
+// Log implements storage.View.
+func (r *reader) Log(repo storage.ID, name string) iter.Seq2[storage.LogEntry, error] {
+	return func(yield func(storage.LogEntry, error) bool) {
+		all := appendLogPrefix(nil, repo, name)
+		r.scan(span{prefix: all, lo: all, hi: prefixEnd(all)}, func(e entry, err error) bool {
+			if err != nil {
+				return yield(storage.LogEntry{}, err)
+			}
+			if len(e.key) != len(all)+8 {
+				return true // of a name that contains this one and a zero byte
+			}
+			l, err := decodeLog(e.payload)
+			if err != nil {
+				yield(storage.LogEntry{}, corrupt(e.key, err.Error()))
+				return false
+			}
+			return yield(l, nil)
+		})
+	}
+}
+
+// Record implements storage.View.
+func (r *reader) Record(key []byte) ([]byte, error) {
+	if len(key) > storage.MaxKey {
+		return nil, storage.ErrNotFound
+	}
+	r.key = appendRecordKey(r.key[:0], key)
+	payload, err := r.get(r.key)
+	if err != nil {
+		return nil, err
+	}
+	return r.recordValue(key, payload)
+}
+
+// recordValue returns the value of the record whose payload is given.
+func (r *reader) recordValue(key, payload []byte) ([]byte, error) {
+	switch {
+	case payload[0] == recordWhole:
+		return payload[1:], nil
+	case payload[0] != recordSplit:
+		return nil, corrupt(nil, errMalformed.Error())
+	}
+	tail, err := r.get(appendTailKey(nil, key))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, corrupt(nil, "second part is missing")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Join([][]byte{payload[1:], tail}, nil), nil
+}
+
+// Records implements storage.View.
+func (r *reader) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
+	return func(yield func(storage.Record, error) bool) {
+		in := span{
+			prefix:     []byte{recordType},
+			lo:         appendRecordKey(nil, lo),
+			hi:         []byte{recordType + 1},
+			descending: order == storage.Descending,
+		}
+		if hi != nil {
+			in.hi = appendRecordKey(nil, hi)
+			in.prefix = commonPrefix(in.lo, in.hi)
+		}
+		r.scan(in, func(e entry, err error) bool {
+			if err != nil {
+				return yield(storage.Record{}, err)
+			}
+			value, err := r.recordValue(e.key[1:], e.payload)
+			if err != nil {
+				yield(storage.Record{}, err)
+				return false
+			}
+			return yield(storage.Record{Key: e.key[1:], Value: value}, nil)
+		})
+	}
+}
