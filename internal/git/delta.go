@@ -53,6 +53,29 @@ func (d *deltaWriter) ops(base, target int) []byte {
 	return append(b, d.body...)
 }
 
+// Difference returns the instructions that turn base into target, found by what their beginnings and ends have in
+// common, or nil if they would save less than half. It costs one comparison of the two.
+func Difference(base, target []byte) []byte {
+	shorter := min(len(base), len(target))
+	head := 0
+	for head < shorter && base[head] == target[head] {
+		head++
+	}
+	tail := 0
+	for tail < shorter-head && base[len(base)-1-tail] == target[len(target)-1-tail] {
+		tail++
+	}
+	middle := target[head : len(target)-tail]
+	if len(middle) > len(target)/2 {
+		return nil
+	}
+	var d deltaWriter
+	d.copy(0, head)
+	d.insert(middle)
+	d.copy(len(base)-tail, len(base))
+	return d.ops(len(base), len(target))
+}
+
 // ApplyDelta returns what the instructions make of base. It allocates no more than limit bytes and returns an error
 // that wraps ErrMalformed if the instructions ask for more or do not fit the base.
 func ApplyDelta(base, ops []byte, limit int64) ([]byte, error) {

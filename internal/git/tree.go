@@ -87,9 +87,7 @@ func (t *Tree) Cost() int64 { return int64(cap(t.raw) + 4*cap(t.starts) + 64) }
 // Entry returns entry i.
 func (t *Tree) Entry(i int) Entry {
 	mode, name, hash := t.fields(i)
-	e := Entry{Name: string(name), Mode: mode}
-	copy(e.Hash[:], hash)
-	return e
+	return Entry{Name: string(name), Mode: mode, Hash: Hash(hash)}
 }
 
 func (t *Tree) end(i int) int {
@@ -115,7 +113,8 @@ func (t *Tree) Find(name string) (Entry, bool) {
 	// A name may stand at two places, as a file and as a directory: Git sorts the latter as if it ended in "/".
 	for _, dir := range [2]bool{false, true} {
 		if i, ok := t.search(name, dir); ok {
-			return t.Entry(i), true
+			mode, _, hash := t.fields(i)
+			return Entry{Name: name, Mode: mode, Hash: Hash(hash)}, true
 		}
 	}
 	return Entry{}, false

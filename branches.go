@@ -1,0 +1,208 @@
+package reposit
+
+import (
+	"context"
+	"iter"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/storage"
+)
+
+// Branches are the refs under refs/heads/, by their short names.
+type Branches struct{ r *Repo }
+
+// Branches returns the branches of the repository.
+func (r *Repo) Branches() Branches { return Branches{r} }
+
+// A Branch is a name that moves with each commit made on it.
+type Branch struct {
+	Name      string // "main"
+	Commit    Commit // the tip
+	Protected bool
+}
+
+func newBranch(ctx context.Context, res *revision.Resolver, r storage.Ref) (Branch, error) {
+	end, err := ref.Follow(res.View, res.Repo, r.Name)
+	if err != nil {
+		return Branch{}, err
+	}
+	c, err := res.Objects.Commit(ctx, res.Pool, end.Hash)
+	if err != nil {
+		return Branch{}, missingObject(err)
+	}
+	return Branch{Name: r.Name[len(ref.Branches):], Commit: *publicCommit(end.Hash, c)}, nil
+}
+
+// List returns a page of the branches, in the order of their names' bytes. A page costs a step for each branch that
+// there is, since it counts them.
+func (b Branches) List(ctx context.Context, opts *RefListOptions) (Page[Branch], error) {
+	const op = "list branches"
+	if err := b.r.s.calls.enter(ctx); err != nil {
+		return Page[Branch]{}, b.r.fail(op, "", err)
+	}
+	defer b.r.s.calls.leave()
+	page, err := listRefs(ctx, b.r, ref.Branches, opts, func(res *revision.Resolver, f storage.Ref) (Branch, error) {
+		return newBranch(ctx, res, f)
+	})
+	return page, b.r.fail(op, "", err)
+}
+
+// All yields all branches, in the order of their names' bytes.
+func (b Branches) All(ctx context.Context) iter.Seq2[Branch, error] {
+	return func(yield func(Branch, error) bool) {
+		opts := &RefListOptions{PageSize: maxPageSize}
+		for {
+			page, err := b.List(ctx, opts)
+			if err != nil {
+				yield(Branch{}, err)
+				return
+			}
+			for _, branch := range page.Items {
+				if !yield(branch, nil) {
+					return
+				}
+			}
+			if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
+				return
+			}
+		}
+	}
+}
+
+// Branch returns one branch, or ErrNotFound.
+func (b Branches) Branch(ctx context.Context, name string) (Branch, error) {
+	const op = "branch"
+	if err := b.r.s.calls.enter(ctx); err != nil {
+		return Branch{}, b.r.fail(op, name, err)
+	}
+	defer b.r.s.calls.leave()
+	if err := names.CheckBranch(name); err != nil {
+		return Branch{}, b.r.fail(op, name, invalid("branch", err))
+	}
+	branch, err := b.branch(ctx, name)
+	return branch, b.r.fail(op, name, err)
+}
+
+func (b Branches) branch(ctx context.Context, name string) (Branch, error) {
+	var branch Branch
+	err := b.r.resolve(ctx, func(res *revision.Resolver) error {
+		found, err := res.View.Ref(b.r.id, ref.Branches+name)
+		if err != nil {
+			return err
+		}
+		branch, err = newBranch(ctx, res, found)
+		return err
+	})
+	return branch, err
+}
+
+// Create makes a branch at the commit that the revision from names; "" is the default branch. It returns ErrExists
+// if there is such a branch, or one whose name is a directory of this name, or the reverse.
+func (b Branches) Create(ctx context.Context, name, from string) (Branch, error) {
+	const op = "create branch"
+	if err := b.r.s.calls.enter(ctx); err != nil {
+		return Branch{}, b.r.fail(op, name, err)
+	}
+	defer b.r.s.calls.leave()
+	if err := names.CheckBranch(name); err != nil {
+		return Branch{}, b.r.fail(op, name, invalid("branch", err))
+	}
+	var at git.Hash
+	err := b.r.resolve(ctx, func(res *revision.Resolver) error {
+		h, err := res.Resolve(ctx, from)
+		if err == nil {
+			at, err = res.Peel(ctx, h, storage.Commit)
+		}
+		return err
+	})
+	if err != nil {
+		return Branch{}, b.r.fail(op, from, err)
+	}
+	setDefault(&from, ref.Head)
+	change := ref.Change{Name: ref.Branches + name, New: at, Old: &git.Hash{}}
+	if err := b.r.updateRefs(ctx, "branch: Created from "+from, []ref.Change{change}); err != nil {
+		return Branch{}, b.r.fail(op, name, taken(err))
+	}
+	branch, err := b.branch(ctx, name)
+	return branch, b.r.fail(op, name, err)
+}
+
+// taken makes the conflict of something that should not exist an ErrExists.
+func taken(err error) error {
+	if conflict, ok := classify(err).(*ConflictError); ok && conflict.Expected.IsZero() {
+		return ErrExists
+	}
+	return err
+}
+
+// Rename gives a branch another name, the default branch too. It returns ErrExists or ErrNotFound.
+func (b Branches) Rename(ctx context.Context, from, to string) error {
+	const op = "rename branch"
+	if err := b.r.s.calls.enter(ctx); err != nil {
+		return b.r.fail(op, from, err)
+	}
+	defer b.r.s.calls.leave()
+	for _, name := range [2]string{from, to} {
+		if err := names.CheckBranch(name); err != nil {
+			return b.r.fail(op, name, invalid("branch", err))
+		}
+	}
+	author, err := b.r.s.opts.Author.clean(b.r.s.now())
+	if err != nil {
+		return b.r.fail(op, from, err)
+	}
+	oldName, newName := ref.Branches+from, ref.Branches+to
+	entry := logEntry(author, "branch: renamed "+oldName+" to "+newName)
+	for {
+		var head string
+		var at storage.Ref
+		err := b.r.resolve(ctx, func(res *revision.Resolver) error {
+			var err error
+			if head, err = ref.Default(res.View, b.r.id); err != nil {
+				return err
+			}
+			at, err = res.View.Ref(b.r.id, oldName)
+			return err
+		})
+		if err != nil {
+			return b.r.fail(op, from, err)
+		}
+		if at.Target != "" {
+			return b.r.fail(op, from, invalidf("branch: it is symbolic"))
+		}
+		// The old name goes first: "a" may become "a/b".
+		changes := []ref.Change{
+			{Name: oldName, Old: &at.Hash, Log: entry},
+			{Name: newName, New: at.Hash, Old: &git.Hash{}, Log: entry},
+		}
+		if oldName == newName {
+			return nil
+		}
+		if head == oldName {
+			changes = append(changes, ref.Change{Name: ref.Head, Target: newName, Log: entry})
+		}
+		err = landing.Land(ctx, b.r.s.backend, b.r.s.objects, &landing.Landing{Repo: b.r.id, Refs: changes, Now: author.When})
+		if conflict, ok := classify(err).(*ConflictError); ok && conflict.Name == oldName {
+			continue // it moved meanwhile
+		}
+		return b.r.fail(op, from, taken(err))
+	}
+}
+
+// Delete removes a branch. It returns ErrNotFound, or ErrInvalid for the default branch, which can't be deleted. Its
+// commits stay for as long as another ref, or the log of one, leads to them.
+func (b Branches) Delete(ctx context.Context, name string) error {
+	const op = "delete branch"
+	if err := b.r.s.calls.enter(ctx); err != nil {
+		return b.r.fail(op, name, err)
+	}
+	defer b.r.s.calls.leave()
+	if err := names.CheckBranch(name); err != nil {
+		return b.r.fail(op, name, invalid("branch", err))
+	}
+	return b.r.fail(op, name, b.r.updateRefs(ctx, "branch: deleted", []ref.Change{{Name: ref.Branches + name}}))
+}

@@ -1,0 +1,213 @@
+package reposit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/commit"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/storage"
+)
+
+// CommitOptions say where a commit goes and what it says. With Expect nil the changes apply to whatever the tip is
+// when they land, and no concurrent commit is lost.
+type CommitOptions struct {
+	Branch     string     // default: the default branch; made if it does not exist
+	From       string     // revision at which a new branch starts; default: the default branch
+	Message    string     // kept as it is
+	Author     *Signature // default: Options.Author; a zero When means now
+	Committer  *Signature // default: Author
+	Expect     *Hash      // the tip that the caller saw, zero Hash for "no such branch yet"; nil: any tip
+	AllowEmpty bool       // else a commit that changes nothing returns ErrNoChange
+
+	// Sign returns the armoured signature of the payload, which is the commit without it. It runs under no lock, and
+	// again, for another payload, if the branch moved meanwhile. Nil: the commit is not signed.
+	Sign func(payload []byte) (signature string, err error)
+}
+
+// A Commit is a commit as it is stored.
+type Commit struct {
+	Hash, Tree        Hash
+	Parents           []Hash
+	Author, Committer Signature
+	Message           string
+	Signature         string
+}
+
+func publicCommit(h git.Hash, c *git.Commit) *Commit {
+	out := &Commit{
+		Hash: Hash(h), Tree: Hash(c.Tree),
+		Author: publicSignature(c.Author), Committer: publicSignature(c.Committer),
+		Message: c.Message, Signature: c.Signature,
+	}
+	if len(c.Parents) > 0 {
+		out.Parents = make([]Hash, len(c.Parents))
+		for i, p := range c.Parents {
+			out.Parents[i] = Hash(p)
+		}
+	}
+	return out
+}
+
+// Write commits one file to the default branch. It is Commit with Put.
+func (r *Repo) Write(ctx context.Context, path string, data []byte, message string) (*Commit, error) {
+	c, err := r.commit(ctx, &CommitOptions{Message: message}, []Change{Put(path, data)})
+	return c, r.fail("write", path, err)
+}
+
+// Commit applies changes to the tip of a branch, in order, and makes a commit of the outcome, all of it or nothing.
+// The cost is that of the content and of the directories on the changed paths, whatever else the tree holds.
+//
+// It returns ErrNoChange if the tree stays as it is, ErrConflict (*ConflictError) if Expect or a change's Expect does
+// not hold, ErrExists or ErrNotFound for changes that do not fit the tree, ErrTooLarge over Options.Limits, and
+// ErrInvalid. Writers of one branch take turns; those that wait land together, each with a commit of its own.
+func (r *Repo) Commit(ctx context.Context, opts *CommitOptions, changes ...Change) (*Commit, error) {
+	if opts == nil {
+		opts = &CommitOptions{}
+	}
+	c, err := r.commit(ctx, opts, changes)
+	return c, r.fail("commit", "", err)
+}
+
+func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change) (*Commit, error) {
+	if err := r.s.calls.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer r.s.calls.leave()
+	req, err := r.request(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.addChanges(ctx, req, changes); err != nil {
+		return nil, err
+	}
+	made, err := r.s.commits.Commit(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return publicCommit(made.Hash, made.Commit), nil
+}
+
+// request checks the options of a commit.
+func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Request, error) {
+	now := r.s.now()
+	req := &commit.Request{
+		Repo: r.id, Message: opts.Message, AllowEmpty: opts.AllowEmpty, Sign: opts.Sign,
+		Expect: (*git.Hash)(opts.Expect), Now: now, Quota: r.s.opts.Limits.RepoSize,
+	}
+	if opts.Branch != "" {
+		branch := strings.TrimPrefix(opts.Branch, ref.Branches)
+		if err := names.CheckBranch(branch); err != nil {
+			return nil, invalid("branch", err)
+		}
+		req.Branch = ref.Branches + branch
+	}
+	if err := names.CheckMessage(opts.Message); err != nil {
+		return nil, invalid("message", err)
+	}
+	if opts.Sign != nil {
+		req.Sign = func(payload []byte) (string, error) { return sign(opts.Sign, payload) }
+	}
+	var err error
+	if req.Author, req.Committer, err = r.s.signatures(opts.Author, opts.Committer, now); err != nil {
+		return nil, err
+	}
+	if opts.From != "" {
+		req.Start = func(repo *catalog.Repo, v storage.View) (git.Hash, error) {
+			res := revision.Resolver{View: v, Objects: r.s.objects, Repo: repo.ID, Pool: repo.Pool}
+			h, err := res.Resolve(ctx, opts.From)
+			if err == nil {
+				h, err = res.Peel(ctx, h, storage.Commit)
+			}
+			if err != nil {
+				return git.Hash{}, failed("commit", r.name, opts.From, err)
+			}
+			return h, nil
+		}
+	}
+	return req, nil
+}
+
+// sign calls a signer, and refuses what would not stay one header of the commit.
+func sign(signer func([]byte) (string, error), payload []byte) (string, error) {
+	signature, err := signer(payload)
+	if err != nil {
+		return "", err
+	}
+	signature = strings.TrimRight(signature, "\n")
+	if signature == "" || strings.ContainsAny(signature, "\x00\r") {
+		return "", invalidf("signature: it is empty, or holds a NUL or carriage return")
+	}
+	return signature, nil
+}
+
+func (s *Store) signatures(author, committer *Signature, now time.Time) (a, c git.Signature, err error) {
+	if author == nil {
+		author = &s.opts.Author
+	}
+	if committer == nil {
+		committer = author
+	}
+	if a, err = author.clean(now); err == nil {
+		c, err = committer.clean(now)
+	}
+	return a, c, err
+}
+
+// addChanges checks the changes, and stores or hashes their content.
+func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Change) error {
+	limits := &r.s.opts.Limits
+	req.Edits = make([]commit.Edit, len(changes))
+	var sources []commit.Source
+	var owners []int // the change that each source belongs to
+	for i := range changes {
+		c := changes[i]
+		if err := c.check(limits); err != nil {
+			return &commit.PathError{Path: c.edit.Path, Err: err}
+		}
+		req.Edits[i] = c.edit
+		if c.hasBytes {
+			sources, owners = append(sources, c.source), append(owners, i)
+		}
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	var pool storage.ID
+	err := r.s.backend.View(ctx, func(v storage.View) error {
+		var err error
+		pool, err = catalog.Pool(v, r.id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range sources {
+		sources[i].Data = bytes.Clone(sources[i].Data) // the store keeps it
+	}
+	hashes, content, err := r.s.commits.Store(ctx, pool, sources, commit.Limits{Blob: limits.BlobSize, Total: limits.CommitSize})
+	if err != nil {
+		var which *commit.SourceError
+		if errors.As(err, &which) {
+			err = &commit.PathError{Path: changes[owners[which.Index]].edit.Path, Err: which.Err}
+		}
+		return err
+	}
+	for i, h := range hashes {
+		req.Edits[owners[i]].Hash = h
+	}
+	req.Content = content
+	return nil
+}
+
+// logEntry is a line of a ref's log.
+func logEntry(by git.Signature, message string) storage.LogEntry {
+	return storage.LogEntry{Name: by.Name, Email: by.Email, When: by.When, Message: names.LogMessage(message)}
+}

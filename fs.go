@@ -1,0 +1,262 @@
+package reposit
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
+)
+
+// FS returns the tree of a revision as a file system: that of the commit that rev names now, whatever happens to the
+// branch later. It also is an fs.ReadDirFS, fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS, and ends with ctx.
+//
+// Open, Stat and ReadFile follow symlinks as long as they stay inside. Files have the commit's time, submodules are
+// empty directories. Names are as Git has them, which on some systems no file could have.
+func (r *Repo) FS(ctx context.Context, rev string) (fs.FS, error) {
+	const op = "fs"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return nil, r.fail(op, rev, err)
+	}
+	defer r.s.calls.leave()
+	t, err := r.treeAt(ctx, rev)
+	if err != nil {
+		return nil, r.fail(op, rev, err)
+	}
+	view := &treeFS{ctx: ctx, tree: t}
+	if !t.commit.IsZero() {
+		c, err := r.s.objects.Commit(ctx, t.pool, t.commit)
+		if err != nil {
+			return nil, r.fail(op, rev, err)
+		}
+		view.when = c.Committer.When
+	}
+	return view, nil
+}
+
+type treeFS struct {
+	ctx  context.Context
+	tree tree
+	when time.Time
+}
+
+const maxLinks = 40 // symlinks that one path may lead through, as on Linux
+
+// lookup returns the entry that a name leads to. It follows the symlinks on the way, and with last also one at the
+// end.
+func (f *treeFS) lookup(name string, last bool) (git.Entry, error) {
+	at := git.Entry{Name: ".", Mode: git.ModeDir, Hash: f.tree.root}
+	var dirs []git.Entry // from the root down to at
+	rest := name
+	links := 0
+	for rest != "" {
+		var part string
+		part, rest, _ = strings.Cut(rest, "/")
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			if len(dirs) == 0 {
+				return git.Entry{}, fs.ErrNotExist // leads out of the tree
+			}
+			at, dirs = dirs[len(dirs)-1], dirs[:len(dirs)-1]
+			continue
+		}
+		e, err := f.child(at, part)
+		if err != nil {
+			return git.Entry{}, err
+		}
+		if e.Mode != git.ModeSymlink || rest == "" && !last {
+			dirs, at = append(dirs, at), e
+			continue
+		}
+		if links++; links > maxLinks {
+			return git.Entry{}, fs.ErrInvalid
+		}
+		target, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.pool, e.Hash)
+		if err != nil {
+			return git.Entry{}, missingObject(err)
+		}
+		if len(target) == 0 || target[0] == '/' {
+			return git.Entry{}, fs.ErrNotExist
+		}
+		rest = string(target) + "/" + rest
+	}
+	return at, nil
+}
+
+func (f *treeFS) child(dir git.Entry, name string) (git.Entry, error) {
+	if !dir.IsDir() || dir.Hash.IsZero() {
+		return git.Entry{}, fs.ErrNotExist
+	}
+	item, err := f.tree.r.s.objects.Tree(f.ctx, f.tree.pool, dir.Hash)
+	if err != nil {
+		return git.Entry{}, missingObject(err)
+	}
+	e, ok := item.Tree.Find(name)
+	if !ok {
+		return git.Entry{}, fs.ErrNotExist
+	}
+	return e, nil
+}
+
+// find is lookup as a call on the store, with the name checked and errors named.
+func (f *treeFS) find(op, name string, last bool) (git.Entry, *fs.PathError) {
+	if !fs.ValidPath(name) {
+		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	if err := f.tree.r.s.calls.enter(f.ctx); err != nil {
+		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	defer f.tree.r.s.calls.leave()
+	e, err := f.lookup(name, last)
+	if err != nil {
+		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
+	}
+	return e, nil
+}
+
+func (f *treeFS) info(op, name string, e git.Entry) (*fileInfo, error) {
+	info := &fileInfo{name: path.Base(name), mode: fileMode(e.Mode), when: f.when}
+	if info.mode.IsDir() {
+		return info, nil
+	}
+	_, size, err := f.tree.r.s.objects.Stat(f.ctx, f.tree.pool, e.Hash)
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+	}
+	info.size = size
+	return info, nil
+}
+
+func fileMode(m git.Mode) fs.FileMode {
+	switch m {
+	case git.ModeDir, git.ModeSubmodule:
+		return fs.ModeDir | 0o755
+	case git.ModeSymlink:
+		return fs.ModeSymlink | 0o777
+	case git.ModeExecutable:
+		return 0o755
+	}
+	return 0o644
+}
+
+// Open implements fs.FS.
+func (f *treeFS) Open(name string) (fs.File, error) {
+	const op = "open"
+	e, failed := f.find(op, name, true)
+	if failed != nil {
+		return nil, failed
+	}
+	info, err := f.info(op, name, e)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		entries, err := f.entries(op, name, e)
+		if err != nil {
+			return nil, err
+		}
+		return &openDir{info: info, name: name, entries: entries}, nil
+	}
+	if info.size >= storage.LargeObject {
+		_, content, err := f.tree.r.s.objects.Open(f.ctx, f.tree.pool, e.Hash)
+		if err != nil {
+			return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+		}
+		return &openStream{content, info}, nil
+	}
+	data, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.pool, e.Hash)
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+	}
+	return &openFile{bytes.NewReader(data), info}, nil
+}
+
+// ReadFile implements fs.ReadFileFS.
+func (f *treeFS) ReadFile(name string) ([]byte, error) {
+	const op = "read"
+	e, failed := f.find(op, name, true)
+	if failed != nil {
+		return nil, failed
+	}
+	if fileMode(e.Mode).IsDir() {
+		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	data, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.pool, e.Hash)
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+	}
+	return append([]byte{}, data...), nil
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (f *treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	const op = "readdir"
+	e, failed := f.find(op, name, true)
+	if failed != nil {
+		return nil, failed
+	}
+	return f.entries(op, name, e)
+}
+
+// entries lists a directory by the bytes of the names, as io/fs wants it.
+func (f *treeFS) entries(op, name string, e git.Entry) ([]fs.DirEntry, error) {
+	if !fileMode(e.Mode).IsDir() {
+		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	if e.Mode == git.ModeSubmodule || e.Hash.IsZero() {
+		return nil, nil
+	}
+	item, err := f.tree.r.s.objects.Tree(f.ctx, f.tree.pool, e.Hash)
+	if err != nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+	}
+	list := make([]fs.DirEntry, item.Tree.Len())
+	for i := range list {
+		sub := item.Tree.Entry(i)
+		list[i] = &dirEntry{f: f, path: path.Join(name, sub.Name), entry: sub}
+	}
+	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return list, nil
+}
+
+// Stat implements fs.StatFS.
+func (f *treeFS) Stat(name string) (fs.FileInfo, error) { return f.stat("stat", name, true) }
+
+// Lstat implements fs.ReadLinkFS.
+func (f *treeFS) Lstat(name string) (fs.FileInfo, error) { return f.stat("lstat", name, false) }
+
+func (f *treeFS) stat(op, name string, last bool) (fs.FileInfo, error) {
+	e, failed := f.find(op, name, last)
+	if failed != nil {
+		return nil, failed
+	}
+	info, err := f.info(op, name, e)
+	if err != nil {
+		return nil, err
+	}
+	return info, nil
+}
+
+// ReadLink implements fs.ReadLinkFS.
+func (f *treeFS) ReadLink(name string) (string, error) {
+	const op = "readlink"
+	e, failed := f.find(op, name, false)
+	if failed != nil {
+		return "", failed
+	}
+	if e.Mode != git.ModeSymlink {
+		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	target, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.pool, e.Hash)
+	if err != nil {
+		return "", &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+	}
+	return string(target), nil
+}

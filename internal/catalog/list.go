@@ -1,0 +1,241 @@
+package catalog
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// ErrToken says that a page token is not one that this query gave out.
+var ErrToken = errors.New("malformed page token, or one of another query")
+
+// A Query says which repositories are listed, and in which order.
+type Query struct {
+	Owner      string
+	Labels     map[string]string
+	Sort       Sort
+	Descending bool
+	Size       int    // of the page
+	Token      string // where the page before ended
+	Skip       int    // or how many repositories come before the page
+}
+
+// A Found repository is one row of a page.
+type Found struct {
+	*Repo
+	State
+}
+
+// List returns a page of the query, the token of the next one, or "" if it is the last, and how many repositories
+// match. A page costs what its own rows cost; with Skip, also a step for each row before; with more than one label,
+// or a label and an owner, a look at every repository that has the rarest label.
+func List(ctx context.Context, v storage.View, q *Query) (page []Found, next string, total int, err error) {
+	l := lister{ctx: ctx, v: v, Query: q}
+	if err := l.choose(); err != nil {
+		return nil, "", 0, err
+	}
+	if err := l.start(); err != nil {
+		return nil, "", 0, err
+	}
+	if err := l.run(); err != nil {
+		return nil, "", 0, err
+	}
+	if l.more {
+		next = l.token()
+	}
+	if l.filter {
+		l.total, err = l.countAll()
+	}
+	return l.page, next, l.total, err
+}
+
+type lister struct {
+	*Query
+	ctx    context.Context
+	v      storage.View
+	scope  string
+	filter bool   // the scope holds repositories that do not match
+	lo, hi []byte // of the whole list
+	prefix int    // length of what all keys begin with
+	from   []byte // position of the token
+	page   []Found
+	last   []byte
+	more   bool
+	total  int
+}
+
+// choose picks the smallest scope that holds all matches.
+func (l *lister) choose() error {
+	if l.Owner != "" {
+		l.scope = ownerScope(l.Owner)
+	}
+	total, err := Count(l.v, l.scope)
+	if err != nil {
+		return err
+	}
+	l.total = total
+	for k, value := range l.Labels {
+		n, err := Count(l.v, labelScope(k, value))
+		if err != nil {
+			return err
+		}
+		if n <= l.total || l.scope == "" || l.scope[0] == 'o' {
+			l.scope, l.total = labelScope(k, value), n
+		}
+	}
+	l.filter = len(l.Labels) > 1 || len(l.Labels) == 1 && l.Owner != ""
+	return nil
+}
+
+func (l *lister) start() error {
+	if l.Sort == ByName && len(l.Labels) == 0 {
+		l.lo = indexPrefix(nil, ByName, "")
+		l.prefix = len(l.lo)
+		if l.Owner != "" {
+			l.lo = append(l.lo, strings.ToLower(l.Owner)+"/"...)
+		}
+	} else {
+		l.lo = indexPrefix(nil, l.Sort, l.scope)
+		l.prefix = len(l.lo)
+	}
+	l.hi = after(l.lo)
+	return l.parseToken()
+}
+
+func (l *lister) bounds() (lo, hi []byte) {
+	lo, hi = l.lo, l.hi
+	if l.from != nil {
+		at := append(slices.Clone(l.lo[:l.prefix]), l.from...)
+		if l.Descending {
+			hi = at
+		} else {
+			lo = append(at, 0)
+		}
+	}
+	return lo, hi
+}
+
+func (l *lister) run() error {
+	lo, hi := l.bounds()
+	skip := l.Skip
+	for rec, err := range l.v.Records(lo, hi, storage.Order(l.Descending)) {
+		if err == nil {
+			err = l.ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if skip > 0 && !l.filter {
+			skip--
+			continue
+		}
+		r, err := l.load(rec)
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			continue
+		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		if len(l.page) == l.Size {
+			l.more = true
+			return nil
+		}
+		state, err := LoadState(l.v, r)
+		if err != nil {
+			return err
+		}
+		l.page = append(l.page, Found{r, state})
+		l.last = append(l.last[:0], rec.Key[l.prefix:]...)
+	}
+	return nil
+}
+
+// load returns the repository that an index record names, or nil if it does not match.
+func (l *lister) load(rec storage.Record) (*Repo, error) {
+	raw := rec.Value
+	if l.Sort != ByName {
+		raw = rec.Key[max(0, len(rec.Key)-len(storage.ID{})):]
+	}
+	if len(raw) != len(storage.ID{}) {
+		return nil, fmt.Errorf("%w: index record", storage.ErrCorrupt)
+	}
+	r, err := Load(l.v, storage.ID(raw))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, fmt.Errorf("%w: index names repository %s, which is not there", storage.ErrCorrupt, raw)
+	}
+	if err != nil || !l.filter || l.matches(r) {
+		return r, err
+	}
+	return nil, nil
+}
+
+func (l *lister) matches(r *Repo) bool {
+	for k, v := range l.Labels {
+		if have, ok := r.Labels[k]; !ok || have != v {
+			return false
+		}
+	}
+	return l.Owner == "" || strings.EqualFold(r.Owner, l.Owner)
+}
+
+func (l *lister) countAll() (int, error) {
+	n := 0
+	for rec, err := range l.v.Records(l.lo, l.hi, storage.Ascending) {
+		if err == nil {
+			err = l.ctx.Err()
+		}
+		if err != nil {
+			return 0, err
+		}
+		r, err := l.load(rec)
+		if err != nil {
+			return 0, err
+		}
+		if r != nil {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// sum binds a token to its query.
+func (l *lister) sum(position []byte) uint32 {
+	h := crc32.NewIEEE()
+	fmt.Fprintf(h, "%c%t%q", l.Sort, l.Descending, strings.ToLower(l.Owner))
+	for _, k := range slices.Sorted(maps.Keys(l.Labels)) {
+		fmt.Fprintf(h, "%q%q", k, l.Labels[k])
+	}
+	h.Write(position)
+	return h.Sum32()
+}
+
+const tokenVersion = 1
+
+func (l *lister) token() string {
+	b := binary.BigEndian.AppendUint32([]byte{tokenVersion}, l.sum(l.last))
+	return base64.RawURLEncoding.EncodeToString(append(b, l.last...))
+}
+
+func (l *lister) parseToken() error {
+	if l.Token == "" {
+		return nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(l.Token)
+	if err != nil || len(b) < 6 || b[0] != tokenVersion || binary.BigEndian.Uint32(b[1:]) != l.sum(b[5:]) {
+		return ErrToken
+	}
+	l.from = b[5:]
+	return nil
+}

@@ -1,0 +1,205 @@
+package catalog
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// A Repo is what the catalog knows of a repository, apart from what every push changes.
+type Repo struct {
+	ID, Pool, Parent, Source         storage.ID
+	Owner, Slug                      string
+	Name, Description, Homepage      string
+	Private                          bool
+	HasWiki, HasIssues, HasDownloads bool
+	OpenIssues                       int
+	Created, Expires                 time.Time
+	Labels                           map[string]string
+}
+
+// A State is what changes with every push.
+type State struct {
+	Updated, Pushed time.Time
+	Size            int64 // bytes of all objects, before compression
+}
+
+// The first byte of each stored value is the version of its layout.
+const (
+	repoVersion  = 1
+	stateVersion = 1
+)
+
+const (
+	flagPrivate = 1 << iota
+	flagWiki
+	flagIssues
+	flagDownloads
+)
+
+func (r *Repo) encode() []byte {
+	b := make([]byte, 0, 160+len(r.Name)+len(r.Description)+len(r.Homepage))
+	b = append(b, repoVersion)
+	b = append(b, r.Pool[:]...)
+	b = append(b, r.flags())
+	for _, id := range [2]storage.ID{r.Parent, r.Source} {
+		if id.IsZero() {
+			b = append(b, 0)
+			continue
+		}
+		b = append(b, 1)
+		b = append(b, id[:]...)
+	}
+	for _, s := range [5]string{r.Owner, r.Slug, r.Name, r.Description, r.Homepage} {
+		b = appendString(b, s)
+	}
+	b = binary.AppendUvarint(b, uint64(r.OpenIssues))
+	b = appendTime(b, r.Created)
+	b = appendTime(b, r.Expires)
+	b = binary.AppendUvarint(b, uint64(len(r.Labels)))
+	if len(r.Labels) == 0 {
+		return b
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Labels)) {
+		b = appendString(b, k)
+		b = appendString(b, r.Labels[k])
+	}
+	return b
+}
+
+func (r *Repo) flags() byte {
+	var f byte
+	for i, set := range [4]bool{r.Private, r.HasWiki, r.HasIssues, r.HasDownloads} {
+		if set {
+			f |= 1 << i
+		}
+	}
+	return f
+}
+
+func decodeRepo(id storage.ID, b []byte) (*Repo, error) {
+	d := decoder{b: b}
+	if v := d.byte(); v != repoVersion {
+		return nil, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, v)
+	}
+	r := &Repo{ID: id, Pool: d.id()}
+	flags := d.byte()
+	r.Private, r.HasWiki = flags&flagPrivate != 0, flags&flagWiki != 0
+	r.HasIssues, r.HasDownloads = flags&flagIssues != 0, flags&flagDownloads != 0
+	for _, to := range [2]*storage.ID{&r.Parent, &r.Source} {
+		if d.byte() == 1 {
+			*to = d.id()
+		}
+	}
+	for _, to := range [5]*string{&r.Owner, &r.Slug, &r.Name, &r.Description, &r.Homepage} {
+		*to = d.string()
+	}
+	r.OpenIssues = int(d.uvarint())
+	r.Created, r.Expires = d.time(), d.time()
+	if n := d.uvarint(); n > 0 && n <= uint64(len(b)) {
+		r.Labels = make(map[string]string, n)
+		for range n {
+			k := d.string()
+			r.Labels[k] = d.string()
+		}
+	}
+	return r, d.end()
+}
+
+func (s *State) encode(b []byte) []byte {
+	b = append(b, stateVersion)
+	b = appendTime(b, s.Updated)
+	b = appendTime(b, s.Pushed)
+	return binary.AppendUvarint(b, uint64(s.Size))
+}
+
+func decodeState(b []byte) (State, error) {
+	d := decoder{b: b}
+	if v := d.byte(); v != stateVersion {
+		return State{}, fmt.Errorf("%w: state record of version %d", storage.ErrFormat, v)
+	}
+	s := State{Updated: d.time(), Pushed: d.time(), Size: int64(d.uvarint())}
+	return s, d.end()
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// appendTime appends a time so that the bytes sort as the times do. The zero time is before every other.
+func appendTime(b []byte, t time.Time) []byte { return binary.BigEndian.AppendUint64(b, timeKey(t)) }
+
+// timeKey maps the nanoseconds since 1970, which may be negative, to numbers that sort alike. 0 is no time.
+func timeKey(t time.Time) uint64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(uint64(t.UnixNano())^1<<63, 1)
+}
+
+func keyTime(k uint64) time.Time {
+	if k == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(k^1<<63)).UTC()
+}
+
+// A decoder reads what the append functions wrote. After the first thing that is not there it yields zero values,
+// and end says so.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.b)) {
+		d.bad, d.b = true, nil
+		return nil
+	}
+	b := d.b[:n]
+	d.b = d.b[n:]
+	return b
+}
+
+func (d *decoder) byte() byte {
+	if b := d.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) id() (id storage.ID) {
+	copy(id[:], d.take(uint64(len(id))))
+	return id
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) string() string { return string(d.take(d.uvarint())) }
+
+func (d *decoder) time() time.Time {
+	if b := d.take(8); b != nil {
+		return keyTime(binary.BigEndian.Uint64(b))
+	}
+	return time.Time{}
+}
+
+func (d *decoder) end() error {
+	if d.bad || len(d.b) > 0 {
+		return fmt.Errorf("%w: catalog record", storage.ErrCorrupt)
+	}
+	return nil
+}

@@ -1,0 +1,309 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
+)
+
+// Content is what a commit adds: small blobs that land with it, and the bytes of those stored ahead.
+type Content struct {
+	Blobs  []storage.Object
+	Staged int64
+	names  map[git.Hash]struct{}
+}
+
+func (c *Content) has(h git.Hash) bool {
+	if _, ok := c.names[h]; ok {
+		return true
+	}
+	for i := range c.Blobs {
+		if c.Blobs[i].Hash == h {
+			return true
+		}
+	}
+	return false
+}
+
+// A Source is the content of one file: bytes, which are kept, or a reader of them.
+type Source struct {
+	Data   []byte
+	Reader io.Reader
+}
+
+// Limits bound content, in bytes.
+type Limits struct {
+	Blob, Total int64
+}
+
+// ErrBlobTooLarge and ErrTotalTooLarge say that content is over a limit.
+var (
+	ErrBlobTooLarge  = fmt.Errorf("file is over the limit: %w", storage.ErrTooLarge)
+	ErrTotalTooLarge = fmt.Errorf("content of one commit is over the limit: %w", storage.ErrTooLarge)
+)
+
+// A SourceError says which source failed.
+type SourceError struct {
+	Index int
+	Err   error
+}
+
+func (e *SourceError) Error() string { return e.Err.Error() }
+func (e *SourceError) Unwrap() error { return e.Err }
+
+const (
+	// Content beyond these is stored ahead of the commit, so that the unit of work stays short.
+	inlineBytes = 1 << 20
+	inlineCount = 256
+
+	// parallelBytes is the amount of content from which all cores hash.
+	parallelBytes = 256 << 10
+)
+
+// Store hashes the sources, stores ahead what does not fit into one unit of work, and returns the hash of each.
+// On an error nothing is left but, at most, objects that nothing reaches.
+func (e *Engine) Store(ctx context.Context, pool storage.ID, sources []Source, limits Limits) ([]git.Hash, Content, error) {
+	s := storer{ctx: ctx, e: e, pool: pool, limits: limits, sources: sources, hashes: make([]git.Hash, len(sources))}
+	err := s.run()
+	if s.stage != nil {
+		if err == nil {
+			err = s.stage.Close(ctx)
+		} else {
+			err = errors.Join(err, s.stage.Discard())
+		}
+	}
+	if err != nil {
+		return nil, Content{}, err
+	}
+	return s.hashes, s.content, nil
+}
+
+type storer struct {
+	ctx     context.Context
+	e       *Engine
+	pool    storage.ID
+	limits  Limits
+	sources []Source
+	hashes  []git.Hash
+	content Content
+	total   int64
+	stage   storage.Stage
+}
+
+func (s *storer) run() error {
+	inline := len(s.sources) <= inlineCount
+	var bytes int64
+	for i := range s.sources {
+		n := int64(len(s.sources[i].Data))
+		if n > s.limits.Blob {
+			return &SourceError{i, ErrBlobTooLarge}
+		}
+		bytes += n
+		inline = inline && s.sources[i].Reader == nil
+	}
+	if bytes > s.limits.Total {
+		return &SourceError{0, ErrTotalTooLarge}
+	}
+	s.total = bytes
+	if err := s.hash(bytes); err != nil {
+		return err
+	}
+	if inline && bytes <= inlineBytes {
+		s.content.Blobs = make([]storage.Object, 0, len(s.sources))
+		for i := range s.sources {
+			s.content.Blobs = append(s.content.Blobs, s.blob(i))
+		}
+		return nil
+	}
+	return s.storeAhead()
+}
+
+func (s *storer) blob(i int) storage.Object {
+	data := s.sources[i].Data
+	return storage.Object{Hash: s.hashes[i], Type: storage.Blob, Size: int64(len(data)), Data: data}
+}
+
+// hash names the sources whose bytes are at hand.
+func (s *storer) hash(bytes int64) error {
+	workers := runtime.GOMAXPROCS(0)
+	if bytes < parallelBytes {
+		workers = 1
+	}
+	var next atomic.Int64
+	var failed atomic.Pointer[SourceError]
+	work := func() {
+		for failed.Load() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= len(s.sources) {
+				return
+			}
+			if s.sources[i].Reader != nil {
+				continue
+			}
+			err := s.ctx.Err()
+			if err == nil {
+				s.hashes[i], err = git.Sum(storage.Blob, s.sources[i].Data)
+			}
+			if err != nil {
+				failed.Store(&SourceError{i, err})
+			}
+		}
+	}
+	if workers == 1 {
+		work()
+	} else {
+		var group sync.WaitGroup
+		for range workers {
+			group.Go(work)
+		}
+		group.Wait()
+	}
+	if err := failed.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (s *storer) storeAhead() error {
+	var err error
+	if s.stage, err = s.e.backend.Stage(s.ctx, s.pool); err != nil {
+		return err
+	}
+	s.content.names = make(map[git.Hash]struct{}, len(s.sources))
+	for i := range s.sources {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		if s.sources[i].Reader != nil {
+			err = s.read(i)
+		} else {
+			err = s.put(s.blob(i))
+		}
+		if err != nil {
+			return &SourceError{i, err}
+		}
+	}
+	return nil
+}
+
+// put stores a blob ahead unless it is there.
+func (s *storer) put(o storage.Object) error {
+	if isNew, err := s.count(o.Hash, o.Size); !isNew || err != nil {
+		return err
+	}
+	return s.stage.Put(s.ctx, o)
+}
+
+// count adds a blob to what the commit adds, and reports whether it is new.
+func (s *storer) count(h git.Hash, size int64) (bool, error) {
+	if _, ok := s.content.names[h]; ok {
+		return false, nil
+	}
+	s.content.names[h] = struct{}{}
+	_, _, err := s.e.backend.StatObject(s.ctx, s.pool, h)
+	if errors.Is(err, storage.ErrNotFound) {
+		s.content.Staged += size
+		return true, nil
+	}
+	return false, err
+}
+
+// read takes the content of a reader. What is small is held in memory; the rest goes to storage in pieces, and is
+// read back for its hash, which begins with its size.
+func (s *storer) read(i int) error {
+	limit := min(s.limits.Blob, s.limits.Total-s.total)
+	tooLarge := ErrBlobTooLarge
+	if limit < s.limits.Blob {
+		tooLarge = ErrTotalTooLarge
+	}
+	r := &source{ctx: s.ctx, r: s.sources[i].Reader, left: limit, tooLarge: tooLarge}
+	head, err := io.ReadAll(io.LimitReader(r, storage.LargeObject))
+	if err != nil {
+		return err
+	}
+	var h git.Hash
+	if len(head) < storage.LargeObject {
+		if h, err = git.Sum(storage.Blob, head); err != nil {
+			return err
+		}
+		err = s.put(storage.Object{Hash: h, Type: storage.Blob, Size: int64(len(head)), Data: head})
+	} else {
+		h, err = s.large(head, r)
+	}
+	s.hashes[i] = h
+	s.total += limit - r.left
+	return err
+}
+
+func (s *storer) large(head []byte, rest io.Reader) (git.Hash, error) {
+	w, err := s.stage.Create(s.ctx)
+	if err != nil {
+		return git.Hash{}, err
+	}
+	h, err := s.write(w, head, rest)
+	if err != nil {
+		return git.Hash{}, errors.Join(err, w.Discard())
+	}
+	return h, nil
+}
+
+const copyBuffer = 128 << 10
+
+func (s *storer) write(w storage.Writer, head []byte, rest io.Reader) (git.Hash, error) {
+	if _, err := w.Write(head); err != nil {
+		return git.Hash{}, err
+	}
+	buffer := make([]byte, copyBuffer)
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, rest, buffer)
+	if err != nil {
+		return git.Hash{}, err
+	}
+	size := int64(len(head)) + n
+	content, err := w.Content()
+	if err != nil {
+		return git.Hash{}, err
+	}
+	hasher := git.NewHasher(storage.Blob, size)
+	_, err = io.CopyBuffer(hasher, &source{ctx: s.ctx, r: content, left: size}, buffer)
+	if err := errors.Join(err, content.Close()); err != nil {
+		return git.Hash{}, err
+	}
+	h, err := hasher.Sum()
+	if err != nil {
+		return git.Hash{}, err
+	}
+	isNew, err := s.count(h, size)
+	if err != nil || !isNew {
+		return h, errors.Join(err, w.Discard())
+	}
+	return h, w.Commit(s.ctx, h, storage.Blob)
+}
+
+// source reads no more than left bytes, and stops when its context ends.
+type source struct {
+	ctx      context.Context
+	r        io.Reader
+	left     int64
+	tooLarge error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if int64(len(p)) > s.left+1 {
+		p = p[:s.left+1]
+	}
+	n, err := s.r.Read(p)
+	if s.left -= int64(n); s.left < 0 {
+		return 0, s.tooLarge
+	}
+	return n, err
+}

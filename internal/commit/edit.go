@@ -1,0 +1,154 @@
+package commit
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/reposit/reposit/internal/edit"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/storage"
+)
+
+// An Op is what an Edit does.
+type Op int
+
+const (
+	Put Op = iota // makes Path the entry of Mode and Hash
+	Remove
+	Move // From to Path
+	Copy // From to Path
+)
+
+// An Edit is one change of a commit. Edits apply in order: a later one sees what an earlier one did.
+type Edit struct {
+	Op     Op
+	Path   string
+	From   string
+	Mode   git.Mode // 0: that of the file that is replaced, moved or copied; regular for a new one
+	Hash   git.Hash
+	Stored bool      // Hash was named by the caller, and must be there
+	Expect *git.Hash // what Path, or From if there is one, must hold; zero: nothing
+}
+
+// ErrUnknownBlob says that a commit names content that the repository does not have.
+var ErrUnknownBlob = fmt.Errorf("no such blob: %w", storage.ErrNotFound)
+
+// An ExpectError says that a path did not hold what the caller expected.
+type ExpectError struct {
+	Path             string
+	Expected, Actual git.Hash
+}
+
+func (e *ExpectError) Error() string {
+	return fmt.Sprintf("%q holds %s, not %s", e.Path, blobName(e.Actual), blobName(e.Expected))
+}
+
+func blobName(h git.Hash) string {
+	if h.IsZero() {
+		return "nothing"
+	}
+	return h.String()
+}
+
+// A PathError says which path of a commit an error is about.
+type PathError struct {
+	Path string
+	Err  error
+}
+
+func (e *PathError) Error() string { return e.Err.Error() }
+func (e *PathError) Unwrap() error { return e.Err }
+
+// build applies the edits of j to the tip's tree, and returns the new tree and everything that must be stored.
+func (b *batch) build(j *job) (git.Hash, []storage.Object, []*object.Item, error) {
+	tree, err := edit.Open(j.ctx, b, b.tree)
+	if err != nil {
+		return git.Hash{}, nil, nil, err
+	}
+	bases := make(map[git.Hash]git.Hash, len(j.Content.Blobs))
+	for i := range j.Edits {
+		if err := b.apply(j, tree, &j.Edits[i], bases); err != nil {
+			return git.Hash{}, nil, nil, &PathError{j.Edits[i].Path, err}
+		}
+	}
+	root, made, err := tree.Write(j.ctx)
+	if err != nil {
+		return git.Hash{}, nil, nil, err
+	}
+	n := len(j.Content.Blobs) + len(made) + 1
+	objects, items := make([]storage.Object, 0, n), make([]*object.Item, 0, n)
+	for _, blob := range j.Content.Blobs {
+		item := &object.Item{Type: storage.Blob, Size: blob.Size, Data: blob.Data}
+		blob.Delta = b.difference(blob.Data, bases[blob.Hash], item)
+		objects, items = append(objects, blob), append(items, item)
+	}
+	for _, t := range made {
+		objects = append(objects, storage.Object{Hash: t.Hash, Type: storage.Tree, Size: t.Item.Size, Data: t.Item.Data, Delta: t.Delta})
+		items = append(items, t.Item)
+	}
+	return root, objects, items, nil
+}
+
+func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.Hash) error {
+	subject := e.Path
+	if e.From != "" {
+		subject = e.From
+	}
+	old, found, err := tree.Find(j.ctx, subject)
+	if err != nil {
+		return err
+	}
+	if e.Expect != nil && *e.Expect != old.Hash {
+		return &ExpectError{Path: subject, Expected: *e.Expect, Actual: old.Hash}
+	}
+	switch e.Op {
+	case Remove:
+		return tree.Remove(j.ctx, e.Path)
+	case Move:
+		return tree.Move(j.ctx, e.From, e.Path, e.Mode)
+	case Copy:
+		return tree.Copy(j.ctx, e.From, e.Path, e.Mode)
+	}
+	mode := e.Mode
+	if mode == 0 {
+		mode = git.ModeRegular
+		if found && old.Mode == git.ModeExecutable {
+			mode = git.ModeExecutable
+		}
+	}
+	if e.Stored && !j.Content.has(e.Hash) {
+		t, _, err := b.e.objects.Stat(j.ctx, b.pool, e.Hash)
+		if errors.Is(err, storage.ErrNotFound) || err == nil && t != storage.Blob {
+			return ErrUnknownBlob
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if found && !old.IsDir() {
+		bases[e.Hash] = old.Hash
+	}
+	return tree.Put(j.ctx, e.Path, mode, e.Hash)
+}
+
+// minDifference is the size in bytes from which a blob is worth a delta.
+const minDifference = 256
+
+// difference returns a blob's content as a delta from the content that it replaces, if that is in memory and it
+// pays, and notes the depth in item.
+func (b *batch) difference(data []byte, base git.Hash, item *object.Item) *storage.Delta {
+	if len(data) < minDifference || base.IsZero() {
+		return nil
+	}
+	old := b.e.objects.Cached(b.pool, base)
+	if old == nil || old.Type != storage.Blob || old.Depth >= edit.MaxDelta {
+		return nil
+	}
+	ops := git.Difference(old.Data, data)
+	if ops == nil {
+		return nil
+	}
+	item.Depth = old.Depth + 1
+	return &storage.Delta{Base: base, Depth: item.Depth, Ops: ops}
+}

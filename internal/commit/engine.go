@@ -1,0 +1,300 @@
+// Package commit makes commits: it stores their content, applies their changes to the tip of a branch, and lands
+// them. Commits on one branch line up and land together, each built on the one before.
+package commit
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/queue"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// ErrNoChange says that a commit would have the tree of its parent.
+var ErrNoChange = errors.New("nothing to commit")
+
+// An Engine makes the commits of one store. It is safe for concurrent use.
+type Engine struct {
+	backend storage.Backend
+	objects *object.Store
+	queue   queue.Queue[line, *job]
+}
+
+type line struct {
+	repo   storage.ID
+	branch string
+}
+
+// New returns an Engine.
+func New(backend storage.Backend, objects *object.Store) *Engine {
+	return &Engine{backend: backend, objects: objects}
+}
+
+// A Request is one commit. Everything in it was checked.
+type Request struct {
+	Repo              storage.ID
+	Branch            string                                              // full name; "" is the one that HEAD names
+	Start             func(*catalog.Repo, storage.View) (git.Hash, error) // where a new branch starts; nil: at the default branch
+	Message           string
+	Author, Committer git.Signature
+	Expect            *git.Hash
+	AllowEmpty        bool
+	Sign              func(payload []byte) (string, error)
+	Edits             []Edit
+	Content           Content
+	Now               time.Time
+	Quota             int64
+}
+
+// A Made commit is the answer to a Request.
+type Made struct {
+	Hash   git.Hash
+	Commit *git.Commit
+}
+
+// A job is a request on its way. The goroutine that works on it writes made and err before the queue says it is done.
+type job struct {
+	*Request
+	ctx  context.Context
+	made Made
+	err  error
+}
+
+// Commit makes the commit, or returns ErrNoChange, a *ref.ConflictError, or the errors of its edits.
+func (e *Engine) Commit(ctx context.Context, r *Request) (Made, error) {
+	j := &job{Request: r, ctx: ctx}
+	if err := e.resolveBranch(ctx, r); err != nil {
+		return Made{}, err
+	}
+	if r.Sign != nil {
+		e.sign(j)
+		return j.made, j.err
+	}
+	if err := e.queue.Do(ctx, line{r.Repo, r.Branch}, j, e.land); err != nil {
+		return Made{}, err
+	}
+	return j.made, j.err
+}
+
+func (e *Engine) resolveBranch(ctx context.Context, r *Request) error {
+	if r.Branch != "" {
+		return nil
+	}
+	return e.backend.View(ctx, func(v storage.View) error {
+		var err error
+		r.Branch, err = ref.Default(v, r.Repo)
+		return err
+	})
+}
+
+// sign makes a signed commit. The signer is the caller's code and may take long or call the store, so the branch
+// goes on meanwhile; if it moved, the commit is made and signed again.
+func (e *Engine) sign(j *job) {
+	for {
+		b, err := e.begin(j.ctx, j.Request)
+		if err == nil {
+			err = b.add(j)
+		}
+		if err == nil {
+			err = b.land(j.ctx)
+		}
+		if b == nil || !b.moved(err) {
+			j.err = err
+			return
+		}
+	}
+}
+
+// land works off jobs of one branch.
+func (e *Engine) land(jobs []*job) {
+	// The first job's caller works for the others too, whom its context does not concern.
+	ctx := context.WithoutCancel(jobs[0].ctx)
+	for len(jobs) > 0 {
+		b, err := e.begin(ctx, jobs[0].Request)
+		if err != nil {
+			fail(jobs, err)
+			return
+		}
+		var added []*job
+		for _, j := range jobs {
+			if j.err = b.add(j); j.err == nil {
+				added = append(added, j)
+			}
+		}
+		if len(added) == 0 {
+			return
+		}
+		err = b.land(ctx)
+		switch {
+		case err == nil:
+			return
+		case b.moved(err):
+			jobs = added
+		case len(added) > 1 && errors.Is(err, storage.ErrTooLarge):
+			// One of them is too much. Each has its own answer.
+			for _, j := range added {
+				e.land([]*job{j})
+			}
+			return
+		default:
+			fail(added, err)
+			return
+		}
+	}
+}
+
+func fail(jobs []*job, err error) {
+	for _, j := range jobs {
+		j.err = err
+	}
+}
+
+// A batch is a chain of commits on one branch that land together.
+type batch struct {
+	e       *Engine
+	branch  string
+	pool    storage.ID
+	old     git.Hash // what the branch holds; zero: it does not exist
+	tip     git.Hash // the last commit so far, or where a new branch starts
+	tree    git.Hash // of tip; zero if there is no tip
+	trees   map[git.Hash]*object.Item
+	landing landing.Landing
+	quota   int64
+}
+
+// begin reads where the branch stands.
+func (e *Engine) begin(ctx context.Context, r *Request) (*batch, error) {
+	b := &batch{e: e, branch: r.Branch}
+	b.landing.Repo = r.Repo
+	err := e.backend.View(ctx, func(v storage.View) error {
+		repo, err := catalog.Load(v, r.Repo)
+		if err != nil {
+			return err
+		}
+		b.pool = repo.Pool
+		at, err := ref.Follow(v, r.Repo, r.Branch)
+		if err != nil {
+			return err
+		}
+		if b.old, b.tip = at.Hash, at.Hash; !b.old.IsZero() {
+			return nil
+		}
+		if r.Start != nil {
+			b.tip, err = r.Start(repo, v)
+			return err
+		}
+		name, err := ref.Default(v, r.Repo)
+		if err != nil {
+			return err
+		}
+		start, err := ref.Follow(v, r.Repo, name)
+		b.tip = start.Hash
+		return err
+	})
+	if err != nil || b.tip.IsZero() {
+		return b, err
+	}
+	c, err := e.objects.Commit(ctx, b.pool, b.tip)
+	if err != nil {
+		return b, err
+	}
+	b.tree = c.Tree
+	return b, nil
+}
+
+// Tree returns a tree that the batch made, or a stored one.
+func (b *batch) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
+	if item := b.trees[h]; item != nil {
+		return item, nil
+	}
+	return b.e.objects.Tree(ctx, b.pool, h)
+}
+
+// add builds a commit on the tip and makes it the tip. On an error the batch is as before.
+func (b *batch) add(j *job) error {
+	if err := j.ctx.Err(); err != nil {
+		return err
+	}
+	holds := b.old
+	if n := len(b.landing.Refs); n > 0 {
+		holds = b.landing.Refs[n-1].New
+	}
+	if j.Expect != nil && *j.Expect != holds {
+		return &ref.ConflictError{Name: j.Branch, Expected: *j.Expect, Actual: holds}
+	}
+	tree, objects, items, err := b.build(j)
+	if err != nil {
+		return err
+	}
+	if tree == b.tree && !j.AllowEmpty {
+		return ErrNoChange
+	}
+	c := &git.Commit{Tree: tree, Author: j.Author, Committer: j.Committer, Message: j.Message}
+	if !b.tip.IsZero() {
+		c.Parents = []git.Hash{b.tip}
+	}
+	raw := c.Append(nil)
+	if j.Sign != nil {
+		if c.Signature, err = j.Sign(raw); err != nil {
+			return err
+		}
+		raw = c.Append(nil)
+	}
+	h, err := git.Sum(storage.Commit, raw)
+	if err != nil {
+		return err
+	}
+	objects = append(objects, storage.Object{Hash: h, Type: storage.Commit, Size: int64(len(raw)), Data: raw})
+	items = append(items, &object.Item{Type: storage.Commit, Size: int64(len(raw)), Data: raw, Commit: c})
+	b.accept(j, objects, items, c, h)
+	j.made = Made{h, c}
+	return nil
+}
+
+func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c *git.Commit, h git.Hash) {
+	for i, item := range items {
+		if item != nil && item.Type == storage.Tree {
+			if b.trees == nil {
+				b.trees = map[git.Hash]*object.Item{}
+			}
+			b.trees[objects[i].Hash] = item
+		}
+	}
+	old := b.old
+	if n := len(b.landing.Refs); n > 0 {
+		old = b.landing.Refs[n-1].New
+	}
+	action := "commit: "
+	if len(c.Parents) == 0 {
+		action = "commit (initial): "
+	}
+	subject, _, _ := strings.Cut(j.Message, "\n")
+	l := &b.landing
+	l.Objects = append(l.Objects, objects...)
+	l.Items = append(l.Items, items...)
+	l.Staged += j.Content.Staged
+	l.Now = j.Now
+	l.Quota = j.Quota
+	l.Refs = append(l.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, Log: storage.LogEntry{
+		Name: c.Committer.Name, Email: c.Committer.Email, When: c.Committer.When, Message: names.LogMessage(action + subject),
+	}})
+	b.tip, b.tree = h, c.Tree
+}
+
+func (b *batch) land(ctx context.Context) error {
+	return landing.Land(ctx, b.e.backend, b.e.objects, &b.landing)
+}
+
+// moved reports whether err says that the branch is no longer where begin saw it.
+func (b *batch) moved(err error) bool {
+	var conflict *ref.ConflictError
+	return errors.As(err, &conflict) && conflict.Expected == b.old && len(b.landing.Refs) > 0
+}

@@ -1,0 +1,72 @@
+// Package landing is the one unit of work by which a repository's objects and refs change, whatever the verb.
+package landing
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// ErrQuota says that a repository would hold more bytes than it may.
+var ErrQuota = fmt.Errorf("repository is full: %w", storage.ErrTooLarge)
+
+// A Landing is a set of objects and the ref changes that make them reachable.
+type Landing struct {
+	Repo    storage.ID
+	Objects []storage.Object // children first
+	Items   []*object.Item   // what to remember of Objects, by index; nil ones are not remembered
+	Staged  int64            // bytes of new objects that were stored ahead
+	Refs    []ref.Change
+	Now     time.Time
+	Quota   int64 // bytes that the repository may hold; 0: any
+}
+
+// Land stores all of it or nothing. It returns storage.ErrNotFound if there is no such repository, ErrQuota, and the
+// errors of ref.Apply.
+func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Landing) error {
+	var pool storage.ID
+	fresh := make([]bool, len(l.Objects))
+	err := b.Update(ctx, func(tx storage.Tx) error {
+		r, err := catalog.Load(tx, l.Repo)
+		if err != nil {
+			return err
+		}
+		pool = r.Pool
+		state, err := catalog.LoadState(tx, r)
+		if err != nil {
+			return err
+		}
+		grown := l.Staged
+		for i := range l.Objects {
+			added, err := tx.PutObject(pool, l.Objects[i])
+			if err != nil {
+				return err
+			}
+			if fresh[i] = added; added {
+				grown += l.Objects[i].Size
+			}
+		}
+		if l.Quota > 0 && grown > 0 && state.Size+grown > l.Quota {
+			return ErrQuota
+		}
+		if err := ref.Apply(tx, l.Repo, l.Refs); err != nil {
+			return err
+		}
+		return catalog.Touch(tx, r, state, l.Now, grown)
+	})
+	if err != nil {
+		return err
+	}
+	for i, item := range l.Items {
+		// Of an object that was there before, it is not known how many deltas it takes.
+		if item != nil && fresh[i] {
+			objects.Remember(pool, l.Objects[i].Hash, item)
+		}
+	}
+	return nil
+}

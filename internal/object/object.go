@@ -1,0 +1,230 @@
+// Package object reads Git objects from a backend: it applies deltas, checks hashes, decodes, and keeps what was
+// decoded in a cache that all repositories of a store share.
+package object
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Store reads the objects of one backend. It is safe for concurrent use.
+type Store struct {
+	backend storage.Backend
+	cache   *cache
+}
+
+// New returns a Store that keeps about cacheSize bytes of decoded objects.
+func New(backend storage.Backend, cacheSize int64) *Store {
+	return &Store{backend: backend, cache: newCache(cacheSize)}
+}
+
+// An Item is a decoded object, shared by everyone who asks for it: it must not be changed. Of an object that was
+// only asked for its size, Data is nil.
+type Item struct {
+	Type   storage.Type
+	Size   int64
+	Depth  int    // how many deltas lie between the object and one that is stored whole
+	Data   []byte // the content
+	Tree   *git.Tree
+	Commit *git.Commit
+}
+
+func (i *Item) whole() bool { return i.Data != nil }
+
+func (i *Item) cost() int64 {
+	cost := int64(cap(i.Data)) + 80
+	switch {
+	case i.Tree != nil:
+		cost = i.Tree.Cost() + 80
+	case i.Commit != nil:
+		cost += int64(len(i.Commit.Message)+20*len(i.Commit.Parents)) + 350
+	}
+	return cost
+}
+
+// maxChain bounds how many deltas are applied to arrive at one object. More means damage, or a backend that lets
+// chains grow.
+const maxChain = 4096
+
+// Decode makes an Item of an object's content, which it keeps.
+func Decode(t storage.Type, data []byte, depth int) (*Item, error) {
+	item := &Item{Type: t, Size: int64(len(data)), Depth: depth, Data: data}
+	var err error
+	switch t {
+	case storage.Tree:
+		item.Tree, err = git.ParseTree(data)
+	case storage.Commit:
+		item.Commit, err = git.ParseCommit(data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return item, nil
+}
+
+// Cached returns the item if it is in memory, or nil.
+func (s *Store) Cached(pool storage.ID, h git.Hash) *Item {
+	if item := s.cache.get(pool, h); item != nil && item.whole() {
+		return item
+	}
+	return nil
+}
+
+// Remember adds an item that was just stored.
+func (s *Store) Remember(pool storage.ID, h git.Hash, item *Item) { s.cache.add(pool, h, item) }
+
+// Item returns an object, whole and decoded. The error wraps storage.ErrNotFound or storage.ErrCorrupt.
+func (s *Store) Item(ctx context.Context, pool storage.ID, h git.Hash) (*Item, error) {
+	if item := s.Cached(pool, h); item != nil {
+		return item, nil
+	}
+	t, data, depth, err := s.read(ctx, pool, h)
+	if err != nil {
+		return nil, err
+	}
+	item, err := Decode(t, data, depth)
+	if err != nil {
+		return nil, fmt.Errorf("object %s: %w: %w", h, storage.ErrCorrupt, err)
+	}
+	s.cache.add(pool, h, item)
+	return item, nil
+}
+
+// read returns the content of an object, its deltas applied.
+func (s *Store) read(ctx context.Context, pool storage.ID, h git.Hash) (storage.Type, []byte, int, error) {
+	o, err := s.backend.Object(ctx, pool, h)
+	if err != nil {
+		return 0, nil, 0, named(h, err)
+	}
+	if o.Delta == nil {
+		return o.Type, o.Data, 0, nil
+	}
+	// The deltas from the object down to one whose base is whole, or in the cache.
+	chain := []storage.Object{o}
+	var base []byte
+	for base == nil {
+		next := chain[len(chain)-1].Delta.Base
+		if item := s.Cached(pool, next); item != nil {
+			base = item.Data
+			break
+		}
+		if len(chain) > maxChain {
+			return 0, nil, 0, fmt.Errorf("object %s: %w: more than %d deltas", h, storage.ErrCorrupt, maxChain)
+		}
+		b, err := s.backend.Object(ctx, pool, next)
+		if errors.Is(err, storage.ErrNotFound) {
+			return 0, nil, 0, fmt.Errorf("object %s: %w: base %s of a delta is missing", h, storage.ErrCorrupt, next)
+		}
+		if err != nil {
+			return 0, nil, 0, named(next, err)
+		}
+		if b.Delta == nil {
+			base = b.Data
+		} else {
+			chain = append(chain, b)
+		}
+	}
+	for i := len(chain) - 1; i >= 0; i-- {
+		if base, err = git.ApplyDelta(base, chain[i].Delta.Ops, chain[i].Size); err != nil {
+			return 0, nil, 0, fmt.Errorf("object %s: %w: %w", h, storage.ErrCorrupt, err)
+		}
+	}
+	if sum, err := git.Sum(o.Type, base); err != nil || sum != h {
+		return 0, nil, 0, fmt.Errorf("object %s: %w: its deltas make %s", h, storage.ErrCorrupt, sum)
+	}
+	return o.Type, base, o.Delta.Depth, nil
+}
+
+func named(h git.Hash, err error) error { return fmt.Errorf("object %s: %w", h, err) }
+
+// Tree returns a tree. An object of another type is not found.
+func (s *Store) Tree(ctx context.Context, pool storage.ID, h git.Hash) (*Item, error) {
+	return s.typed(ctx, pool, h, storage.Tree)
+}
+
+// Commit returns a commit. An object of another type is not found.
+func (s *Store) Commit(ctx context.Context, pool storage.ID, h git.Hash) (*git.Commit, error) {
+	item, err := s.typed(ctx, pool, h, storage.Commit)
+	if err != nil {
+		return nil, err
+	}
+	return item.Commit, nil
+}
+
+func (s *Store) typed(ctx context.Context, pool storage.ID, h git.Hash, t storage.Type) (*Item, error) {
+	item, err := s.Item(ctx, pool, h)
+	if err != nil {
+		return nil, err
+	}
+	if item.Type != t {
+		return nil, fmt.Errorf("object %s is a %s, not a %s: %w", h, item.Type, t, storage.ErrNotFound)
+	}
+	return item, nil
+}
+
+// Stat returns an object's type and size without reading it.
+func (s *Store) Stat(ctx context.Context, pool storage.ID, h git.Hash) (storage.Type, int64, error) {
+	if item := s.cache.get(pool, h); item != nil {
+		return item.Type, item.Size, nil
+	}
+	t, size, err := s.backend.StatObject(ctx, pool, h)
+	if err != nil {
+		return 0, 0, named(h, err)
+	}
+	s.cache.add(pool, h, &Item{Type: t, Size: size})
+	return t, size, nil
+}
+
+// Blob returns the content of a blob, which must not be changed.
+func (s *Store) Blob(ctx context.Context, pool storage.ID, h git.Hash) ([]byte, error) {
+	item, err := s.typed(ctx, pool, h, storage.Blob)
+	if err != nil {
+		return nil, err
+	}
+	return item.Data, nil
+}
+
+// Open returns a blob's size and a reader of its content. Large blobs are not held in memory.
+func (s *Store) Open(ctx context.Context, pool storage.ID, h git.Hash) (int64, io.ReadCloser, error) {
+	t, size, err := s.Stat(ctx, pool, h)
+	if err != nil {
+		return 0, nil, err
+	}
+	if t != storage.Blob {
+		return 0, nil, fmt.Errorf("object %s is a %s, not a blob: %w", h, t, storage.ErrNotFound)
+	}
+	if size >= storage.LargeObject {
+		_, size, r, err := s.backend.OpenObject(ctx, pool, h)
+		if err == nil {
+			return size, r, nil
+		}
+		if !errors.Is(err, storage.ErrDelta) {
+			return 0, nil, named(h, err)
+		}
+	}
+	data, err := s.Blob(ctx, pool, h)
+	if err != nil {
+		return 0, nil, err
+	}
+	return size, io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// Matching yields the hashes of the pool that begin with the given hexadecimal digits, in ascending order.
+func (s *Store) Matching(ctx context.Context, pool storage.ID, digits string) iter.Seq2[git.Hash, error] {
+	fill := func(with string) git.Hash {
+		padded := []byte(digits)
+		for len(padded) < 40 {
+			padded = append(padded, with...)
+		}
+		h, _ := git.ParseHash(string(padded))
+		return h
+	}
+	return s.backend.Objects(ctx, pool, fill("0"), fill("f"))
+}

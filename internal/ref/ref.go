@@ -1,0 +1,170 @@
+// Package ref reads and changes refs within a unit of work. Every change of a ref, by whatever verb, is Apply.
+package ref
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// Names that Git gives a meaning.
+const (
+	Head     = "HEAD"
+	Branches = "refs/heads/"
+	Tags     = "refs/tags/"
+)
+
+// Errors beside storage.ErrNotFound.
+var (
+	// ErrTaken says that a ref can't be, because another one's name is a directory of its name, or the reverse.
+	ErrTaken = errors.New("name is in the way of another ref")
+	// ErrSymbolic says that symbolic refs lead nowhere, or too far.
+	ErrSymbolic = errors.New("symbolic ref leads nowhere")
+)
+
+// A ConflictError says that a ref did not hold what the caller expected.
+type ConflictError struct {
+	Name             string
+	Expected, Actual storage.Hash
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("%q is %s, not %s", e.Name, describe(e.Actual), describe(e.Expected))
+}
+
+func describe(h storage.Hash) string {
+	if h.IsZero() {
+		return "absent"
+	}
+	return "at " + h.String()
+}
+
+// A Change is what shall happen to one ref.
+type Change struct {
+	Name   string
+	New    storage.Hash  // zero deletes, unless there is a Target
+	Target string        // makes the ref symbolic
+	Old    *storage.Hash // what it must hold; zero: it must not exist; nil: anything
+	Log    storage.LogEntry
+}
+
+// maxSymbolic is how many symbolic refs may lead from one to the next (git's SYMREF_MAXDEPTH).
+const maxSymbolic = 5
+
+// Follow returns the ref that name leads to, symbolic ones followed. If the last one does not exist, it is returned
+// with its name and a zero hash.
+func Follow(v storage.View, repo storage.ID, name string) (storage.Ref, error) {
+	for range maxSymbolic + 1 {
+		r, err := v.Ref(repo, name)
+		if errors.Is(err, storage.ErrNotFound) {
+			return storage.Ref{Name: name}, nil
+		}
+		if err != nil || r.Target == "" {
+			return r, err
+		}
+		name = r.Target
+	}
+	return storage.Ref{}, fmt.Errorf("%q: %w", name, ErrSymbolic)
+}
+
+// Default returns the full name of the branch that HEAD names, which need not exist yet.
+func Default(v storage.View, repo storage.ID) (string, error) {
+	head, err := v.Ref(repo, Head)
+	if err != nil {
+		return "", err
+	}
+	if head.Target == "" {
+		return "", fmt.Errorf("HEAD names no branch: %w", ErrSymbolic)
+	}
+	return head.Target, nil
+}
+
+// Apply makes the changes, in order, or returns a *ConflictError, ErrTaken, or storage.ErrNotFound for a deletion
+// of what is not there. A change of a symbolic ref changes the ref that it leads to, unless it makes it symbolic.
+// Old and New of the log entries are filled in. The caller has checked the names.
+func Apply(tx storage.Tx, repo storage.ID, changes []Change) error {
+	for i := range changes {
+		if err := apply(tx, repo, &changes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func apply(tx storage.Tx, repo storage.ID, c *Change) error {
+	if c.Target != "" {
+		return setSymbolic(tx, repo, c)
+	}
+	now, err := Follow(tx, repo, c.Name)
+	if err != nil {
+		return err
+	}
+	if c.Old != nil && *c.Old != now.Hash {
+		return &ConflictError{Name: c.Name, Expected: *c.Old, Actual: now.Hash}
+	}
+	entry := c.Log
+	entry.Old, entry.New = now.Hash, c.New
+	if c.New.IsZero() {
+		if now.Hash.IsZero() {
+			if c.Old != nil {
+				return nil // it was expected not to be there
+			}
+			return fmt.Errorf("%q: %w", c.Name, storage.ErrNotFound)
+		}
+		return tx.DeleteRef(repo, now.Name, &entry)
+	}
+	if now.Hash.IsZero() {
+		if err := checkFree(tx, repo, now.Name); err != nil {
+			return err
+		}
+	}
+	return tx.PutRef(repo, storage.Ref{Name: now.Name, Hash: c.New}, &entry)
+}
+
+func setSymbolic(tx storage.Tx, repo storage.ID, c *Change) error {
+	now, err := tx.Ref(repo, c.Name)
+	if errors.Is(err, storage.ErrNotFound) {
+		err = checkFree(tx, repo, c.Name)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Old != nil && *c.Old != now.Hash {
+		return &ConflictError{Name: c.Name, Expected: *c.Old, Actual: now.Hash}
+	}
+	target, err := Follow(tx, repo, c.Target)
+	if err != nil {
+		return err
+	}
+	if target.Name == c.Name {
+		return fmt.Errorf("%q: %w", c.Name, ErrSymbolic)
+	}
+	entry := c.Log
+	entry.Old, entry.New = now.Hash, target.Hash
+	return tx.PutRef(repo, storage.Ref{Name: c.Name, Target: c.Target}, &entry)
+}
+
+// checkFree refuses a new ref whose name would be a directory and a file at once (git's refs_verify_refname_available).
+func checkFree(tx storage.Tx, repo storage.ID, name string) error {
+	for at := strings.IndexByte(name, '/'); at >= 0; {
+		if _, err := tx.Ref(repo, name[:at]); err == nil {
+			return fmt.Errorf("%q: %q exists: %w", name, name[:at], ErrTaken)
+		} else if !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+		next := strings.IndexByte(name[at+1:], '/')
+		if next < 0 {
+			break
+		}
+		at += next + 1
+	}
+	for r, err := range tx.Refs(repo, name+"/", "") {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("%q: %q exists: %w", name, r.Name, ErrTaken)
+	}
+	return nil
+}

@@ -1,0 +1,334 @@
+// Package revision resolves what users write for a commit, tree or blob: gitrevisions, the part of it that names one
+// object and needs no search through messages.
+package revision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// Errors beside storage.ErrNotFound.
+var (
+	ErrSyntax    = errors.New("malformed revision")
+	ErrAmbiguous = errors.New("ambiguous revision")
+)
+
+// A Resolver resolves revisions in one repository, on one snapshot.
+type Resolver struct {
+	View    storage.View
+	Objects *object.Store
+	Repo    storage.ID
+	Pool    storage.ID
+}
+
+const minPrefix = 4 // digits of an abbreviated hash (git's MINIMUM_ABBREV)
+
+// Resolve returns the object that rev names. An empty rev is HEAD. It returns storage.ErrNotFound, ErrSyntax or
+// ErrAmbiguous. A branch that has no commit yet is not found.
+func (r *Resolver) Resolve(ctx context.Context, rev string) (git.Hash, error) {
+	if tree, path, ok := cutPath(rev); ok {
+		return r.atPath(ctx, tree, path)
+	}
+	base, steps := cutSteps(rev)
+	h, err := r.base(ctx, base)
+	for err == nil && steps != "" {
+		h, steps, err = r.step(ctx, h, steps)
+	}
+	return h, err
+}
+
+// cutPath splits "rev:path".
+func cutPath(rev string) (tree, path string, ok bool) {
+	depth := 0
+	for i := range len(rev) {
+		switch rev[i] {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		case ':':
+			if depth == 0 {
+				return rev[:i], rev[i+1:], true
+			}
+		}
+	}
+	return "", "", false
+}
+
+// cutSteps splits a revision before the first "~" or "^".
+func cutSteps(rev string) (base, steps string) {
+	if i := strings.IndexAny(rev, "~^"); i >= 0 {
+		return rev[:i], rev[i:]
+	}
+	return rev, ""
+}
+
+func (r *Resolver) atPath(ctx context.Context, rev, path string) (git.Hash, error) {
+	h, err := r.Resolve(ctx, rev)
+	if err != nil {
+		return git.Hash{}, err
+	}
+	if h, err = r.Peel(ctx, h, storage.Tree); err != nil || path == "" {
+		return h, err
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(path, "/"), "/") {
+		item, err := r.Objects.Tree(ctx, r.Pool, h)
+		if err != nil {
+			return git.Hash{}, err
+		}
+		e, ok := item.Tree.Find(name)
+		if !ok {
+			return git.Hash{}, fmt.Errorf("%q: %w", path, storage.ErrNotFound)
+		}
+		h = e.Hash
+	}
+	return h, nil
+}
+
+// base resolves what stands before any step.
+func (r *Resolver) base(ctx context.Context, base string) (git.Hash, error) {
+	if base == "" || base == "@" {
+		base = ref.Head
+	}
+	if h, ok := git.ParseHash(base); ok {
+		_, _, err := r.Objects.Stat(ctx, r.Pool, h)
+		return h, err
+	}
+	if name, n, ok, err := cutLog(base); ok || err != nil {
+		if err != nil {
+			return git.Hash{}, err
+		}
+		return r.logged(name, n)
+	}
+	found, err := r.Ref(base)
+	if err == nil {
+		return found.Hash, nil
+	}
+	if !errors.Is(err, storage.ErrNotFound) {
+		return git.Hash{}, err
+	}
+	if isPrefix(base) {
+		return r.abbreviated(ctx, base)
+	}
+	return git.Hash{}, err
+}
+
+// Ref returns the ref that a short or full name stands for, in git's order of preference, resolved.
+func (r *Resolver) Ref(name string) (storage.Ref, error) {
+	if name == ref.Head || strings.HasPrefix(name, "refs/") {
+		found, err := r.follow(name)
+		if err == nil || !errors.Is(err, storage.ErrNotFound) {
+			return found, err
+		}
+	}
+	if names.CheckRef("refs/heads/"+name) != nil {
+		return storage.Ref{}, fmt.Errorf("%w: %q can't be a ref", ErrSyntax, name)
+	}
+	for _, prefix := range [...]string{"refs/", ref.Tags, ref.Branches} {
+		if prefix == "refs/" && !strings.Contains(name, "/") {
+			continue // refs/stash and its like are outside of what we keep, and this saves a look-up
+		}
+		found, err := r.follow(prefix + name)
+		if err == nil || !errors.Is(err, storage.ErrNotFound) {
+			return found, err
+		}
+	}
+	return storage.Ref{}, storage.ErrNotFound
+}
+
+func (r *Resolver) follow(name string) (storage.Ref, error) {
+	found, err := ref.Follow(r.View, r.Repo, name)
+	if err == nil && found.Hash.IsZero() {
+		return found, storage.ErrNotFound
+	}
+	return found, err
+}
+
+// cutLog splits "name@{n}".
+func cutLog(base string) (name string, n int, ok bool, err error) {
+	at := strings.Index(base, "@{")
+	if at < 0 {
+		return "", 0, false, nil
+	}
+	n, err = strconv.Atoi(strings.TrimSuffix(base[at+2:], "}"))
+	if err != nil || n < 0 || !strings.HasSuffix(base, "}") {
+		return "", 0, false, fmt.Errorf("%w: only @{n} is known of the forms with @{", ErrSyntax)
+	}
+	return base[:at], n, true, nil
+}
+
+// logged returns what a ref held n changes ago.
+func (r *Resolver) logged(name string, n int) (git.Hash, error) {
+	if name == "" || name == "@" {
+		name = ref.Head
+	}
+	found, err := r.Ref(name)
+	if err != nil {
+		return git.Hash{}, err
+	}
+	if n == 0 {
+		return found.Hash, nil
+	}
+	for entry, err := range r.View.Log(r.Repo, found.Name) {
+		if err != nil {
+			return git.Hash{}, err
+		}
+		if n--; n == 0 {
+			if entry.Old.IsZero() {
+				break
+			}
+			return entry.Old, nil
+		}
+	}
+	return git.Hash{}, fmt.Errorf("the log of %q does not go back that far: %w", found.Name, storage.ErrNotFound)
+}
+
+func isPrefix(s string) bool {
+	if len(s) < minPrefix || len(s) >= 40 {
+		return false
+	}
+	return strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
+
+// abbreviated returns the one object whose hash begins with digits. Of several, a single commit or tag is meant.
+func (r *Resolver) abbreviated(ctx context.Context, digits string) (git.Hash, error) {
+	var all, commits []git.Hash
+	for h, err := range r.Objects.Matching(ctx, r.Pool, digits) {
+		if err != nil {
+			return git.Hash{}, err
+		}
+		t, _, err := r.Objects.Stat(ctx, r.Pool, h)
+		if err != nil {
+			return git.Hash{}, err
+		}
+		all = append(all, h)
+		if t == storage.Commit || t == storage.Tag {
+			commits = append(commits, h)
+		}
+		if len(commits) > 1 {
+			break
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return git.Hash{}, storage.ErrNotFound
+	case len(all) == 1:
+		return all[0], nil
+	case len(commits) == 1:
+		return commits[0], nil
+	}
+	return git.Hash{}, fmt.Errorf("%w: %d objects begin with it", ErrAmbiguous, len(all))
+}
+
+// step applies the first of the steps "~n", "^n" and "^{type}".
+func (r *Resolver) step(ctx context.Context, h git.Hash, steps string) (git.Hash, string, error) {
+	kind := steps[0]
+	rest := steps[1:]
+	if kind == '^' && strings.HasPrefix(rest, "{") {
+		name, after, ok := strings.Cut(rest[1:], "}")
+		if !ok {
+			return git.Hash{}, "", fmt.Errorf("%w: unclosed ^{", ErrSyntax)
+		}
+		h, err := r.peelNamed(ctx, h, name)
+		return h, after, err
+	}
+	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+	n := 1
+	if digits > 0 {
+		var err error
+		if n, err = strconv.Atoi(rest[:digits]); err != nil {
+			return git.Hash{}, "", fmt.Errorf("%w: %w", ErrSyntax, err)
+		}
+	}
+	rest = rest[digits:]
+	if rest != "" && rest[0] != '~' && rest[0] != '^' {
+		return git.Hash{}, "", fmt.Errorf("%w: %q", ErrSyntax, steps)
+	}
+	h, err := r.ancestor(ctx, h, kind, n)
+	return h, rest, err
+}
+
+func (r *Resolver) ancestor(ctx context.Context, h git.Hash, kind byte, n int) (git.Hash, error) {
+	h, err := r.Peel(ctx, h, storage.Commit)
+	if err != nil || n == 0 {
+		return h, err
+	}
+	parent, generations := n-1, 1
+	if kind == '~' {
+		parent, generations = 0, n
+	}
+	for range generations {
+		if err := ctx.Err(); err != nil {
+			return git.Hash{}, err
+		}
+		c, err := r.Objects.Commit(ctx, r.Pool, h)
+		if err != nil {
+			return git.Hash{}, err
+		}
+		if parent >= len(c.Parents) {
+			return git.Hash{}, fmt.Errorf("commit %s has %d parents: %w", h, len(c.Parents), storage.ErrNotFound)
+		}
+		h = c.Parents[parent]
+	}
+	return h, nil
+}
+
+func (r *Resolver) peelNamed(ctx context.Context, h git.Hash, name string) (git.Hash, error) {
+	switch name {
+	case "":
+		return r.Peel(ctx, h, 0)
+	case "object":
+		return h, nil
+	}
+	t := git.ParseType(name)
+	if t == 0 {
+		return git.Hash{}, fmt.Errorf("%w: ^{%s}", ErrSyntax, name)
+	}
+	return r.Peel(ctx, h, t)
+}
+
+// maxTags is how many annotated tags may point one to the next.
+const maxTags = 100
+
+// Peel follows tags, and from a commit to its tree, until an object of the given type, or with 0 until one that is
+// no tag. It returns storage.ErrNotFound if there is none.
+func (r *Resolver) Peel(ctx context.Context, h git.Hash, want storage.Type) (git.Hash, error) {
+	for range maxTags {
+		t, _, err := r.Objects.Stat(ctx, r.Pool, h)
+		if err != nil {
+			return git.Hash{}, err
+		}
+		switch {
+		case t == want || want == 0 && t != storage.Tag:
+			return h, nil
+		case t == storage.Tag:
+			item, err := r.Objects.Item(ctx, r.Pool, h)
+			if err != nil {
+				return git.Hash{}, err
+			}
+			tag, err := git.ParseTag(item.Data)
+			if err != nil {
+				return git.Hash{}, fmt.Errorf("%w: %w", storage.ErrCorrupt, err)
+			}
+			h = tag.Object
+		case t == storage.Commit && want == storage.Tree:
+			c, err := r.Objects.Commit(ctx, r.Pool, h)
+			if err != nil {
+				return git.Hash{}, err
+			}
+			h = c.Tree
+		default:
+			return git.Hash{}, fmt.Errorf("object %s is a %s, not a %s: %w", h, t, want, storage.ErrNotFound)
+		}
+	}
+	return git.Hash{}, fmt.Errorf("%w: too many tags in a row", ErrSyntax)
+}

@@ -1,0 +1,65 @@
+package reposit
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/storage"
+)
+
+const expiryBatch = 100
+
+// DeleteExpired deletes the repositories whose ExpiresAt has passed, and returns how many. Until it is called they
+// stay as they are. Each is deleted as a whole; an error leaves the rest for the next call.
+func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
+	const op = "delete expired"
+	if err := s.calls.enter(ctx); err != nil {
+		return 0, failed(op, "", "", err)
+	}
+	defer s.calls.leave()
+	now := s.now()
+	done := 0
+	for {
+		var ids []storage.ID
+		err := s.backend.View(ctx, func(v storage.View) error {
+			var err error
+			ids, err = catalog.Expired(v, now, expiryBatch)
+			return err
+		})
+		if err != nil || len(ids) == 0 {
+			return done, failed(op, "", "", err)
+		}
+		for _, id := range ids {
+			deleted, err := s.deleteExpired(ctx, id, now)
+			if err != nil {
+				return done, failed(op, string(publicID(id)), "", err)
+			}
+			if deleted {
+				done++
+			}
+		}
+	}
+}
+
+// deleteExpired deletes a repository unless somebody else did, or gave it more time.
+func (s *Store) deleteExpired(ctx context.Context, id storage.ID, now time.Time) (bool, error) {
+	deleted := false
+	err := s.backend.Update(ctx, func(tx storage.Tx) error {
+		deleted = false
+		repo, err := catalog.Load(tx, id)
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if repo.Expires.IsZero() || repo.Expires.After(now) {
+			return nil
+		}
+		deleted = true
+		return remove(tx, id)
+	})
+	return deleted, err
+}

@@ -1,0 +1,287 @@
+package reposit
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"iter"
+	"strings"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/storage"
+)
+
+// Resolve returns the object that a revision names; see Read for what can be one. A tag is not followed: "v1" is the
+// tag object of an annotated tag, "v1^{}" what it names. It returns ErrNotFound, also for a branch that has no
+// commit yet, and ErrInvalid for a malformed or ambiguous revision.
+func (r *Repo) Resolve(ctx context.Context, rev string) (Hash, error) {
+	const op = "resolve"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return Hash{}, r.fail(op, rev, err)
+	}
+	defer r.s.calls.leave()
+	var h git.Hash
+	err := r.resolve(ctx, func(res *revision.Resolver) error {
+		var err error
+		h, err = res.Resolve(ctx, rev)
+		return err
+	})
+	if err != nil {
+		return Hash{}, r.fail(op, rev, err)
+	}
+	return Hash(h), nil
+}
+
+// Refs are all refs of a repository: HEAD, and everything under refs/.
+type Refs struct{ r *Repo }
+
+// Refs returns all refs of the repository.
+func (r *Repo) Refs() Refs { return Refs{r} }
+
+// A Ref is a name that holds a hash, or the name of another ref.
+type Ref struct {
+	Name     string // full: "refs/heads/main"
+	Hash     Hash   // of a symbolic ref, what it leads to
+	Symbolic string // the name that a symbolic ref holds; else ""
+}
+
+// A RefUpdate says what shall happen to a ref.
+type RefUpdate struct {
+	Name string // full: "refs/heads/main"
+	New  Hash   // zero deletes
+	Old  *Hash  // expected; zero: must not exist; nil: any
+}
+
+// All yields the refs under refs/ whose names begin with prefix, in the order of the names' bytes. Symbolic refs that
+// lead nowhere have a zero Hash. It sees the refs in pages, so one that is changed meanwhile may be seen old or new.
+func (f Refs) All(ctx context.Context, prefix string) iter.Seq2[Ref, error] {
+	if !strings.HasPrefix(prefix, "refs/") {
+		if !strings.HasPrefix("refs/", prefix) {
+			return func(func(Ref, error) bool) {}
+		}
+		prefix = "refs/"
+	}
+	return func(yield func(Ref, error) bool) {
+		after := ""
+		for {
+			page, err := f.r.refPage(ctx, prefix, after, 0, maxPageSize)
+			if err != nil {
+				yield(Ref{}, f.r.fail("refs", prefix, err))
+				return
+			}
+			for _, found := range page.refs {
+				if !yield(found, nil) {
+					return
+				}
+			}
+			if page.next == "" {
+				return
+			}
+			after = page.next
+		}
+	}
+}
+
+type refPage struct {
+	refs []Ref
+	next string // the name after which the next page begins; "" on the last
+}
+
+// refPage returns up to size refs after a name, less skip.
+func (r *Repo) refPage(ctx context.Context, prefix, after string, skip, size int) (refPage, error) {
+	if err := r.s.calls.enter(ctx); err != nil {
+		return refPage{}, err
+	}
+	defer r.s.calls.leave()
+	var page refPage
+	err := r.resolve(ctx, func(res *revision.Resolver) error {
+		page = refPage{}
+		for found, err := range res.View.Refs(r.id, prefix, after) {
+			if err != nil {
+				return err
+			}
+			if skip > 0 {
+				skip--
+				continue
+			}
+			if len(page.refs) == size {
+				page.next = page.refs[size-1].Name
+				return nil
+			}
+			out := Ref{Name: found.Name, Hash: Hash(found.Hash), Symbolic: found.Target}
+			if found.Target != "" {
+				end, err := ref.Follow(res.View, r.id, found.Target)
+				if err != nil && !errors.Is(err, ref.ErrSymbolic) {
+					return err
+				}
+				out.Hash = Hash(end.Hash)
+			}
+			page.refs = append(page.refs, out)
+		}
+		return nil
+	})
+	return page, err
+}
+
+// Update moves all the given refs, or none. Each new hash must be an object of the repository, under refs/heads/ a
+// commit. It returns ErrConflict (*ConflictError) naming the first ref whose Old is stale, ErrNotFound for an object
+// or a ref to delete that is not there, ErrExists for a name that is a directory of another ref's name, and
+// ErrInvalid for names that Git refuses (git-check-ref-format), names outside of refs/, and the deletion of the
+// default branch.
+func (f Refs) Update(ctx context.Context, updates ...RefUpdate) error {
+	const op = "update refs"
+	if err := f.r.s.calls.enter(ctx); err != nil {
+		return f.r.fail(op, "", err)
+	}
+	defer f.r.s.calls.leave()
+	changes := make([]ref.Change, len(updates))
+	for i, u := range updates {
+		if err := checkRef(u.Name); err != nil {
+			return f.r.fail(op, u.Name, err)
+		}
+		changes[i] = ref.Change{Name: u.Name, New: git.Hash(u.New), Old: (*git.Hash)(u.Old)}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return f.r.fail(op, "", f.r.updateRefs(ctx, "update", changes))
+}
+
+// checkRef checks the full name of a ref that callers may write.
+func checkRef(name string) error {
+	if err := names.CheckRef(name); err != nil {
+		return invalid("ref", err)
+	}
+	if !strings.HasPrefix(name, "refs/") {
+		return invalidf("ref: it is not under refs/")
+	}
+	if short, ok := strings.CutPrefix(name, ref.Branches); ok {
+		if err := names.CheckBranch(short); err != nil {
+			return invalid("branch", err)
+		}
+	}
+	return nil
+}
+
+// updateRefs checks what the changes point to, and makes them as one.
+func (r *Repo) updateRefs(ctx context.Context, message string, changes []ref.Change, objects ...storage.Object) error {
+	author, err := r.s.opts.Author.clean(r.s.now())
+	if err != nil {
+		return err
+	}
+	err = r.resolve(ctx, func(res *revision.Resolver) error {
+		head, err := ref.Default(res.View, r.id)
+		if err != nil {
+			return err
+		}
+		for i := range changes {
+			c := &changes[i]
+			c.Log = logEntry(author, message)
+			if c.New.IsZero() && c.Name == head {
+				return failed("update refs", r.name, c.Name, invalidf("deletion: it is the default branch"))
+			}
+			if err := checkTarget(ctx, res, c, objects); err != nil {
+				return failed("update refs", r.name, c.Name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return landing.Land(ctx, r.s.backend, r.s.objects, &landing.Landing{
+		Repo: r.id, Objects: objects, Refs: changes, Now: author.When, Quota: r.s.opts.Limits.RepoSize,
+	})
+}
+
+// checkTarget refuses a ref that would name what is not there, and a branch that would be no commit.
+func checkTarget(ctx context.Context, res *revision.Resolver, c *ref.Change, objects []storage.Object) error {
+	if c.New.IsZero() {
+		return nil
+	}
+	for _, o := range objects {
+		if o.Hash == c.New {
+			return nil
+		}
+	}
+	t, _, err := res.Objects.Stat(ctx, res.Pool, c.New)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(c.Name, ref.Branches) && t != storage.Commit {
+		return invalidf("branch: object %s is a %s, not a commit", c.New, t)
+	}
+	return nil
+}
+
+// RefListOptions say which branches or tags are listed, and which page of them.
+type RefListOptions struct {
+	Prefix         string // of the short name
+	PageSize, Page int    // default 30, at most 100; Page is 1-based, instead of PageToken
+	PageToken      string // from the page before
+}
+
+// listRefs returns a page of the refs under a directory, with the items that item makes of them.
+func listRefs[T any](ctx context.Context, r *Repo, dir string, o *RefListOptions, item func(*revision.Resolver, storage.Ref) (T, error)) (Page[T], error) {
+	if o == nil {
+		o = &RefListOptions{}
+	}
+	size, skip, err := pageBounds(o.PageSize, o.Page, o.PageToken)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	prefix := dir + o.Prefix
+	after, err := parseRefToken(prefix, o.PageToken)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	var page Page[T]
+	err = r.resolve(ctx, func(res *revision.Resolver) error {
+		page = Page[T]{Items: []T{}}
+		last := ""
+		for found, err := range res.View.Refs(r.id, prefix, "") {
+			if err != nil {
+				return err
+			}
+			page.TotalCount++
+			if found.Name <= after || page.TotalCount <= skip {
+				continue
+			}
+			if len(page.Items) == size {
+				page.NextPageToken = refToken(prefix, last)
+				continue // for the count
+			}
+			it, err := item(res, found)
+			if err != nil {
+				return err
+			}
+			page.Items = append(page.Items, it)
+			last = found.Name
+		}
+		return nil
+	})
+	if err != nil {
+		return Page[T]{}, err
+	}
+	return page, nil
+}
+
+func refToken(prefix, last string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(prefix + "\x00" + last))
+}
+
+func parseRefToken(prefix, token string) (string, error) {
+	if token == "" {
+		return "", nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	of, after, found := strings.Cut(string(b), "\x00")
+	if err != nil || !found || of != prefix || !strings.HasPrefix(after, prefix) {
+		return "", invalidf("page token: it is malformed, or of another list")
+	}
+	return after, nil
+}

@@ -1,0 +1,261 @@
+package reposit
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Repo is a light handle on one repository. It is bound to the ID, so it holds through renames and transfers, and
+// costs nothing to keep or drop. Once the repository is deleted, all its methods return ErrNotFound.
+type Repo struct {
+	s    *Store
+	id   storage.ID
+	name string // "owner/slug" when the handle was made; for errors
+}
+
+// Info describes a repository.
+type Info struct {
+	ID                               ID
+	Owner, Slug, Name                string
+	Description, Homepage            string
+	Private                          bool
+	DefaultBranch                    string
+	HasWiki, HasIssues, HasDownloads bool
+	Fork                             bool
+	Parent, Source                   ID // of a fork: what it came from, and the root of its network
+	CreatedAt, UpdatedAt, PushedAt   time.Time
+	ExpiresAt                        time.Time
+	Size                             int64 // bytes of all objects, before compression
+	Forks, Watchers                  int
+	OpenIssues, OpenPulls            int
+	Language                         string // most bytes on the default branch
+	Labels                           map[string]string
+}
+
+// FullName returns "owner/slug".
+func (i Info) FullName() string { return i.Owner + "/" + i.Slug }
+
+// ID returns the repository's ID.
+func (r *Repo) ID() ID { return publicID(r.id) }
+
+// fail returns err as an *Error of an operation on this repository, or nil.
+func (r *Repo) fail(op, name string, err error) error { return failed(op, r.name, name, err) }
+
+// Info returns what is known of the repository.
+func (r *Repo) Info(ctx context.Context) (Info, error) {
+	const op = "info"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return Info{}, r.fail(op, "", err)
+	}
+	defer r.s.calls.leave()
+	var info Info
+	err := r.s.backend.View(ctx, func(v storage.View) error {
+		repo, err := catalog.Load(v, r.id)
+		if err != nil {
+			return err
+		}
+		state, err := catalog.LoadState(v, repo)
+		if err != nil {
+			return err
+		}
+		info, err = newInfo(v, repo, state)
+		return err
+	})
+	return info, r.fail(op, "", err)
+}
+
+func newInfo(v storage.View, r *catalog.Repo, s catalog.State) (Info, error) {
+	branch, err := ref.Default(v, r.ID)
+	if err != nil {
+		return Info{}, err
+	}
+	return Info{
+		ID: publicID(r.ID), Owner: r.Owner, Slug: r.Slug, Name: r.Name,
+		Description: r.Description, Homepage: r.Homepage, Private: r.Private,
+		DefaultBranch: branch[len(ref.Branches):],
+		HasWiki:       r.HasWiki, HasIssues: r.HasIssues, HasDownloads: r.HasDownloads,
+		Fork: !r.Parent.IsZero(), Parent: publicID(r.Parent), Source: publicID(r.Source),
+		CreatedAt: r.Created, UpdatedAt: s.Updated, PushedAt: s.Pushed, ExpiresAt: r.Expires,
+		Size: s.Size, OpenIssues: r.OpenIssues, Labels: r.Labels,
+	}, nil
+}
+
+// RepoUpdate says what shall change of a repository. Nil fields stay as they are.
+type RepoUpdate struct {
+	Owner, Slug, Name, Description, Homepage, DefaultBranch *string
+	Private, HasWiki, HasIssues, HasDownloads               *bool
+	OpenIssues                                              *int // the host's own tracker keeps this count
+	ExpiresAt                                               *time.Time
+	Labels                                                  map[string]string // nil: stay; else replaced
+}
+
+// Update renames, transfers or describes the repository, and returns what it then is. It returns ErrExists if the
+// owner has another repository with the slug, ErrNotFound for a default branch that does not exist, unless there is
+// no branch at all yet, and ErrInvalid.
+func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
+	const op = "update"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return Info{}, r.fail(op, "", err)
+	}
+	defer r.s.calls.leave()
+	if u == nil {
+		u = &RepoUpdate{}
+	}
+	now := r.s.now()
+	var info Info
+	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
+		old, err := catalog.Load(tx, r.id)
+		if err != nil {
+			return err
+		}
+		changed := *old
+		if err := u.apply(&changed); err != nil {
+			return err
+		}
+		if u.DefaultBranch != nil {
+			if err := r.setDefaultBranch(tx, *u.DefaultBranch, now); err != nil {
+				return err
+			}
+		}
+		if err := catalog.Replace(tx, old, &changed, now); err != nil {
+			return err
+		}
+		state, err := catalog.LoadState(tx, &changed)
+		if err != nil {
+			return err
+		}
+		info, err = newInfo(tx, &changed, state)
+		return err
+	})
+	if err != nil {
+		return Info{}, r.fail(op, "", err)
+	}
+	return info, nil
+}
+
+func (u *RepoUpdate) apply(r *catalog.Repo) error {
+	update(&r.Owner, u.Owner)
+	update(&r.Slug, u.Slug)
+	r.Owner, r.Slug = names.Key(r.Owner), names.Key(r.Slug)
+	update(&r.Name, u.Name)
+	update(&r.Description, u.Description)
+	update(&r.Homepage, u.Homepage)
+	update(&r.Private, u.Private)
+	update(&r.HasWiki, u.HasWiki)
+	update(&r.HasIssues, u.HasIssues)
+	update(&r.HasDownloads, u.HasDownloads)
+	update(&r.OpenIssues, u.OpenIssues)
+	update(&r.Expires, u.ExpiresAt)
+	if u.Labels != nil {
+		r.Labels = maps.Clone(u.Labels)
+	}
+	if r.OpenIssues < 0 {
+		return invalidf("count of open issues: it is negative")
+	}
+	return checkRepo(r)
+}
+
+func update[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func (r *Repo) setDefaultBranch(tx storage.Tx, name string, now time.Time) error {
+	if err := names.CheckBranch(name); err != nil {
+		return invalid("default branch", err)
+	}
+	full := ref.Branches + name
+	if _, err := tx.Ref(r.id, full); errors.Is(err, storage.ErrNotFound) {
+		for _, err := range tx.Refs(r.id, ref.Branches, "") {
+			if err != nil {
+				return err
+			}
+			return &detail{ErrNotFound, "branch not found: " + name, nil}
+		}
+	} else if err != nil {
+		return err
+	}
+	author, err := r.s.opts.Author.clean(now)
+	if err != nil {
+		return err
+	}
+	return ref.Apply(tx, r.id, []ref.Change{{Name: ref.Head, Target: full, Log: logEntry(author, "default branch: to "+name)}})
+}
+
+const deleteTokenLife = 15 * time.Minute
+
+// DeleteToken returns a token that Delete takes within 15 minutes, for this repository. It takes the place of any
+// that was given out before.
+func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
+	const op = "delete token"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return "", r.fail(op, "", err)
+	}
+	defer r.s.calls.leave()
+	var secret [20]byte
+	rand.Read(secret[:])
+	token := hex.EncodeToString(secret[:])
+	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
+		if _, err := catalog.Pool(tx, r.id); err != nil {
+			return err
+		}
+		return catalog.PutToken(tx, r.id, sha256.Sum256([]byte(token)), r.s.now().Add(deleteTokenLife))
+	})
+	if err != nil {
+		return "", r.fail(op, "", err)
+	}
+	return token, nil
+}
+
+// Delete removes the repository with all that belongs to it, and gives its storage back. It takes a token that
+// DeleteToken returned for it; another one, or one that is out of date, is ErrForbidden.
+func (r *Repo) Delete(ctx context.Context, token string) error {
+	const op = "delete"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return r.fail(op, "", err)
+	}
+	defer r.s.calls.leave()
+	given := sha256.Sum256([]byte(token))
+	return r.fail(op, "", r.s.backend.Update(ctx, func(tx storage.Tx) error {
+		if _, err := catalog.Pool(tx, r.id); err != nil {
+			return err
+		}
+		stored, ends, err := catalog.Token(tx, r.id)
+		switch {
+		case errors.Is(err, storage.ErrNotFound), err == nil && subtle.ConstantTimeCompare(given[:], stored[:]) == 0:
+			return &detail{ErrForbidden, "forbidden: not a delete token of this repository", nil}
+		case err != nil:
+			return err
+		case !r.s.now().Before(ends):
+			return &detail{ErrForbidden, "forbidden: the delete token is out of date", nil}
+		}
+		return remove(tx, r.id)
+	}))
+}
+
+// remove takes a repository out of the store.
+func remove(tx storage.Tx, id storage.ID) error {
+	repo, err := catalog.Load(tx, id)
+	if err != nil {
+		return err
+	}
+	if err := catalog.Remove(tx, repo); err != nil {
+		return err
+	}
+	if err := tx.DropRepo(id); err != nil {
+		return err
+	}
+	return tx.DropPool(repo.Pool)
+}

@@ -1,0 +1,314 @@
+package reposit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/commit"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Store holds many repositories on one backend.
+type Store struct{ *core }
+
+// core is what all the views of a store share.
+type core struct {
+	backend storage.Backend
+	objects *object.Store
+	commits *commit.Engine
+	opts    Options
+	calls   *gate
+}
+
+// Options are what a Store is opened with. The zero value of each field is its default.
+type Options struct {
+	Owner         string           // owner of repositories named without one; default "local"
+	DefaultBranch string           // first branch of new repositories; default "main"
+	Author        Signature        // of commits that name none; default reposit <reposit@localhost>
+	Now           func() time.Time // clock; default time.Now. It must be safe for concurrent use
+	IDs           func() ID        // source of IDs; default random NanoIDs. It must be safe for concurrent use
+	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB
+	Limits        Limits           // what untrusted input may ask for
+	Logger        *slog.Logger     // for what no caller is told; default: discard
+}
+
+// Limits bound what callers may store. The zero value of each field is the default in brackets.
+type Limits struct {
+	BlobSize   int64 // bytes in one file [1 GiB]
+	CommitSize int64 // bytes of new content in one commit [4 GiB]
+	RepoSize   int64 // bytes of all objects of one repository, before compression [none]
+	PathLength int   // bytes in a path [4096]
+	PathDepth  int   // directories in a path [256]
+}
+
+const (
+	defaultOwner      = "local"
+	defaultBranch     = "main"
+	defaultCache      = 64 << 20
+	defaultBlobSize   = 1 << 30
+	defaultCommitSize = 4 << 30
+	defaultPathLength = 4096
+	defaultPathDepth  = 256
+)
+
+// withDefaults returns the options with zero values replaced, or ErrInvalid.
+func (o *Options) withDefaults() (Options, error) {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	setDefault(&opts.Owner, defaultOwner)
+	setDefault(&opts.DefaultBranch, defaultBranch)
+	setDefault(&opts.CacheSize, defaultCache)
+	setDefault(&opts.Limits.BlobSize, defaultBlobSize)
+	setDefault(&opts.Limits.CommitSize, defaultCommitSize)
+	setDefault(&opts.Limits.PathLength, defaultPathLength)
+	setDefault(&opts.Limits.PathDepth, defaultPathDepth)
+	if opts.Author.Name == "" && opts.Author.Email == "" {
+		opts.Author.Name, opts.Author.Email = "reposit", "reposit@localhost"
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.IDs == nil {
+		opts.IDs = newID
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return opts, opts.check()
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+func (o *Options) check() error {
+	if err := names.CheckOwner(names.Key(o.Owner)); err != nil {
+		return invalid("option Owner", err)
+	}
+	if err := names.CheckBranch(o.DefaultBranch); err != nil {
+		return invalid("option DefaultBranch", err)
+	}
+	if _, err := o.Author.clean(time.Unix(0, 0)); err != nil {
+		return invalid("option Author", err)
+	}
+	l := o.Limits
+	if min(o.CacheSize, l.BlobSize, l.CommitSize, l.RepoSize, int64(l.PathLength), int64(l.PathDepth)) < 0 {
+		return invalidf("option: sizes and limits can't be negative")
+	}
+	return nil
+}
+
+// Open opens the store kept in backend, creating it there if the backend is empty. The store owns backend from here
+// on and closes it, also when Open fails. It returns ErrInvalid for options that can't be, and an error for a store
+// of another format version. The cost does not depend on how many repositories there are.
+func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, error) {
+	o, err := opts.withDefaults()
+	if err == nil {
+		err = backend.Update(ctx, catalog.Init)
+	}
+	if err != nil {
+		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
+	}
+	c := &core{backend: backend, objects: object.New(backend, o.CacheSize), opts: o, calls: newGate()}
+	c.commits = commit.New(backend, c.objects)
+	return &Store{c}, nil
+}
+
+// Close waits for the calls in flight, closes the backend and lets go of all resources. Later calls, a second Close
+// among them, return ErrClosed.
+func (s *Store) Close() error {
+	if !s.calls.close() {
+		return failed("close", "", "", ErrClosed)
+	}
+	return failed("close", "", "", s.backend.Close())
+}
+
+// now returns the time of a change, without what would keep two runs from being equal.
+func (c *core) now() time.Time { return c.opts.Now().Round(0) }
+
+// splitSlug returns the owner and slug that "slug" or "owner/slug" names, in lower case.
+func (s *Store) splitSlug(slug string) (owner, name string, err error) {
+	owner, name, found := strings.Cut(slug, "/")
+	if !found {
+		owner, name = s.opts.Owner, slug
+	}
+	owner, name = names.Key(owner), names.Key(name)
+	if err := names.CheckOwner(owner); err != nil {
+		return "", "", invalid("owner", err)
+	}
+	if err := names.CheckSlug(name); err != nil {
+		return "", "", invalid("slug", err)
+	}
+	return owner, name, nil
+}
+
+// Repo returns the repository called "slug", of the default owner, or "owner/slug". Case does not matter. It returns
+// ErrNotFound, or ErrInvalid for what can't be a slug.
+func (s *Store) Repo(ctx context.Context, slug string) (*Repo, error) {
+	const op = "repo"
+	if err := s.calls.enter(ctx); err != nil {
+		return nil, failed(op, "", slug, err)
+	}
+	defer s.calls.leave()
+	owner, name, err := s.splitSlug(slug)
+	if err != nil {
+		return nil, failed(op, "", slug, err)
+	}
+	r := &Repo{s: s, name: owner + "/" + name}
+	err = s.backend.View(ctx, func(v storage.View) error {
+		r.id, err = catalog.Find(v, owner, name)
+		return err
+	})
+	if err != nil {
+		return nil, failed(op, "", slug, err)
+	}
+	return r, nil
+}
+
+// RepoByID returns the repository with that ID. It returns ErrNotFound, or ErrInvalid for what can't be an ID.
+func (s *Store) RepoByID(ctx context.Context, id ID) (*Repo, error) {
+	const op = "repo by ID"
+	if err := s.calls.enter(ctx); err != nil {
+		return nil, failed(op, "", string(id), err)
+	}
+	defer s.calls.leave()
+	key, ok := id.storage()
+	if !ok {
+		return nil, failed(op, "", string(id), invalidf("ID"))
+	}
+	r := &Repo{s: s, id: key}
+	err := s.backend.View(ctx, func(v storage.View) error {
+		repo, err := catalog.Load(v, key)
+		if err == nil {
+			r.name = repo.Owner + "/" + repo.Slug
+		}
+		return err
+	})
+	if err != nil {
+		return nil, failed(op, "", string(id), err)
+	}
+	return r, nil
+}
+
+// CreateOptions say what a new repository is, besides its name.
+type CreateOptions struct {
+	Owner, Slug           string // Owner default: Options.Owner; Slug default: Slugify(name)
+	Description, Homepage string
+	Private               bool
+	DefaultBranch         string            // default: Options.DefaultBranch
+	Labels                map[string]string // the host's own key/value pairs
+	ExpiresAt             time.Time         // zero: never; see Store.DeleteExpired
+}
+
+// Create makes an empty repository. It returns ErrExists if the owner has one with that slug, of two calls at once
+// for just one of them, and ErrInvalid for names that can't be.
+func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*Repo, error) {
+	const op = "create"
+	if err := s.calls.enter(ctx); err != nil {
+		return nil, failed(op, "", name, err)
+	}
+	defer s.calls.leave()
+	if opts == nil {
+		opts = &CreateOptions{}
+	}
+	repo, branch, err := s.newRepo(name, opts)
+	if err != nil {
+		return nil, failed(op, "", name, err)
+	}
+	fullName := repo.Owner + "/" + repo.Slug
+	err = s.backend.Update(ctx, func(tx storage.Tx) error {
+		if err := catalog.Create(tx, repo); err != nil {
+			return err
+		}
+		if err := tx.CreateRepo(repo.ID, repo.Pool); err != nil {
+			return err
+		}
+		return tx.PutRef(repo.ID, storage.Ref{Name: ref.Head, Target: ref.Branches + branch}, nil)
+	})
+	if err != nil {
+		return nil, failed(op, "", fullName, err)
+	}
+	return &Repo{s: s, id: repo.ID, name: fullName}, nil
+}
+
+func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string, error) {
+	now := s.now()
+	r := &catalog.Repo{
+		Owner: opts.Owner, Slug: opts.Slug, Name: name, Description: opts.Description, Homepage: opts.Homepage,
+		Private: opts.Private, HasWiki: true, HasIssues: true, HasDownloads: true,
+		Created: now, Expires: opts.ExpiresAt, Labels: opts.Labels,
+	}
+	setDefault(&r.Owner, s.opts.Owner)
+	if r.Slug == "" {
+		if r.Slug = Slugify(name); r.Slug == "" {
+			return nil, "", invalidf("name: no slug can be made of it")
+		}
+	}
+	r.Owner, r.Slug = names.Key(r.Owner), names.Key(r.Slug)
+	branch := opts.DefaultBranch
+	setDefault(&branch, s.opts.DefaultBranch)
+	if err := names.CheckBranch(branch); err != nil {
+		return nil, "", invalid("default branch", err)
+	}
+	if err := checkRepo(r); err != nil {
+		return nil, "", err
+	}
+	id, ok := s.opts.IDs().storage()
+	if !ok {
+		return nil, "", invalidf("ID from Options.IDs")
+	}
+	r.ID, r.Pool = id, id
+	return r, branch, nil
+}
+
+const (
+	maxLabels     = 64
+	maxLabelKey   = 128 // bytes
+	maxLabelValue = 256 // bytes
+)
+
+// checkRepo checks everything that callers may say of a repository.
+func checkRepo(r *catalog.Repo) error {
+	if err := names.CheckOwner(r.Owner); err != nil {
+		return invalid("owner", err)
+	}
+	if err := names.CheckSlug(r.Slug); err != nil {
+		return invalid("slug", err)
+	}
+	if err := names.CheckDisplayName(r.Name); err != nil {
+		return invalid("name", err)
+	}
+	if err := names.CheckDescription(r.Description); err != nil {
+		return invalid("description", err)
+	}
+	if err := names.CheckDescription(r.Homepage); err != nil {
+		return invalid("homepage", err)
+	}
+	if len(r.Labels) > maxLabels {
+		return &detail{ErrTooLarge, "too large: more than 64 labels", nil}
+	}
+	for k, v := range r.Labels {
+		if len(k) > maxLabelKey || len(v) > maxLabelValue {
+			return &detail{ErrTooLarge, "too large: label " + cut(k), nil}
+		}
+		if err := names.CheckDisplayName(k); err != nil {
+			return invalid("label", err)
+		}
+		if err := names.CheckDescription(v); err != nil {
+			return invalid("value of label "+k, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package reposit
+
+import (
+	"context"
+	"iter"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/storage"
+)
+
+// Tags are the refs under refs/tags/, by their short names.
+type Tags struct{ r *Repo }
+
+// Tags returns the tags of the repository.
+func (r *Repo) Tags() Tags { return Tags{r} }
+
+// A Tag is a name for an object. An annotated tag has a Message and a Tagger.
+type Tag struct {
+	Name         string
+	Hash, Target Hash // Hash: what the ref holds; Target: what it names in the end
+	Message      string
+	Tagger       *Signature
+}
+
+// TagOptions make a tag annotated.
+type TagOptions struct {
+	Message string     // "": the tag is not annotated
+	Tagger  *Signature // default: Options.Author; a zero When means now
+}
+
+func newTag(ctx context.Context, res *revision.Resolver, r storage.Ref) (Tag, error) {
+	end, err := ref.Follow(res.View, res.Repo, r.Name)
+	if err != nil {
+		return Tag{}, err
+	}
+	tag := Tag{Name: r.Name[len(ref.Tags):], Hash: Hash(end.Hash)}
+	target, err := res.Peel(ctx, end.Hash, 0)
+	if err != nil {
+		return Tag{}, missingObject(err)
+	}
+	tag.Target = Hash(target)
+	if target == end.Hash {
+		return tag, nil
+	}
+	item, err := res.Objects.Item(ctx, res.Pool, end.Hash)
+	if err != nil {
+		return Tag{}, missingObject(err)
+	}
+	annotated, err := git.ParseTag(item.Data)
+	if err != nil {
+		return Tag{}, err
+	}
+	tag.Message = annotated.Message
+	if annotated.Tagger != nil {
+		tagger := publicSignature(*annotated.Tagger)
+		tag.Tagger = &tagger
+	}
+	return tag, nil
+}
+
+// List returns a page of the tags, in the order of their names' bytes. A page costs a step for each tag that there
+// is, since it counts them.
+func (t Tags) List(ctx context.Context, opts *RefListOptions) (Page[Tag], error) {
+	const op = "list tags"
+	if err := t.r.s.calls.enter(ctx); err != nil {
+		return Page[Tag]{}, t.r.fail(op, "", err)
+	}
+	defer t.r.s.calls.leave()
+	page, err := listRefs(ctx, t.r, ref.Tags, opts, func(res *revision.Resolver, f storage.Ref) (Tag, error) {
+		return newTag(ctx, res, f)
+	})
+	return page, t.r.fail(op, "", err)
+}
+
+// All yields all tags, in the order of their names' bytes.
+func (t Tags) All(ctx context.Context) iter.Seq2[Tag, error] {
+	return func(yield func(Tag, error) bool) {
+		opts := &RefListOptions{PageSize: maxPageSize}
+		for {
+			page, err := t.List(ctx, opts)
+			if err != nil {
+				yield(Tag{}, err)
+				return
+			}
+			for _, tag := range page.Items {
+				if !yield(tag, nil) {
+					return
+				}
+			}
+			if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
+				return
+			}
+		}
+	}
+}
+
+// Tag returns one tag, or ErrNotFound.
+func (t Tags) Tag(ctx context.Context, name string) (Tag, error) {
+	const op = "tag"
+	if err := t.r.s.calls.enter(ctx); err != nil {
+		return Tag{}, t.r.fail(op, name, err)
+	}
+	defer t.r.s.calls.leave()
+	if err := names.CheckTag(name); err != nil {
+		return Tag{}, t.r.fail(op, name, invalid("tag", err))
+	}
+	tag, err := t.tag(ctx, name)
+	return tag, t.r.fail(op, name, err)
+}
+
+func (t Tags) tag(ctx context.Context, name string) (Tag, error) {
+	var tag Tag
+	err := t.r.resolve(ctx, func(res *revision.Resolver) error {
+		found, err := res.View.Ref(t.r.id, ref.Tags+name)
+		if err != nil {
+			return err
+		}
+		tag, err = newTag(ctx, res, found)
+		return err
+	})
+	return tag, err
+}
+
+// Create makes a tag of the object that rev names; "" is the default branch. The tag is annotated if opts has a
+// Message. It returns ErrExists if there is such a tag.
+func (t Tags) Create(ctx context.Context, name, rev string, opts *TagOptions) (Tag, error) {
+	const op = "create tag"
+	if err := t.r.s.calls.enter(ctx); err != nil {
+		return Tag{}, t.r.fail(op, name, err)
+	}
+	defer t.r.s.calls.leave()
+	if err := names.CheckTag(name); err != nil {
+		return Tag{}, t.r.fail(op, name, invalid("tag", err))
+	}
+	if opts == nil {
+		opts = &TagOptions{}
+	}
+	var target git.Hash
+	var kind storage.Type
+	err := t.r.resolve(ctx, func(res *revision.Resolver) error {
+		var err error
+		if target, err = res.Resolve(ctx, rev); err == nil {
+			kind, _, err = res.Objects.Stat(ctx, res.Pool, target)
+		}
+		return err
+	})
+	if err != nil {
+		return Tag{}, t.r.fail(op, rev, err)
+	}
+	var objects []storage.Object
+	if opts.Message != "" {
+		o, err := t.annotated(name, target, kind, opts)
+		if err != nil {
+			return Tag{}, t.r.fail(op, name, err)
+		}
+		objects, target = []storage.Object{o}, o.Hash
+	}
+	change := ref.Change{Name: ref.Tags + name, New: target, Old: &git.Hash{}}
+	if err := t.r.updateRefs(ctx, "tag: tagging", []ref.Change{change}, objects...); err != nil {
+		return Tag{}, t.r.fail(op, name, taken(err))
+	}
+	tag, err := t.tag(ctx, name)
+	return tag, t.r.fail(op, name, err)
+}
+
+func (t Tags) annotated(name string, target git.Hash, kind storage.Type, opts *TagOptions) (storage.Object, error) {
+	if err := names.CheckMessage(opts.Message); err != nil {
+		return storage.Object{}, invalid("message", err)
+	}
+	tagger, _, err := t.r.s.signatures(opts.Tagger, nil, t.r.s.now())
+	if err != nil {
+		return storage.Object{}, err
+	}
+	raw := (&git.Tag{Object: target, Type: kind, Name: name, Tagger: &tagger, Message: opts.Message}).Append(nil)
+	h, err := git.Sum(storage.Tag, raw)
+	return storage.Object{Hash: h, Type: storage.Tag, Size: int64(len(raw)), Data: raw}, err
+}
+
+// Delete removes a tag, or returns ErrNotFound.
+func (t Tags) Delete(ctx context.Context, name string) error {
+	const op = "delete tag"
+	if err := t.r.s.calls.enter(ctx); err != nil {
+		return t.r.fail(op, name, err)
+	}
+	defer t.r.s.calls.leave()
+	if err := names.CheckTag(name); err != nil {
+		return t.r.fail(op, name, invalid("tag", err))
+	}
+	return t.r.fail(op, name, t.r.updateRefs(ctx, "tag: deleted", []ref.Change{{Name: ref.Tags + name}}))
+}

@@ -1,0 +1,367 @@
+package reposit
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/storage"
+)
+
+// An Entry is a file, symlink, directory or submodule of a tree.
+type Entry struct {
+	Name, Path string
+	Mode       Mode
+	Size       int64 // bytes; files and symlinks
+	Hash       Hash
+}
+
+// A tree is the tree of a revision, at the time when it was resolved.
+type tree struct {
+	r      *Repo
+	pool   storage.ID
+	root   git.Hash // zero: a repository without commits
+	commit git.Hash // zero if the revision names no commit
+}
+
+// resolve calls fn with a resolver on a snapshot.
+func (r *Repo) resolve(ctx context.Context, fn func(*revision.Resolver) error) error {
+	return r.s.backend.View(ctx, func(v storage.View) error {
+		pool, err := catalog.Pool(v, r.id)
+		if err != nil {
+			return err
+		}
+		return fn(&revision.Resolver{View: v, Objects: r.s.objects, Repo: r.id, Pool: pool})
+	})
+}
+
+// treeAt returns the tree of a revision. A default branch without commits reads as an empty tree.
+func (r *Repo) treeAt(ctx context.Context, rev string) (tree, error) {
+	t := tree{r: r}
+	err := r.resolve(ctx, func(res *revision.Resolver) error {
+		t.pool = res.Pool
+		h, err := res.Resolve(ctx, rev)
+		if errors.Is(err, storage.ErrNotFound) && unborn(res, rev) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		t.commit, t.root, err = peelTree(ctx, res, h)
+		return err
+	})
+	return t, err
+}
+
+// unborn reports whether rev is the default branch, and that has no commit yet.
+func unborn(res *revision.Resolver, rev string) bool {
+	name, err := ref.Default(res.View, res.Repo)
+	if err != nil {
+		return false
+	}
+	if rev != "" && rev != "@" && rev != ref.Head && rev != name && ref.Branches+rev != name {
+		return false
+	}
+	_, err = res.View.Ref(res.Repo, name)
+	return errors.Is(err, storage.ErrNotFound)
+}
+
+// peelTree returns the commit, if there is one, and the tree that an object stands for.
+func peelTree(ctx context.Context, res *revision.Resolver, h git.Hash) (commit, root git.Hash, err error) {
+	if c, err := res.Objects.Commit(ctx, res.Pool, h); err == nil {
+		return h, c.Tree, nil
+	}
+	if h, err = res.Peel(ctx, h, 0); err != nil {
+		return git.Hash{}, git.Hash{}, err
+	}
+	if root, err = res.Peel(ctx, h, storage.Tree); err == nil && root != h {
+		commit = h
+	}
+	return commit, root, err
+}
+
+// find returns the entry at a path that was checked. The empty path is the tree itself.
+func (t *tree) find(ctx context.Context, path string) (git.Entry, error) {
+	e := git.Entry{Mode: git.ModeDir, Hash: t.root}
+	for path != "" {
+		if !e.IsDir() || e.Hash.IsZero() {
+			return git.Entry{}, storage.ErrNotFound
+		}
+		item, err := t.r.s.objects.Tree(ctx, t.pool, e.Hash)
+		if err != nil {
+			return git.Entry{}, missingObject(err)
+		}
+		var name string
+		var ok bool
+		name, path, _ = strings.Cut(path, "/")
+		if e, ok = item.Tree.Find(name); !ok {
+			return git.Entry{}, storage.ErrNotFound
+		}
+	}
+	return e, nil
+}
+
+// missingObject makes an object that a tree names, and that is not there, damage rather than an unknown path.
+func missingObject(err error) error {
+	if errors.Is(err, storage.ErrNotFound) {
+		return &detail{ErrCorrupt, "corrupt data: " + err.Error(), nil}
+	}
+	return err
+}
+
+// readPath checks a path that shall be read. It is more lenient than what may be written: trees that others made
+// hold names of all kinds.
+func readPath(path string, dir bool) error {
+	switch {
+	case path == "" && dir:
+		return nil
+	case path == "" || path[0] == '/' || path[len(path)-1] == '/' || strings.Contains(path, "//"):
+		return invalidf("path: a component is empty")
+	case strings.IndexByte(path, 0) >= 0:
+		return invalidf("path: it holds a NUL")
+	}
+	for name := range strings.SplitSeq(path, "/") {
+		if name == "." || name == ".." {
+			return invalidf("path: a component is %q", name)
+		}
+	}
+	return nil
+}
+
+// file returns the file or symlink at path.
+func (r *Repo) file(ctx context.Context, rev, path string) (tree, git.Entry, error) {
+	if err := readPath(path, false); err != nil {
+		return tree{}, git.Entry{}, err
+	}
+	t, err := r.treeAt(ctx, rev)
+	if err != nil {
+		return t, git.Entry{}, r.fail("resolve", rev, err)
+	}
+	e, err := t.find(ctx, path)
+	if err == nil && e.IsDir() {
+		err = invalidf("path: it is a directory")
+	}
+	if err == nil && e.Mode == git.ModeSubmodule {
+		err = invalidf("path: it is a submodule")
+	}
+	return t, e, err
+}
+
+// Read returns the content of a file, or the target of a symlink, at a revision.
+//
+// rev is a branch, tag, full ref name, commit hash or unique prefix of at least 4 digits, or Git's revision syntax
+// ("main~2", "v1^{tree}", "main@{1}"); "" is the default branch. Read returns ErrNotFound for a revision or path
+// that does not exist, ErrInvalid for a path that is no file, and ErrCorrupt for damaged content. A repository
+// without commits reads as an empty tree.
+func (r *Repo) Read(ctx context.Context, rev, path string) ([]byte, error) {
+	const op = "read"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return nil, r.fail(op, path, err)
+	}
+	defer r.s.calls.leave()
+	t, e, err := r.file(ctx, rev, path)
+	if err != nil {
+		return nil, r.fail(op, path, err)
+	}
+	data, err := r.s.objects.Blob(ctx, t.pool, e.Hash)
+	if err != nil {
+		return nil, r.fail(op, path, missingObject(err))
+	}
+	out := make([]byte, len(data))
+	copy(out, data)
+	return out, nil
+}
+
+// Open returns a reader of what Read returns. Of a large file, it holds only pieces in memory. The reader is for one
+// goroutine, and must be closed.
+func (r *Repo) Open(ctx context.Context, rev, path string) (io.ReadCloser, error) {
+	const op = "open"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return nil, r.fail(op, path, err)
+	}
+	defer r.s.calls.leave()
+	t, e, err := r.file(ctx, rev, path)
+	if err != nil {
+		return nil, r.fail(op, path, err)
+	}
+	_, content, err := r.s.objects.Open(ctx, t.pool, e.Hash)
+	if err != nil {
+		return nil, r.fail(op, path, missingObject(err))
+	}
+	return &reader{content, func(err error) error { return r.fail(op, path, err) }}, nil
+}
+
+// A reader names the errors of content that is read after the call that opened it.
+type reader struct {
+	io.ReadCloser
+	fail func(error) error
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = r.fail(err)
+	}
+	return n, err
+}
+
+// Stat returns the entry at a path. The empty path is the tree of the revision itself.
+func (r *Repo) Stat(ctx context.Context, rev, path string) (Entry, error) {
+	const op = "stat"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return Entry{}, r.fail(op, path, err)
+	}
+	defer r.s.calls.leave()
+	if err := readPath(path, true); err != nil {
+		return Entry{}, r.fail(op, path, err)
+	}
+	t, err := r.treeAt(ctx, rev)
+	if err != nil {
+		return Entry{}, r.fail(op, rev, err)
+	}
+	e, err := t.find(ctx, path)
+	if err != nil {
+		return Entry{}, r.fail(op, path, err)
+	}
+	out, err := t.entry(ctx, path, e)
+	return out, r.fail(op, path, err)
+}
+
+// entry describes an entry, with the size of files and symlinks.
+func (t *tree) entry(ctx context.Context, path string, e git.Entry) (Entry, error) {
+	out := Entry{Name: path[strings.LastIndexByte(path, '/')+1:], Path: path, Mode: Mode(e.Mode), Hash: Hash(e.Hash)}
+	if e.IsDir() || e.Mode == git.ModeSubmodule {
+		return out, nil
+	}
+	_, size, err := t.r.s.objects.Stat(ctx, t.pool, e.Hash)
+	out.Size = size
+	return out, missingObject(err)
+}
+
+// List returns the entries of a directory, in Git's order: by name, a directory as if it ended in "/". The empty dir
+// is the root. It returns ErrNotFound for a directory that does not exist, and ErrInvalid for a path that is none.
+func (r *Repo) List(ctx context.Context, rev, dir string) ([]Entry, error) {
+	const op = "list"
+	if err := r.s.calls.enter(ctx); err != nil {
+		return nil, r.fail(op, dir, err)
+	}
+	defer r.s.calls.leave()
+	t, e, err := r.directory(ctx, rev, dir)
+	if err != nil {
+		return nil, r.fail(op, dir, err)
+	}
+	entries, err := t.list(ctx, dir, e)
+	return entries, r.fail(op, dir, err)
+}
+
+func (r *Repo) directory(ctx context.Context, rev, dir string) (tree, git.Entry, error) {
+	if err := readPath(dir, true); err != nil {
+		return tree{}, git.Entry{}, err
+	}
+	t, err := r.treeAt(ctx, rev)
+	if err != nil {
+		return t, git.Entry{}, r.fail("resolve", rev, err)
+	}
+	e, err := t.find(ctx, dir)
+	if err == nil && !e.IsDir() {
+		err = invalidf("path: it is not a directory")
+	}
+	return t, e, err
+}
+
+func (t *tree) list(ctx context.Context, dir string, e git.Entry) ([]Entry, error) {
+	if e.Hash.IsZero() {
+		return []Entry{}, nil
+	}
+	item, err := t.r.s.objects.Tree(ctx, t.pool, e.Hash)
+	if err != nil {
+		return nil, missingObject(err)
+	}
+	entries := make([]Entry, 0, item.Tree.Len())
+	for i := range item.Tree.Len() {
+		sub := item.Tree.Entry(i)
+		entry, err := t.entry(ctx, join(dir, sub.Name), sub)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+func join(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// maxTreeDepth bounds how deep trees are followed (git's core.maxTreeDepth).
+const maxTreeDepth = 2048
+
+// Walk yields all entries below a directory, the directories among them, in path order: that of Git's index, in
+// which a directory stands where its content does. Everything is of the commit that rev names when the loop begins.
+func (r *Repo) Walk(ctx context.Context, rev, dir string) iter.Seq2[Entry, error] {
+	const op = "walk"
+	return func(yield func(Entry, error) bool) {
+		w := walker{ctx: ctx, yield: yield}
+		err := r.s.calls.enter(ctx)
+		if err == nil {
+			var e git.Entry
+			w.tree, e, err = r.directory(ctx, rev, dir)
+			r.s.calls.leave()
+			if err == nil {
+				err = w.walk(dir, e, 0)
+			}
+		}
+		if err != nil && err != errStop {
+			yield(Entry{}, r.fail(op, dir, err))
+		}
+	}
+}
+
+var errStop = errors.New("the loop was left")
+
+type walker struct {
+	tree
+	ctx   context.Context
+	yield func(Entry, error) bool
+}
+
+func (w *walker) walk(dir string, e git.Entry, depth int) error {
+	if depth > maxTreeDepth {
+		return &detail{ErrTooLarge, "too large: directories are nested too deep", nil}
+	}
+	entries, err := w.enter(dir, e)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if !w.yield(entry, nil) {
+			return errStop
+		}
+		if entry.Mode != ModeDir {
+			continue
+		}
+		sub := git.Entry{Mode: git.ModeDir, Hash: git.Hash(entry.Hash)}
+		if err := w.walk(entry.Path, sub, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enter lists one directory as a call of its own, since the loop body may close the store.
+func (w *walker) enter(dir string, e git.Entry) ([]Entry, error) {
+	if err := w.r.s.calls.enter(w.ctx); err != nil {
+		return nil, err
+	}
+	defer w.r.s.calls.leave()
+	return w.list(w.ctx, dir, e)
+}
