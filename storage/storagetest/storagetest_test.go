@@ -10,3 +10,7 @@ import (
 func TestDouble(t *testing.T) {
 	storagetest.Run(t, func(*testing.T) storage.Backend { return newMedium().open() })
 }
+
+func TestDoubleReopened(t *testing.T) {
+	storagetest.RunReopen(t, func(*testing.T) func() storage.Backend { return newMedium().open })
+}
