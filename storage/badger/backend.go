@@ -54,7 +54,7 @@ type backend struct {
 	inflight *group // what the leader is committing
 	broken   error  // why nothing can be written any more
 
-	ts     uint64                              // of the last commit that was tried; the leader's
+	ts     uint64                            // of the last commit that was tried; the leader's
 	commit func(puts []put, ts uint64) error // writes one transaction; a test may make it fail
 
 	calls   atomic.Int64 // in flight

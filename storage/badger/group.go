@@ -59,7 +59,7 @@ func (b *backend) join(t *tx) (*group, error) {
 // errRetry says that an Update's function must run again. It does not leave the package.
 var errRetry = errors.New("badger: run again")
 
-func (s size) plus(t size) size      { return size{s.count + t.count, s.bytes + t.bytes} }
+func (s size) plus(t size) size     { return size{s.count + t.count, s.bytes + t.bytes} }
 func (s size) fits(limit size) bool { return s.count <= limit.count && s.bytes <= limit.bytes }
 
 // await returns the outcome of g. Of all who wait, one commits the group that is pending; this costs no goroutine
