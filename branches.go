@@ -41,10 +41,10 @@ func newBranch(ctx context.Context, res *revision.Resolver, r storage.Ref) (Bran
 // there is, since it counts them.
 func (b Branches) List(ctx context.Context, opts *RefListOptions) (Page[Branch], error) {
 	const op = "list branches"
-	if err := b.r.s.calls.enter(ctx); err != nil {
+	if err := b.r.s.calls.Enter(ctx); err != nil {
 		return Page[Branch]{}, b.r.fail(op, "", err)
 	}
-	defer b.r.s.calls.leave()
+	defer b.r.s.calls.Leave()
 	page, err := listRefs(ctx, b.r, ref.Branches, opts, func(res *revision.Resolver, f storage.Ref) (Branch, error) {
 		return newBranch(ctx, res, f)
 	})
@@ -76,10 +76,10 @@ func (b Branches) All(ctx context.Context) iter.Seq2[Branch, error] {
 // Branch returns one branch, or ErrNotFound.
 func (b Branches) Branch(ctx context.Context, name string) (Branch, error) {
 	const op = "branch"
-	if err := b.r.s.calls.enter(ctx); err != nil {
+	if err := b.r.s.calls.Enter(ctx); err != nil {
 		return Branch{}, b.r.fail(op, name, err)
 	}
-	defer b.r.s.calls.leave()
+	defer b.r.s.calls.Leave()
 	if err := names.CheckBranch(name); err != nil {
 		return Branch{}, b.r.fail(op, name, invalid("branch", err))
 	}
@@ -104,10 +104,10 @@ func (b Branches) branch(ctx context.Context, name string) (Branch, error) {
 // if there is such a branch, or one whose name is a directory of this name, or the reverse.
 func (b Branches) Create(ctx context.Context, name, from string) (Branch, error) {
 	const op = "create branch"
-	if err := b.r.s.calls.enter(ctx); err != nil {
+	if err := b.r.s.calls.Enter(ctx); err != nil {
 		return Branch{}, b.r.fail(op, name, err)
 	}
-	defer b.r.s.calls.leave()
+	defer b.r.s.calls.Leave()
 	if err := names.CheckBranch(name); err != nil {
 		return Branch{}, b.r.fail(op, name, invalid("branch", err))
 	}
@@ -142,10 +142,10 @@ func taken(err error) error {
 // Rename gives a branch another name, the default branch too. It returns ErrExists or ErrNotFound.
 func (b Branches) Rename(ctx context.Context, from, to string) error {
 	const op = "rename branch"
-	if err := b.r.s.calls.enter(ctx); err != nil {
+	if err := b.r.s.calls.Enter(ctx); err != nil {
 		return b.r.fail(op, from, err)
 	}
-	defer b.r.s.calls.leave()
+	defer b.r.s.calls.Leave()
 	for _, name := range [2]string{from, to} {
 		if err := names.CheckBranch(name); err != nil {
 			return b.r.fail(op, name, invalid("branch", err))
@@ -197,10 +197,10 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 // commits stay for as long as another ref, or the log of one, leads to them.
 func (b Branches) Delete(ctx context.Context, name string) error {
 	const op = "delete branch"
-	if err := b.r.s.calls.enter(ctx); err != nil {
+	if err := b.r.s.calls.Enter(ctx); err != nil {
 		return b.r.fail(op, name, err)
 	}
-	defer b.r.s.calls.leave()
+	defer b.r.s.calls.Leave()
 	if err := names.CheckBranch(name); err != nil {
 		return b.r.fail(op, name, invalid("branch", err))
 	}

@@ -77,10 +77,10 @@ func (r *Repo) Commit(ctx context.Context, opts *CommitOptions, changes ...Chang
 }
 
 func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change) (*Commit, error) {
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	req, err := r.request(ctx, opts)
 	if err != nil {
 		return nil, err

@@ -20,10 +20,10 @@ import (
 // empty directories. Names are as Git has them, which on some systems no file could have.
 func (r *Repo) FS(ctx context.Context, rev string) (fs.FS, error) {
 	const op = "fs"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return nil, r.fail(op, rev, err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	t, err := r.treeAt(ctx, rev)
 	if err != nil {
 		return nil, r.fail(op, rev, err)
@@ -110,10 +110,10 @@ func (f *treeFS) find(op, name string, last bool) (git.Entry, *fs.PathError) {
 	if !fs.ValidPath(name) {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	if err := f.tree.r.s.calls.enter(f.ctx); err != nil {
+	if err := f.tree.r.s.calls.Enter(f.ctx); err != nil {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: err}
 	}
-	defer f.tree.r.s.calls.leave()
+	defer f.tree.r.s.calls.Leave()
 	e, err := f.lookup(name, last)
 	if err != nil {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}

@@ -57,10 +57,10 @@ const (
 // label. It returns ErrInvalid for a token that another query gave out.
 func (s *Store) List(ctx context.Context, opts *ListOptions) (Page[Info], error) {
 	const op = "list"
-	if err := s.calls.enter(ctx); err != nil {
+	if err := s.calls.Enter(ctx); err != nil {
 		return Page[Info]{}, failed(op, "", "", err)
 	}
-	defer s.calls.leave()
+	defer s.calls.Leave()
 	q, err := opts.query()
 	if err != nil {
 		return Page[Info]{}, failed(op, "", "", err)

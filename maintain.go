@@ -15,10 +15,10 @@ const expiryBatch = 100
 // stay as they are. Each is deleted as a whole; an error leaves the rest for the next call.
 func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 	const op = "delete expired"
-	if err := s.calls.enter(ctx); err != nil {
+	if err := s.calls.Enter(ctx); err != nil {
 		return 0, failed(op, "", "", err)
 	}
-	defer s.calls.leave()
+	defer s.calls.Leave()
 	now := s.now()
 	done := 0
 	for {

@@ -20,10 +20,10 @@ import (
 // commit yet, and ErrInvalid for a malformed or ambiguous revision.
 func (r *Repo) Resolve(ctx context.Context, rev string) (Hash, error) {
 	const op = "resolve"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return Hash{}, r.fail(op, rev, err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	var h git.Hash
 	err := r.resolve(ctx, func(res *revision.Resolver) error {
 		var err error
@@ -93,10 +93,10 @@ type refPage struct {
 
 // refPage returns up to size refs after a name, less skip.
 func (r *Repo) refPage(ctx context.Context, prefix, after string, skip, size int) (refPage, error) {
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return refPage{}, err
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	var page refPage
 	err := r.resolve(ctx, func(res *revision.Resolver) error {
 		page = refPage{}
@@ -134,10 +134,10 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string, skip, size int
 // default branch.
 func (f Refs) Update(ctx context.Context, updates ...RefUpdate) error {
 	const op = "update refs"
-	if err := f.r.s.calls.enter(ctx); err != nil {
+	if err := f.r.s.calls.Enter(ctx); err != nil {
 		return f.r.fail(op, "", err)
 	}
-	defer f.r.s.calls.leave()
+	defer f.r.s.calls.Leave()
 	changes := make([]ref.Change, len(updates))
 	for i, u := range updates {
 		if err := checkRef(u.Name); err != nil {

@@ -55,10 +55,10 @@ func (r *Repo) fail(op, name string, err error) error { return failed(op, r.name
 // Info returns what is known of the repository.
 func (r *Repo) Info(ctx context.Context) (Info, error) {
 	const op = "info"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	var info Info
 	err := r.s.backend.View(ctx, func(v storage.View) error {
 		repo, err := catalog.Load(v, r.id)
@@ -105,10 +105,10 @@ type RepoUpdate struct {
 // no branch at all yet, and ErrInvalid.
 func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	const op = "update"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	if u == nil {
 		u = &RepoUpdate{}
 	}
@@ -200,10 +200,10 @@ const deleteTokenLife = 15 * time.Minute
 // that was given out before.
 func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
 	const op = "delete token"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return "", r.fail(op, "", err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	var secret [20]byte
 	rand.Read(secret[:])
 	token := hex.EncodeToString(secret[:])
@@ -223,10 +223,10 @@ func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
 // DeleteToken returned for it; another one, or one that is out of date, is ErrForbidden.
 func (r *Repo) Delete(ctx context.Context, token string) error {
 	const op = "delete"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return r.fail(op, "", err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	given := sha256.Sum256([]byte(token))
 	return r.fail(op, "", r.s.backend.Update(ctx, func(tx storage.Tx) error {
 		if _, err := catalog.Pool(tx, r.id); err != nil {

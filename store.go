@@ -24,7 +24,7 @@ type core struct {
 	objects *object.Store
 	commits *commit.Engine
 	opts    Options
-	calls   *gate
+	calls   storage.Gate
 }
 
 // Options are what a Store is opened with. The zero value of each field is its default.
@@ -121,7 +121,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	if err != nil {
 		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
 	}
-	c := &core{backend: backend, objects: object.New(backend, o.CacheSize), opts: o, calls: newGate()}
+	c := &core{backend: backend, objects: object.New(backend, o.CacheSize), opts: o}
 	c.commits = commit.New(backend, c.objects)
 	return &Store{c}, nil
 }
@@ -129,7 +129,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 // Close waits for the calls in flight, closes the backend and lets go of all resources. Later calls, a second Close
 // among them, return ErrClosed.
 func (s *Store) Close() error {
-	if !s.calls.close() {
+	if !s.calls.Close() {
 		return failed("close", "", "", ErrClosed)
 	}
 	return failed("close", "", "", s.backend.Close())
@@ -158,10 +158,10 @@ func (s *Store) splitSlug(slug string) (owner, name string, err error) {
 // ErrNotFound, or ErrInvalid for what can't be a slug.
 func (s *Store) Repo(ctx context.Context, slug string) (*Repo, error) {
 	const op = "repo"
-	if err := s.calls.enter(ctx); err != nil {
+	if err := s.calls.Enter(ctx); err != nil {
 		return nil, failed(op, "", slug, err)
 	}
-	defer s.calls.leave()
+	defer s.calls.Leave()
 	owner, name, err := s.splitSlug(slug)
 	if err != nil {
 		return nil, failed(op, "", slug, err)
@@ -180,10 +180,10 @@ func (s *Store) Repo(ctx context.Context, slug string) (*Repo, error) {
 // RepoByID returns the repository with that ID. It returns ErrNotFound, or ErrInvalid for what can't be an ID.
 func (s *Store) RepoByID(ctx context.Context, id ID) (*Repo, error) {
 	const op = "repo by ID"
-	if err := s.calls.enter(ctx); err != nil {
+	if err := s.calls.Enter(ctx); err != nil {
 		return nil, failed(op, "", string(id), err)
 	}
-	defer s.calls.leave()
+	defer s.calls.Leave()
 	key, ok := id.storage()
 	if !ok {
 		return nil, failed(op, "", string(id), invalidf("ID"))
@@ -216,10 +216,10 @@ type CreateOptions struct {
 // for just one of them, and ErrInvalid for names that can't be.
 func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*Repo, error) {
 	const op = "create"
-	if err := s.calls.enter(ctx); err != nil {
+	if err := s.calls.Enter(ctx); err != nil {
 		return nil, failed(op, "", name, err)
 	}
-	defer s.calls.leave()
+	defer s.calls.Leave()
 	if opts == nil {
 		opts = &CreateOptions{}
 	}

@@ -65,10 +65,10 @@ func newTag(ctx context.Context, res *revision.Resolver, r storage.Ref) (Tag, er
 // is, since it counts them.
 func (t Tags) List(ctx context.Context, opts *RefListOptions) (Page[Tag], error) {
 	const op = "list tags"
-	if err := t.r.s.calls.enter(ctx); err != nil {
+	if err := t.r.s.calls.Enter(ctx); err != nil {
 		return Page[Tag]{}, t.r.fail(op, "", err)
 	}
-	defer t.r.s.calls.leave()
+	defer t.r.s.calls.Leave()
 	page, err := listRefs(ctx, t.r, ref.Tags, opts, func(res *revision.Resolver, f storage.Ref) (Tag, error) {
 		return newTag(ctx, res, f)
 	})
@@ -100,10 +100,10 @@ func (t Tags) All(ctx context.Context) iter.Seq2[Tag, error] {
 // Tag returns one tag, or ErrNotFound.
 func (t Tags) Tag(ctx context.Context, name string) (Tag, error) {
 	const op = "tag"
-	if err := t.r.s.calls.enter(ctx); err != nil {
+	if err := t.r.s.calls.Enter(ctx); err != nil {
 		return Tag{}, t.r.fail(op, name, err)
 	}
-	defer t.r.s.calls.leave()
+	defer t.r.s.calls.Leave()
 	if err := names.CheckTag(name); err != nil {
 		return Tag{}, t.r.fail(op, name, invalid("tag", err))
 	}
@@ -128,10 +128,10 @@ func (t Tags) tag(ctx context.Context, name string) (Tag, error) {
 // Message. It returns ErrExists if there is such a tag.
 func (t Tags) Create(ctx context.Context, name, rev string, opts *TagOptions) (Tag, error) {
 	const op = "create tag"
-	if err := t.r.s.calls.enter(ctx); err != nil {
+	if err := t.r.s.calls.Enter(ctx); err != nil {
 		return Tag{}, t.r.fail(op, name, err)
 	}
-	defer t.r.s.calls.leave()
+	defer t.r.s.calls.Leave()
 	if err := names.CheckTag(name); err != nil {
 		return Tag{}, t.r.fail(op, name, invalid("tag", err))
 	}
@@ -182,10 +182,10 @@ func (t Tags) annotated(name string, target git.Hash, kind storage.Type, opts *T
 // Delete removes a tag, or returns ErrNotFound.
 func (t Tags) Delete(ctx context.Context, name string) error {
 	const op = "delete tag"
-	if err := t.r.s.calls.enter(ctx); err != nil {
+	if err := t.r.s.calls.Enter(ctx); err != nil {
 		return t.r.fail(op, name, err)
 	}
-	defer t.r.s.calls.leave()
+	defer t.r.s.calls.Leave()
 	if err := names.CheckTag(name); err != nil {
 		return t.r.fail(op, name, invalid("tag", err))
 	}

@@ -161,10 +161,10 @@ func (r *Repo) file(ctx context.Context, rev, path string) (tree, git.Entry, err
 // without commits reads as an empty tree.
 func (r *Repo) Read(ctx context.Context, rev, path string) ([]byte, error) {
 	const op = "read"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return nil, r.fail(op, path, err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	t, e, err := r.file(ctx, rev, path)
 	if err != nil {
 		return nil, r.fail(op, path, err)
@@ -182,10 +182,10 @@ func (r *Repo) Read(ctx context.Context, rev, path string) ([]byte, error) {
 // goroutine, and must be closed.
 func (r *Repo) Open(ctx context.Context, rev, path string) (io.ReadCloser, error) {
 	const op = "open"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return nil, r.fail(op, path, err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	t, e, err := r.file(ctx, rev, path)
 	if err != nil {
 		return nil, r.fail(op, path, err)
@@ -214,10 +214,10 @@ func (r *reader) Read(p []byte) (int, error) {
 // Stat returns the entry at a path. The empty path is the tree of the revision itself.
 func (r *Repo) Stat(ctx context.Context, rev, path string) (Entry, error) {
 	const op = "stat"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return Entry{}, r.fail(op, path, err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	if err := readPath(path, true); err != nil {
 		return Entry{}, r.fail(op, path, err)
 	}
@@ -248,10 +248,10 @@ func (t *tree) entry(ctx context.Context, path string, e git.Entry) (Entry, erro
 // is the root. It returns ErrNotFound for a directory that does not exist, and ErrInvalid for a path that is none.
 func (r *Repo) List(ctx context.Context, rev, dir string) ([]Entry, error) {
 	const op = "list"
-	if err := r.s.calls.enter(ctx); err != nil {
+	if err := r.s.calls.Enter(ctx); err != nil {
 		return nil, r.fail(op, dir, err)
 	}
-	defer r.s.calls.leave()
+	defer r.s.calls.Leave()
 	t, e, err := r.directory(ctx, rev, dir)
 	if err != nil {
 		return nil, r.fail(op, dir, err)
@@ -311,11 +311,11 @@ func (r *Repo) Walk(ctx context.Context, rev, dir string) iter.Seq2[Entry, error
 	const op = "walk"
 	return func(yield func(Entry, error) bool) {
 		w := walker{ctx: ctx, yield: yield}
-		err := r.s.calls.enter(ctx)
+		err := r.s.calls.Enter(ctx)
 		if err == nil {
 			var e git.Entry
 			w.tree, e, err = r.directory(ctx, rev, dir)
-			r.s.calls.leave()
+			r.s.calls.Leave()
 			if err == nil {
 				err = w.walk(dir, e, 0)
 			}
@@ -359,9 +359,9 @@ func (w *walker) walk(dir string, e git.Entry, depth int) error {
 
 // enter lists one directory as a call of its own, since the loop body may close the store.
 func (w *walker) enter(dir string, e git.Entry) ([]Entry, error) {
-	if err := w.r.s.calls.enter(w.ctx); err != nil {
+	if err := w.r.s.calls.Enter(w.ctx); err != nil {
 		return nil, err
 	}
-	defer w.r.s.calls.leave()
+	defer w.r.s.calls.Leave()
 	return w.list(w.ctx, dir, e)
 }

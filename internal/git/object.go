@@ -5,8 +5,8 @@ package git
 import (
 	"errors"
 	"fmt"
-	"hash"
 	"strconv"
+	"sync"
 
 	"github.com/pjbgf/sha1cd"
 
@@ -29,24 +29,36 @@ func malformed(format string, args ...any) error {
 // Sum returns the hash of an object, or ErrCollision. The hash is SHA-1 with collision detection
 // (shattered.io; git's own choice since 2.13).
 func Sum(t storage.Type, content []byte) (Hash, error) {
-	h := NewHasher(t, int64(len(content)))
+	h := hashers.Get().(*Hasher)
+	defer hashers.Put(h)
+	h.reset(t, int64(len(content)))
 	h.Write(content)
 	return h.Sum()
 }
 
-// A Hasher computes the hash of an object whose content is written to it in pieces.
-type Hasher struct{ state hash.Hash }
+// A Hasher computes the hash of an object whose content is written to it in pieces. It is for one goroutine.
+type Hasher struct {
+	state  sha1cd.CollisionResistantHash
+	buffer [32]byte
+}
+
+var hashers = sync.Pool{New: func() any {
+	return &Hasher{state: sha1cd.New().(sha1cd.CollisionResistantHash)}
+}}
 
 // NewHasher returns a Hasher of an object of the given type and size in bytes.
 func NewHasher(t storage.Type, size int64) *Hasher {
-	h := &Hasher{state: sha1cd.New()}
-	var header [32]byte
-	b := append(header[:0], t.String()...)
+	h := hashers.New().(*Hasher)
+	h.reset(t, size)
+	return h
+}
+
+func (h *Hasher) reset(t storage.Type, size int64) {
+	h.state.Reset()
+	b := append(h.buffer[:0], t.String()...)
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, size, 10)
-	b = append(b, 0)
-	h.state.Write(b)
-	return h
+	h.state.Write(append(b, 0))
 }
 
 // Write adds content. It never fails.
@@ -54,12 +66,11 @@ func (h *Hasher) Write(p []byte) (int, error) { return h.state.Write(p) }
 
 // Sum returns the hash of what was written, or ErrCollision.
 func (h *Hasher) Sum() (Hash, error) {
-	var sum [sha1cd.Size]byte
-	_, collision := h.state.(sha1cd.CollisionResistantHash).CollisionResistantSum(sum[:0])
+	sum, collision := h.state.CollisionResistantSum(h.buffer[:0])
 	if collision {
 		return Hash{}, ErrCollision
 	}
-	return sum, nil
+	return Hash(sum), nil
 }
 
 // ParseHash reads 40 hexadecimal digits.

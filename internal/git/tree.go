@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // A Mode is the mode of a tree entry, as the octal number that Git writes.
@@ -141,8 +140,11 @@ func (t *Tree) search(name string, dir bool) (int, bool) {
 // compareNames orders entries as Git does: by bytes, a directory's name ending in "/".
 func compareNames(a []byte, aDir bool, b string, bDir bool) int {
 	n := min(len(a), len(b))
-	if c := strings.Compare(string(a[:n]), b[:n]); c != 0 {
-		return c
+	if string(a[:n]) != b[:n] { // these conversions copy nothing
+		if string(a[:n]) < b[:n] {
+			return -1
+		}
+		return 1
 	}
 	return int(next(a, n, aDir)) - int(next(b, n, bDir))
 }

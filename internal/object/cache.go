@@ -107,6 +107,7 @@ func (s *shard) evict() {
 		s.ring[s.hand] = s.ring[last]
 		s.ring[last] = nil
 		s.ring = s.ring[:last]
+		s.hand++ // past the newest item, which now has the place: its turn comes after a whole round
 		delete(s.items, found.name)
 		s.bytes -= found.cost
 		return

@@ -130,19 +130,20 @@ func (r *Resolver) Ref(name string) (storage.Ref, error) {
 			return found, err
 		}
 	}
-	if names.CheckRef("refs/heads/"+name) != nil {
+	branch := ref.Branches + name
+	if names.CheckRef(branch) != nil {
 		return storage.Ref{}, fmt.Errorf("%w: %q can't be a ref", ErrSyntax, name)
 	}
-	for _, prefix := range [...]string{"refs/", ref.Tags, ref.Branches} {
-		if prefix == "refs/" && !strings.Contains(name, "/") {
-			continue // refs/stash and its like are outside of what we keep, and this saves a look-up
-		}
-		found, err := r.follow(prefix + name)
-		if err == nil || !errors.Is(err, storage.ErrNotFound) {
+	// Of the names directly under refs/, which come first, there are none such as "refs/stash": a look-up saved.
+	if strings.IndexByte(name, '/') >= 0 {
+		if found, err := r.follow("refs/" + name); err == nil || !errors.Is(err, storage.ErrNotFound) {
 			return found, err
 		}
 	}
-	return storage.Ref{}, storage.ErrNotFound
+	if found, err := r.follow(ref.Tags + name); err == nil || !errors.Is(err, storage.ErrNotFound) {
+		return found, err
+	}
+	return r.follow(branch)
 }
 
 func (r *Resolver) follow(name string) (storage.Ref, error) {

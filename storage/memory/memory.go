@@ -7,7 +7,6 @@ package memory
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
@@ -22,10 +21,8 @@ type backend struct {
 	values *mvcc.Map[value]
 	pools  table[pool]
 
-	writer sync.Mutex     // held while an Update runs, and for changes of tables
-	closed atomic.Bool    // no new calls
-	calls  sync.WaitGroup // in flight
-	gate   sync.RWMutex   // orders calls.Add before the Wait of Close
+	writer sync.Mutex // held while an Update runs, and for changes of tables
+	calls  storage.Gate
 }
 
 // A value is a record, or a ref with its log, by the first byte of its key.
@@ -50,55 +47,31 @@ const (
 	recordKind = "r" // key
 )
 
-// enter begins a call. Each enter that returns nil is paired with a leave.
-func (b *backend) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if b.closed.Load() {
-		return storage.ErrClosed
-	}
-	b.gate.RLock()
-	defer b.gate.RUnlock()
-	if b.closed.Load() {
-		return storage.ErrClosed
-	}
-	b.calls.Add(1)
-	return nil
-}
-
-func (b *backend) leave() { b.calls.Done() }
-
 func (b *backend) Durability() storage.Durability { return storage.Volatile }
 
 func (b *backend) Close() error {
-	b.gate.Lock()
-	was := b.closed.Swap(true)
-	b.gate.Unlock()
-	if was {
+	if !b.calls.Close() {
 		return storage.ErrClosed
 	}
-	b.calls.Wait()
-	b.values = mvcc.New[value]()
-	b.pools = table[pool]{}
+	b.values, b.pools = nil, table[pool]{}
 	return nil
 }
 
 func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
-	if err := b.enter(ctx); err != nil {
+	if err := b.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer b.leave()
+	defer b.calls.Leave()
 	v := snapshot{b.values.Snapshot()}
 	defer v.at.Close()
 	return fn(&v)
 }
 
 func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
-	if err := b.enter(ctx); err != nil {
+	if err := b.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer b.leave()
+	defer b.calls.Leave()
 	b.writer.Lock()
 	defer b.writer.Unlock()
 	if err := ctx.Err(); err != nil {

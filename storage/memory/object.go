@@ -60,10 +60,10 @@ func (b *backend) put(id storage.ID, h storage.Hash, o *object) {
 }
 
 func (b *backend) Object(ctx context.Context, id storage.ID, h storage.Hash) (storage.Object, error) {
-	if err := b.enter(ctx); err != nil {
+	if err := b.calls.Enter(ctx); err != nil {
 		return storage.Object{}, err
 	}
-	defer b.leave()
+	defer b.calls.Leave()
 	o, err := b.find(id, h)
 	if err != nil {
 		return storage.Object{}, err
@@ -79,10 +79,10 @@ func (b *backend) Object(ctx context.Context, id storage.ID, h storage.Hash) (st
 }
 
 func (b *backend) StatObject(ctx context.Context, id storage.ID, h storage.Hash) (storage.Type, int64, error) {
-	if err := b.enter(ctx); err != nil {
+	if err := b.calls.Enter(ctx); err != nil {
 		return 0, 0, err
 	}
-	defer b.leave()
+	defer b.calls.Leave()
 	o, err := b.find(id, h)
 	if err != nil {
 		return 0, 0, err
@@ -91,10 +91,10 @@ func (b *backend) StatObject(ctx context.Context, id storage.ID, h storage.Hash)
 }
 
 func (b *backend) OpenObject(ctx context.Context, id storage.ID, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
-	if err := b.enter(ctx); err != nil {
+	if err := b.calls.Enter(ctx); err != nil {
 		return 0, 0, nil, err
 	}
-	defer b.leave()
+	defer b.calls.Leave()
 	o, err := b.find(id, h)
 	if err != nil {
 		return 0, 0, nil, err
@@ -122,7 +122,7 @@ func readPieces(pieces [][]byte) io.Reader {
 
 func (b *backend) Objects(ctx context.Context, id storage.ID, lo, hi storage.Hash) iter.Seq2[storage.Hash, error] {
 	return func(yield func(storage.Hash, error) bool) {
-		if err := b.enter(ctx); err != nil {
+		if err := b.calls.Enter(ctx); err != nil {
 			yield(storage.Hash{}, err)
 			return
 		}
@@ -130,7 +130,7 @@ func (b *backend) Objects(ctx context.Context, id storage.ID, lo, hi storage.Has
 		if p := b.pools.get(id); p != nil {
 			names = p.objects.names()
 		}
-		b.leave()
+		b.calls.Leave()
 		names = slices.DeleteFunc(names, func(n [20]byte) bool {
 			return bytes.Compare(n[:], lo[:]) < 0 || bytes.Compare(n[:], hi[:]) > 0
 		})

@@ -15,10 +15,10 @@ type stage struct {
 }
 
 func (b *backend) Stage(ctx context.Context, pool storage.ID) (storage.Stage, error) {
-	if err := b.enter(ctx); err != nil {
+	if err := b.calls.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer b.leave()
+	defer b.calls.Leave()
 	return &stage{b: b, pool: pool}, nil
 }
 
@@ -31,7 +31,7 @@ func (s *stage) Put(ctx context.Context, o storage.Object) error {
 }
 
 func (s *stage) check(ctx context.Context) error {
-	if s.done || s.b.closed.Load() {
+	if s.done || s.b.calls.Closed() {
 		return storage.ErrClosed
 	}
 	return ctx.Err()
@@ -48,10 +48,10 @@ func (s *stage) Close(ctx context.Context) error {
 	if s.done {
 		return nil
 	}
-	if err := s.b.enter(ctx); err != nil {
+	if err := s.b.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer s.b.leave()
+	defer s.b.calls.Leave()
 	s.done = true
 	s.b.writer.Lock()
 	defer s.b.writer.Unlock()

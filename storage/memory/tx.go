@@ -28,7 +28,9 @@ type newName struct {
 }
 
 func (t *tx) Ref(repo storage.ID, name string) (storage.Ref, error) {
-	return readRef(t.values, repo, name)
+	var buffer [refKeySize]byte
+	v, ok := t.values.Get(text(appendRefKey(buffer[:0], repo, name)))
+	return v.asRef(ok)
 }
 
 func (t *tx) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
@@ -39,7 +41,11 @@ func (t *tx) Log(repo storage.ID, name string) iter.Seq2[storage.LogEntry, error
 	return readLog(t.values, repo, name)
 }
 
-func (t *tx) Record(key []byte) ([]byte, error) { return readRecord(t.values, key) }
+func (t *tx) Record(key []byte) ([]byte, error) {
+	var buffer [recordKeySize]byte
+	v, ok := t.values.Get(text(appendRecordKey(buffer[:0], key)))
+	return v.asRecord(ok)
+}
 
 func (t *tx) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
 	return readRecords(t.values, lo, hi, order)

@@ -19,7 +19,9 @@ type reader interface {
 type snapshot struct{ at mvcc.Snapshot[value] }
 
 func (s *snapshot) Ref(repo storage.ID, name string) (storage.Ref, error) {
-	return readRef(s.at, repo, name)
+	var buffer [refKeySize]byte
+	v, ok := s.at.Get(text(appendRefKey(buffer[:0], repo, name)))
+	return v.asRef(ok)
 }
 
 func (s *snapshot) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
@@ -30,7 +32,11 @@ func (s *snapshot) Log(repo storage.ID, name string) iter.Seq2[storage.LogEntry,
 	return readLog(s.at, repo, name)
 }
 
-func (s *snapshot) Record(key []byte) ([]byte, error) { return readRecord(s.at, key) }
+func (s *snapshot) Record(key []byte) ([]byte, error) {
+	var buffer [recordKeySize]byte
+	v, ok := s.at.Get(text(appendRecordKey(buffer[:0], key)))
+	return v.asRecord(ok)
+}
 
 func (s *snapshot) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
 	return readRecords(s.at, lo, hi, order)
@@ -50,13 +56,24 @@ func appendRecordKey(b, key []byte) []byte {
 	return append(b, key...)
 }
 
-func readRef[R reader](r R, repo storage.ID, name string) (storage.Ref, error) {
-	var buffer [96]byte
-	v, ok := r.Get(text(appendRefKey(buffer[:0], repo, name)))
+// Keys up to these sizes are built on the stack.
+const (
+	refKeySize    = 96
+	recordKeySize = 160
+)
+
+func (v value) asRef(ok bool) (storage.Ref, error) {
 	if !ok || !v.ref.live {
 		return storage.Ref{}, storage.ErrNotFound
 	}
 	return v.ref.ref, nil
+}
+
+func (v value) asRecord(ok bool) ([]byte, error) {
+	if !ok {
+		return nil, storage.ErrNotFound
+	}
+	return v.record, nil
 }
 
 func readRefs[R reader](r R, repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
@@ -86,15 +103,6 @@ func readLog[R reader](r R, repo storage.ID, name string) iter.Seq2[storage.LogE
 			}
 		}
 	}
-}
-
-func readRecord[R reader](r R, key []byte) ([]byte, error) {
-	var buffer [96]byte
-	v, ok := r.Get(text(appendRecordKey(buffer[:0], key)))
-	if !ok {
-		return nil, storage.ErrNotFound
-	}
-	return v.record, nil
 }
 
 func readRecords[R reader](r R, lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {

@@ -23,7 +23,7 @@ type Map[V any] struct {
 
 	// The fields below belong to the writer.
 	height  int
-	fingers [8]finger[V]
+	fingers [16]finger[V]
 	turn    int
 	stale   []stale[V]
 	random  *rand.Rand
@@ -289,6 +289,12 @@ func (f *finger[V]) behind(key string, height int) bool {
 	return true
 }
 
+// nextFinger returns the finger that was set longest ago.
+func (m *Map[V]) nextFinger() *finger[V] {
+	m.turn = (m.turn + 1) % len(m.fingers)
+	return &m.fingers[m.turn]
+}
+
 // write makes value, or a deletion, the version of key as of commit. It copies key only if it is new.
 func (m *Map[V]) write(key string, value V, gone bool, commit uint64) {
 	height := 1
@@ -303,8 +309,7 @@ func (m *Map[V]) write(key string, value V, gone bool, commit uint64) {
 		}
 	}
 	if at == nil {
-		m.turn = (m.turn + 1) % len(m.fingers)
-		at = &m.fingers[m.turn]
+		at = m.nextFinger()
 		if n := m.locate(key, &at.before); n != nil {
 			m.replace(n, value, gone, commit)
 			return

@@ -33,7 +33,13 @@ func (t *Tx[V]) Get(key string) (V, bool) {
 	if i := t.find(key); i >= 0 {
 		return t.writes[i].value, !t.writes[i].gone
 	}
-	return t.m.value(key, t.m.now.Load())
+	// A key that is looked for in vain is likely to be written next: the finger is left where it belongs.
+	at := t.m.nextFinger()
+	if n := t.m.locate(key, &at.before); n != nil {
+		return n.at(t.m.now.Load())
+	}
+	var zero V
+	return zero, false
 }
 
 func (t *Tx[V]) find(key string) int {
