@@ -191,6 +191,15 @@ func (s *Store) Blob(ctx context.Context, pool storage.ID, h git.Hash) ([]byte, 
 	return item.Data, nil
 }
 
+// Pass returns the content of an object as Item does, but leaves the cache as it is: for reading much once.
+func (s *Store) Pass(ctx context.Context, pool storage.ID, h git.Hash) (storage.Type, []byte, error) {
+	if item := s.Cached(pool, h); item != nil {
+		return item.Type, item.Data, nil
+	}
+	t, data, _, err := s.read(ctx, pool, h)
+	return t, data, err
+}
+
 // Open returns a blob's size and a reader of its content. Large blobs are not held in memory.
 func (s *Store) Open(ctx context.Context, pool storage.ID, h git.Hash) (int64, io.ReadCloser, error) {
 	t, size, err := s.Stat(ctx, pool, h)

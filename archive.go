@@ -1,0 +1,241 @@
+package reposit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/reposit/reposit/internal/archive"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/storage"
+)
+
+// An ArchiveFormat is the kind of file that Archive writes.
+type ArchiveFormat int
+
+const (
+	TarGz  ArchiveFormat = iota // the default
+	Zip                         // as git archive --format=zip fills it
+	Tar                         // byte for byte what git archive --format=tar writes
+	TarZst
+)
+
+// ParseArchiveFormat reads the name of a format: "tarball", "tar.gz", "tgz", "zipball", "zip", "tar", "tar.zst". It
+// returns ErrInvalid for any other.
+func ParseArchiveFormat(s string) (ArchiveFormat, error) {
+	switch s {
+	case "tarball", "tar.gz", "tgz":
+		return TarGz, nil
+	case "zipball", "zip":
+		return Zip, nil
+	case "tar":
+		return Tar, nil
+	case "tar.zst":
+		return TarZst, nil
+	}
+	return 0, failed("parse archive format", "", s, invalidf("archive format"))
+}
+
+// String returns the format's name, "tar.gz" for TarGz.
+func (f ArchiveFormat) String() string {
+	switch f {
+	case TarGz:
+		return "tar.gz"
+	case Zip:
+		return "zip"
+	case Tar:
+		return "tar"
+	case TarZst:
+		return "tar.zst"
+	}
+	return fmt.Sprintf("ArchiveFormat(%d)", int(f))
+}
+
+func (f ArchiveFormat) engine() (archive.Format, bool) {
+	switch f {
+	case TarGz:
+		return archive.TarGz, true
+	case Zip:
+		return archive.Zip, true
+	case Tar:
+		return archive.Tar, true
+	case TarZst:
+		return archive.TarZst, true
+	}
+	return 0, false
+}
+
+// ArchiveOptions say what an archive holds and how it is written.
+type ArchiveOptions struct {
+	Revision string                  // default: the default branch
+	Format   ArchiveFormat           // TarGz (default), Zip, Tar, TarZst
+	Prefix   string                  // put before every path, as it is: "project-1.0/"
+	Paths    []string                // files and directories; default: all
+	Level    int                     // compression, 1 to 9, to 22 for TarZst; 0: the format's usual level
+	Progress func(done, total int64) // files written, files in all; called from the goroutine that called Archive
+}
+
+// Archive writes the tree of a revision to w: files, symlinks, executable bits, submodules as empty directories,
+// with export-ignore and export-subst from the .gitattributes files of the tree, as git archive does. The same commit
+// and options give the same bytes on every backend, machine and run. Memory is bounded by about 30 MiB whatever the
+// tree holds. After an error, what was written is of no use.
+//
+// It returns ErrNotFound for a revision or one of Paths that is not there, ErrInvalid for options that can't be and
+// for trees with names that lead out of an archive, and what w returned.
+func (r *Repo) Archive(ctx context.Context, w io.Writer, opts *ArchiveOptions) error {
+	const op = "archive"
+	if err := r.s.calls.Enter(ctx); err != nil {
+		return r.fail(op, "", err)
+	}
+	defer r.s.calls.Leave()
+	if opts == nil {
+		opts = &ArchiveOptions{}
+	}
+	format, ok := opts.Format.engine()
+	if !ok {
+		return r.fail(op, "", invalidf("archive format: %d", opts.Format))
+	}
+	t, err := r.treeAt(ctx, opts.Revision)
+	if err != nil {
+		return r.fail(op, opts.Revision, err)
+	}
+	o := &archive.Options{
+		Format: format, Tree: t.root, Commit: t.commit, Time: r.s.now(),
+		Prefix: opts.Prefix, Level: opts.Level, Progress: opts.Progress,
+	}
+	for _, path := range opts.Paths {
+		path = strings.TrimSuffix(path, "/")
+		if err := readPath(path, false); err != nil {
+			return r.fail(op, path, err)
+		}
+		o.Paths = append(o.Paths, path)
+	}
+	src := archiveSource{r.s.objects, t.pool}
+	if !t.commit.IsZero() {
+		if err := r.describe(ctx, src, t.commit, o); err != nil {
+			return r.fail(op, opts.Revision, err)
+		}
+	}
+	err = archive.Write(ctx, w, src, o)
+	switch {
+	case errors.Is(err, archive.ErrInvalid):
+		err = invalid("option", err)
+	case errors.Is(err, archive.ErrTooLarge):
+		err = &detail{ErrTooLarge, err.Error(), err}
+	}
+	return r.fail(op, opts.Revision, err)
+}
+
+// describe adds what export-subst may ask about the commit.
+func (r *Repo) describe(ctx context.Context, src archiveSource, commit git.Hash, o *archive.Options) error {
+	item, err := r.s.objects.Item(ctx, src.pool, commit)
+	if err != nil {
+		return missingObject(err)
+	}
+	o.CommitData = item.Data
+	o.Subst.Abbrev = func(h storage.Hash) string { return src.abbreviate(ctx, h) }
+	return r.resolve(ctx, func(res *revision.Resolver) error {
+		o.Subst.Refs, err = decorations(ctx, res, commit)
+		return err
+	})
+}
+
+const minAbbrev = 7 // digits; git's default for repositories that are not large
+
+// abbreviate returns the shortest prefix of h that no other object of the pool has, of at least 7 digits.
+func (s archiveSource) abbreviate(ctx context.Context, h git.Hash) string {
+	digits := h.String()
+	common := minAbbrev - 1
+	for other, err := range s.objects.Matching(ctx, s.pool, digits[:minAbbrev]) {
+		if err != nil {
+			return digits
+		}
+		if other == h {
+			continue
+		}
+		text := other.String()
+		for common < len(digits)-1 && text[:common+1] == digits[:common+1] {
+			common++
+		}
+	}
+	return digits[:common+1]
+}
+
+// decorations returns the refs that lead to a commit, in the words and the order of git log --decorate: the branch of
+// HEAD, then all others backwards.
+func decorations(ctx context.Context, res *revision.Resolver, commit git.Hash) ([]string, error) {
+	head, err := ref.Default(res.View, res.Repo)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	first := ""
+	for f, err := range res.View.Refs(res.Repo, "refs/", "") {
+		if err != nil {
+			return nil, err
+		}
+		h := f.Hash
+		if strings.HasPrefix(f.Name, ref.Tags) && h != commit {
+			if h, err = res.Peel(ctx, h, 0); err != nil {
+				return nil, missingObject(err)
+			}
+		}
+		switch {
+		case h != commit:
+		case f.Name == head:
+			first = "HEAD -> " + strings.TrimPrefix(head, ref.Branches)
+		case strings.HasPrefix(f.Name, ref.Tags):
+			found = append(found, "tag: "+f.Name[len(ref.Tags):])
+		default:
+			found = append(found, strings.TrimPrefix(strings.TrimPrefix(f.Name, ref.Branches), "refs/remotes/"))
+		}
+	}
+	if first != "" {
+		found = append(found, first)
+	}
+	slices.Reverse(found)
+	return found, nil
+}
+
+// An archiveSource reads a repository's objects for an archive. It reads each once, so it leaves the cache alone.
+type archiveSource struct {
+	objects *object.Store
+	pool    storage.ID
+}
+
+func (s archiveSource) Tree(ctx context.Context, h storage.Hash) (*git.Tree, error) {
+	if h.IsZero() {
+		return git.ParseTree(nil)
+	}
+	item, err := s.objects.Tree(ctx, s.pool, h)
+	if err != nil {
+		return nil, missingObject(err)
+	}
+	return item.Tree, nil
+}
+
+func (s archiveSource) Blob(ctx context.Context, h storage.Hash, limit int64) (int64, []byte, error) {
+	t, size, err := s.objects.Stat(ctx, s.pool, h)
+	if err != nil {
+		return 0, nil, missingObject(err)
+	}
+	if t != storage.Blob {
+		return 0, nil, missingObject(fmt.Errorf("object %s is a %s: %w", h, t, storage.ErrNotFound))
+	}
+	if size > limit {
+		return size, nil, nil
+	}
+	_, data, err := s.objects.Pass(ctx, s.pool, h)
+	return size, data, missingObject(err)
+}
+
+func (s archiveSource) OpenBlob(ctx context.Context, h storage.Hash) (int64, io.ReadCloser, error) {
+	size, content, err := s.objects.Open(ctx, s.pool, h)
+	return size, content, missingObject(err)
+}
