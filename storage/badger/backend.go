@@ -46,8 +46,9 @@ type backend struct {
 	space      space
 	split      atomic.Bool // there may be records in two parts
 
-	turn chan struct{} // held by the caller whose function runs
-	lead chan struct{} // held by the caller who commits a group
+	turn   chan struct{} // held by the caller whose function runs
+	queued atomic.Int64  // who wait for it
+	lead   chan struct{} // held by the caller who commits a group
 
 	mu       sync.Mutex
 	pending  *group // what Updates join
@@ -254,7 +255,7 @@ func (b *backend) checkFormat() error {
 	}
 	l := newLayer()
 	l.set(string(key), seal(key, []byte{format}))
-	return b.await(b.put(l))
+	return b.await(b.put(l), false)
 }
 
 // put makes a group of l alone. It is for when no other caller is there yet.

@@ -183,3 +183,26 @@ func BenchmarkWriters(b *testing.B) {
 		})
 	})
 }
+
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	s := openTest(b, dir, nil)
+	for i := range 1000 {
+		err := s.Update(b.Context(), func(tx storage.Tx) error { return step(tx, i, 100) })
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := open(dir, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

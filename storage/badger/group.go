@@ -13,13 +13,20 @@ import (
 type group struct {
 	*layer
 	grows  bool          // one of its Updates does more than to delete
+	closed bool          // nothing more may join; guarded by backend.mu
+	full   chan struct{} // closed with it
 	failed bool          // guarded by backend.mu; set before done is closed
 	done   chan struct{} // closed when the outcome is known
 	err    error         // the outcome; to be read after done is closed
 }
 
 func newGroup(l *layer) *group {
-	return &group{layer: l, grows: l.grows && len(l.drops) == 0, done: make(chan struct{})}
+	return &group{
+		layer: l,
+		grows: l.grows && len(l.drops) == 0,
+		full:  make(chan struct{}),
+		done:  make(chan struct{}),
+	}
 }
 
 // maxGroup is the number of bytes from which a group is committed before anything else joins it.
@@ -50,8 +57,12 @@ func (b *backend) join(t *tx) (*group, error) {
 			g.merge(t.own)
 			return g, nil
 		}
+		if !g.closed {
+			g.closed = true
+			close(g.full)
+		}
 		b.mu.Unlock()
-		_ = b.await(g) // Its members get the error; here only t.below counts.
+		_ = b.await(g, false) // Its members get the error; here only t.below counts.
 		b.mu.Lock()
 	}
 }
@@ -63,8 +74,9 @@ func (s size) plus(t size) size     { return size{s.count + t.count, s.bytes + t
 func (s size) fits(limit size) bool { return s.count <= limit.count && s.bytes <= limit.bytes }
 
 // await returns the outcome of g. Of all who wait, one commits the group that is pending; this costs no goroutine
-// and, for a lone caller, no switch to another.
-func (b *backend) await(g *group) error {
+// and, for a lone caller, no switch to another. With gather, it first lets those join who wait for their turn, which
+// the caller then must not have.
+func (b *backend) await(g *group, gather bool) error {
 	select {
 	case <-g.done:
 		return g.err
@@ -75,6 +87,13 @@ func (b *backend) await(g *group) error {
 	case <-g.done:
 	default:
 		// Whoever leads finds no group in flight, so g is the one that is pending.
+		if gather && b.queued.Load() > 0 {
+			select {
+			case b.turn <- struct{}{}: // which is given in the order in which it was asked for
+				<-b.turn
+			case <-g.full:
+			}
+		}
 		b.commitPending()
 	}
 	return g.err

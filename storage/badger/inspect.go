@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	engine "github.com/dgraph-io/badger/v4"
 
@@ -111,18 +110,21 @@ func torn(tail []byte) bool {
 	return true
 }
 
-// inspectLogs removes log files that hold nothing, and makes room for those that are to be replayed.
+// inspectLogs removes log files that hold nothing, and makes room for those that are to be replayed. The value log,
+// and what Badger counts of it, never holds anything; damage there would be in the way nevertheless.
 func inspectLogs(dir string, entries []fs.DirEntry, settings *engine.Options) error {
 	need := int64(4 * mib)
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".mem") {
+		ext := filepath.Ext(e.Name())
+		unused := ext == ".vlog" || e.Name() == "DISCARD"
+		if ext != ".mem" && !unused {
 			continue
 		}
 		info, err := e.Info()
 		if err != nil {
 			return err
 		}
-		if info.Size() == 0 {
+		if info.Size() == 0 || unused {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}

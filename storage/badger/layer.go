@@ -26,7 +26,7 @@ const overhead = 12
 
 func entrySize(key string, value []byte) int64 { return int64(len(key)+len(value)) + overhead }
 
-func newLayer() *layer { return &layer{writes: make(map[string]write, 16)} }
+func newLayer() *layer { return &layer{writes: make(map[string]write, 24)} }
 
 func (l *layer) empty() bool { return len(l.writes) == 0 }
 

@@ -100,7 +100,7 @@ func TestFormatOfTheFuture(t *testing.T) {
 	b := openTest(t, dir, nil)
 	l := newLayer()
 	l.set("f", seal([]byte("f"), []byte{format + 1}))
-	if err := b.await(b.put(l)); err != nil {
+	if err := b.await(b.put(l), false); err != nil {
 		t.Fatal(err)
 	}
 	closeStore(t, b)

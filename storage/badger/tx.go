@@ -49,7 +49,7 @@ func (b *backend) update(ctx context.Context, fn func(*tx) error) error {
 		}
 		// Also an error, or what an Update that wrote nothing has read, can come from what is not yet permanent: it
 		// counts only if that becomes so.
-		failed := b.await(g)
+		failed := b.await(g, true)
 		if failed != nil && (err != nil || t.own.empty()) {
 			continue
 		}
@@ -65,10 +65,8 @@ func (b *backend) run(ctx context.Context, fn func(*tx) error) (*tx, *group, err
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	select {
-	case b.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
+	if err := b.takeTurn(ctx); err != nil {
+		return nil, nil, err
 	}
 	defer func() { <-b.turn }()
 	t := b.begin()
@@ -85,6 +83,22 @@ func (b *backend) run(ctx context.Context, fn func(*tx) error) (*tx, *group, err
 	}
 	g, err := b.join(t)
 	return t, g, err
+}
+
+func (b *backend) takeTurn(ctx context.Context) error {
+	select {
+	case b.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	b.queued.Add(1)
+	defer b.queued.Add(-1)
+	select {
+	case b.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // begin returns a tx on the state that all Updates before it leave. The caller has the turn.
