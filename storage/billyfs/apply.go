@@ -1,0 +1,168 @@
+package billyfs
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"path"
+	"strings"
+
+	"github.com/reposit/reposit/storage"
+)
+
+const trashDir = "reposit/trash"
+
+func trashRepo(repo repoRef) string {
+	var born [8]byte
+	binary.BigEndian.PutUint64(born[:], repo.born)
+	return trashDir + "/" + repo.repo.String() + "-" + hex.EncodeToString(born[:])
+}
+
+func trashPool(pool storage.ID) string { return trashDir + "/" + pool.String() + "-pool" }
+
+// apply brings the files in line with a commit that is in the journal. What is removed comes first: it may be in the
+// way of what is new.
+func (s *store) apply(p *plan) error {
+	for _, repo := range p.commit.drops {
+		if err := s.dropDir(repo, p.number); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.commit.creates {
+		dir := repoDir(c.repo)
+		if p.staged[c.repo] == dir {
+			continue
+		}
+		if err := s.m.publish(p.staged[c.repo], dir); err != nil {
+			return err
+		}
+		s.m.renamed(p.staged[c.repo], dir)
+	}
+	if err := p.applyRefs(); err != nil {
+		return err
+	}
+	for _, pool := range p.commit.pools {
+		if err := s.dropPool(pool); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropDir moves the directory of a repository to the trash. It is removed when no View reads it any more.
+func (s *store) dropDir(repo repoRef, number uint64) error {
+	dir, to := repoDir(repo.repo), trashRepo(repo)
+	s.packed.remove(dir)
+	return s.overlay.move(repo, to, number, func() error {
+		err := s.m.inDir(to, func() error { return s.m.Rename(dir, to) })
+		if err != nil && !absent(err) {
+			return err
+		}
+		s.m.named(dir)
+		return nil
+	})
+}
+
+// dropPool moves the directory of a pool to the trash. There are no snapshots of objects.
+func (s *store) dropPool(pool storage.ID) error {
+	s.mu.Lock()
+	delete(s.pools, pool)
+	s.mu.Unlock()
+	s.forgetDir(poolDir(pool) + "/objects")
+	dir, to := poolDir(pool), trashPool(pool)
+	err := s.m.inDir(to, func() error { return s.m.Rename(dir, to) })
+	if err != nil && !absent(err) {
+		return err
+	}
+	s.m.named(dir)
+	return nil
+}
+
+// applyRefs writes the refs of repositories that were there before.
+func (p *plan) applyRefs() error {
+	lines := map[lockName]string{}
+	for _, l := range p.commit.logs {
+		lines[lockName{l.repo, l.name}] = l.line
+	}
+	deleted := map[storage.ID][]string{}
+	for _, r := range p.commit.refs {
+		if _, isNew := p.staged[r.repo]; !isNew && r.new.isZero() {
+			deleted[r.repo] = append(deleted[r.repo], r.name)
+		}
+	}
+	for id, names := range deleted {
+		if err := p.s.unpackRefs(repoDir(id), names); err != nil {
+			return err
+		}
+		if p.packed[id] {
+			if err := p.s.m.remove(path.Join(repoDir(id), packedLock)); err != nil {
+				return err
+			}
+			delete(p.packed, id)
+		}
+	}
+	for _, deletes := range []bool{true, false} {
+		for _, r := range p.commit.refs {
+			if _, isNew := p.staged[r.repo]; isNew || r.new.isZero() != deletes {
+				continue
+			}
+			if err := p.applyRef(r, lines[lockName{r.repo, r.name}]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *plan) applyRef(r refWrite, lines string) error {
+	dir := repoDir(r.repo)
+	if lines != "" {
+		if err := p.s.appendLog(dir, r.name, lines); err != nil {
+			return err
+		}
+	}
+	lock := lockName{r.repo, r.name}
+	file := path.Join(dir, r.name+lockSuffix)
+	if r.new.isZero() {
+		if err := p.s.removeRef(dir, r.name, p.locked[lock]); err != nil {
+			return err
+		}
+		delete(p.locked, lock)
+		return p.s.buryLog(dir, r.name, false)
+	}
+	if !p.locked[lock] {
+		return p.s.writeRef(dir, r.name, r.new)
+	}
+	err := p.s.clearPath(dir, r.name, func() error { return p.s.m.publish(file, path.Join(dir, r.name)) })
+	if err != nil {
+		return err
+	}
+	p.s.m.wrote(path.Join(dir, r.name))
+	delete(p.locked, lock)
+	return nil
+}
+
+// writeRef writes the file of a ref.
+func (s *store) writeRef(dir, name string, v refValue) error {
+	return s.clearPath(dir, name, func() error { return s.m.replace(path.Join(dir, name), v.file(), 0) })
+}
+
+// removeRef removes the file of a ref, its lock if there is one, and the directories that are empty then.
+func (s *store) removeRef(dir, name string, locked bool) error {
+	file := path.Join(dir, name)
+	if name == "HEAD" { // without the file, git no longer takes the directory for a repository
+		if err := s.m.replace(file, []byte("ref: "+noHead+"\n"), 0); err != nil {
+			return err
+		}
+	} else if err := s.m.remove(file); err != nil {
+		return err
+	}
+	if locked {
+		if err := s.m.remove(file + lockSuffix); err != nil {
+			return err
+		}
+	}
+	if parts := strings.SplitN(name, "/", 3); len(parts) == 3 {
+		s.m.removeEmpty(path.Dir(file), path.Join(dir, parts[0], parts[1]))
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package billyfs_test
+
+import (
+	"testing"
+
+	"github.com/go-git/go-billy/v5"
+	"github.com/go-git/go-billy/v5/memfs"
+	"github.com/go-git/go-billy/v5/osfs"
+
+	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs"
+	"github.com/reposit/reposit/storage/storagetest"
+)
+
+// openOn opens a store that must open.
+func openOn(t *testing.T, root billy.Filesystem, opts *billyfs.Options) storage.Backend {
+	t.Helper()
+	b, err := billyfs.Open(root, opts)
+	if err != nil {
+		t.Fatalf("Open() = %v", err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+var noSync = &billyfs.Options{Durability: storage.NoSync}
+
+func TestContract(t *testing.T) {
+	for name, open := range map[string]func(t *testing.T) storage.Backend{
+		"memfs":   func(t *testing.T) storage.Backend { return openOn(t, memfs.New(), nil) },
+		"osfs":    func(t *testing.T) storage.Backend { return openOn(t, osfs.New(t.TempDir()), noSync) },
+		"boundos": func(t *testing.T) storage.Backend { return openOn(t, osfs.New(t.TempDir(), osfs.WithBoundOS()), nil) },
+	} {
+		t.Run(name, func(t *testing.T) { storagetest.Run(t, open) })
+	}
+}
+
+func TestReopen(t *testing.T) {
+	for name, opts := range map[string]*billyfs.Options{"sync": nil, "nosync": noSync} {
+		t.Run(name, func(t *testing.T) {
+			storagetest.RunReopen(t, func(t *testing.T) func() storage.Backend {
+				dir := t.TempDir()
+				return func() storage.Backend { return openOn(t, osfs.New(dir), opts) }
+			})
+		})
+	}
+}
+
+func TestKill(t *testing.T) {
+	storagetest.RunKill(t, 12, func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), nil) })
+}
+
+func TestKillNoSync(t *testing.T) {
+	storagetest.RunKill(t, 12, func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), noSync) })
+}

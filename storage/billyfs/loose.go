@@ -1,0 +1,284 @@
+package billyfs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/zlib"
+	"github.com/pjbgf/sha1cd"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// maxAlloc bounds what is allocated for a size that nothing has proven yet.
+const maxAlloc = 16 << 20
+
+// A codec compresses and inflates, with what it needs for that kept for the next time.
+type codec struct{ readers, writers sync.Pool }
+
+func loosePath(objects string, h storage.Hash) string {
+	s := h.String()
+	return path.Join(objects, s[:2], s[2:])
+}
+
+func objectHeader(t storage.Type, size int64) []byte {
+	b := append([]byte(t.String()), ' ')
+	b = strconv.AppendInt(b, size, 10)
+	return append(b, 0)
+}
+
+// hashObject returns the name of an object.
+func hashObject(t storage.Type, data []byte) (h storage.Hash) {
+	d := sha1cd.New()
+	d.Write(objectHeader(t, int64(len(data))))
+	d.Write(data)
+	d.Sum(h[:0])
+	return h
+}
+
+// deflate writes parts, one after the other, as one zlib stream. Speed counts: what stays is packed one day.
+func (c *codec) deflate(dst io.Writer, parts ...[]byte) error {
+	w, ok := c.writers.Get().(*zlib.Writer)
+	if ok {
+		w.Reset(dst)
+	} else {
+		w, _ = zlib.NewWriterLevel(dst, zlib.BestSpeed)
+	}
+	defer c.writers.Put(w)
+	for _, p := range parts {
+		if _, err := w.Write(p); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// copyObject writes an object of the given size, whose content is src, as a loose one.
+func (c *codec) copyObject(ctx context.Context, dst io.Writer, t storage.Type, size int64, src io.Reader) error {
+	out := bufio.NewWriterSize(dst, 64<<10)
+	w, err := zlib.NewWriterLevel(out, zlib.BestSpeed)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(objectHeader(t, size)); err != nil {
+		return err
+	}
+	buf := make([]byte, 64<<10)
+	for left := size; left > 0; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.ReadFull(src, buf[:min(left, int64(len(buf)))])
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(buf[:n]); err != nil {
+			return err
+		}
+		left -= int64(n)
+	}
+	return errors.Join(w.Close(), out.Flush())
+}
+
+// inflater returns a reader of the zlib stream that src begins with.
+func (c *codec) inflater(src io.Reader) (io.ReadCloser, error) {
+	if r, ok := c.readers.Get().(io.ReadCloser); ok {
+		if err := r.(zlib.Resetter).Reset(src, nil); err != nil {
+			c.readers.Put(r)
+			return nil, corrupt(err)
+		}
+		return r, nil
+	}
+	r, err := zlib.NewReader(src)
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return r, nil
+}
+
+func (c *codec) done(r io.ReadCloser) { c.readers.Put(r) }
+
+// corrupt names an error in what was read, unless it is one of reading.
+func corrupt(err error) error {
+	if err == nil || errors.Is(err, storage.ErrCorrupt) {
+		return err
+	}
+	if err == io.EOF || err == io.ErrUnexpectedEOF || errors.Is(err, zlib.ErrChecksum) || errors.Is(err, zlib.ErrHeader) ||
+		errors.Is(err, zlib.ErrDictionary) || strings.HasPrefix(err.Error(), "flate: ") {
+		return fmt.Errorf("%w: %v", storage.ErrCorrupt, err)
+	}
+	return err
+}
+
+// inflate reads size bytes of a zlib stream, and makes sure that they are all of it.
+func (c *codec) inflate(src io.Reader, size int64) ([]byte, error) {
+	r, err := c.inflater(src)
+	if err != nil {
+		return nil, err
+	}
+	defer c.done(r)
+	return readExactly(r, size)
+}
+
+func readExactly(r io.Reader, size int64) ([]byte, error) {
+	if size < 0 {
+		return nil, storage.ErrCorrupt
+	}
+	var data []byte
+	if size <= maxAlloc {
+		data = make([]byte, size)
+		if _, err := io.ReadFull(r, data); err != nil {
+			return nil, corrupt(err)
+		}
+	} else {
+		var b bytes.Buffer
+		if n, err := io.Copy(&b, io.LimitReader(r, size)); err != nil || n < size {
+			return nil, corrupt(errors.Join(err, storage.ErrCorrupt))
+		}
+		data = b.Bytes()
+	}
+	var more [1]byte
+	if n, err := r.Read(more[:]); n > 0 || err != io.EOF {
+		if err == nil || n > 0 {
+			err = storage.ErrCorrupt
+		}
+		return nil, corrupt(err)
+	}
+	return data, nil
+}
+
+// parseHeader reads the header of a loose object (gitformat-loose).
+func parseHeader(r *bufio.Reader) (storage.Type, int64, error) {
+	word, err := r.ReadSlice(0)
+	if err != nil || len(word) > 32 {
+		return 0, 0, corrupt(errors.Join(err, storage.ErrCorrupt))
+	}
+	name, digits, _ := strings.Cut(string(word[:len(word)-1]), " ")
+	size, err := strconv.ParseInt(digits, 10, 64)
+	t := typeNamed(name)
+	if err != nil || size < 0 || t == 0 {
+		return 0, 0, storage.ErrCorrupt
+	}
+	return t, size, nil
+}
+
+func typeNamed(name string) storage.Type {
+	for _, t := range []storage.Type{storage.Commit, storage.Tree, storage.Blob, storage.Tag} {
+		if t.String() == name {
+			return t
+		}
+	}
+	return 0
+}
+
+// parseLoose reads the file of an object that is called h.
+func (s *store) parseLoose(file []byte, h storage.Hash) (storage.Object, error) {
+	r, err := s.codec.inflater(bytes.NewReader(file))
+	if err != nil {
+		return storage.Object{}, err
+	}
+	defer s.codec.done(r)
+	content := bufio.NewReaderSize(r, 512)
+	t, size, err := parseHeader(content)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	data, err := readExactly(content, size)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	if hashObject(t, data) != h {
+		return storage.Object{}, storage.ErrCorrupt
+	}
+	return storage.Object{Hash: h, Type: t, Size: size, Data: data}, nil
+}
+
+// readLoose reads an object from its file.
+func (s *store) readLoose(file string, h storage.Hash) (storage.Object, error) {
+	data, err := s.m.ReadFile(file)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	return s.parseLoose(data, h)
+}
+
+// statLoose reads the header of an object.
+func (s *store) statLoose(file string) (storage.Type, int64, error) {
+	f, err := s.m.OpenFile(file, 0, 0)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	r, err := s.codec.inflater(bufio.NewReaderSize(f, 512))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer s.codec.done(r)
+	return parseHeader(bufio.NewReaderSize(r, 64))
+}
+
+// openLoose returns a reader of an object's content, which ends with an error if the content has another name.
+func (s *store) openLoose(file string, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
+	f, err := s.m.OpenFile(file, 0, 0)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	r, err := s.codec.inflater(bufio.NewReaderSize(f, 32<<10))
+	if err != nil {
+		return 0, 0, nil, errors.Join(err, f.Close())
+	}
+	content := bufio.NewReaderSize(r, 4<<10)
+	t, size, err := parseHeader(content)
+	if err != nil {
+		return 0, 0, nil, errors.Join(err, f.Close())
+	}
+	return t, size, newVerifier(content, t, size, h, f), nil
+}
+
+// A verifier passes on the content of an object, and hashes it on the way.
+type verifier struct {
+	src  io.Reader
+	left int64
+	hash hash.Hash
+	want storage.Hash
+	err  error
+	io.Closer
+}
+
+func newVerifier(src io.Reader, t storage.Type, size int64, h storage.Hash, c io.Closer) *verifier {
+	d := sha1cd.New()
+	d.Write(objectHeader(t, size))
+	return &verifier{src: src, left: size, hash: d, want: h, Closer: c}
+}
+
+func (v *verifier) Read(p []byte) (int, error) {
+	if v.err != nil {
+		return 0, v.err
+	}
+	n, err := v.src.Read(p)
+	v.hash.Write(p[:n])
+	v.left -= int64(n)
+	switch {
+	case v.left < 0:
+		v.err = storage.ErrCorrupt
+	case err == io.EOF:
+		v.err = io.EOF
+		if v.left != 0 || storage.Hash(v.hash.Sum(nil)) != v.want {
+			v.err = storage.ErrCorrupt
+		}
+	case err != nil:
+		v.err = corrupt(err)
+	default:
+		return n, nil
+	}
+	return n, v.err
+}

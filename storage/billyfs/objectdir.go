@@ -1,0 +1,205 @@
+package billyfs
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// An objectDir is what is known of an objects directory: of a pool, or of a repository into which git programs push.
+type objectDir struct {
+	s    *store
+	path string
+
+	mu    sync.Mutex
+	packs listing // names of packs, without directory and suffix
+	loose listing // names of the directories of loose objects
+}
+
+// A listing is the content of a directory, for as long as the directory does not change.
+type listing struct {
+	names []string
+	info  fs.FileInfo
+	racy  bool
+	read  bool
+}
+
+// objectDir returns what is known of a directory.
+func (s *store) objectDir(name string) *objectDir {
+	if d, ok := s.dirs.get(name); ok {
+		return d
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d, ok := s.dirs.get(name); ok {
+		return d
+	}
+	d := &objectDir{s: s, path: name}
+	s.dirs.add(name, d, 1)
+	return d
+}
+
+// forgetDir drops what is known of a directory, and closes its packs.
+func (s *store) forgetDir(name string) {
+	if d, ok := s.dirs.get(name); ok {
+		for _, p := range d.packNames() {
+			s.packs.remove(path.Join(name, "pack", p))
+		}
+	}
+	s.dirs.remove(name)
+}
+
+// refresh reads a directory if it changed since, and reports whether it did. Without an argument from keep, all
+// entries are listed.
+func (d *objectDir) refresh(l *listing, dir string, keep func(dirEntry) (string, bool)) (bool, error) {
+	if l.read && !d.s.shared {
+		return false, nil
+	}
+	info, err := d.s.m.Stat(dir)
+	if err != nil {
+		if !absent(err) {
+			return false, err
+		}
+		changed := len(l.names) > 0
+		l.names, l.info, l.read = nil, nil, true
+		return changed, nil
+	}
+	if l.read && !l.racy && l.info != nil && unchanged(l.info, info) {
+		return false, nil
+	}
+	racy := time.Since(info.ModTime()) < racyWindow
+	entries, err := d.s.m.ReadDir(dir)
+	if err != nil && !absent(err) {
+		return false, err
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := keep(e); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	changed := !slices.Equal(names, l.names)
+	l.names, l.info, l.racy, l.read = names, info, racy, true
+	return changed, nil
+}
+
+func packName(e dirEntry) (string, bool) {
+	name, ok := strings.CutSuffix(e.name, ".idx")
+	return name, ok && !e.dir
+}
+
+func fanoutName(e dirEntry) (string, bool) {
+	_, err := hex.DecodeString(e.name)
+	return e.name, err == nil && len(e.name) == 2 && e.dir
+}
+
+// refreshPacks looks for new packs, and reports whether there may be any.
+func (d *objectDir) refreshPacks() (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.refresh(&d.packs, path.Join(d.path, "pack"), packName)
+}
+
+func (d *objectDir) packNames() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.packs.names
+}
+
+// addPack notes a pack of our own.
+func (d *objectDir) addPack(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !slices.Contains(d.packs.names, name) {
+		d.packs.names = append(slices.Clone(d.packs.names), name)
+	}
+}
+
+// fanouts returns which directories of loose objects there are.
+func (d *objectDir) fanouts() ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := &d.loose
+	if !d.s.shared {
+		l = &listing{}
+	}
+	_, err := d.refresh(l, d.path, fanoutName)
+	return l.names, err
+}
+
+// find looks for an object in the packs. A pack that cannot be read is returned as an error beside what the others
+// have.
+func (d *objectDir) find(h storage.Hash) (p *pack, offset int64, err error) {
+	if !d.loaded() {
+		if _, err := d.refreshPacks(); err != nil {
+			return nil, 0, err
+		}
+	}
+	var bad error
+	for _, name := range d.packNames() {
+		p, err := d.s.openPack(path.Join(d.path, "pack", name))
+		if err != nil {
+			if !absent(err) { // else git gc took it away, or its index is here before it
+				bad = errors.Join(bad, err)
+			}
+			continue
+		}
+		if off, ok := p.index.offset(h); ok {
+			return p, off, nil
+		}
+		p.release()
+	}
+	return nil, 0, bad
+}
+
+func (d *objectDir) loaded() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.packs.read
+}
+
+// hashes appends the objects whose names begin with a byte, from lo to hi.
+func (d *objectDir) hashes(dst []storage.Hash, first byte, lo, hi storage.Hash) ([]storage.Hash, error) {
+	within := func(h storage.Hash) bool {
+		return bytes.Compare(h[:], lo[:]) >= 0 && bytes.Compare(h[:], hi[:]) <= 0
+	}
+	for _, name := range d.packNames() {
+		p, err := d.s.openPack(path.Join(d.path, "pack", name))
+		if err != nil {
+			if absent(err) {
+				continue
+			}
+			return dst, err
+		}
+		for i := p.index.search(storage.Hash{first}); i < p.index.count; i++ {
+			h := p.index.hash(i)
+			if h[0] != first {
+				break
+			}
+			if within(h) {
+				dst = append(dst, h)
+			}
+		}
+		p.release()
+	}
+	fan := hex.EncodeToString([]byte{first})
+	entries, err := d.s.m.ReadDir(path.Join(d.path, fan))
+	if err != nil && !absent(err) {
+		return dst, err
+	}
+	for _, e := range entries {
+		if h, ok := parseHash(fan + e.name); ok && !e.dir && within(h) {
+			dst = append(dst, h)
+		}
+	}
+	return dst, nil
+}

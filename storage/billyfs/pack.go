@@ -1,0 +1,278 @@
+package billyfs
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// Types that only packs have (gitformat-pack).
+const (
+	ofsDelta storage.Type = 6
+	refDelta storage.Type = 7
+)
+
+// maxChain bounds how many deltas are followed; git writes chains of at most 4,095.
+const maxChain = 4096
+
+// A pack is an open pack with its index. It is counted: the cache holds one reference, each user one.
+type pack struct {
+	name  string // without the suffix
+	index *packIndex
+	f     file
+	size  int64
+	users atomic.Int64
+}
+
+func (p *pack) acquire() bool {
+	for {
+		n := p.users.Load()
+		if n == 0 {
+			return false
+		}
+		if p.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (p *pack) release() {
+	if p.users.Add(-1) == 0 {
+		_ = p.f.Close() // was only read
+	}
+}
+
+// Close implements io.Closer for readers of the pack's content.
+func (p *pack) Close() error {
+	p.release()
+	return nil
+}
+
+// openPack returns a pack, which must be released.
+func (s *store) openPack(name string) (*pack, error) {
+	if p, ok := s.packs.get(name); ok && p.acquire() {
+		return p, nil
+	}
+	data, err := s.m.ReadFile(name + ".idx")
+	if err != nil {
+		return nil, err
+	}
+	index, err := parseIndex(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s.idx: %w", name, err)
+	}
+	f, err := s.m.OpenFile(name+".pack", os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Size()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	p := &pack{name: name, index: index, f: f, size: size}
+	p.users.Store(2)
+	// Each counts a megabyte at least, which bounds the number of open files, too.
+	s.packs.add(name, p, max(int64(len(data)), 1<<20))
+	return p, nil
+}
+
+// A packedObject is the header of an object in a pack, and where its data begins.
+type packedObject struct {
+	kind storage.Type
+	size int64
+	base int64        // offset of the base of an ofsDelta
+	ref  storage.Hash // base of a refDelta
+	data int64
+}
+
+// header reads the header of the object at an offset.
+func (p *pack) header(offset int64) (o packedObject, err error) {
+	if offset < 12 || offset >= p.size-20 {
+		return o, storage.ErrCorrupt
+	}
+	var buf [48]byte
+	n, err := p.f.ReadAt(buf[:min(int64(len(buf)), p.size-20-offset)], offset)
+	if err != nil && err != io.EOF {
+		return o, err
+	}
+	b := buf[:n]
+	at := 0
+	next := func() (c byte) {
+		if at < len(b) {
+			c = b[at]
+		}
+		at++
+		return c
+	}
+	c := next()
+	o.kind, o.size = storage.Type(c>>4&7), int64(c&15)
+	for shift := 4; c&0x80 != 0; shift += 7 {
+		if c = next(); shift > 53 {
+			return o, storage.ErrCorrupt
+		}
+		o.size |= int64(c&0x7f) << shift
+	}
+	switch o.kind {
+	case ofsDelta:
+		c = next()
+		back := int64(c & 0x7f)
+		for c&0x80 != 0 && back < 1<<55 {
+			c = next()
+			back = (back+1)<<7 | int64(c&0x7f)
+		}
+		o.base = offset - back
+		if back == 0 || o.base < 12 {
+			return o, storage.ErrCorrupt
+		}
+	case refDelta:
+		for i := range o.ref {
+			o.ref[i] = next()
+		}
+	case storage.Commit, storage.Tree, storage.Blob, storage.Tag:
+	default:
+		return o, storage.ErrCorrupt
+	}
+	if at > len(b) {
+		return o, storage.ErrCorrupt
+	}
+	o.data = offset + int64(at)
+	return o, nil
+}
+
+// stream returns a reader of an object's compressed data, and of what follows it.
+func (p *pack) stream(o packedObject, buffer int) *bufio.Reader {
+	return bufio.NewReaderSize(io.NewSectionReader(p.f, o.data, p.size-20-o.data), buffer)
+}
+
+func (p *pack) inflate(c *codec, o packedObject) ([]byte, error) {
+	return c.inflate(p.stream(o, int(min(max(o.size, 512), 16<<10))), o.size)
+}
+
+// baseOf returns the offset of the base of a delta.
+func (p *pack) baseOf(o packedObject) (int64, error) {
+	if o.kind == ofsDelta {
+		return o.base, nil
+	}
+	off, ok := p.index.offset(o.ref)
+	if !ok {
+		return 0, storage.ErrCorrupt
+	}
+	return off, nil
+}
+
+// A packSpot names an object in a pack, for the cache of bases.
+type packSpot struct {
+	pack   string
+	offset int64
+}
+
+type baseObject struct {
+	kind storage.Type
+	data []byte
+}
+
+// maxBase is the size up to which an object is kept for the next delta against it.
+const maxBase = 4 << 20
+
+// read builds the object at an offset.
+func (s *store) readPacked(p *pack, offset int64) (storage.Type, []byte, error) {
+	var deltas [][]byte
+	var spots []int64
+	base := baseObject{}
+	for at := offset; ; {
+		if cached, ok := s.bases.get(packSpot{p.name, at}); ok {
+			base = cached
+			break
+		}
+		o, err := p.header(at)
+		if err != nil {
+			return 0, nil, err
+		}
+		data, err := p.inflate(&s.codec, o)
+		if err != nil {
+			return 0, nil, err
+		}
+		if o.kind < ofsDelta {
+			base = baseObject{o.kind, data}
+			if len(deltas) > 0 {
+				s.keepBase(p, at, base)
+			}
+			break
+		}
+		if deltas, spots = append(deltas, data), append(spots, at); len(deltas) > maxChain {
+			return 0, nil, storage.ErrCorrupt
+		}
+		if at, err = p.baseOf(o); err != nil {
+			return 0, nil, err
+		}
+	}
+	for i := len(deltas) - 1; i >= 0; i-- {
+		data, err := applyDelta(base.data, deltas[i])
+		if err != nil {
+			return 0, nil, err
+		}
+		base = baseObject{base.kind, data}
+		if i > 0 {
+			s.keepBase(p, spots[i], base)
+		}
+	}
+	return base.kind, base.data, nil
+}
+
+func (s *store) keepBase(p *pack, offset int64, base baseObject) {
+	if len(base.data) <= maxBase {
+		s.bases.add(packSpot{p.name, offset}, base, int64(len(base.data))+128)
+	}
+}
+
+// statPacked returns the type and size of the object at an offset.
+func (s *store) statPacked(p *pack, offset int64) (storage.Type, int64, error) {
+	o, err := p.header(offset)
+	if err != nil {
+		return 0, 0, err
+	}
+	size := o.size
+	if o.kind >= ofsDelta {
+		if size, err = s.resultSize(p, o); err != nil {
+			return 0, 0, err
+		}
+	}
+	for range maxChain {
+		if o.kind < ofsDelta {
+			return o.kind, size, nil
+		}
+		base, err := p.baseOf(o)
+		if err != nil {
+			return 0, 0, err
+		}
+		if o, err = p.header(base); err != nil {
+			return 0, 0, err
+		}
+	}
+	return 0, 0, storage.ErrCorrupt
+}
+
+// resultSize reads the size of what a delta makes from its first bytes.
+func (s *store) resultSize(p *pack, o packedObject) (int64, error) {
+	r, err := s.codec.inflater(p.stream(o, 512))
+	if err != nil {
+		return 0, err
+	}
+	defer s.codec.done(r)
+	var head [2 * binary.MaxVarintLen64]byte
+	n, err := io.ReadFull(r, head[:])
+	if err != nil && err != io.ErrUnexpectedEOF {
+		return 0, corrupt(err)
+	}
+	_, size, _, ok := deltaSizes(head[:n])
+	if !ok {
+		return 0, storage.ErrCorrupt
+	}
+	return size, nil
+}

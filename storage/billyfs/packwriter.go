@@ -1,0 +1,211 @@
+package billyfs
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"hash/crc32"
+	"io"
+	"os"
+	"path"
+	"slices"
+
+	"github.com/pjbgf/sha1cd"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// A packWriter writes objects into a pack of a pool.
+type packWriter struct {
+	s       *store
+	pool    storage.ID
+	temp    string
+	f       file
+	w       *bufio.Writer
+	offset  int64
+	entries []packEntry
+	at      map[storage.Hash]packedAt
+	buf     bytes.Buffer
+}
+
+type packedAt struct {
+	offset int64
+	size   int64
+	depth  int
+}
+
+// maxDepth bounds the deltas that are written, as git does (pack.depth).
+const maxDepth = 50
+
+func (s *store) newPackWriter(pool storage.ID) (*packWriter, error) {
+	if err := s.ensurePool(pool); err != nil {
+		return nil, err
+	}
+	temp := s.m.temp()
+	f, err := s.m.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, objectPerm)
+	if err != nil {
+		return nil, err
+	}
+	p := &packWriter{s: s, pool: pool, temp: temp, f: f, w: bufio.NewWriterSize(f, 64<<10), at: map[storage.Hash]packedAt{}}
+	if _, err := p.w.Write(packHeader(0)); err != nil {
+		return nil, errors.Join(err, p.discard())
+	}
+	p.offset = 12
+	return p, nil
+}
+
+func packHeader(count int) []byte {
+	b := append([]byte("PACK"), 0, 0, 0, 2)
+	return binary.BigEndian.AppendUint32(b, uint32(count))
+}
+
+// has reports whether the pack has an object.
+func (p *packWriter) has(h storage.Hash) bool {
+	_, ok := p.at[h]
+	return ok
+}
+
+// add writes an object, as a delta if it comes with one against an object that is in the pack before it.
+func (p *packWriter) add(o storage.Object) error {
+	if p.has(o.Hash) {
+		return nil
+	}
+	p.buf.Reset()
+	at := packedAt{offset: p.offset, size: int64(len(o.Data))}
+	if base, ok := p.deltaBase(o); ok {
+		at.depth = base.depth + 1
+		delta := binary.AppendUvarint(nil, uint64(base.size))
+		delta = binary.AppendUvarint(delta, uint64(len(o.Data)))
+		delta = append(delta, o.Delta.Ops...)
+		p.buf.Write(entryHeader(ofsDelta, int64(len(delta))))
+		p.buf.Write(backOffset(p.offset - base.offset))
+		if err := p.s.codec.deflate(&p.buf, delta); err != nil {
+			return err
+		}
+	} else {
+		p.buf.Write(entryHeader(o.Type, int64(len(o.Data))))
+		if err := p.s.codec.deflate(&p.buf, o.Data); err != nil {
+			return err
+		}
+	}
+	if _, err := p.w.Write(p.buf.Bytes()); err != nil {
+		return err
+	}
+	p.at[o.Hash] = at
+	p.entries = append(p.entries, packEntry{o.Hash, p.offset, crc32.ChecksumIEEE(p.buf.Bytes())})
+	p.offset += int64(p.buf.Len())
+	return nil
+}
+
+// deltaBase returns where the base of an object's delta is, if the delta is fit to be stored.
+func (p *packWriter) deltaBase(o storage.Object) (packedAt, bool) {
+	if o.Delta == nil {
+		return packedAt{}, false
+	}
+	base, ok := p.at[o.Delta.Base]
+	return base, ok && base.depth < maxDepth
+}
+
+// entryHeader returns the type and size of an object in a pack.
+func entryHeader(t storage.Type, size int64) []byte {
+	c := byte(t)<<4 | byte(size&15)
+	var b []byte
+	for size >>= 4; size > 0; size >>= 7 {
+		b = append(b, c|0x80)
+		c = byte(size & 0x7f)
+	}
+	return append(b, c)
+}
+
+// backOffset returns how far back the base of an OFS_DELTA is.
+func backOffset(n int64) []byte {
+	b := []byte{byte(n & 0x7f)}
+	for n >>= 7; n > 0; n >>= 7 {
+		n--
+		b = append(b, byte(n&0x7f)|0x80)
+	}
+	slices.Reverse(b)
+	return b
+}
+
+// finish completes the pack and gives it its name. The pack is in place before its index is: only the index makes
+// it count.
+func (p *packWriter) finish() error {
+	sum, err := p.seal()
+	if err != nil {
+		return errors.Join(err, p.discard())
+	}
+	slices.SortFunc(p.entries, func(a, b packEntry) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	objects := poolDir(p.pool) + "/objects"
+	name := "pack-" + hex.EncodeToString(sum[:])
+	file := path.Join(objects, "pack", name)
+	if err := p.s.m.publish(p.temp, file+".pack"); err != nil {
+		return errors.Join(err, p.s.m.Remove(p.temp))
+	}
+	if err := p.s.m.replace(file+".idx", encodeIndex(p.entries, sum), readOnly|syncFile); err != nil {
+		return err
+	}
+	if err := p.s.syncParents(file); err != nil {
+		return err
+	}
+	p.s.objectDir(objects).addPack(name)
+	return nil
+}
+
+// seal writes the number of objects and the checksum, which covers it: the file is read once more.
+func (p *packWriter) seal() (sum [20]byte, err error) {
+	if err := p.w.Flush(); err != nil {
+		return sum, err
+	}
+	if _, err := p.f.Seek(0, io.SeekStart); err != nil {
+		return sum, err
+	}
+	if _, err := p.f.Write(packHeader(len(p.entries))); err != nil {
+		return sum, err
+	}
+	h := sha1cd.New()
+	if n, err := io.Copy(h, io.NewSectionReader(p.f, 0, p.offset)); err != nil || n != p.offset {
+		return sum, errors.Join(err, io.ErrUnexpectedEOF)
+	}
+	h.Sum(sum[:0])
+	if _, err := p.f.Seek(p.offset, io.SeekStart); err != nil {
+		return sum, err
+	}
+	if _, err := p.f.Write(sum[:]); err != nil {
+		return sum, err
+	}
+	if p.s.m.sync {
+		if err := p.f.Sync(); err != nil {
+			return sum, err
+		}
+	}
+	err = p.f.Close()
+	p.f = nil
+	return sum, err
+}
+
+// discard removes what was written.
+func (p *packWriter) discard() error {
+	var err error
+	if p.f != nil {
+		err = p.f.Close()
+		p.f = nil
+	}
+	return errors.Join(err, p.s.m.remove(p.temp))
+}
+
+// writePack writes objects as one pack.
+func (s *store) writePack(pool storage.ID, objects []storage.Object) error {
+	p, err := s.newPackWriter(pool)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if err := p.add(o); err != nil {
+			return errors.Join(err, p.discard())
+		}
+	}
+	return p.finish()
+}

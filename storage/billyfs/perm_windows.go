@@ -1,0 +1,4 @@
+package billyfs
+
+// objectPerm leaves objects writable: Windows can neither sync nor remove a file that is read-only.
+const objectPerm = 0o644

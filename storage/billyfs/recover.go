@@ -1,0 +1,326 @@
+package billyfs
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// A history is what replaying the journal leaves to look after.
+type history struct {
+	commits []*commit // whose files are not known to be synced
+	done    map[uint64]bool
+	locks   []lockName // that were about to be made
+	boot    string     // of the process that wrote last
+	closed  bool
+	opened  bool
+}
+
+// replay takes one entry of the journal.
+func (s *store) replay(h *history, payload []byte) error {
+	if len(payload) == 0 {
+		return storage.ErrCorrupt
+	}
+	kind, body := payload[0], payload[1:]
+	h.closed = kind == kindClosed
+	var err error
+	switch kind {
+	case kindBase, kindRecords:
+		return s.replayRecords(kind, body)
+	case kindOpen:
+		h.boot, h.opened = string(body), true
+	case kindLocks:
+		h.locks, err = decodeLocks(body)
+	case kindCommit:
+		var c *commit
+		if c, err = decodeCommit(body); err == nil {
+			h.commits = append(h.commits, c)
+			s.seq = c.seq
+			t := s.records.Begin()
+			for _, r := range c.records {
+				if r.gone {
+					t.Delete(r.key)
+				} else {
+					t.Put(r.key, r.value)
+				}
+			}
+			t.Commit()
+			c.records = nil
+		}
+	case kindDone:
+		var seq uint64
+		seq, err = decodeMark(body)
+		h.done[seq] = true
+		h.locks = nil
+	case kindFlushed:
+		var seq uint64
+		seq, err = decodeMark(body)
+		h.commits = slices.DeleteFunc(h.commits, func(c *commit) bool { return c.seq <= seq })
+		clear(h.done)
+	case kindClosed:
+		h.commits, h.locks = nil, nil
+	default:
+		return storage.ErrFormat
+	}
+	return err
+}
+
+func (s *store) replayRecords(kind byte, body []byte) error {
+	d := &decoder{buf: body}
+	if kind == kindBase {
+		s.seq = d.uint()
+	}
+	t := s.records.Begin()
+	for len(d.buf) > 0 && !d.bad {
+		key, value := d.string(), d.bytes()
+		t.Put(key, value)
+	}
+	if d.bad {
+		return storage.ErrCorrupt
+	}
+	t.Commit()
+	return nil
+}
+
+// recover makes up for what the last process did not finish. If it was killed, all it wrote is there, and at most one
+// commit is half done. If the machine stopped, any file may be as it was at the last flush, or worse.
+func (s *store) recover(h *history) error {
+	if h.closed || !h.opened {
+		return nil
+	}
+	now := s.records.Snapshot()
+	defer now.Close()
+	boot := s.m.traits().boot
+	cut := h.boot == "" || boot == "" || h.boot != boot
+	if s.m.volatile {
+		cut = false
+	}
+	if s.shared {
+		var err error
+		if cut {
+			err = s.dropAllLocks(now)
+		} else {
+			err = s.dropLocks(h.locks)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	commits := h.commits
+	if !cut {
+		for _, c := range commits {
+			s.noteFiles(c)
+		}
+		commits = slices.DeleteFunc(commits, func(c *commit) bool { return h.done[c.seq] })
+	}
+	return s.redo(commits, now, cut, 0)
+}
+
+// noteFiles notes what an earlier process wrote for a commit and may not have synced.
+func (s *store) noteFiles(c *commit) {
+	note := func(name string) {
+		s.m.wrote(name)
+		for ; name != "."; name = path.Dir(name) {
+			s.m.named(name)
+		}
+	}
+	for _, o := range c.objects {
+		note(loosePath(poolDir(o.pool)+"/objects", o.hash))
+	}
+	for _, r := range c.creates {
+		for _, name := range []string{"objects/info/alternates", "HEAD", "config", "packed-refs", "refs/heads/x"} {
+			note(path.Join(repoDir(r.repo), name))
+		}
+	}
+	for _, r := range c.refs {
+		note(path.Join(repoDir(r.repo), r.name))
+	}
+	for _, l := range c.logs {
+		note(logPath(repoDir(l.repo), l.name))
+		note(buriedPath(repoDir(l.repo), l.name))
+	}
+	for _, d := range c.drops {
+		note(repoDir(d.repo))
+	}
+}
+
+// A refStory is what the commits to redo did to one ref.
+type refStory struct {
+	values  []refValue // what it held before each
+	final   refValue
+	lines   []string
+	deleted bool // at least once
+}
+
+// redo brings the files in line with commits. With cut, any file that they wrote may be stale or damaged; without,
+// each write was done or not. A ref which holds what none of the commits gave it was moved by another program
+// later, and stays.
+//
+// The number is that of the last commit in memory, for the readers that there are; 0: none.
+func (s *store) redo(commits []*commit, now reader, cut bool, number uint64) error {
+	if cut {
+		if err := s.restoreObjects(commits); err != nil {
+			return err
+		}
+	}
+	stories := map[lockName]*refStory{}
+	for _, c := range commits {
+		if err := s.redoRepos(c, now, number); err != nil {
+			return err
+		}
+		for _, r := range c.refs {
+			if repo, _, ok := findRepo(now, r.repo); ok && c.seq >= repo.born {
+				story(stories, lockName{r.repo, r.name}).add(r)
+			}
+		}
+		for _, l := range c.logs {
+			if st := stories[lockName{l.repo, l.name}]; st != nil {
+				for line := range strings.Lines(l.line) {
+					st.lines = append(st.lines, line)
+				}
+			}
+		}
+	}
+	for _, deletes := range []bool{true, false} {
+		for l, st := range stories {
+			if st.final.isZero() == deletes {
+				if err := s.redoRef(l, st, cut); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func story(stories map[lockName]*refStory, l lockName) *refStory {
+	if stories[l] == nil {
+		stories[l] = &refStory{}
+	}
+	return stories[l]
+}
+
+func (st *refStory) add(r refWrite) {
+	st.values = append(st.values, r.old)
+	if len(st.values) > 1 {
+		st.values = append(st.values, st.final)
+	}
+	st.final = r.new
+	st.deleted = st.deleted || r.new.isZero()
+}
+
+// redoRepos drops and creates repositories, and drops pools.
+func (s *store) redoRepos(c *commit, now reader, number uint64) error {
+	for _, repo := range c.drops {
+		if born, ok := s.bornIn(repoDir(repo.repo)); ok && born != repo.born {
+			continue
+		}
+		if err := s.dropDir(repo, number); err != nil {
+			return err
+		}
+	}
+	for _, r := range c.creates {
+		repo, pool, ok := findRepo(now, r.repo)
+		if !ok || repo.born != c.seq {
+			continue
+		}
+		if err := s.buildRepo(repoDir(r.repo), repo, pool); err != nil {
+			return err
+		}
+	}
+	for _, pool := range c.pools {
+		if err := s.dropPool(pool); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *store) redoRef(l lockName, st *refStory, cut bool) error {
+	dir := repoDir(l.repo)
+	holds, err := s.readRef(dir, l.name)
+	damaged := errors.Is(err, storage.ErrCorrupt)
+	if err != nil && !damaged {
+		return err
+	}
+	stale := damaged || slices.Contains(st.values, holds) || cut && holds.isZero()
+	if holds != st.final && stale || damaged {
+		if st.final.isZero() {
+			if err := s.redoDelete(dir, l.name); err != nil {
+				return err
+			}
+		} else if err := s.writeRef(dir, l.name, st.final); err != nil {
+			return err
+		}
+	}
+	return s.redoLog(dir, l.name, st)
+}
+
+func (s *store) redoDelete(dir, name string) error {
+	if err := s.unpackRefs(dir, []string{name}); err != nil {
+		return err
+	}
+	return s.removeRef(dir, name, false)
+}
+
+// redoLog adds the lines that a log lacks, after cutting off what a crash left of one.
+func (s *store) redoLog(dir, name string, st *refStory) error {
+	buried, err := s.m.ReadFile(buriedPath(dir, name))
+	if err != nil && !absent(err) {
+		return err
+	}
+	live, err := s.m.ReadFile(logPath(dir, name))
+	if err != nil && !absent(err) {
+		return err
+	}
+	text := wholeLines(string(live))
+	if st.deleted {
+		text = unburied(string(buried), text)
+	}
+	have := map[string]int{}
+	for line := range strings.Lines(string(buried) + text) {
+		have[line]++
+	}
+	for _, line := range st.lines {
+		if have[line]--; have[line] < 0 {
+			text += line
+		}
+	}
+	if text != string(live) {
+		err := s.clearPath(path.Join(dir, "logs"), name, func() error {
+			return s.m.replace(logPath(dir, name), []byte(text), 0)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if st.final.isZero() {
+		return s.buryLog(dir, name, true)
+	}
+	return nil
+}
+
+// wholeLines returns a log up to its last line that is one.
+func wholeLines(text string) string {
+	for text != "" {
+		line := text[strings.LastIndexByte(strings.TrimSuffix(text, "\n"), '\n')+1:]
+		if _, err := parseLog(strings.TrimSuffix(line, "\n")); err == nil && strings.HasSuffix(line, "\n") {
+			break
+		}
+		text = text[:len(text)-len(line)]
+	}
+	return text
+}
+
+// unburied returns a log without the lines at its beginning that were moved to the buried one already.
+func unburied(buried, live string) string {
+	for end := len(live); end > 0; end = strings.LastIndexByte(live[:end-1], '\n') + 1 {
+		if strings.HasSuffix(buried, live[:end]) {
+			return live[end:]
+		}
+	}
+	return live
+}

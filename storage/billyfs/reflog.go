@@ -1,0 +1,164 @@
+package billyfs
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pjbgf/sha1cd"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// A ref's log is where git keeps it, below logs/. When the ref is deleted, its log moves to a directory that git does
+// not look into, since git takes a log for the sign of a ref, and a file there may be in the way of another ref's.
+// Both together, the buried part first, are the log.
+func logPath(dir, name string) string { return path.Join(dir, "logs", name) }
+
+func buriedPath(dir, name string) string {
+	file := strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
+	if len(file) > maxFileName {
+		sum, _ := sha1cd.Sum([]byte(name))
+		file = file[:maxFileName-41] + "~" + hex.EncodeToString(sum[:])
+	}
+	return path.Join(dir, "reposit-logs", file)
+}
+
+const maxFileName = 200 // leaves room for a suffix in the 255 bytes that filesystems take
+
+var crud = strings.NewReplacer("\n", " ", "\r", " ", "\x00", "")
+var identCrud = strings.NewReplacer("\n", "", "\x00", "", "<", "", ">", "")
+
+// logText returns an entry as a line of a log, as git writes it.
+func logText(l *storage.LogEntry) string {
+	name := strings.TrimSpace(identCrud.Replace(l.Name))
+	if name != "" {
+		name += " "
+	}
+	line := fmt.Sprintf("%s %s %s<%s> %d %s", l.Old, l.New, name, identCrud.Replace(l.Email),
+		l.When.Unix(), l.When.Format("-0700"))
+	if message := strings.TrimSpace(crud.Replace(l.Message)); message != "" {
+		line += "\t" + message
+	}
+	return line + "\n"
+}
+
+// parseLog reads a line without its end.
+func parseLog(line string) (e storage.LogEntry, err error) {
+	head, message, _ := strings.Cut(line, "\t")
+	e.Message = message
+	if len(head) < 82 || head[40] != ' ' || head[81] != ' ' {
+		return e, storage.ErrCorrupt
+	}
+	var ok1, ok2 bool
+	e.Old, ok1 = parseHash(head[:40])
+	e.New, ok2 = parseHash(head[41:81])
+	ident := head[82:]
+	open, end := strings.IndexByte(ident, '<'), strings.LastIndexByte(ident, '>')
+	if !ok1 || !ok2 || open < 0 || end < open {
+		return e, storage.ErrCorrupt
+	}
+	e.Name, e.Email = strings.TrimSpace(ident[:open]), ident[open+1:end]
+	e.When, err = parseWhen(strings.TrimSpace(ident[end+1:]))
+	return e, err
+}
+
+func parseWhen(s string) (time.Time, error) {
+	seconds, zone, _ := strings.Cut(s, " ")
+	unix, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return time.Time{}, storage.ErrCorrupt
+	}
+	offset, err := strconv.Atoi(zone)
+	if err != nil || len(zone) != 5 {
+		return time.Time{}, storage.ErrCorrupt
+	}
+	east := (offset/100*60 + offset%100) * 60
+	if east == 0 {
+		return time.Unix(unix, 0).UTC(), nil
+	}
+	return time.Unix(unix, 0).In(time.FixedZone("", east)), nil
+}
+
+// readLog reads the log of a ref, the oldest line first.
+func (s *store) readLog(dir, name string) (string, error) {
+	if !validRef(name) {
+		return "", nil
+	}
+	var text strings.Builder
+	for _, file := range []string{buriedPath(dir, name), logPath(dir, name)} {
+		data, err := s.m.ReadFile(file)
+		if err != nil && !absent(err) {
+			return "", err
+		}
+		text.Write(data)
+	}
+	return text.String(), nil
+}
+
+// appendLog adds lines to the log of a ref that exists.
+func (s *store) appendLog(dir, name, lines string) error {
+	file := logPath(dir, name)
+	return s.clearPath(path.Join(dir, "logs"), name, func() error { return s.m.appendTo(file, []byte(lines)) })
+}
+
+// buryLog moves the log of a ref that was deleted. The buried file is synced before the other goes: most of it may
+// be in no journal any more. With again, a crash may have come between the two.
+func (s *store) buryLog(dir, name string, again bool) error {
+	from, to := logPath(dir, name), buriedPath(dir, name)
+	live, err := s.m.ReadFile(from)
+	if err != nil {
+		if absent(err) {
+			return nil
+		}
+		return err
+	}
+	buried, err := s.m.ReadFile(to)
+	if err != nil && !absent(err) {
+		return err
+	}
+	if !again || !strings.HasSuffix(string(buried), string(live)) {
+		if err := s.m.replace(to, append(buried, live...), syncFile); err != nil {
+			return err
+		}
+		if s.m.sync {
+			if err := s.syncDirs(path.Dir(to), dir); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.m.remove(from); err != nil {
+		return err
+	}
+	s.m.removeEmpty(path.Dir(from), path.Join(dir, "logs"))
+	return nil
+}
+
+func (s *store) syncDirs(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := s.m.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearPath runs write, and once more after removing what git leaves in the way of a file called name below top:
+// directories in which nothing is left.
+func (s *store) clearPath(top, name string, write func() error) error {
+	err := write()
+	if err == nil {
+		return nil
+	}
+	if info, statErr := s.m.Stat(path.Join(top, name)); statErr != nil || !info.IsDir() {
+		return err
+	}
+	if err := s.m.removeEmptyTree(path.Join(top, name)); err != nil {
+		return err
+	}
+	return write()
+}

@@ -1,0 +1,150 @@
+package billyfs
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// bareConfig is the config of a bare repository. Its objects are kept in a pool, in which no program but this one
+// knows what is in use: preciousObjects has git refuse to remove any there.
+const (
+	repoConfig = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n[reposit]\n\tborn = %d\n"
+	poolConfig = "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n" +
+		"[extensions]\n\tpreciousObjects = true\n[gc]\n\tauto = 0\n"
+)
+
+// buildRepo makes what git takes for a repository in dir, or what is missing of it. Its refs come later.
+func (s *store) buildRepo(dir string, repo repoRef, pool storage.ID) error {
+	if err := s.ensurePool(pool); err != nil {
+		return err
+	}
+	for _, sub := range []string{"objects/info", "refs/heads"} {
+		if err := s.m.mkdirAll(path.Join(dir, sub)); err != nil {
+			return err
+		}
+	}
+	files := []struct{ name, content string }{
+		{"objects/info/alternates", "../../../" + poolDir(pool) + "/objects\n"},
+		{"HEAD", "ref: " + noHead + "\n"},
+		{"config", fmt.Sprintf(repoConfig, repo.born)},
+	}
+	for _, f := range files {
+		if err := s.ensureFile(path.Join(dir, f.name), f.content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensureFile writes a file unless there is one with text in it.
+func (s *store) ensureFile(name, content string) error {
+	data, err := s.m.ReadFile(name)
+	if err == nil && len(data) > 0 && !strings.Contains(string(data), "\x00") {
+		return nil
+	}
+	if err != nil && !absent(err) {
+		return err
+	}
+	if err != nil { // nobody can see half of a file in a directory that is not there yet
+		if err := s.m.inDir(name, func() error { return s.m.WriteFile(name, []byte(content), 0) }); err != nil {
+			return err
+		}
+		s.m.wrote(name)
+		s.m.named(name)
+		return nil
+	}
+	return s.m.replace(name, []byte(content), 0)
+}
+
+// ensurePool makes the directory of a pool. git takes it for a repository without refs.
+func (s *store) ensurePool(pool storage.ID) error {
+	if !validID(pool) {
+		return fmt.Errorf("pool %q: %w", pool, storage.ErrNotFound)
+	}
+	s.mu.Lock()
+	known := s.pools[pool]
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	dir := poolDir(pool)
+	for _, sub := range []string{"objects/pack", "objects/info", "refs"} {
+		if err := s.m.mkdirAll(path.Join(dir, sub)); err != nil {
+			return err
+		}
+	}
+	if err := s.ensureFile(path.Join(dir, "config"), poolConfig); err != nil {
+		return err
+	}
+	if err := s.ensureFile(path.Join(dir, "HEAD"), "ref: "+noHead+"\n"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.pools[pool] = true
+	s.mu.Unlock()
+	return nil
+}
+
+// bornIn returns the number of the Update that created the repository in dir.
+func (s *store) bornIn(dir string) (born uint64, ok bool) {
+	data, err := s.m.ReadFile(path.Join(dir, "config"))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(data)) {
+		if n, _ := fmt.Sscanf(strings.TrimSpace(line), "born = %d", &born); n == 1 {
+			return born, true
+		}
+	}
+	return 0, false
+}
+
+// manyRefs is from how many refs on a new repository gets packed-refs rather than a file for each.
+const manyRefs = 16
+
+// stage builds a new repository with its refs aside, so that it appears all at once.
+func (p *plan) stage(r *txRepo) error {
+	dir := repoDir(r.repo)
+	if !p.s.m.volatile {
+		dir = p.s.m.temp()
+	}
+	p.staged[r.repo] = dir
+	p.commit.creates = append(p.commit.creates, repoCreate{r.repo, r.pool})
+	if err := p.s.buildRepo(dir, r.repoRef, r.pool); err != nil {
+		return err
+	}
+	packed := &packedRefs{}
+	many := len(r.refs) > manyRefs
+	for _, name := range r.written() {
+		ref := r.refs[name]
+		p.add(r, name, refValue{})
+		if err := p.s.stageRef(dir, name, ref, many, packed); err != nil {
+			return err
+		}
+	}
+	if len(packed.refs) > 0 {
+		packed.sort()
+		return p.s.writePackedRefs(dir, packed)
+	}
+	return nil
+}
+
+func (s *store) stageRef(dir, name string, ref *txRef, many bool, packed *packedRefs) error {
+	if ref.lines != "" {
+		if err := s.appendLog(dir, name, ref.lines); err != nil {
+			return err
+		}
+	}
+	switch v := ref.value; {
+	case v.isZero():
+		return s.buryLog(dir, name, false)
+	case many && v.target == "" && name != "HEAD":
+		packed.refs = append(packed.refs, packedRef{name: name, hash: v.hash})
+		return nil
+	default:
+		return s.m.replace(path.Join(dir, name), v.file(), 0)
+	}
+}

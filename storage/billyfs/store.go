@@ -1,0 +1,294 @@
+// Package billyfs is reposit's storage on a go-billy filesystem. On a disk it lays out ordinary bare repositories, so
+// that git works on them from outside while no call is in flight, and what it wrote is seen by the next call.
+//
+//	repos/<ID>.git/    a bare repository: HEAD, config, refs/, packed-refs and logs/, as git keeps them
+//	  objects/         what git programs pushed, and info/alternates, which leads to the pool
+//	  reposit-logs/    logs of deleted refs
+//	pools/<ID>.git/    the objects of a fork network, loose and in packs
+//	reposit/format     the version of this layout
+//	reposit/journal    the records, and all that is not yet known to be synced
+//	reposit/lock       locked while a process has the store open
+//	reposit/tmp, trash emptied by Open
+//
+// # Commits
+//
+// One append to the journal, synced if durability asks for it, makes an Update permanent: with its records, what its
+// refs held before and hold after, the lines of their logs, and its objects if they are few and small. The files
+// that git reads are written without a sync of their own. If the machine stops, the next Open writes them again from
+// the journal; so after a power cut, open the store before git reads from it. From time to time, and by Close, all
+// files are synced and the journal is cut down to the records.
+//
+// Refs are changed under git's own locks, and compared under the lock with what the unit of work read.
+package billyfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-git/go-billy/v5"
+
+	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/internal/mvcc"
+)
+
+// Options are the options of Open. Their zero value is the default.
+type Options struct {
+	// Durability is what an acknowledged Update is to survive. The default, Volatile, stands for what the filesystem
+	// can do: Sync if its files and directories can be synced, else NoSync; Volatile in memory.
+	Durability storage.Durability
+}
+
+type store struct {
+	m          *medium
+	journal    *journal
+	lock       io.Closer
+	durability storage.Durability
+	shared     bool // other programs may read and write between two calls
+
+	records *mvcc.Map[[]byte]
+	overlay *overlay
+	codec   codec
+
+	packs        *lru[string, *pack]
+	bases        *lru[packSpot, baseObject]
+	dirs         *lru[string, *objectDir]
+	packed       *lru[string, *packedRefs]
+	packedWrites atomic.Uint64
+
+	mu      sync.Mutex
+	pools   map[storage.ID]bool // whose directories are there
+	members map[storage.ID]map[storage.ID]struct{}
+	sure    map[objectName]struct{} // loose objects that are whole and, if need be, synced or in the journal
+
+	writer    chan struct{} // holds a value while someone writes
+	seq       uint64        // of the last commit in the journal
+	unsettled *plan
+	stalled   atomic.Bool
+	upkeep    upkeep
+
+	calls  atomic.Int64
+	closed atomic.Bool
+	idle   chan struct{}
+}
+
+// Weights of the caches.
+const (
+	packWeight   = 256 << 20 // bytes of indexes, each pack one megabyte at least
+	baseWeight   = 32 << 20  // bytes of objects that deltas are against
+	dirWeight    = 4096      // directories
+	packedWeight = 32 << 20  // bytes of packed-refs
+)
+
+// Open opens the store that is kept in root, and makes it if there is nothing. On a disk of the operating system, it
+// returns storage.ErrLocked if the store is open already; elsewhere, root must not be used by anyone else. It
+// returns an error if Options ask for Sync and root cannot sync both files and directories, for which its files need
+// a method Sync() error, and it a method SyncDir(path string) error.
+func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	d, err := newDisk(root)
+	if err != nil {
+		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), err)
+	}
+	s, err := open(d, opts)
+	if err != nil {
+		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), mediumError(err))
+	}
+	return s, nil
+}
+
+func open(d disk, opts *Options) (_ *store, err error) {
+	t := d.traits()
+	durability := opts.Durability
+	switch {
+	case durability == storage.Sync && !t.syncs:
+		return nil, errors.Join(errors.New("filesystem cannot sync files and directories"), d.Close())
+	case t.volatile:
+		durability = storage.Volatile
+	case durability == storage.Volatile && t.syncs:
+		durability = storage.Sync
+	case durability == storage.Volatile:
+		durability = storage.NoSync
+	}
+	s := &store{
+		m: newMedium(d, t.volatile, durability == storage.Sync), durability: durability, shared: t.shared,
+		records: mvcc.New[[]byte](), overlay: newOverlay(),
+		packs:   newLRU[string](packWeight, (*pack).release),
+		bases:   newLRU[packSpot, baseObject](baseWeight, nil),
+		dirs:    newLRU[string, *objectDir](dirWeight, nil),
+		packed:  newLRU[string, *packedRefs](packedWeight, nil),
+		pools:   map[storage.ID]bool{},
+		members: map[storage.ID]map[storage.ID]struct{}{},
+		sure:    map[objectName]struct{}{},
+		writer:  make(chan struct{}, 1),
+		idle:    make(chan struct{}, 1),
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.letGo())
+		}
+	}()
+	if err := s.prepareDirs(); err != nil {
+		return nil, err
+	}
+	h := &history{done: map[uint64]bool{}}
+	if s.journal, err = openJournal(s.m, func(payload []byte) error { return s.replay(h, payload) }); err != nil {
+		return nil, err
+	}
+	if err := s.start(h); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+const (
+	formatName = "reposit/format"
+	formatText = "reposit billyfs 1\n"
+)
+
+// prepareDirs locks the store, checks its format, and empties the directories for what does not last.
+func (s *store) prepareDirs() error {
+	for _, dir := range []string{"reposit", tempDir, trashDir, "repos", "pools"} {
+		if err := s.m.mkdirAll(dir); err != nil {
+			return err
+		}
+	}
+	lock, err := s.m.Lock("reposit/lock")
+	if err != nil {
+		return err
+	}
+	s.lock = lock
+	format, err := s.m.ReadFile(formatName)
+	switch {
+	case err == nil && string(format) != formatText:
+		return fmt.Errorf("%s: %q: %w", formatName, format[:min(len(format), 32)], storage.ErrFormat)
+	case absent(err):
+		if err := s.m.replace(formatName, []byte(formatText), syncFile); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	}
+	for _, dir := range []string{tempDir, trashDir} {
+		entries, err := s.m.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := s.m.RemoveAll(dir + "/" + e.name); err != nil {
+				return err
+			}
+		}
+	}
+	return s.m.flush()
+}
+
+// start makes up for what the last process left undone, and begins a session.
+func (s *store) start(h *history) error {
+	now := s.records.Snapshot()
+	for key, v := range now.Scan(repoKey, nextPrefix(repoKey), false) {
+		pool, _ := decodeRepo(v)
+		s.join(pool, storage.ID([]byte(key[len(repoKey):])))
+	}
+	now.Close()
+	if err := s.recover(h); err != nil {
+		return err
+	}
+	if err := s.m.flush(); err != nil {
+		return err
+	}
+	return s.upkeep.begin(s, len(h.commits) > 0)
+}
+
+// join makes a repository a member of a pool.
+func (s *store) join(pool, repo storage.ID) {
+	if s.members[pool] == nil {
+		s.members[pool] = map[storage.ID]struct{}{}
+	}
+	s.members[pool][repo] = struct{}{}
+}
+
+// joinPools keeps the members of pools in line with a commit.
+func (s *store) joinPools(c *commit) {
+	if len(c.creates)+len(c.drops) == 0 {
+		return
+	}
+	now := s.records.Snapshot()
+	defer now.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range c.drops {
+		s.dirs.remove(repoDir(d.repo) + "/objects")
+		for _, members := range s.members {
+			delete(members, d.repo)
+		}
+	}
+	for _, r := range c.creates {
+		if _, pool, ok := findRepo(now, r.repo); ok {
+			s.join(pool, r.repo)
+		}
+	}
+}
+
+// enter begins a call, unless the store is closed.
+func (s *store) enter() error {
+	s.calls.Add(1)
+	if s.closed.Load() {
+		s.leave()
+		return storage.ErrClosed
+	}
+	return nil
+}
+
+func (s *store) enterFor(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.enter()
+}
+
+func (s *store) leave() {
+	if s.calls.Add(-1) == 0 && s.closed.Load() {
+		select {
+		case s.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Durability implements storage.Backend.
+func (s *store) Durability() storage.Durability { return s.durability }
+
+// Close implements storage.Backend.
+func (s *store) Close() error {
+	if !s.closed.CompareAndSwap(false, true) {
+		return storage.ErrClosed
+	}
+	for s.calls.Load() > 0 {
+		<-s.idle
+	}
+	err := s.settle()
+	s.forget()
+	if err == nil {
+		err = s.upkeep.end(s)
+	}
+	return errors.Join(err, s.letGo())
+}
+
+// letGo frees what the store holds.
+func (s *store) letGo() error {
+	s.packs.clear()
+	var err error
+	if s.journal != nil {
+		err = s.journal.f.Close()
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return errors.Join(err, s.m.Close())
+}

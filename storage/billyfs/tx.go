@@ -1,0 +1,354 @@
+package billyfs
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"strings"
+
+	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/internal/mvcc"
+)
+
+// A tx is one run of the function of an Update. It writes nothing: what it collects is written by commit.
+type tx struct {
+	s       *store
+	ctx     context.Context
+	records *mvcc.Tx[[]byte]
+	writes  []recordWrite // the same as in records, in the order of the calls
+	repos   map[storage.ID]*txRepo
+	drops   []repoRef
+	pools   []storage.ID // to drop
+	objects []txObject
+	known   map[objectName]bool // that an object exists, or is in objects
+	unsure  []unsureObject
+	err     error // of a method that was to write
+}
+
+// An unsureObject is stored in a file that was not synced in this session.
+type unsureObject struct {
+	name objectName
+	file string
+}
+
+type objectName struct {
+	pool storage.ID
+	hash storage.Hash
+}
+
+type txObject struct {
+	pool   storage.ID
+	object storage.Object
+}
+
+// A txRepo is a repository that the unit of work touched.
+type txRepo struct {
+	repoRef
+	dir  string // "" if it is yet to be created
+	pool storage.ID
+	gone bool
+	refs map[string]*txRef
+}
+
+type txRef struct {
+	read    bool
+	base    refValue // what the files held, if read
+	written bool
+	value   refValue // what the ref is to hold, if written
+	lines   string   // to add to its log
+}
+
+func (s *store) begin(ctx context.Context) *tx {
+	return &tx{s: s, ctx: ctx, records: s.records.Begin(), repos: map[storage.ID]*txRepo{}, known: map[objectName]bool{}}
+}
+
+// doom keeps the first error of a method that was to write: without that write, the rest must not happen.
+func (t *tx) doom(err error) error {
+	if t.err == nil {
+		t.err = err
+	}
+	return err
+}
+
+func (t *tx) empty() bool {
+	return len(t.writes) == 0 && len(t.drops) == 0 && len(t.pools) == 0 && len(t.objects) == 0 && !t.writesRefs()
+}
+
+func (t *tx) writesRefs() bool {
+	for _, r := range t.repos {
+		if r != nil && len(r.written()) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// repo returns a repository, or nil if there is none.
+func (t *tx) repo(id storage.ID) *txRepo {
+	r, ok := t.repos[id]
+	if !ok {
+		if ref, pool, ok := findRepo(t.records, id); ok {
+			r = &txRepo{repoRef: ref, dir: repoDir(id), pool: pool, refs: map[string]*txRef{}}
+		}
+		t.repos[id] = r
+	}
+	if r == nil || r.gone {
+		return nil
+	}
+	return r
+}
+
+// ref returns what the unit of work knows of a ref, after reading it if need be.
+func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
+	ref, ok := r.refs[name]
+	if !ok {
+		ref = &txRef{}
+	}
+	if !ref.read && !ref.written && r.dir != "" {
+		base, err := t.s.readRef(r.dir, name)
+		if err != nil {
+			return nil, err
+		}
+		ref.base, ref.read = base, true
+	}
+	r.refs[name] = ref
+	return ref, nil
+}
+
+func (ref *txRef) current() refValue {
+	if ref.written {
+		return ref.value
+	}
+	return ref.base
+}
+
+// Ref implements storage.View.
+func (t *tx) Ref(id storage.ID, name string) (storage.Ref, error) {
+	r := t.repo(id)
+	if r == nil {
+		return storage.Ref{}, storage.ErrNotFound
+	}
+	ref, err := t.ref(r, name)
+	if err != nil {
+		return storage.Ref{}, err
+	}
+	if v := ref.current(); !v.isZero() {
+		return v.ref(name), nil
+	}
+	return storage.Ref{}, storage.ErrNotFound
+}
+
+// Refs implements storage.View.
+func (t *tx) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
+	return func(yield func(storage.Ref, error) bool) {
+		r := t.repo(id)
+		if r == nil {
+			return
+		}
+		refs, bad := map[string]refValue{}, map[string]error{}
+		var err error
+		if r.dir != "" {
+			refs, bad, err = t.s.listRefs(r.dir, prefix)
+		}
+		if err == nil {
+			for name, ref := range r.refs {
+				if ref.written {
+					delete(bad, name)
+					delete(refs, name)
+					if strings.HasPrefix(name, prefix) && !ref.value.isZero() {
+						refs[name] = ref.value
+					}
+				}
+			}
+		}
+		yieldRefs(refs, bad, err, after, yield)
+	}
+}
+
+// Log implements storage.View.
+func (t *tx) Log(id storage.ID, name string) iter.Seq2[storage.LogEntry, error] {
+	return func(yield func(storage.LogEntry, error) bool) {
+		r := t.repo(id)
+		if r == nil {
+			return
+		}
+		if ref, ok := r.refs[name]; ok && !yieldLog(ref.lines, name, nil, yield) {
+			return
+		}
+		if r.dir != "" {
+			text, err := t.s.readLog(r.dir, name)
+			yieldLog(text, name, err, yield)
+		}
+	}
+}
+
+// Record implements storage.View.
+func (t *tx) Record(key []byte) ([]byte, error) { return readRecord(t.records, key) }
+
+// Records implements storage.View.
+func (t *tx) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
+	return readRecords(t.records, lo, hi, order)
+}
+
+// PutRecord implements storage.Tx.
+func (t *tx) PutRecord(key, value []byte) error {
+	if len(key) > storage.MaxKey || len(value) > storage.MaxValue {
+		return t.doom(fmt.Errorf("record %q: %d bytes: %w", key[:min(len(key), 64)], len(value), storage.ErrTooLarge))
+	}
+	t.put(recordKey+string(key), append([]byte{}, value...))
+	return nil
+}
+
+// DeleteRecord implements storage.Tx.
+func (t *tx) DeleteRecord(key []byte) error {
+	t.delete(recordKey + string(key))
+	return nil
+}
+
+func (t *tx) put(key string, value []byte) {
+	t.records.Put(key, value)
+	t.writes = append(t.writes, recordWrite{key: key, value: value})
+}
+
+func (t *tx) delete(key string) {
+	t.records.Delete(key)
+	t.writes = append(t.writes, recordWrite{key: key, gone: true})
+}
+
+// PutRef implements storage.Tx.
+func (t *tx) PutRef(id storage.ID, r storage.Ref, entry *storage.LogEntry) error {
+	repo := t.repo(id)
+	if repo == nil {
+		return t.doom(fmt.Errorf("repository %s: %w", id, storage.ErrNotFound))
+	}
+	v := refValue{hash: r.Hash, target: r.Target}
+	if v.target != "" {
+		v.hash = storage.Hash{}
+	}
+	if !validRef(r.Name) || v.target != "" && !validRef(v.target) || v.isZero() {
+		return t.doom(fmt.Errorf("ref %q: %w", r.Name, fs.ErrInvalid))
+	}
+	t.setRef(repo, r.Name, v, entry)
+	return nil
+}
+
+// DeleteRef implements storage.Tx.
+func (t *tx) DeleteRef(id storage.ID, name string, entry *storage.LogEntry) error {
+	repo := t.repo(id)
+	if repo == nil || !validRef(name) {
+		return nil
+	}
+	ref, err := t.ref(repo, name)
+	if err != nil {
+		return t.doom(err)
+	}
+	if !ref.current().isZero() {
+		t.setRef(repo, name, refValue{}, entry)
+	}
+	return nil
+}
+
+func (t *tx) setRef(repo *txRepo, name string, v refValue, entry *storage.LogEntry) {
+	ref, ok := repo.refs[name]
+	if !ok {
+		ref = &txRef{}
+		repo.refs[name] = ref
+	}
+	ref.written, ref.value = true, v
+	if entry != nil {
+		ref.lines += logText(entry)
+	}
+}
+
+// HasObject implements storage.Tx.
+func (t *tx) HasObject(pool storage.ID, h storage.Hash) (bool, error) {
+	name := objectName{pool, h}
+	if has, ok := t.known[name]; ok {
+		return has, nil
+	}
+	has, err := t.hasStored(name, true)
+	if err == nil && has {
+		t.known[name] = true
+	}
+	return has, err
+}
+
+// hasStored reports whether an object is stored and whole. If its file was not synced, commit will.
+func (t *tx) hasStored(name objectName, members bool) (bool, error) {
+	file, ok, err := t.s.holds(name, members)
+	if ok && file != "" {
+		t.unsure = append(t.unsure, unsureObject{name, file})
+	}
+	return ok, err
+}
+
+// PutObject implements storage.Tx. What git programs stored in the directory of a repository is not looked for: to
+// store it in the pool as well costs less than to look into each of a network's repositories.
+func (t *tx) PutObject(pool storage.ID, o storage.Object) (bool, error) {
+	name := objectName{pool, o.Hash}
+	if t.known[name] {
+		return false, nil
+	}
+	has, err := t.hasStored(name, false)
+	if err != nil {
+		return false, t.doom(err)
+	}
+	t.known[name] = true
+	if has {
+		return false, nil
+	}
+	if o.Data == nil {
+		return false, t.doom(fmt.Errorf("object %s: without its content: %w", o.Hash, fs.ErrInvalid))
+	}
+	t.objects = append(t.objects, txObject{pool, o})
+	return true, nil
+}
+
+// CreateRepo implements storage.Tx.
+func (t *tx) CreateRepo(id, pool storage.ID) error {
+	if t.repo(id) != nil {
+		return t.doom(fmt.Errorf("repository %s: %w", id, fs.ErrExist))
+	}
+	if !validID(id) || !validID(pool) {
+		return t.doom(fmt.Errorf("repository %q in pool %q: %w", id, pool, fs.ErrInvalid))
+	}
+	born := t.s.seq + 1
+	t.repos[id] = &txRepo{repoRef: repoRef{id, born}, pool: pool, refs: map[string]*txRef{}}
+	t.put(repoKey+string(id[:]), encodeRepo(pool, born))
+	return nil
+}
+
+func validID(id storage.ID) bool {
+	for _, c := range id {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+// DropRepo implements storage.Tx.
+func (t *tx) DropRepo(id storage.ID) error {
+	r := t.repo(id)
+	if r == nil {
+		return nil
+	}
+	if r.dir != "" {
+		t.drops = append(t.drops, r.repoRef)
+	}
+	t.repos[id] = &txRepo{gone: true}
+	t.delete(repoKey + string(id[:]))
+	return nil
+}
+
+// DropPool implements storage.Tx.
+func (t *tx) DropPool(pool storage.ID) error {
+	if !validID(pool) {
+		return t.doom(fmt.Errorf("pool %q: %w", pool, fs.ErrInvalid))
+	}
+	t.pools = append(t.pools, pool)
+	maps.DeleteFunc(t.known, func(name objectName, _ bool) bool { return name.pool == pool })
+	return nil
+}

@@ -1,0 +1,359 @@
+package billyfs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// errMoved says that a program outside changed a ref that the unit of work had read.
+var errMoved = errors.New("billyfs: a ref moved")
+
+// Update implements storage.Backend.
+func (s *store) Update(ctx context.Context, fn func(storage.Tx) error) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := s.lockWriter(ctx); err != nil {
+		return err
+	}
+	defer s.unlockWriter()
+	if err := s.settle(); err != nil {
+		return err
+	}
+	for range maxRuns {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		t := s.begin(ctx)
+		if err := cmp.Or(fn(t), t.err); err != nil {
+			return err
+		}
+		if err := s.commit(t); !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return fmt.Errorf("billyfs: %w", storage.ErrBusy)
+}
+
+// maxRuns bounds how often a unit of work is begun again because other programs move its refs.
+const maxRuns = 100
+
+func (s *store) lockWriter(ctx context.Context) error {
+	select {
+	case s.writer <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *store) unlockWriter() { <-s.writer }
+
+// A plan is a commit with what has been laid out for it: everything that may fail for want of space or of a lock is
+// done before the entry in the journal makes the commit permanent.
+type plan struct {
+	s      *store
+	tx     *tx
+	commit *commit
+	number uint64 // of the commit in memory
+	locked map[lockName]bool
+	packed map[storage.ID]bool   // whose packed-refs are locked
+	staged map[storage.ID]string // where new repositories are built
+	noted  bool                  // the journal says which locks are made
+	left   []leftImage
+}
+
+type leftImage struct {
+	repo repoRef
+	name string
+	preimage
+}
+
+// commit makes a unit of work permanent.
+//
+// The refs are locked as git locks them, and read again, so that the entry that goes into the journal holds true.
+// Objects come next: nothing leads to them yet. Once the entry is synced, the commit has happened: a crash from there
+// on is made up for at the next Open, which is why nothing that follows needs a sync of its own.
+func (s *store) commit(t *tx) error {
+	if t.empty() {
+		return nil
+	}
+	if s.journal.broken != nil {
+		return s.journal.broken
+	}
+	p := &plan{s: s, tx: t, commit: &commit{seq: s.seq + 1, drops: t.drops, pools: t.pools, records: t.writes},
+		locked: map[lockName]bool{}, packed: map[storage.ID]bool{}, staged: map[storage.ID]string{}}
+	if err := p.prepare(); err != nil {
+		p.release()
+		return mediumError(err)
+	}
+	if err := p.log(); err != nil {
+		p.release()
+		return err
+	}
+	s.seq = p.commit.seq
+	for _, l := range p.left {
+		s.overlay.leave(l.repo, l.name, l.preimage)
+	}
+	if err := s.apply(p); err != nil {
+		s.stall(p)
+		return fmt.Errorf("billyfs: %w", mediumError(err))
+	}
+	s.publish(p)
+	s.maintain()
+	return nil
+}
+
+func (p *plan) prepare() (err error) {
+	at := p.s.records.Snapshot()
+	p.number = at.Commit() + 1
+	at.Close()
+	repos := p.touched()
+	if err := p.noteLocks(repos); err != nil {
+		return err
+	}
+	for _, r := range repos {
+		if r.dir == "" {
+			err = p.stage(r)
+		} else {
+			err = p.lockRefs(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := p.tx.ctx.Err(); err != nil {
+		return err
+	}
+	p.commit.objects, err = p.s.storeObjects(p.tx)
+	return err
+}
+
+// touched returns the repositories that are new or of which refs change, by ID: locks are always taken in one order.
+func (p *plan) touched() []*txRepo {
+	var repos []*txRepo
+	for _, r := range p.tx.repos {
+		if r != nil && !r.gone && (r.dir == "" || len(r.written()) > 0) {
+			repos = append(repos, r)
+		}
+	}
+	slices.SortFunc(repos, func(a, b *txRepo) int { return slices.Compare(a.repo[:], b.repo[:]) })
+	return repos
+}
+
+// written returns the names of the refs that change.
+func (r *txRepo) written() []string {
+	var names []string
+	for name, ref := range r.refs {
+		if ref.written {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// noteLocks says in the journal which lock files are about to be made, so that they can be told from those of other
+// programs if this process is killed.
+func (p *plan) noteLocks(repos []*txRepo) error {
+	if !p.s.shared {
+		return nil
+	}
+	var locks []lockName
+	for _, r := range repos {
+		if r.dir != "" {
+			for _, name := range r.written() {
+				locks = append(locks, lockName{r.repo, name})
+			}
+		}
+	}
+	if len(locks) == 0 {
+		return nil
+	}
+	p.noted = true
+	return p.s.journal.append(encodeLocks(locks))
+}
+
+// add enters a ref into the commit.
+func (p *plan) add(r *txRepo, name string, old refValue) {
+	ref := r.refs[name]
+	p.commit.refs = append(p.commit.refs, refWrite{repo: r.repo, name: name, old: old, new: ref.value})
+	if ref.lines != "" {
+		p.commit.logs = append(p.commit.logs, logWrite{repo: r.repo, name: name, line: ref.lines})
+	}
+}
+
+// lockRefs locks the refs of a repository, and reads them again under the lock.
+func (p *plan) lockRefs(r *txRepo) error {
+	names := r.written()
+	deletes := slices.ContainsFunc(names, func(name string) bool { return r.refs[name].value.isZero() })
+	if p.s.shared {
+		for _, name := range names {
+			if err := p.lock(r, name); err != nil {
+				return err
+			}
+		}
+		if deletes {
+			if err := p.s.takeLock(p.tx.ctx, path.Join(r.dir, packedLock), nil); err != nil {
+				return err
+			}
+			p.packed[r.repo] = true
+		}
+	}
+	for _, name := range names {
+		now, err := p.s.readRef(r.dir, name)
+		if err != nil && !errors.Is(err, storage.ErrCorrupt) { // a ref that holds rubbish may be overwritten
+			return err
+		}
+		if ref := r.refs[name]; ref.read && ref.base != now {
+			return errMoved
+		}
+		p.add(r, name, now)
+		image := preimage{commit: p.number, value: now}
+		if err := p.s.imageLog(r, name, &image); err != nil {
+			return err
+		}
+		p.left = append(p.left, leftImage{r.repoRef, name, image})
+	}
+	return nil
+}
+
+// lock makes the lock file of a ref. It holds what the ref is to hold, as git's do: renaming it later takes no space.
+func (p *plan) lock(r *txRepo, name string) error {
+	var content []byte
+	if v := r.refs[name].value; !v.isZero() {
+		content = v.file()
+	}
+	if above, ok := r.deletedAbove(name); ok && p.locked[lockName{r.repo, above}] {
+		return nil // the file of a ref that goes is where the lock's directory will be; its lock keeps others out
+	}
+	err := p.s.takeLock(p.tx.ctx, path.Join(r.dir, name+lockSuffix), content)
+	if err != nil {
+		return fmt.Errorf("ref %s: %w", name, err)
+	}
+	p.locked[lockName{r.repo, name}] = true
+	return nil
+}
+
+// deletedAbove returns a ref which is deleted and whose name is a directory of name.
+func (r *txRepo) deletedAbove(name string) (string, bool) {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if ref, ok := r.refs[dir]; ok && ref.written && ref.value.isZero() {
+			return dir, true
+		}
+	}
+	return "", false
+}
+
+// imageLog keeps what a snapshot needs to tell the log of a ref from what the commit does to it.
+func (s *store) imageLog(r *txRepo, name string, image *preimage) error {
+	if r.refs[name].value.isZero() {
+		text, err := s.readLog(r.dir, name)
+		image.log = &text
+		return err
+	}
+	for _, file := range []string{buriedPath(r.dir, name), logPath(r.dir, name)} {
+		info, err := s.m.Stat(file)
+		if err == nil && !info.IsDir() {
+			image.logSize += int(info.Size())
+		} else if err != nil && !absent(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// log makes the commit permanent.
+func (p *plan) log() error {
+	j := p.s.journal
+	end := j.end
+	if err := j.append(p.commit.encode()); err != nil {
+		return err
+	}
+	if err := j.sync(); err != nil {
+		_ = j.cut(end) // nothing may follow in any case
+		return err
+	}
+	return nil
+}
+
+// release undoes what was laid out.
+func (p *plan) release() {
+	for l := range p.locked {
+		_ = p.s.m.Remove(path.Join(repoDir(l.repo), l.name+lockSuffix))
+	}
+	for id := range p.packed {
+		_ = p.s.m.Remove(path.Join(repoDir(id), packedLock))
+	}
+	for _, dir := range p.staged {
+		_ = p.s.m.RemoveAll(dir)
+	}
+	if p.noted {
+		_ = p.s.journal.append(encodeLocks(nil))
+	}
+}
+
+// publish makes the commit visible to the Views that begin from now on.
+func (s *store) publish(p *plan) {
+	p.tx.records.Commit()
+	s.joinPools(p.commit)
+	s.forget()
+	for _, id := range p.commit.pools {
+		_ = s.m.RemoveAll(trashPool(id))
+	}
+	// Without this mark, the next Open looks at the refs of the commit once more.
+	_ = s.journal.append(encodeMark(kindDone, p.commit.seq))
+	s.written(p.commit)
+}
+
+// stall keeps a commit whose refs could not all be written. It has happened, so nobody may see the store without it.
+func (s *store) stall(p *plan) {
+	s.unsettled = p
+	s.stalled.Store(true)
+}
+
+// settle finishes a commit that stalled.
+func (s *store) settle() error {
+	p := s.unsettled
+	if p == nil {
+		return nil
+	}
+	if err := s.redo([]*commit{p.commit}, p.tx.records, false, p.number); err != nil {
+		return fmt.Errorf("billyfs: %w", mediumError(err))
+	}
+	for l := range p.locked {
+		if err := s.m.remove(path.Join(repoDir(l.repo), l.name+lockSuffix)); err != nil {
+			return err
+		}
+	}
+	for id := range p.packed {
+		if err := s.m.remove(path.Join(repoDir(id), packedLock)); err != nil {
+			return err
+		}
+	}
+	for _, dir := range p.staged {
+		if err := s.m.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	s.publish(p)
+	s.unsettled = nil
+	s.stalled.Store(false)
+	return nil
+}
+
+// settleFor is settle for those who do not write.
+func (s *store) settleFor(ctx context.Context) error {
+	if err := s.lockWriter(ctx); err != nil {
+		return err
+	}
+	defer s.unlockWriter()
+	return s.settle()
+}

@@ -1,0 +1,143 @@
+package billyfs
+
+import (
+	"errors"
+)
+
+// upkeep is when to sync the files, and when to write the journal afresh.
+type upkeep struct {
+	flushedAt int64 // where the journal ended when the files were last synced
+	liveBytes int64 // of the records, when the journal was last written afresh
+	stuck     error // a sync failed: what it was to make permanent stays in the journal
+}
+
+const (
+	// flushFiles and flushBytes are after how many files that are not synced, and how much journal, all are synced.
+	flushFiles = 2048
+	flushBytes = 2 << 20
+	// minRewrite is the size below which the journal is not written afresh.
+	minRewrite = 4 << 20
+	// recordsChunk is about how many bytes of records are in one entry.
+	recordsChunk = 1 << 20
+)
+
+// begin says in the journal that a process has the store. After a crash, it first writes the journal afresh: what was
+// made up for must not be made up for again.
+func (u *upkeep) begin(s *store, crashed bool) error {
+	u.liveBytes = s.liveBytes()
+	if crashed || u.oversized(s) {
+		return u.rewrite(s)
+	}
+	if err := s.journal.append(openMark(s)); err != nil {
+		return err
+	}
+	u.flushedAt = s.journal.end
+	return s.journal.force()
+}
+
+func openMark(s *store) []byte { return append([]byte{kindOpen}, s.m.traits().boot...) }
+
+// end makes permanent what is not yet, and says so.
+func (u *upkeep) end(s *store) error {
+	if u.stuck != nil {
+		return u.stuck
+	}
+	if err := s.m.flush(); err != nil {
+		return err
+	}
+	if err := s.journal.force(); err != nil {
+		return err
+	}
+	if err := s.journal.append([]byte{kindClosed}); err != nil {
+		return err
+	}
+	return s.journal.force()
+}
+
+// oversized reports whether more than half of the journal is of no use any more.
+func (u *upkeep) oversized(s *store) bool {
+	return s.journal.end > max(minRewrite, 2*u.liveBytes)
+}
+
+// maintain syncs the files and writes the journal afresh when it is time. The Update that it comes after has happened
+// in any case: what fails here is tried again, or stays in the journal.
+func (s *store) maintain() {
+	u := &s.upkeep
+	if u.stuck != nil || s.journal.broken != nil {
+		return
+	}
+	if s.m.unsynced() >= flushFiles || s.m.sync && s.journal.end-u.flushedAt >= flushBytes {
+		if u.flush(s) != nil {
+			return
+		}
+	}
+	if u.oversized(s) {
+		if u.liveBytes = s.liveBytes(); u.oversized(s) {
+			_ = u.rewrite(s)
+		}
+	}
+}
+
+// flush syncs all files.
+func (u *upkeep) flush(s *store) error {
+	if err := s.m.flush(); err != nil {
+		// The kernel may have given up what it could not write, and call it synced the next time (fsync errors are
+		// reported once). The journal still has it all: no part of it is dropped any more, and the next Open is told
+		// to write the files again.
+		u.stuck = err
+		return errors.Join(err, s.journal.append([]byte{kindOpen}))
+	}
+	u.flushedAt = s.journal.end
+	return s.journal.append(encodeMark(kindFlushed, s.seq))
+}
+
+// rewrite writes the journal afresh, with the records only.
+func (u *upkeep) rewrite(s *store) error {
+	if err := s.m.flush(); err != nil {
+		u.stuck = err
+		return errors.Join(err, s.journal.append([]byte{kindOpen}))
+	}
+	err := s.journal.rewrite(func(add func([]byte) error) error {
+		now := s.records.Snapshot()
+		defer now.Close()
+		e := &encoder{buf: []byte{kindBase}}
+		e.uint(s.seq)
+		for key, value := range now.Scan("", "", false) {
+			e.string(key)
+			e.bytes(value)
+			if len(e.buf) >= recordsChunk {
+				if err := add(e.buf); err != nil {
+					return err
+				}
+				e.buf = append(e.buf[:0], kindRecords)
+			}
+		}
+		if err := add(e.buf); err != nil {
+			return err
+		}
+		return add(openMark(s))
+	})
+	if err != nil {
+		return err
+	}
+	u.flushedAt = s.journal.end
+	u.liveBytes = s.journal.end
+	return nil
+}
+
+// liveBytes returns about how much journal the records take.
+func (s *store) liveBytes() (n int64) {
+	now := s.records.Snapshot()
+	defer now.Close()
+	for key, value := range now.Scan("", "", false) {
+		n += int64(len(key)+len(value)) + 4
+	}
+	return n
+}
+
+// written notes the objects of a commit.
+func (s *store) written(c *commit) {
+	for _, o := range c.objects {
+		s.makeSure(objectName{o.pool, o.hash})
+	}
+}

@@ -1,0 +1,228 @@
+package billyfs
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/internal/mvcc"
+)
+
+// Keys of the map in memory: the records that callers store, and which repositories there are.
+const (
+	recordKey = "u" // + the record's key: its value
+	repoKey   = "r" // + ID: the ID of the pool, the number of the Update that created it
+)
+
+func encodeRepo(pool storage.ID, born uint64) []byte {
+	return binary.AppendUvarint(pool[:], born)
+}
+
+func decodeRepo(v []byte) (pool storage.ID, born uint64) {
+	n := copy(pool[:], v)
+	born, _ = binary.Uvarint(v[n:])
+	return pool, born
+}
+
+// reader is what snapshots and units of work have in common.
+type reader interface {
+	Get(key string) ([]byte, bool)
+	Scan(lo, hi string, desc bool) iter.Seq2[string, []byte]
+}
+
+// findRepo returns the repository that an ID names.
+func findRepo(r reader, id storage.ID) (repo repoRef, pool storage.ID, ok bool) {
+	v, ok := r.Get(repoKey + string(id[:]))
+	if !ok {
+		return repoRef{}, pool, false
+	}
+	pool, born := decodeRepo(v)
+	return repoRef{id, born}, pool, true
+}
+
+func readRecord(r reader, key []byte) ([]byte, error) {
+	v, ok := r.Get(recordKey + string(key))
+	if !ok {
+		return nil, storage.ErrNotFound
+	}
+	return v, nil
+}
+
+func readRecords(r reader, lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
+	return func(yield func(storage.Record, error) bool) {
+		from, to := recordKey+string(lo), "v" // the key after recordKey
+		if hi != nil {
+			to = recordKey + string(hi)
+		}
+		for k, v := range r.Scan(from, to, bool(order)) {
+			if !yield(storage.Record{Key: []byte(k[len(recordKey):]), Value: v}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// A view is a snapshot.
+type view struct {
+	s   *store
+	at  mvcc.Snapshot[[]byte]
+	ctx context.Context
+}
+
+// View implements storage.Backend.
+func (s *store) View(ctx context.Context, fn func(storage.View) error) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.stalled.Load() {
+		if err := s.settleFor(ctx); err != nil {
+			return err
+		}
+	}
+	v := &view{s: s, at: s.records.Snapshot(), ctx: ctx}
+	defer func() {
+		v.at.Close()
+		if !s.overlay.empty() {
+			s.forget()
+		}
+	}()
+	return fn(v)
+}
+
+// forget lets go of what only snapshots needed that are closed now. What cannot be removed is left for the next Open.
+func (s *store) forget() {
+	for _, dir := range s.overlay.forget(s.records.Oldest()) {
+		_ = s.m.RemoveAll(dir)
+	}
+}
+
+// inRepo calls read with the directory of a repository, and again if the repository was dropped meanwhile.
+func (v *view) inRepo(id storage.ID, read func(repo repoRef, dir string) error) error {
+	repo, _, ok := findRepo(v.at, id)
+	if !ok {
+		return nil
+	}
+	for {
+		dir := v.s.overlay.dir(repo)
+		err := read(repo, dir)
+		if v.s.overlay.dir(repo) == dir {
+			return err
+		}
+	}
+}
+
+// Ref implements storage.View.
+func (v *view) Ref(id storage.ID, name string) (storage.Ref, error) {
+	var value refValue
+	err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
+		value, err = v.s.readRef(dir, name)
+		if p, ok := v.s.overlay.find(repo, name, v.at.Commit()); ok {
+			value, err = p.value, nil
+		}
+		return err
+	})
+	if err != nil {
+		return storage.Ref{}, err
+	}
+	if value.isZero() {
+		return storage.Ref{}, storage.ErrNotFound
+	}
+	return value.ref(name), nil
+}
+
+// Refs implements storage.View.
+func (v *view) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
+	return func(yield func(storage.Ref, error) bool) {
+		var refs map[string]refValue
+		var bad map[string]error
+		err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
+			if refs, bad, err = v.s.listRefs(dir, prefix); err != nil {
+				return err
+			}
+			v.s.overlay.each(repo, v.at.Commit(), func(name string, p preimage) {
+				delete(bad, name)
+				delete(refs, name)
+				if strings.HasPrefix(name, prefix) && !p.value.isZero() {
+					refs[name] = p.value
+				}
+			})
+			return nil
+		})
+		yieldRefs(refs, bad, err, after, yield)
+	}
+}
+
+// yieldRefs yields the refs after a name, and err or the first of bad in the end.
+func yieldRefs(refs map[string]refValue, bad map[string]error, err error, after string,
+	yield func(storage.Ref, error) bool) {
+	if err == nil && len(bad) > 0 {
+		err = bad[slices.Min(slices.Collect(maps.Keys(bad)))]
+	}
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		if name > after && !yield(refs[name].ref(name), nil) {
+			return
+		}
+	}
+	if err != nil {
+		yield(storage.Ref{}, err)
+	}
+}
+
+// Log implements storage.View.
+func (v *view) Log(id storage.ID, name string) iter.Seq2[storage.LogEntry, error] {
+	return func(yield func(storage.LogEntry, error) bool) {
+		var text string
+		err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
+			text, err = v.s.readLog(dir, name)
+			if p, ok := v.s.overlay.find(repo, name, v.at.Commit()); ok {
+				if p.log != nil {
+					text, err = *p.log, nil
+				} else if err == nil {
+					text = text[:min(p.logSize, len(text))]
+				}
+			}
+			return err
+		})
+		yieldLog(text, name, err, yield)
+	}
+}
+
+// yieldLog yields the lines of a log, the last one first.
+func yieldLog(text, name string, err error, yield func(storage.LogEntry, error) bool) bool {
+	if err != nil {
+		return yield(storage.LogEntry{}, err)
+	}
+	for text != "" {
+		text = strings.TrimSuffix(text, "\n")
+		line := text[strings.LastIndexByte(text, '\n')+1:]
+		text = text[:len(text)-len(line)]
+		if line == "" {
+			continue
+		}
+		entry, err := parseLog(line)
+		if err != nil {
+			return yield(storage.LogEntry{}, fmt.Errorf("log of %s: %w", name, err))
+		}
+		if !yield(entry, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// Record implements storage.View.
+func (v *view) Record(key []byte) ([]byte, error) { return readRecord(v.at, key) }
+
+// Records implements storage.View.
+func (v *view) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
+	return readRecords(v.at, lo, hi, order)
+}
