@@ -20,9 +20,9 @@ import (
 type ArchiveFormat int
 
 const (
-	TarGz  ArchiveFormat = iota // the default
-	Zip                         // as git archive --format=zip fills it
-	Tar                         // byte for byte what git archive --format=tar writes
+	TarGz ArchiveFormat = iota // the default
+	Zip                        // as git archive --format=zip fills it
+	Tar                        // byte for byte what git archive --format=tar writes
 	TarZst
 )
 
