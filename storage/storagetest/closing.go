@@ -15,6 +15,8 @@ func contextClauses() []clause {
 		{"CancelledBefore", contextsCancelledBefore},
 		{"CancelledWithin", contextsCancelledWithin},
 		{"CancelledLoop", contextsCancelledLoop},
+		{"CancelledWhileWaiting", contextsCancelledWhileWaiting},
+		{"CancelledStage", contextsCancelledStage},
 	}
 }
 
@@ -123,6 +125,77 @@ func contextsCancelledLoop(f *fixture) {
 	if n != len(all) {
 		f.Errorf("Objects() with a cancelled context ends after %d of %d without an error", n, len(all))
 	}
+}
+
+// contextsCancelledWhileWaiting cancels an Update that another one holds up.
+func contextsCancelledWhileWaiting(f *fixture) {
+	release := f.block(func(tx storage.Tx) error { return everything(tx, 1) })
+	ctx, cancel := context.WithCancel(f.ctx)
+	done := make(chan error, 1)
+	go func() {
+		done <- f.b.Update(ctx, func(tx storage.Tx) error { return everything(tx, 2) })
+	}()
+	for range 100 {
+		runtime.Gosched()
+	}
+	cancel()
+	release()
+	f.finishes("a cancelled Update", func() error {
+		switch err := <-done; {
+		case err == nil:
+			return f.b.View(f.ctx, func(v storage.View) error {
+				return checkRefs(v, repoID(2), symbolic("HEAD", "refs/heads/main"), refTo("refs/heads/main", 2))
+			})
+		case errors.Is(err, context.Canceled):
+			return f.b.View(f.ctx, func(v storage.View) error {
+				return errors.Join(checkRefs(v, repoID(2)), checkRecords(v, record("record 001", "value 1")))
+			})
+		default:
+			return err
+		}
+	})
+	f.update(func(tx storage.Tx) error { return everything(tx, 2) })
+	f.wantRefs(repoID(2), symbolic("HEAD", "refs/heads/main"), refTo("refs/heads/main", 2))
+}
+
+// contextsCancelledStage cancels the calls of a stage: each says so or does its work, and nothing is left that hinders
+// the next stage.
+func contextsCancelledStage(f *fixture) {
+	ctx, cancel := context.WithCancel(f.ctx)
+	cancel()
+	all := blobs(3)
+	s := f.newStage(poolID(1))
+	calls := map[string]func() error{
+		"Put": func() error { return s.Put(ctx, all[0]) },
+		"Create": func() error {
+			w, err := s.Create(ctx)
+			if err == nil {
+				err = w.Discard()
+			}
+			return err
+		},
+		"Commit": func() error {
+			w, err := s.Create(f.ctx)
+			if err != nil {
+				return err
+			}
+			f.write(w, all[1].Data)
+			return errors.Join(w.Commit(ctx, all[1].Hash, all[1].Type), w.Discard())
+		},
+	}
+	for name, call := range calls {
+		if err := call(); err != nil && !errors.Is(err, context.Canceled) {
+			f.Errorf("%s with a cancelled context = %v, want nil or %v", name, err, context.Canceled)
+		}
+	}
+	if err := s.Close(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		f.Errorf("Close with a cancelled context = %v, want nil or %v", err, context.Canceled)
+	}
+	if err := s.Discard(); err != nil {
+		f.Errorf("Discard() after that = %v, want nil", err)
+	}
+	f.stage(poolID(1), all...)
+	f.has(poolID(1), all...)
 }
 
 func closeEveryMethod(f *fixture) {

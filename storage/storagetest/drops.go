@@ -2,6 +2,9 @@ package storagetest
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"slices"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -13,6 +16,7 @@ func dropClauses() []clause {
 		{"Unknown", dropsUnknown},
 		{"OwnWrites", dropsOwnWrites},
 		{"Many", dropsMany},
+		{"BesideReaders", dropsBesideReaders},
 	}
 }
 
@@ -108,4 +112,62 @@ func dropsMany(f *fixture) {
 			f.has(poolID(i), blobs(3)...)
 		}
 	}
+}
+
+// dropsBesideReaders drops pools that are being read: what is read is right, or is not found.
+func dropsBesideReaders(f *fixture) {
+	const pools = 10
+	all := append(blobs(5), NewObject(storage.Blob, randomBytes(1, storage.LargeObject+1)))
+	for n := range pools {
+		f.stage(poolID(n), all...)
+	}
+	f.together(4, func(i int) error {
+		for n := range pools {
+			if i == 0 {
+				if err := f.b.Update(f.ctx, func(tx storage.Tx) error { return tx.DropPool(poolID(n)) }); err != nil {
+					return err
+				}
+				continue
+			}
+			for _, o := range slices.Backward(all) {
+				if err := f.readOrMiss(poolID(n), o); err != nil {
+					return fmt.Errorf("beside DropPool: %w", err)
+				}
+			}
+			if _, err := collect(f.b.Objects(f.ctx, poolID(n), storage.Hash{}, lastHash)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for n := range pools {
+		for _, o := range all {
+			f.lacks(poolID(n), o.Hash)
+		}
+	}
+}
+
+// readOrMiss reads an object that may be dropped at any time. A reader that is open then may fail, but not lie.
+func (f *fixture) readOrMiss(pool storage.ID, want storage.Object) error {
+	_, data, err := ReadObject(f.ctx, f.b, pool, want.Hash)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case string(data) != string(want.Data):
+		return fmt.Errorf("Object() gives %d bytes that were not put", len(data))
+	}
+	_, _, r, err := f.b.OpenObject(f.ctx, pool, want.Hash)
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrDelta) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if data, err = io.ReadAll(r); err == nil && string(data) != string(want.Data) {
+		return fmt.Errorf("OpenObject() gives %d bytes that were not put", len(data))
+	}
+	return nil
 }

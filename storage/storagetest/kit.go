@@ -2,7 +2,23 @@
 //
 // Run is all of it that one open backend can show. RunReopen adds what must be there after Close and opening again,
 // and RunKill what must be there after the process is killed. A backend that passes all three is a backend; its own
-// tests are left with its format and its engine.
+// tests are left with its format and its engine:
+//
+//	func TestContract(t *testing.T) {
+//		storagetest.Run(t, func(t *testing.T) storage.Backend { return open(t, t.TempDir()) })
+//	}
+//
+//	func TestReopen(t *testing.T) {
+//		storagetest.RunReopen(t, func(t *testing.T) func() storage.Backend {
+//			dir := t.TempDir()
+//			return func() storage.Backend { return open(t, dir) }
+//		})
+//	}
+//
+//	func TestKill(t *testing.T) { storagetest.RunKill(t, 50, Open) }
+//
+// Random histories are those of a few fixed seeds, or of the one in the environment variable STORAGETEST_SEED. What is
+// checked of a damaged medium, of locks and of formats is the backend's own.
 //
 // Model is the contract as a program: a backend of maps that is right because it is slow. The kit compares backends
 // with it after random units of work, which a Workload makes, always the same ones of the same seed.

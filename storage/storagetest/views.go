@@ -14,6 +14,7 @@ func viewClauses() []clause {
 		{"DoesNotWaitForUpdate", viewsDoesNotWaitForUpdate},
 		{"UpdateDoesNotWaitForView", viewsUpdateDoesNotWait},
 		{"BesideEachOther", viewsBesideEachOther},
+		{"BodyOfLoop", viewsBodyOfLoop},
 	}
 }
 
@@ -177,5 +178,45 @@ func viewsBesideEachOther(f *fixture) {
 			inner := f.b.View(f.ctx, func(v storage.View) error { return checkRecords(v, record("a", "2")) })
 			return errors.Join(inner, checkRecords(outer, record("a", "1")))
 		})
+	})
+}
+
+// viewsBodyOfLoop writes while it ranges over what a View sees: no lock may be held then.
+func viewsBodyOfLoop(f *fixture) {
+	f.update(func(tx storage.Tx) error { return everything(tx, 1) })
+	last := 1
+	change := func() error {
+		last++
+		return f.b.Update(f.ctx, func(tx storage.Tx) error { return everything(tx, last) })
+	}
+	f.finishes("loops in a View that write", func() error {
+		return f.b.View(f.ctx, func(v storage.View) error {
+			seen := 0
+			for _, err := range v.Refs(repoID(1), "", "") {
+				if err = errors.Join(err, change()); err != nil {
+					return err
+				}
+				seen++
+			}
+			for _, err := range v.Records(nil, nil, storage.Descending) {
+				if err = errors.Join(err, change()); err != nil {
+					return err
+				}
+				seen++
+			}
+			for _, err := range v.Log(repoID(1), "refs/heads/main") {
+				if err = errors.Join(err, change()); err != nil {
+					return err
+				}
+				seen++
+			}
+			if seen != 4 {
+				return fmt.Errorf("loops over two refs, a record and an entry saw %d in all", seen)
+			}
+			return nil
+		})
+	})
+	f.view(func(v storage.View) error {
+		return checkRefs(v, repoID(last), symbolic("HEAD", "refs/heads/main"), refTo("refs/heads/main", last))
 	})
 }
