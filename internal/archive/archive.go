@@ -90,7 +90,8 @@ type Options struct {
 	Subst Subst
 }
 
-// ErrTooLarge says that a tree is beyond what an archive may hold: its entries, its depth or the lengths of its paths.
+// ErrTooLarge says that a tree is beyond what an archive may hold: its entries, its depth, the lengths of its paths, its
+// .gitattributes files (4 MiB of those that are in force at once) or a symbolic link's target.
 var ErrTooLarge = errors.New("archive: tree too large")
 
 // ErrInvalid says that an option has a value that it can't have.
@@ -141,11 +142,14 @@ func Write(ctx context.Context, w io.Writer, src Source, opts *Options) error {
 	}
 	var done int64
 	for item, err := range p.items() {
+		if err == nil {
+			err = out.write(files, item)
+		}
+		if err != nil && item != nil {
+			return fmt.Errorf("%q: %w", item.path, err)
+		}
 		if err != nil {
 			return err
-		}
-		if err := out.write(files, item); err != nil {
-			return fmt.Errorf("%q: %w", item.path, err)
 		}
 		if opts.Progress != nil && item.mode != git.ModeDir {
 			done++

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -29,6 +30,7 @@ type blockWriter struct {
 	jobs    chan *block
 	workers int
 	running sync.WaitGroup
+	closed  atomic.Bool
 }
 
 type block struct {
@@ -48,6 +50,9 @@ func newBlockWriter(w io.Writer, size, history int, newCodec func() codec) *bloc
 		b.running.Go(func() {
 			c := newCodec()
 			for j := range b.jobs {
+				if b.closed.Load() {
+					continue
+				}
 				j.out, j.err = c.compress(j.out[:0], j.in[:j.keep], j.in[j.keep:], j.last)
 				j.done <- struct{}{}
 			}
@@ -128,8 +133,9 @@ func (b *blockWriter) flush() error {
 	return nil
 }
 
-// close ends the codecs' goroutines.
+// close ends the codecs' goroutines. Blocks that are under way are dropped.
 func (b *blockWriter) close() {
+	b.closed.Store(true)
 	close(b.jobs)
 	b.running.Wait()
 }

@@ -16,10 +16,10 @@ type commit struct {
 	hash      storage.Hash
 	tree      string
 	parents   []string
-	author    []byte // the lines' values
-	committer []byte
+	author    person
+	committer person
 	encoding  string
-	message   []byte // what follows the empty line
+	message   string // what follows the empty line
 	signed    bool
 	when      uint64 // of the committer; git has no time before 1970
 }
@@ -48,14 +48,14 @@ func parseCommit(h storage.Hash, raw []byte) *commit {
 		case "parent":
 			c.parents = append(c.parents, string(value))
 		case "author":
-			c.author = value
+			c.author = parsePerson(value)
 		case "committer":
-			c.committer = value
+			c.committer = parsePerson(value)
 		case "gpgsig":
 			c.signed = true
 		}
 	}
-	c.message = raw
+	c.message = string(raw)
 	return c
 }
 

@@ -13,12 +13,15 @@ import (
 type expander struct {
 	commit        *commit
 	subst         *Subst
-	subject, body string
+	subject       string // as one line
+	fileName      string // the subject's first line, fit for one
+	body          string
+	refs          string
 	describesLeft int
+	work          int // bytes that may still be looked at again in this file
 
 	// The state of one expansion.
 	limit     int // length that the output may have
-	work      int // bytes that may still be looked at again
 	overflow  bool
 	decoded   bool   // the commit's text was asked for
 	base      int    // how much of what was there before still stands
@@ -33,9 +36,9 @@ func newExpander(c *commit, s *Subst) *expander {
 	if c == nil {
 		return nil
 	}
-	x := &expander{commit: c, subst: s, describesLeft: 1}
-	message := skipBlankLines(string(c.message))
-	x.subject = message
+	x := &expander{commit: c, subst: s, refs: strings.Join(s.Refs, ", "), describesLeft: 1}
+	message := skipBlankLines(c.message)
+	x.subject, x.fileName = joinLines(message), sanitize(message)
 	for message != "" {
 		line, rest, _ := strings.Cut(message, "\n")
 		message = rest
@@ -50,7 +53,7 @@ func newExpander(c *commit, s *Subst) *expander {
 // expand appends what format stands for to dst, the end of which it may change. It reports false and leaves dst as it
 // was if the output would grow by more than limit bytes.
 func (x *expander) expand(dst []byte, format string, limit int) ([]byte, bool) {
-	x.limit, x.work, x.overflow, x.decoded = len(dst)+limit, 64<<20, false, false
+	x.limit, x.overflow, x.decoded = len(dst)+limit, false, false
 	x.base, x.cut = len(dst), nil
 	x.pad, x.wrap, x.wrapStart = padding{}, wrapping{}, len(dst)
 	format, _, _ = strings.Cut(format, "\x00")
@@ -140,7 +143,6 @@ func (x *expander) one(dst []byte, s string) ([]byte, int) {
 	if s == "" {
 		return dst, 0
 	}
-	c := x.commit
 	switch s[0] {
 	case 'n':
 		return x.add(dst, "\n"), 1
@@ -158,6 +160,14 @@ func (x *expander) one(dst []byte, s string) ([]byte, int) {
 		return dst, x.pad.parse(s)
 	case '(':
 		return x.describe(dst, s)
+	}
+	return x.field(dst, s)
+}
+
+// field appends a placeholder for something of the commit.
+func (x *expander) field(dst []byte, s string) ([]byte, int) {
+	c := x.commit
+	switch s[0] {
 	case 'H':
 		return x.add(dst, c.hash.String()), 1
 	case 'h':
@@ -179,12 +189,12 @@ func (x *expander) one(dst []byte, s string) ([]byte, int) {
 	case 'm':
 		return x.add(dst, ">"), 1
 	case 'd':
-		if len(x.subst.Refs) > 0 {
-			dst = x.add(dst, " ("+strings.Join(x.subst.Refs, ", ")+")")
+		if x.refs != "" {
+			dst = x.add(dst, " ("+x.refs+")")
 		}
 		return dst, 1
 	case 'D':
-		return x.add(dst, strings.Join(x.subst.Refs, ", ")), 1
+		return x.add(dst, x.refs), 1
 	case 'g':
 		if len(s) > 1 && strings.IndexByte("dDsnNeE", s[1]) >= 0 {
 			return dst, 2 // there is no reflog to tell of
@@ -195,6 +205,12 @@ func (x *expander) one(dst []byte, s string) ([]byte, int) {
 	case 'N', 'S':
 		return dst, 0 // git archive has no notes, and no source
 	}
+	return x.text(dst, s)
+}
+
+// text appends a placeholder for something that the commit's text says.
+func (x *expander) text(dst []byte, s string) ([]byte, int) {
+	c := x.commit
 	x.decoded = true
 	switch s[0] {
 	case 'a':
@@ -204,11 +220,11 @@ func (x *expander) one(dst []byte, s string) ([]byte, int) {
 	case 'e':
 		return x.add(dst, c.encoding), 1
 	case 'B':
-		return x.add(dst, string(c.message)), 1
+		return x.add(dst, c.message), 1
 	case 's':
-		return x.add(dst, joinLines(x.subject)), 1
+		return x.add(dst, x.subject), 1
 	case 'f':
-		return x.add(dst, sanitize(x.subject)), 1
+		return x.add(dst, x.fileName), 1
 	case 'b':
 		return x.add(dst, x.body), 1
 	}
@@ -224,12 +240,11 @@ func (x *expander) abbrev(hash string) string {
 }
 
 // person appends the part of an author or committer that is asked for.
-func (x *expander) person(dst []byte, line []byte, s string) ([]byte, int) {
+func (x *expander) person(dst []byte, p person, s string) ([]byte, int) {
 	if len(s) < 2 {
 		return dst, 0
 	}
-	p, ok := parsePerson(line)
-	if ok {
+	if p.valid {
 		if x.subst.Mailmap != nil && strings.IndexByte("NEL", s[1]) >= 0 {
 			p.name, p.mail = x.subst.Mailmap(p.name, p.mail)
 		}
@@ -242,7 +257,7 @@ func (x *expander) person(dst []byte, line []byte, s string) ([]byte, int) {
 			return x.add(dst, p.local()), 2
 		}
 	}
-	if ok && p.date != "" {
+	if p.date != "" {
 		switch style := dateStyle(s[1]); style {
 		case 't':
 			return x.add(dst, p.date), 2

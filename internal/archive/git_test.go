@@ -3,7 +3,8 @@ package archive_test
 import (
 	"bytes"
 	"fmt"
-	"io"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,7 +56,9 @@ func firstDifference(got, want []byte) string {
 		i++
 	}
 	at := i &^ 511
-	cut := func(b []byte) []byte { return bytes.ReplaceAll(b[min(at, len(b)):min(at+1024, len(b))], []byte{0}, nil) }
+	cut := func(b []byte) []byte {
+		return bytes.ReplaceAll(b[min(at, len(b)):min(at+1024, len(b))], []byte{0}, nil)
+	}
 	return fmt.Sprintf("at byte %d of %d and %d\n got %q\nwant %q", i, len(got), len(want), cut(got), cut(want))
 }
 
@@ -210,4 +213,18 @@ func TestMissingPath(t *testing.T) {
 	}
 }
 
-var _ = io.EOF
+// TestRealTreeIsGits archives some of Go's own source.
+func TestRealTreeIsGits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("imports some hundred files")
+	}
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Skip("needs Go's source")
+	}
+	r := newRepo(t)
+	commit := r.importDir(filepath.Join(strings.TrimSpace(string(root)), "src", "net"))
+	wantSameTar(t, r, commit, "")
+	wantSameTar(t, r, commit, "net-1.0/", "http", "url")
+	wantSameZip(t, r, commit, "net-1.0/")
+}

@@ -14,7 +14,7 @@ const (
 	defaultZstdLevel = 3
 	flateBlock       = 256 << 10
 	flateWindow      = 32 << 10
-	zstdBlock        = 1 << 20
+	zstdBlock        = 512 << 10
 )
 
 // A gzipWriter writes one gzip member, of blocks that are compressed side by side (RFC 1952, and pigz for the idea).

@@ -32,6 +32,7 @@ const (
 	substSpare   = 1 << 20 // how much a file may grow, besides ten times its size
 	substFactor  = 10
 	maxExpansion = 1 << 20 // of one $Format:...$
+	maxWork      = 64 << 20
 )
 
 // A substFilter expands $Format:...$ in one file.
@@ -43,6 +44,7 @@ type substFilter struct {
 
 // filter returns a filter of a file of the given size.
 func (x *expander) filter(size int64) *substFilter {
+	x.work = maxWork
 	return &substFilter{expand: x, room: size*(substFactor-1) + substSpare}
 }
 
