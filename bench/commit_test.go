@@ -60,6 +60,7 @@ func benchmarkCommit(b *testing.B, backend storage.Backend) {
 	ctx := context.Background()
 	_, r := fill(b, backend, tenThousand)
 	b.ReportAllocs()
+	defer reportCPU(b)()
 	i := 0
 	for b.Loop() {
 		i++
@@ -83,6 +84,7 @@ func benchmarkFloor(b *testing.B, backend storage.Backend) {
 		dir = fmt.Appendf(dir, "100644 file%02d.txt\x00%020d", i, i)
 	}
 	b.ReportAllocs()
+	defer reportCPU(b)()
 	i := 0
 	for b.Loop() {
 		i++
@@ -119,6 +121,7 @@ func BenchmarkRead(b *testing.B) {
 	ctx := context.Background()
 	_, r := fill(b, memory.New(), tenThousand)
 	b.ReportAllocs()
+	defer reportCPU(b)()
 	i := 0
 	for b.Loop() {
 		i++
@@ -136,6 +139,7 @@ func BenchmarkCreate(b *testing.B) {
 	}
 	defer s.Close()
 	b.ReportAllocs()
+	defer reportCPU(b)()
 	i := 0
 	for b.Loop() {
 		i++

@@ -286,7 +286,7 @@ func (d *directory) apply(edits []git.Edit, made *[]New) (git.Hash, bool, error)
 		base, depth = d.base.Tree, d.base.Depth
 	}
 	tree, ops := base.Apply(edits)
-	h, err := git.Sum(storage.Tree, tree.Raw())
+	h, err := tree.Sum()
 	if err != nil {
 		return git.Hash{}, false, err
 	}

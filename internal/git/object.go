@@ -3,6 +3,7 @@
 package git
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"strconv"
@@ -59,6 +60,29 @@ func (h *Hasher) reset(t storage.Type, size int64) {
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, size, 10)
 	h.state.Write(append(b, 0))
+}
+
+// A mark is the state of a Hasher after some content.
+type mark []byte
+
+const (
+	markStep = 2048 // bytes of content from one mark of a tree to the next
+	markCost = 128  // bytes of memory that a mark takes
+)
+
+func (h *Hasher) mark() mark {
+	m, err := h.state.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		return nil // resume refuses it
+	}
+	return m
+}
+
+// resume puts the Hasher into the state of a mark, or reports false. The content before the mark was no part of a
+// collision, or its hash would not have been used.
+func (h *Hasher) resume(m mark) bool {
+	h.state.Reset()
+	return h.state.(encoding.BinaryUnmarshaler).UnmarshalBinary(m) == nil
 }
 
 // Write adds content. It never fails.

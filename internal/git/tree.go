@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+
+	"github.com/reposit/reposit/storage"
 )
 
 // A Mode is the mode of a tree entry, as the octal number that Git writes.
@@ -33,6 +35,7 @@ func (e Entry) IsDir() bool { return e.Mode == ModeDir }
 type Tree struct {
 	raw    []byte
 	starts []uint32
+	marks  []mark // of the hash, as far as they are known
 }
 
 const hashLen = len(Hash{})
@@ -81,7 +84,9 @@ func (t *Tree) Raw() []byte { return t.raw }
 func (t *Tree) Len() int { return len(t.starts) }
 
 // Cost returns about how many bytes of memory the tree holds.
-func (t *Tree) Cost() int64 { return int64(cap(t.raw) + 4*cap(t.starts) + 64) }
+func (t *Tree) Cost() int64 {
+	return int64(cap(t.raw) + 4*cap(t.starts) + len(t.raw)/markStep*markCost + 96)
+}
 
 // Entry returns entry i.
 func (t *Tree) Entry(i int) Entry {
@@ -232,7 +237,26 @@ func (t *Tree) replaceHash(s splice) (*Tree, []byte) {
 	d.copy(0, at)
 	d.insert(s.entry.Hash[:])
 	d.copy(at+hashLen, len(raw))
-	return &Tree{raw: raw, starts: t.starts}, d.ops(len(t.raw), len(raw))
+	known := min(at/markStep, len(t.marks))
+	return &Tree{raw: raw, starts: t.starts, marks: t.marks[:known:known]}, d.ops(len(t.raw), len(raw))
+}
+
+// Sum returns the tree's hash, or ErrCollision. Of a tree that Apply made by changing hashes alone, only what follows
+// the first change is hashed. It must be called once, before the tree is shared.
+func (t *Tree) Sum() (Hash, error) {
+	h := hashers.Get().(*Hasher)
+	defer hashers.Put(h)
+	if n := len(t.marks); n == 0 || !h.resume(t.marks[n-1]) {
+		t.marks = nil
+		h.reset(storage.Tree, int64(len(t.raw)))
+	}
+	at := len(t.marks) * markStep
+	for ; len(t.raw)-at > markStep; at += markStep {
+		h.Write(t.raw[at : at+markStep])
+		t.marks = append(t.marks, h.mark())
+	}
+	h.Write(t.raw[at:])
+	return h.Sum()
 }
 
 func (t *Tree) rebuild(splices []splice) (*Tree, []byte) {

@@ -1,7 +1,7 @@
 // Package mvcc is an ordered map in memory with snapshots: one writer at a time, any number of readers, and neither
 // ever waits for the other.
 //
-// It is a skip list whose links are atomic. Each key has a chain of versions, the newest first, stamped with the
+// It is a skip list whose links are atomic, with a hash index beside it. Each key has a chain of versions, the newest first, stamped with the
 // commit that wrote them; a snapshot is the number of a commit. Versions that no snapshot can see any more are cut
 // off by later commits, so a map without snapshots holds one version of each key.
 package mvcc
@@ -18,6 +18,7 @@ const maxHeight = 16 // 4^16 keys
 // A Map maps strings to values of type V, in the order of the keys' bytes.
 type Map[V any] struct {
 	head   node[V]
+	index  *index[V]
 	now    atomic.Uint64 // number of the last commit
 	active snapshots
 
@@ -52,7 +53,7 @@ type stale[V any] struct {
 
 // New returns an empty map.
 func New[V any]() *Map[V] {
-	m := &Map[V]{height: 1, random: rand.New(rand.NewPCG(1, 2))}
+	m := &Map[V]{index: newIndex[V](), height: 1, random: rand.New(rand.NewPCG(1, 2))}
 	m.head.upper = make([]atomic.Pointer[node[V]], maxHeight-1)
 	return m
 }
@@ -113,7 +114,7 @@ func (m *Map[V]) before(key string, bounded bool) *node[V] {
 }
 
 func (m *Map[V]) value(key string, commit uint64) (V, bool) {
-	if n := m.seek(key); n != nil && n.key == key {
+	if n := m.index.find(key); n != nil {
 		return n.at(commit)
 	}
 	var zero V
@@ -252,24 +253,21 @@ type finger[V any] struct {
 	before [maxHeight]*node[V]
 }
 
-// locate fills before with the last nodes of each level up to height whose keys are less than key, and returns the
-// node after them if it has that key.
-func (m *Map[V]) locate(key string, before *[maxHeight]*node[V]) *node[V] {
+// locate fills before with the last nodes of each level up to height whose keys are less than key.
+func (m *Map[V]) locate(key string, before *[maxHeight]*node[V]) {
 	at := &m.head
+	var bound *node[V] // known not to be less
 	for level := m.height - 1; level >= 0; level-- {
 		for {
 			next := at.link(level).Load()
-			if next == nil || next.key >= key {
+			if next == nil || next == bound || next.key >= key {
+				bound = next
 				break
 			}
 			at = next
 		}
 		before[level] = at
 	}
-	if n := at.next0.Load(); n != nil && n.key == key {
-		return n
-	}
-	return nil
 }
 
 // behind reports whether key belongs right behind the nodes of f, on the levels below height.
@@ -289,36 +287,33 @@ func (f *finger[V]) behind(key string, height int) bool {
 	return true
 }
 
-// nextFinger returns the finger that was set longest ago.
-func (m *Map[V]) nextFinger() *finger[V] {
-	m.turn = (m.turn + 1) % len(m.fingers)
-	return &m.fingers[m.turn]
-}
-
-// write makes value, or a deletion, the version of key as of commit. It copies key only if it is new.
+// write makes value, or a deletion, the version of key as of commit. It keeps key if it is new.
 func (m *Map[V]) write(key string, value V, gone bool, commit uint64) {
-	height := 1
-	for height < maxHeight && m.random.Uint32()&3 == 0 {
-		height++
-	}
-	var at *finger[V]
-	for i := range m.fingers {
-		if m.fingers[i].behind(key, min(height, m.height)) {
-			at = &m.fingers[i]
-			break
-		}
-	}
-	if at == nil {
-		at = m.nextFinger()
-		if n := m.locate(key, &at.before); n != nil {
-			m.replace(n, value, gone, commit)
-			return
-		}
+	if n := m.index.find(key); n != nil {
+		m.replace(n, value, gone, commit)
+		return
 	}
 	if gone {
 		return
 	}
-	m.insert(at, key, value, commit, height)
+	height := 1
+	for height < maxHeight && m.random.Uint32()&3 == 0 {
+		height++
+	}
+	m.insert(m.place(key, height), key, value, commit, height)
+}
+
+// place returns a finger that stands where key belongs.
+func (m *Map[V]) place(key string, height int) *finger[V] {
+	for i := range m.fingers {
+		if m.fingers[i].behind(key, min(height, m.height)) {
+			return &m.fingers[i]
+		}
+	}
+	m.turn = (m.turn + 1) % len(m.fingers)
+	at := &m.fingers[m.turn]
+	m.locate(key, &at.before)
+	return at
 }
 
 func (m *Map[V]) replace(n *node[V], value V, gone bool, commit uint64) {
@@ -348,6 +343,7 @@ func (m *Map[V]) insert(at *finger[V], key string, value V, commit uint64, heigh
 	for level := range height {
 		n.link(level).Store(at.before[level].link(level).Load())
 	}
+	m.index.add(n)
 	// From the bottom up, so that a reader who comes by an upper level finds the node on every level below.
 	for level := range height {
 		at.before[level].link(level).Store(n)
@@ -397,9 +393,11 @@ func (m *Map[V]) prune(n *node[V], oldest uint64) {
 // unlink takes a deleted node out. Readers that stand on it go on by its links: what they may see is behind them.
 func (m *Map[V]) unlink(n *node[V]) {
 	var before [maxHeight]*node[V]
-	if m.locate(n.key, &before) != n {
-		return
+	if m.index.find(n.key) != n {
+		return // unlinked before
 	}
+	m.index.remove(n)
+	m.locate(n.key, &before)
 	for level := len(n.upper); level >= 0; level-- {
 		before[level].link(level).Store(n.link(level).Load())
 	}

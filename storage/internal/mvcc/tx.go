@@ -23,7 +23,7 @@ type write[V any] struct {
 const manyWrites = 16
 
 // Begin returns an empty Tx.
-func (m *Map[V]) Begin() *Tx[V] { return &Tx[V]{m: m} }
+func (m *Map[V]) Begin() *Tx[V] { return &Tx[V]{m: m, writes: make([]write[V], 0, manyWrites)} }
 
 // Len returns how many keys were written.
 func (t *Tx[V]) Len() int { return len(t.writes) }
@@ -33,13 +33,7 @@ func (t *Tx[V]) Get(key string) (V, bool) {
 	if i := t.find(key); i >= 0 {
 		return t.writes[i].value, !t.writes[i].gone
 	}
-	// A key that is looked for in vain is likely to be written next: the finger is left where it belongs.
-	at := t.m.nextFinger()
-	if n := t.m.locate(key, &at.before); n != nil {
-		return n.at(t.m.now.Load())
-	}
-	var zero V
-	return zero, false
+	return t.m.value(key, t.m.now.Load())
 }
 
 func (t *Tx[V]) find(key string) int {
