@@ -41,22 +41,39 @@ func (r *Repo) resolve(ctx context.Context, fn func(*revision.Resolver) error) e
 	})
 }
 
+// A treeLookup is treeAt on its way. It is one allocation, where closures over variables would be many.
+type treeLookup struct {
+	ctx  context.Context
+	rev  string
+	tree tree
+	res  revision.Resolver
+}
+
 // treeAt returns the tree of a revision. A default branch without commits reads as an empty tree.
 func (r *Repo) treeAt(ctx context.Context, rev string) (tree, error) {
-	t := tree{r: r}
-	err := r.resolve(ctx, func(res *revision.Resolver) error {
-		t.pool = res.Pool
-		h, err := res.Resolve(ctx, rev)
-		if errors.Is(err, storage.ErrNotFound) && unborn(res, rev) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		t.commit, t.root, err = peelTree(ctx, res, h)
+	l := treeLookup{ctx: ctx, rev: rev, tree: tree{r: r}}
+	err := r.s.backend.View(ctx, l.run)
+	return l.tree, err
+}
+
+func (l *treeLookup) run(v storage.View) error {
+	r := l.tree.r
+	pool, err := catalog.Pool(v, r.id)
+	if err != nil {
 		return err
-	})
-	return t, err
+	}
+	l.tree.pool = pool
+	l.res = revision.Resolver{View: v, Objects: r.s.objects, Repo: r.id, Pool: pool}
+	h, err := l.res.Resolve(l.ctx, l.rev)
+	if errors.Is(err, storage.ErrNotFound) && unborn(&l.res, l.rev) {
+		l.tree.root, l.tree.commit = git.Hash{}, git.Hash{}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	l.tree.commit, l.tree.root, err = peelTree(l.ctx, &l.res, h)
+	return err
 }
 
 // unborn reports whether rev is the default branch, and that has no commit yet.

@@ -130,20 +130,22 @@ func (r *Resolver) Ref(name string) (storage.Ref, error) {
 			return found, err
 		}
 	}
-	branch := ref.Branches + name
-	if names.CheckRef(branch) != nil {
-		return storage.Ref{}, fmt.Errorf("%w: %q can't be a ref", ErrSyntax, name)
-	}
 	// Of the names directly under refs/, which come first, there are none such as "refs/stash": a look-up saved.
 	if strings.IndexByte(name, '/') >= 0 {
 		if found, err := r.follow("refs/" + name); err == nil || !errors.Is(err, storage.ErrNotFound) {
 			return found, err
 		}
 	}
-	if found, err := r.follow(ref.Tags + name); err == nil || !errors.Is(err, storage.ErrNotFound) {
-		return found, err
+	both := ref.Tags + name + ref.Branches + name // one allocation
+	tag, branch := both[:len(ref.Tags)+len(name)], both[len(ref.Tags)+len(name):]
+	found, err := r.follow(tag)
+	if err == storage.ErrNotFound {
+		found, err = r.follow(branch)
 	}
-	return r.follow(branch)
+	if errors.Is(err, storage.ErrNotFound) && names.CheckRef(branch) != nil {
+		return storage.Ref{}, fmt.Errorf("%w: %q can't be a ref", ErrSyntax, name)
+	}
+	return found, err
 }
 
 func (r *Resolver) follow(name string) (storage.Ref, error) {
