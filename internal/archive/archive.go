@@ -9,9 +9,10 @@
 // machine's. The compressed tars hold the same tar.
 //
 // export-ignore and export-subst of the .gitattributes files in the tree that is archived count, and so do text, eol,
-// ident and working-tree-encoding, which git archive applies too: to UTF-16, UTF-32 and ISO-8859-1 only, in files up to
-// storage.LargeObject bytes, and never filter. A $Format:...$ is left as it stands if it expands to more than the limits
-// of Write's doc comment allow, or has %(trailers) or an unknown placeholder, which git leaves as well.
+// ident and working-tree-encoding, which git archive applies too. What is not the same: filter is not run; encodings
+// are UTF-16, UTF-32 and ISO-8859-1, for files up to storage.LargeObject bytes; %(trailers) is left as it stands; %G?
+// says E of every signed commit; and a $Format:...$ that would expand to more than 1 MiB, or make its file larger than
+// ten times its size and 1 MiB, is left as it stands.
 //
 // # Determinism
 //
@@ -110,8 +111,7 @@ const (
 // is written; ErrTooLarge; an error of package names, for an entry that no archive should have (see names.CheckEntry);
 // git.ErrMalformed for a tree that is out of order; what src or w returned; the context's error.
 //
-// Memory is bounded by about 30 MiB and what a tree object on each level takes; in a zip each entry adds some 20 bytes.
-// A file that export-subst changes takes no more than ten times its size and 1 MiB.
+// Memory is bounded by about 30 MiB and what the trees on the way down take; in a zip each entry adds some 20 bytes.
 func Write(ctx context.Context, w io.Writer, src Source, opts *Options) error {
 	if err := opts.check(); err != nil {
 		return err
