@@ -46,6 +46,9 @@ type backend struct {
 	space      space
 	split      atomic.Bool // there may be records in two parts
 
+	garbage    atomic.Int64 // bytes that drops have deleted since the last reclaim
+	reclaiming sync.Mutex
+
 	turn   chan struct{} // held by the caller whose function runs
 	queued atomic.Int64  // who wait for it
 	lead   chan struct{} // held by the caller who commits a group
@@ -121,7 +124,7 @@ func (b *backend) start() error {
 	if err := b.checkFormat(); err != nil {
 		return err
 	}
-	left, err := b.loadDrops()
+	left, err := b.load()
 	if err != nil || len(left) == 0 {
 		return err
 	}
@@ -136,6 +139,7 @@ func (b *backend) start() error {
 				return
 			}
 		}
+		_ = b.reclaim()
 	}()
 	return nil
 }

@@ -14,6 +14,10 @@ import (
 // and a transaction, and what a reader of the object holds in memory.
 const chunkSize = 256 << 10
 
+// maxInline is the size up to which an object is kept as a whole under its own key. Larger ones are in chunks, since
+// listing a pool, or looking whether it has an object, costs as much as what is under the objects' keys.
+const maxInline = 8 << 10
+
 // minCompress is the size below which compression is not tried.
 const minCompress = 512
 
@@ -146,7 +150,7 @@ func encodeObject(pool storage.ID, o storage.Object) (encodedObject, error) {
 	} else if int64(len(o.Data)) != o.Size {
 		return e, fmt.Errorf("badger: object %s has %d bytes and says %d", o.Hash, len(o.Data), o.Size)
 	}
-	if len(body) > chunkSize && h.form == whole {
+	if len(body) > maxInline && h.form == whole {
 		e.id = newChunkID()
 		for len(body) > 0 {
 			n := min(len(body), chunkSize)

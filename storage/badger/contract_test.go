@@ -7,25 +7,47 @@ import (
 	"github.com/reposit/reposit/storage/storagetest"
 )
 
+var durable = map[string]*Options{
+	"sync":      nil,
+	"nosync":    {Durability: storage.NoSync},
+	"encrypted": {Durability: storage.NoSync, EncryptionKey: []byte("0123456789abcdef")},
+}
+
 func TestContract(t *testing.T) {
-	for name, opts := range map[string]*Options{
-		"sync":      nil,
-		"nosync":    {Durability: storage.NoSync},
-		"memory":    {InMemory: true},
-		"encrypted": {Durability: storage.NoSync, EncryptionKey: make([]byte, 32)},
-	} {
+	for name, opts := range durable {
 		t.Run(name, func(t *testing.T) {
-			storagetest.Run(t, func(t *testing.T) storage.Backend {
+			storagetest.Run(t, func(t *testing.T) storage.Backend { return mustOpen(t, t.TempDir(), opts) })
+		})
+	}
+	t.Run("memory", func(t *testing.T) {
+		storagetest.Run(t, func(t *testing.T) storage.Backend { return mustOpen(t, "", &Options{InMemory: true}) })
+	})
+}
+
+func TestContractReopened(t *testing.T) {
+	for name, opts := range durable {
+		t.Run(name, func(t *testing.T) {
+			storagetest.RunReopen(t, func(t *testing.T) func() storage.Backend {
 				dir := t.TempDir()
-				if opts != nil && opts.InMemory {
-					dir = ""
-				}
-				b, err := Open(dir, opts)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return b
+				return func() storage.Backend { return mustOpen(t, dir, opts) }
 			})
 		})
 	}
+}
+
+func TestContractKilled(t *testing.T) {
+	for name, opts := range durable {
+		t.Run(name, func(t *testing.T) {
+			storagetest.RunKill(t, *kills/2, func(dir string) (storage.Backend, error) { return Open(dir, opts) })
+		})
+	}
+}
+
+func mustOpen(t *testing.T, dir string, opts *Options) storage.Backend {
+	t.Helper()
+	b, err := Open(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

@@ -12,6 +12,7 @@
 //	o  pool  hash                  object
 //	c  pool  id(20) seq(4)         chunk of a large object
 //	x  kind  id                    repository or pool that was dropped, until its keys are gone
+//	z  number(1)                   nothing: written to push deletions into a table, and deleted
 //
 // Every value is sealed: a version byte, a checksum (CRC-32C) over the key and all that follows, the length, the
 // payload. Badger itself serves damaged or swapped values without an error; a sealed value is either the one that

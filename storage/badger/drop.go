@@ -81,21 +81,24 @@ func (d *dropped) last(s scope, ts uint64) uint64 {
 	return 0
 }
 
-// loadDrops reads the markers that are left from before Open.
-func (b *backend) loadDrops() (left []scope, err error) {
-	defer rescue(&err)
-	snap := b.timeline.acquire()
-	defer snap.release()
-	txn := b.db.NewTransactionAt(snap.ts, false)
-	defer txn.Discard()
-	it := txn.NewIterator(engine.IteratorOptions{Prefix: []byte{droppedType}})
+// load reads what the backend must know from the start: the drops whose markers are left, which it returns, and
+// whether there are records in two parts.
+func (b *backend) load() (left []scope, err error) {
+	r := reader{b: b, snap: b.timeline.acquire()}
+	defer r.end()
+	it := r.badger().NewIterator(engine.IteratorOptions{Prefix: []byte{droppedType}})
 	defer it.Close()
+	defer rescue(&err)
 	for it.Rewind(); it.Valid(); it.Next() {
 		if s, ok := parseMarker(it.Item().Key()); ok {
 			b.drops.add(s, it.Item().Version())
 			left = append(left, s)
 		}
 	}
+	tails := r.badger().NewIterator(engine.IteratorOptions{Prefix: []byte{tailType}})
+	defer tails.Close()
+	tails.Rewind()
+	b.split.Store(tails.Valid())
 	return left, nil
 }
 
@@ -117,21 +120,23 @@ func (b *backend) sweep(s scope) error {
 				return nil
 			}
 			from := next
+			var n int64
 			err := b.update(context.Background(), func(t *tx) (err error) {
-				next, err = t.sweepKeys(prefix, from, drop)
+				next, n, err = t.sweepKeys(prefix, from, drop)
 				return err
 			})
 			if err != nil {
 				return err
 			}
+			b.garbage.Add(n)
 		}
 	}
 	return b.unmark(s, drop)
 }
 
 // sweepKeys deletes some of the keys from lo that begin with prefix and are older than drop. It returns where to go
-// on, or nil at the end.
-func (t *tx) sweepKeys(prefix, lo []byte, drop uint64) (next []byte, err error) {
+// on, or nil at the end, and how many bytes it has deleted.
+func (t *tx) sweepKeys(prefix, lo []byte, drop uint64) (next []byte, size int64, err error) {
 	defer rescue(&err)
 	it := t.badger().NewIterator(engine.IteratorOptions{Prefix: prefix})
 	defer it.Close()
@@ -139,7 +144,7 @@ func (t *tx) sweepKeys(prefix, lo []byte, drop uint64) (next []byte, err error) 
 	for it.Seek(lo); it.Valid(); it.Next() {
 		key := it.Item().Key()
 		if n == sweepBatch {
-			return bytes.Clone(key), nil
+			return bytes.Clone(key), size, nil
 		}
 		n++
 		if it.Item().Version() >= drop {
@@ -147,9 +152,10 @@ func (t *tx) sweepKeys(prefix, lo []byte, drop uint64) (next []byte, err error) 
 		}
 		if _, ok := t.layered(key); !ok {
 			t.own.set(string(key), nil)
+			size += it.Item().EstimatedSize()
 		}
 	}
-	return nil, nil
+	return nil, size, nil
 }
 
 // unmark deletes the marker of a drop, unless there was another drop of s since, whose marker it then is.

@@ -3,6 +3,7 @@ package badger
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	engine "github.com/dgraph-io/badger/v4"
 
@@ -75,7 +76,7 @@ func (s size) fits(limit size) bool { return s.count <= limit.count && s.bytes <
 
 // await returns the outcome of g. Of all who wait, one commits the group that is pending; this costs no goroutine
 // and, for a lone caller, no switch to another. With gather, it first lets those join who wait for their turn, which
-// the caller then must not have.
+// the caller must not have.
 func (b *backend) await(g *group, gather bool) error {
 	select {
 	case <-g.done:
@@ -88,15 +89,26 @@ func (b *backend) await(g *group, gather bool) error {
 	default:
 		// Whoever leads finds no group in flight, so g is the one that is pending.
 		if gather && b.queued.Load() > 0 {
-			select {
-			case b.turn <- struct{}{}: // which is given in the order in which it was asked for
-				<-b.turn
-			case <-g.full:
-			}
+			b.gather(g)
 		}
 		b.commitPending()
 	}
 	return g.err
+}
+
+// gatherTime bounds how long a commit waits for the functions of others.
+const gatherTime = 2 * time.Millisecond
+
+// gather lets those join g who wait for their turn.
+func (b *backend) gather(g *group) {
+	late := time.NewTimer(gatherTime)
+	defer late.Stop()
+	select {
+	case b.turn <- struct{}{}: // It is given in the order in which it was asked for.
+		<-b.turn
+	case <-g.full:
+	case <-late.C:
+	}
 }
 
 // commitPending commits the pending group. The caller leads.

@@ -17,6 +17,7 @@ const (
 	objectType  = 'o'
 	chunkType   = 'c'
 	droppedType = 'x'
+	fillerType  = 'z'
 )
 
 const idSize = len(storage.ID{})

@@ -166,7 +166,7 @@ func TestLargeObjects(t *testing.T) {
 		}
 		return h
 	}
-	sizes := []int{0, 1, chunkSize - 1, chunkSize, chunkSize + 1, 4 * chunkSize, 5<<20 - 3}
+	sizes := []int{0, 1, maxInline, maxInline + 1, chunkSize - 1, chunkSize, chunkSize + 1, 4 * chunkSize, 5<<20 - 3}
 	hashes := make([]storage.Hash, len(sizes))
 	for i, n := range sizes {
 		hashes[i] = put(n)
@@ -192,7 +192,7 @@ func TestLargeObjects(t *testing.T) {
 		}
 		want := 0
 		for _, n := range sizes {
-			if n > chunkSize {
+			if n > maxInline {
 				want += (n + chunkSize - 1) / chunkSize
 			}
 		}
@@ -234,6 +234,50 @@ func TestLargeRecords(t *testing.T) {
 		if got := countKeys(t, b, []byte{tailType}); got != want {
 			t.Errorf("%d second parts after a value of %d bytes, want %d", got, len(value), want)
 		}
+	}
+}
+
+func TestLargeRecordReopened(t *testing.T) {
+	dir := t.TempDir()
+	b := openTest(t, dir, nil)
+	update(t, b, func(tx storage.Tx) error { return tx.PutRecord([]byte("k"), make([]byte, storage.MaxValue)) })
+	closeStore(t, b)
+	b = openTest(t, dir, nil)
+	update(t, b, func(tx storage.Tx) error { return tx.DeleteRecord([]byte("k")) })
+	if got := countKeys(t, b, []byte{tailType}); got != 0 {
+		t.Errorf("%d second parts are left, want 0", got)
+	}
+}
+
+func TestDropGivesSpaceBack(t *testing.T) {
+	dir := t.TempDir()
+	b := openTest(t, dir, &Options{Durability: storage.NoSync})
+	for i := range 250 {
+		update(t, b, func(tx storage.Tx) error {
+			for k := range 10 {
+				if _, err := tx.PutObject(testPool, noise(i*10+k, 50_000)); err != nil {
+					return err
+				}
+			}
+			return tx.PutRecord(fmt.Append(nil, i), []byte("stays"))
+		})
+	}
+	tables := func() (size int64) {
+		for _, table := range b.db.Tables() {
+			size += int64(table.OnDiskSize)
+		}
+		return size
+	}
+	if err := b.flatten(); err != nil {
+		t.Fatal(err)
+	}
+	before := tables()
+	update(t, b, func(tx storage.Tx) error { return tx.DropPool(testPool) })
+	if after := tables(); after > before/4 {
+		t.Errorf("tables have %d bytes after a drop and %d before", after, before)
+	}
+	if got := record(t, b, "199"); got != "stays" {
+		t.Errorf("Record() after a drop = %q, want stays", got)
 	}
 }
 

@@ -30,9 +30,12 @@ func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
 	}
 	for s := range drops {
 		// The drop itself is done. What its sweep does not finish, the next Open does.
-		if err := b.sweep(s); err != nil {
-			break
+		if b.sweep(s) != nil {
+			return nil
 		}
+	}
+	if len(drops) > 0 {
+		_ = b.reclaim()
 	}
 	return nil
 }

@@ -1,0 +1,95 @@
+package badger
+
+import (
+	"context"
+	"time"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// minReclaim is how many bytes of values must have been dropped before their space is worth asking for. Besides, they
+// must be a quarter of the store, so that what is rewritten stays in proportion to what is won.
+const minReclaim = 32 * mib
+
+// fillers and fillerSize are how many values of which size one Update of fill writes.
+const (
+	fillers    = 4
+	fillerSize = 512 << 10
+)
+
+// reclaim gives the space of dropped values back, if they are many. Otherwise that happens when later writes make
+// Badger compact the tables that hold them.
+func (b *backend) reclaim() error {
+	if b.garbage.Load() < minReclaim || !b.reclaiming.TryLock() {
+		return nil
+	}
+	defer b.reclaiming.Unlock()
+	garbage, size, deep := b.garbage.Load(), int64(0), false
+	for _, t := range b.db.Tables() {
+		size += int64(t.OnDiskSize)
+		deep = deep || t.Level > 0
+	}
+	// The few tables of a store that was never compacted stay as they are: Badger does not compact them on demand.
+	if garbage < size/4 || !deep {
+		return nil
+	}
+	b.garbage.Add(-garbage)
+	snap := b.timeline.acquire()
+	ts := snap.ts
+	snap.release()
+	if err := b.fill(); err != nil {
+		return err
+	}
+	if !b.flushed(ts) {
+		return nil
+	}
+	return b.flatten()
+}
+
+// fill writes as much as a memtable holds, and deletes it again. Deletions have an effect only in tables, and Badger
+// offers no other way to make it write its memtable.
+func (b *backend) fill() error {
+	zeros := make([]byte, fillerSize)
+	for n := int64(0); n <= b.db.Opts().MemTableSize; n += fillers * fillerSize {
+		if b.closing.Load() {
+			return storage.ErrClosed
+		}
+		err := b.update(context.Background(), func(t *tx) error {
+			for i := range fillers {
+				key := []byte{fillerType, byte(i)}
+				t.own.set(string(key), seal(key, zeros))
+			}
+			t.own.grows = false // It serves to make room.
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return b.update(context.Background(), func(t *tx) error {
+		for i := range fillers {
+			t.own.set(string([]byte{fillerType, byte(i)}), nil)
+		}
+		return nil
+	})
+}
+
+// flushed waits until the memtable that has the commit at ts is a table, and reports whether it is.
+func (b *backend) flushed(ts uint64) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for tries := 0; tries < 2000 && !b.closing.Load(); tries++ {
+		for _, t := range b.db.Tables() {
+			if t.MaxVersion >= ts {
+				return true // Memtables become tables in their order.
+			}
+		}
+		<-tick.C
+	}
+	return false
+}
+
+func (b *backend) flatten() (err error) {
+	defer rescue(&err)
+	return b.db.Flatten(1)
+}
