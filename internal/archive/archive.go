@@ -130,7 +130,7 @@ func Write(ctx context.Context, w io.Writer, src Source, opts *Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	out := newFormat(w, opts, commit)
+	out := newFormat(ctx, w, opts, commit)
 	defer out.close()
 	files := &contents{ctx: ctx, src: src, expand: newExpander(commit, &opts.Subst)}
 	p := startPipeline(ctx, files, newWalker(ctx, src, opts, selected), out)
@@ -170,15 +170,15 @@ type format interface {
 	close() // lets go of goroutines; may come at any time
 }
 
-func newFormat(w io.Writer, opts *Options, commit *commit) format {
+func newFormat(ctx context.Context, w io.Writer, opts *Options, commit *commit) format {
 	level := opts.Level
 	switch opts.Format {
 	case Zip:
 		return newZip(w, opts.Commit, commit.time(opts.Time), level)
 	case TarGz:
-		return newTar(newGzip(w, level), opts.Commit, commit.time(opts.Time))
+		return newTar(newGzip(ctx, w, level), opts.Commit, commit.time(opts.Time))
 	case TarZst:
-		return newTar(newZstd(w, level), opts.Commit, commit.time(opts.Time))
+		return newTar(newZstd(ctx, w, level), opts.Commit, commit.time(opts.Time))
 	}
 	return newTar(plainWriter{bufio.NewWriterSize(w, copyBuffer)}, opts.Commit, commit.time(opts.Time))
 }

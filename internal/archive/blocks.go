@@ -13,13 +13,15 @@ import (
 // A codec compresses one block after the other. It is for one goroutine.
 type codec interface {
 	// compress appends the compressed data to dst. history is what stood before data; last says that nothing
-	// follows.
-	compress(dst, history, data []byte, last bool) ([]byte, error)
+	// follows. A long compression stops early if ctx is done.
+	compress(ctx context.Context, dst, history, data []byte, last bool) ([]byte, error)
 }
 
 // A blockWriter compresses what is written to it in blocks of a fixed size, several at once, and writes them in order.
-// All of its methods are for one goroutine, which is the only one that writes.
+// All of its methods are for one goroutine, which is the only one that writes. When its context is done, it does not
+// wait for blocks any more.
 type blockWriter struct {
+	ctx     context.Context
 	w       io.Writer
 	size    int
 	history int // bytes before a block that its codec gets to see
@@ -42,8 +44,8 @@ type block struct {
 	done chan struct{}
 }
 
-func newBlockWriter(w io.Writer, size, history int, newCodec func() codec) *blockWriter {
-	b := &blockWriter{w: w, size: size, history: history, workers: workers()}
+func newBlockWriter(ctx context.Context, w io.Writer, size, history int, newCodec func() codec) *blockWriter {
+	b := &blockWriter{ctx: ctx, w: w, size: size, history: history, workers: workers()}
 	b.jobs = make(chan *block, 2*b.workers)
 	b.current = b.block(nil)
 	for range b.workers {
@@ -53,7 +55,7 @@ func newBlockWriter(w io.Writer, size, history int, newCodec func() codec) *bloc
 				if b.closed.Load() {
 					continue
 				}
-				j.out, j.err = c.compress(j.out[:0], j.in[:j.keep], j.in[j.keep:], j.last)
+				j.out, j.err = c.compress(b.ctx, j.out[:0], j.in[:j.keep], j.in[j.keep:], j.last)
 				j.done <- struct{}{}
 			}
 		})
@@ -106,8 +108,12 @@ func (b *blockWriter) submit(c *block) error {
 // oldest writes the block that has been under way the longest.
 func (b *blockWriter) oldest() error {
 	c := b.queue[0]
+	select {
+	case <-c.done:
+	case <-b.ctx.Done():
+		return b.ctx.Err()
+	}
 	b.queue = append(b.queue[:0], b.queue[1:]...)
-	<-c.done
 	b.free = append(b.free, c)
 	if c.err != nil {
 		return c.err

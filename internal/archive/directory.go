@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"iter"
 
 	"github.com/klauspost/compress/s2"
@@ -10,6 +11,7 @@ import (
 type directory struct {
 	packed [][]byte
 	plain  []byte
+	buf    []byte
 }
 
 const directoryChunk = 256 << 10
@@ -17,7 +19,8 @@ const directoryChunk = 256 << 10
 func (d *directory) add(header []byte) {
 	d.plain = append(d.plain, header...)
 	if len(d.plain) >= directoryChunk {
-		d.packed = append(d.packed, s2.EncodeBest(nil, d.plain))
+		d.buf = s2.EncodeBest(d.buf[:cap(d.buf)], d.plain)
+		d.packed = append(d.packed, bytes.Clone(d.buf))
 		d.plain = d.plain[:0]
 	}
 }

@@ -35,11 +35,11 @@ func TestCodecsRememberNothing(t *testing.T) {
 		for i := range 4 {
 			history, data, last := block(), block(), i%2 == 0
 			history = history[:min(len(history), flateWindow)]
-			want, err := newCodec().compress(nil, history, data, last)
+			want, err := newCodec().compress(t.Context(), nil, history, data, last)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := used.compress(nil, history, data, last); err != nil || !bytes.Equal(got, want) {
+			if got, err := used.compress(t.Context(), nil, history, data, last); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s: block %d is %d bytes of a used codec, %v, want the same %d as of a new one", name, i, len(got), err, len(want))
 			}
 		}

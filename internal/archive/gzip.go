@@ -1,9 +1,11 @@
 package archive
 
 import (
+	"context"
 	"encoding/binary"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
@@ -26,15 +28,15 @@ type gzipWriter struct {
 	size  uint32
 }
 
-func newGzip(w io.Writer, level int) *gzipWriter {
+func newGzip(ctx context.Context, w io.Writer, level int) *gzipWriter {
 	if level == 0 {
 		level = defaultLevel
 	}
-	return &gzipWriter{blockWriter: newFlateWriter(w, level), level: level}
+	return &gzipWriter{blockWriter: newFlateWriter(ctx, w, level), level: level}
 }
 
-func newFlateWriter(w io.Writer, level int) *blockWriter {
-	return newBlockWriter(w, flateBlock, flateWindow, func() codec { return newFlateCodec(level) })
+func newFlateWriter(ctx context.Context, w io.Writer, level int) *blockWriter {
+	return newBlockWriter(ctx, w, flateBlock, flateWindow, func() codec { return newFlateCodec(level) })
 }
 
 func (g *gzipWriter) Write(p []byte) (int, error) {
@@ -88,15 +90,22 @@ func newFlateCodec(level int) *flateCodec {
 	return c
 }
 
-func (c *flateCodec) compress(dst, history, data []byte, last bool) ([]byte, error) {
+func (c *flateCodec) compress(ctx context.Context, dst, history, data []byte, last bool) ([]byte, error) {
 	c.out = dst
 	c.w.ResetDict(&c.out, history)
-	_, err := c.w.Write(data)
-	if err == nil && last {
-		err = c.w.Close()
-	} else if err == nil {
-		err = c.w.Flush()
+	for piece := range slices.Chunk(data, copyBuffer) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if _, err := c.w.Write(piece); err != nil {
+			return nil, err
+		}
 	}
+	end := c.w.Flush
+	if last {
+		end = c.w.Close
+	}
+	err := end()
 	return c.out, err
 }
 
@@ -111,11 +120,11 @@ func (a *appender) Write(p []byte) (int, error) {
 // A zstdWriter writes one frame for each block. Frames follow upon one another like gzip's members (RFC 8878, 3.1).
 type zstdWriter struct{ *blockWriter }
 
-func newZstd(w io.Writer, level int) zstdWriter {
+func newZstd(ctx context.Context, w io.Writer, level int) zstdWriter {
 	if level == 0 {
 		level = defaultZstdLevel
 	}
-	return zstdWriter{newBlockWriter(w, zstdBlock, 0, func() codec { return newZstdCodec(level) })}
+	return zstdWriter{newBlockWriter(ctx, w, zstdBlock, 0, func() codec { return newZstdCodec(level) })}
 }
 
 func (z zstdWriter) finish() error { return z.flush() }
@@ -131,7 +140,7 @@ func newZstdCodec(level int) zstdCodec {
 	return zstdCodec{enc, err}
 }
 
-func (c zstdCodec) compress(dst, _, data []byte, _ bool) ([]byte, error) {
+func (c zstdCodec) compress(_ context.Context, dst, _, data []byte, _ bool) ([]byte, error) {
 	if c.err != nil {
 		return nil, c.err
 	}

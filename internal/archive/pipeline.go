@@ -80,7 +80,7 @@ func (p *pipeline) batchSize() int {
 }
 
 func (p *pipeline) work() {
-	var pack packer
+	pack := packer{ctx: p.ctx}
 	for b := range p.jobs {
 		p.prepare(b, &pack)
 		close(b.done)

@@ -3,6 +3,7 @@ package archive
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"hash/crc32"
 	"io"
@@ -63,7 +64,10 @@ func (z *zipper) close() {
 func (z *zipper) begin() error { return nil }
 
 // A packer compresses small files whole.
-type packer struct{ codec *flateCodec }
+type packer struct {
+	ctx   context.Context
+	codec *flateCodec
+}
 
 // prepare compresses a small file and takes its checksum.
 func (z *zipper) prepare(p *packer, it *item) {
@@ -81,7 +85,7 @@ func (z *zipper) compress(p *packer, it *item) {
 	if p.codec == nil {
 		p.codec = newFlateCodec(z.level)
 	}
-	packed, err := p.codec.compress(make([]byte, 0, len(it.content)/2+64), nil, it.content, true)
+	packed, err := p.codec.compress(p.ctx, make([]byte, 0, len(it.content)/2+64), nil, it.content, true)
 	if err == nil && len(packed) < len(it.content) {
 		it.packed = packed
 	}
@@ -128,6 +132,7 @@ func (z *zipper) write(files *contents, it *item) error {
 		err = z.local(&e)
 	default:
 		if !it.ready {
+			z.pack.ctx = files.ctx
 			z.compress(&z.pack, it)
 		}
 		err = z.whole(&e, it)
@@ -165,7 +170,7 @@ func (z *zipper) stream(files *contents, e *zipEntry, r io.Reader, diff diffRule
 		return err
 	}
 	if z.large == nil {
-		z.large = newFlateWriter(z.w, z.level)
+		z.large = newFlateWriter(files.ctx, z.w, z.level)
 		z.copy = make([]byte, copyBuffer)
 	}
 	before := z.large.written
