@@ -79,10 +79,7 @@ func (s *store) dropPool(pool storage.ID) error {
 
 // applyRefs writes the refs of repositories that were there before.
 func (p *plan) applyRefs() error {
-	lines := map[lockName]string{}
-	for _, l := range p.commit.logs {
-		lines[lockName{l.repo, l.name}] = l.line
-	}
+	lines := p.commit.lines()
 	deleted := map[storage.ID][]string{}
 	for _, r := range p.commit.refs {
 		if _, isNew := p.staged[r.repo]; !isNew && r.new.isZero() {
@@ -127,7 +124,7 @@ func (p *plan) applyRef(r refWrite, lines string) error {
 			return err
 		}
 		delete(p.locked, lock)
-		return p.s.buryLog(dir, r.name, false)
+		return p.s.buryLog(dir, r.name)
 	}
 	if !p.locked[lock] {
 		return p.s.writeRef(dir, r.name, r.new)

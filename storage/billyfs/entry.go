@@ -50,6 +50,7 @@ type refWrite struct {
 	repo     storage.ID
 	name     string
 	old, new refValue
+	logSize  int // bytes of the log before
 }
 
 type logWrite struct {
@@ -62,6 +63,15 @@ type recordWrite struct {
 	key   string
 	value []byte
 	gone  bool
+}
+
+// lines returns what the commit adds to each log.
+func (c *commit) lines() map[lockName]string {
+	lines := map[lockName]string{}
+	for _, l := range c.logs {
+		lines[lockName{l.repo, l.name}] = l.line
+	}
+	return lines
 }
 
 // An encoder appends fields to buf.
@@ -116,6 +126,7 @@ func (c *commit) encode() []byte {
 		e.string(r.name)
 		e.value(r.old)
 		e.value(r.new)
+		e.uint(uint64(r.logSize))
 	}
 	e.uint(uint64(len(c.logs)))
 	for _, l := range c.logs {
@@ -188,7 +199,8 @@ func decodeCommit(body []byte) (*commit, error) {
 	d.list(func() { c.drops = append(c.drops, repoRef{repo: d.id(), born: d.uint()}) })
 	d.list(func() { c.pools = append(c.pools, d.id()) })
 	d.list(func() {
-		c.refs = append(c.refs, refWrite{repo: d.id(), name: d.string(), old: d.value(), new: d.value()})
+		c.refs = append(c.refs, refWrite{repo: d.id(), name: d.string(), old: d.value(), new: d.value(),
+			logSize: int(d.uint())})
 	})
 	d.list(func() { c.logs = append(c.logs, logWrite{repo: d.id(), name: d.string(), line: d.string()}) })
 	d.list(func() { c.records = append(c.records, d.record()) })

@@ -145,8 +145,7 @@ func (j *journal) append(payloads ...[]byte) error {
 	}
 	if _, err := j.f.Write(buf); err != nil {
 		if undo := j.cut(j.end); undo != nil {
-			j.broken = fmt.Errorf("journal: %w", undo)
-			return errors.Join(err, undo)
+			return errors.Join(err, j.fail(undo))
 		}
 		return mediumError(err)
 	}
@@ -184,41 +183,39 @@ func (j *journal) force() error {
 		return j.broken
 	}
 	if err := j.f.Sync(); err != nil {
-		j.broken = fmt.Errorf("journal: %w", err)
-		return err
+		return j.fail(err)
 	}
 	j.synced = j.end
 	return nil
 }
 
-// rewrite replaces the journal by one that holds the payloads that write passes on.
+// rewrite replaces the journal by one that holds the payloads that write passes on. A broken one is whole then.
 func (j *journal) rewrite(write func(add func(payload []byte) error) error) error {
-	if j.broken != nil {
-		return j.broken
-	}
 	temp := j.m.temp()
 	size, err := j.fill(temp, write)
 	if err != nil {
 		j.m.Remove(temp)
 		return mediumError(err)
 	}
-	if err := j.m.Rename(temp, journalName); err != nil {
-		j.m.Remove(temp)
-		return err
+	// From here on nobody knows which file has the name, until it is certain that it is the new one.
+	if err := errors.Join(j.m.Rename(temp, journalName), j.m.SyncDir("reposit")); err != nil {
+		return j.fail(err)
 	}
-	// From here on the old file is out of reach, and what is appended to it would be lost.
-	if err := j.m.SyncDir("reposit"); err != nil {
-		j.broken = fmt.Errorf("journal: %w", err)
-		return err
-	}
-	old := j.f
+	old, end := j.f, j.end
 	j.end = size
 	if err := j.open(); err != nil {
-		j.broken = fmt.Errorf("journal: %w", err)
-		return errors.Join(err, old.Close())
+		j.end = end
+		return j.fail(err)
 	}
-	j.synced = size
-	return old.Close()
+	j.synced, j.broken = size, nil
+	_ = old.Close() // what it held is of no interest any more
+	return nil
+}
+
+// fail breaks the journal.
+func (j *journal) fail(err error) error {
+	j.broken = fmt.Errorf("journal: %w", err)
+	return j.broken
 }
 
 func (j *journal) fill(name string, write func(add func([]byte) error) error) (size int64, err error) {

@@ -30,6 +30,7 @@ func (s *store) takeLock(ctx context.Context, name string, content []byte) error
 			return nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
+			s.dropLock(name) // it may have been made
 			return err
 		}
 		select {
@@ -40,6 +41,24 @@ func (s *store) takeLock(ctx context.Context, name string, content []byte) error
 		}
 	}
 	return fmt.Errorf("%s: %w", name, storage.ErrBusy)
+}
+
+// dropLock removes a lock file of our own. If that fails, it is tried again before the next Update.
+func (s *store) dropLock(name string) {
+	if err := s.m.remove(name); err != nil {
+		s.strays = append(s.strays, name)
+	}
+}
+
+// dropStrays removes the lock files that dropLock could not.
+func (s *store) dropStrays() error {
+	for len(s.strays) > 0 {
+		if err := s.m.remove(s.strays[0]); err != nil {
+			return err
+		}
+		s.strays = s.strays[1:]
+	}
+	return nil
 }
 
 // dropLocks removes the lock files that an earlier process made and did not live to remove.

@@ -16,7 +16,8 @@ import (
 
 const tempDir = "reposit/tmp"
 
-// A medium is a disk with a directory for temporary files, and an account of what a power cut could still take.
+// A medium is a disk with a directory for temporary files, and an account of what a power cut could still take. What
+// an operation may change is noted before it: it may have changed it even if it fails.
 type medium struct {
 	disk
 	volatile bool
@@ -60,6 +61,7 @@ func (m *medium) wrote(name string) {
 
 // mkdirAll makes a directory and those above it.
 func (m *medium) mkdirAll(name string) error {
+	m.named(name)
 	err := m.Mkdir(name)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -70,9 +72,7 @@ func (m *medium) mkdirAll(name string) error {
 		}
 		err = m.Mkdir(name)
 	}
-	if err == nil {
-		m.named(name)
-	} else if errors.Is(err, fs.ErrExist) {
+	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	return err
@@ -104,23 +104,20 @@ func (m *medium) replace(name string, data []byte, mode writeMode) error {
 		m.Remove(temp)
 		return err
 	}
+	if mode&syncFile == 0 {
+		m.wrote(name)
+	}
 	if err := m.publish(temp, name); err != nil {
 		m.Remove(temp)
 		return err
-	}
-	if mode&syncFile == 0 {
-		m.wrote(name)
 	}
 	return nil
 }
 
 // publish renames a finished file to its name.
 func (m *medium) publish(temp, name string) error {
-	err := m.inDir(name, func() error { return m.Rename(temp, name) })
-	if err == nil {
-		m.named(name)
-	}
-	return err
+	m.named(name)
+	return m.inDir(name, func() error { return m.Rename(temp, name) })
 }
 
 // renamed notes that what was written below one directory is below another now.
@@ -139,23 +136,20 @@ func (m *medium) renamed(from, to string) {
 
 // remove removes a file, if it is there.
 func (m *medium) remove(name string) error {
-	err := m.Remove(name)
-	if absent(err) {
-		return nil
+	m.named(name)
+	if err := m.Remove(name); !absent(err) {
+		return err
 	}
-	if err == nil {
-		m.named(name)
-	}
-	return err
+	return nil
 }
 
 // appendTo adds data to the end of a file, and makes the file if need be.
 func (m *medium) appendTo(name string, data []byte) error {
-	created := false
-	err := m.inDir(name, func() error {
+	m.wrote(name)
+	return m.inDir(name, func() error {
 		f, err := m.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
 		if errors.Is(err, fs.ErrNotExist) {
-			created = true
+			m.named(name)
 			f, err = m.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 		}
 		if err != nil {
@@ -163,24 +157,19 @@ func (m *medium) appendTo(name string, data []byte) error {
 		}
 		return writeAndClose(f, data, 0)
 	})
-	if err != nil {
-		return err
-	}
-	if created {
-		m.named(name)
-	}
-	m.wrote(name)
-	return nil
 }
 
 // removeEmpty removes the directories from dir up to, but without, top, as long as they are empty.
 func (m *medium) removeEmpty(dir, top string) {
 	for dir != top && strings.HasPrefix(dir, top+"/") {
 		entries, err := m.ReadDir(dir)
-		if err != nil || len(entries) > 0 || m.Remove(dir) != nil {
+		if err != nil || len(entries) > 0 {
 			return
 		}
 		m.named(dir)
+		if m.Remove(dir) != nil {
+			return
+		}
 		dir = path.Dir(dir)
 	}
 }
@@ -200,11 +189,8 @@ func (m *medium) removeEmptyTree(dir string) error {
 			return err
 		}
 	}
-	if err := m.Remove(dir); err != nil {
-		return err
-	}
 	m.named(dir)
-	return nil
+	return m.Remove(dir)
 }
 
 // unsynced returns how many files and directories flush has to sync.

@@ -151,8 +151,26 @@ func (s *store) noteFiles(c *commit) {
 type refStory struct {
 	values  []refValue // what it held before each
 	final   refValue
-	lines   []string
-	deleted bool // at least once
+	logSize int      // bytes of its log before the first
+	deleted bool     // at least once
+	buried  []string // lines of its log up to the last deletion
+	live    []string // and after it
+}
+
+func (st *refStory) add(r refWrite, lines string) {
+	if len(st.values) == 0 {
+		st.logSize = r.logSize
+	} else {
+		st.values = append(st.values, st.final)
+	}
+	st.values = append(st.values, r.old)
+	st.final = r.new
+	for line := range strings.Lines(lines) {
+		st.live = append(st.live, line)
+	}
+	if r.new.isZero() {
+		st.deleted, st.buried, st.live = true, append(st.buried, st.live...), nil
+	}
 }
 
 // redo brings the files in line with commits. With cut, any file that they wrote may be stale or damaged; without,
@@ -171,16 +189,14 @@ func (s *store) redo(commits []*commit, now reader, cut bool, number uint64) err
 		if err := s.redoRepos(c, now, number); err != nil {
 			return err
 		}
+		lines := c.lines()
 		for _, r := range c.refs {
+			name := lockName{r.repo, r.name}
 			if repo, _, ok := findRepo(now, r.repo); ok && c.seq >= repo.born {
-				story(stories, lockName{r.repo, r.name}).add(r)
-			}
-		}
-		for _, l := range c.logs {
-			if st := stories[lockName{l.repo, l.name}]; st != nil {
-				for line := range strings.Lines(l.line) {
-					st.lines = append(st.lines, line)
+				if stories[name] == nil {
+					stories[name] = &refStory{}
 				}
+				stories[name].add(r, lines[name])
 			}
 		}
 	}
@@ -194,22 +210,6 @@ func (s *store) redo(commits []*commit, now reader, cut bool, number uint64) err
 		}
 	}
 	return nil
-}
-
-func story(stories map[lockName]*refStory, l lockName) *refStory {
-	if stories[l] == nil {
-		stories[l] = &refStory{}
-	}
-	return stories[l]
-}
-
-func (st *refStory) add(r refWrite) {
-	st.values = append(st.values, r.old)
-	if len(st.values) > 1 {
-		st.values = append(st.values, st.final)
-	}
-	st.final = r.new
-	st.deleted = st.deleted || r.new.isZero()
 }
 
 // redoRepos drops and creates repositories, and drops pools.
@@ -266,41 +266,70 @@ func (s *store) redoDelete(dir, name string) error {
 	return s.removeRef(dir, name, false)
 }
 
-// redoLog adds the lines that a log lacks, after cutting off what a crash left of one.
+// redoLog adds the lines that a log lacks, after cutting off what a crash left of one. What was there before the
+// first of the commits is there still, if perhaps twice: a log is copied before it goes.
 func (s *store) redoLog(dir, name string, st *refStory) error {
-	buried, err := s.m.ReadFile(buriedPath(dir, name))
-	if err != nil && !absent(err) {
+	buried, err := s.readText(buriedPath(dir, name))
+	if err != nil {
 		return err
 	}
-	live, err := s.m.ReadFile(logPath(dir, name))
-	if err != nil && !absent(err) {
+	old, err := s.readText(logPath(dir, name))
+	if err != nil {
 		return err
 	}
-	text := wholeLines(string(live))
+	live := wholeLines(old)
 	if st.deleted {
-		text = unburied(string(buried), text)
+		size := st.logSize
+		for _, line := range st.buried {
+			size += len(line)
+		}
+		if len(buried) < size {
+			all := buried + live
+			all += missing(st.buried, all[min(st.logSize, len(all)):])
+			if err := s.writeBuried(dir, name, []byte(all)); err != nil {
+				return err
+			}
+			live = ""
+		} else if len(st.live) == 0 || !strings.HasPrefix(live, st.live[0]) {
+			live = "" // what is there was buried
+		}
+		live += missing(st.live, live)
+	} else {
+		live += missing(st.live, live[min(max(st.logSize-len(buried), 0), len(live)):])
 	}
+	switch {
+	case live == old:
+		return nil
+	case live == "":
+		return s.m.remove(logPath(dir, name))
+	}
+	return s.clearPath(path.Join(dir, "logs"), name, func() error {
+		return s.m.replace(logPath(dir, name), []byte(live), 0)
+	})
+}
+
+// readText reads a file, which may be missing.
+func (s *store) readText(name string) (string, error) {
+	data, err := s.m.ReadFile(name)
+	if err != nil && !absent(err) {
+		return "", err
+	}
+	return string(data), nil
+}
+
+// missing returns the lines that are not in text.
+func missing(lines []string, text string) string {
 	have := map[string]int{}
-	for line := range strings.Lines(string(buried) + text) {
+	for line := range strings.Lines(text) {
 		have[line]++
 	}
-	for _, line := range st.lines {
+	var lack strings.Builder
+	for _, line := range lines {
 		if have[line]--; have[line] < 0 {
-			text += line
+			lack.WriteString(line)
 		}
 	}
-	if text != string(live) {
-		err := s.clearPath(path.Join(dir, "logs"), name, func() error {
-			return s.m.replace(logPath(dir, name), []byte(text), 0)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if st.final.isZero() {
-		return s.buryLog(dir, name, true)
-	}
-	return nil
+	return lack.String()
 }
 
 // wholeLines returns a log up to its last line that is one.
@@ -313,14 +342,4 @@ func wholeLines(text string) string {
 		text = text[:len(text)-len(line)]
 	}
 	return text
-}
-
-// unburied returns a log without the lines at its beginning that were moved to the buried one already.
-func unburied(buried, live string) string {
-	for end := len(live); end > 0; end = strings.LastIndexByte(live[:end-1], '\n') + 1 {
-		if strings.HasSuffix(buried, live[:end]) {
-			return live[end:]
-		}
-	}
-	return live
 }

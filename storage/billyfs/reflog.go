@@ -106,10 +106,9 @@ func (s *store) appendLog(dir, name, lines string) error {
 	return s.clearPath(path.Join(dir, "logs"), name, func() error { return s.m.appendTo(file, []byte(lines)) })
 }
 
-// buryLog moves the log of a ref that was deleted. The buried file is synced before the other goes: most of it may
-// be in no journal any more. With again, a crash may have come between the two.
-func (s *store) buryLog(dir, name string, again bool) error {
-	from, to := logPath(dir, name), buriedPath(dir, name)
+// buryLog moves the log of a ref that was deleted.
+func (s *store) buryLog(dir, name string) error {
+	from := logPath(dir, name)
 	live, err := s.m.ReadFile(from)
 	if err != nil {
 		if absent(err) {
@@ -117,19 +116,12 @@ func (s *store) buryLog(dir, name string, again bool) error {
 		}
 		return err
 	}
-	buried, err := s.m.ReadFile(to)
+	buried, err := s.m.ReadFile(buriedPath(dir, name))
 	if err != nil && !absent(err) {
 		return err
 	}
-	if !again || !strings.HasSuffix(string(buried), string(live)) {
-		if err := s.m.replace(to, append(buried, live...), syncFile); err != nil {
-			return err
-		}
-		if s.m.sync {
-			if err := s.syncDirs(path.Dir(to), dir); err != nil {
-				return err
-			}
-		}
+	if err := s.writeBuried(dir, name, append(buried, live...)); err != nil {
+		return err
 	}
 	if err := s.m.remove(from); err != nil {
 		return err
@@ -138,13 +130,17 @@ func (s *store) buryLog(dir, name string, again bool) error {
 	return nil
 }
 
-func (s *store) syncDirs(dirs ...string) error {
-	for _, dir := range dirs {
-		if err := s.m.SyncDir(dir); err != nil {
-			return err
-		}
+// writeBuried replaces a buried log, and syncs it: what comes next is that the other one goes, and most of its lines
+// may be in no journal any more.
+func (s *store) writeBuried(dir, name string, text []byte) error {
+	file := buriedPath(dir, name)
+	if err := s.m.replace(file, text, syncFile); err != nil || !s.m.sync {
+		return err
 	}
-	return nil
+	if err := s.m.SyncDir(path.Dir(file)); err != nil {
+		return err
+	}
+	return s.m.SyncDir(dir)
 }
 
 // clearPath runs write, and once more after removing what git leaves in the way of a file called name below top:

@@ -120,7 +120,7 @@ func (p *plan) stage(r *txRepo) error {
 	many := len(r.refs) > manyRefs
 	for _, name := range r.written() {
 		ref := r.refs[name]
-		p.add(r, name, refValue{})
+		p.add(r, name, refValue{}, 0)
 		if err := p.s.stageRef(dir, name, ref, many, packed); err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (s *store) stageRef(dir, name string, ref *txRef, many bool, packed *packed
 	}
 	switch v := ref.value; {
 	case v.isZero():
-		return s.buryLog(dir, name, false)
+		return s.buryLog(dir, name)
 	case many && v.target == "" && name != "HEAD":
 		packed.refs = append(packed.refs, packedRef{name: name, hash: v.hash})
 		return nil

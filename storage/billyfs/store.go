@@ -67,7 +67,8 @@ type store struct {
 	writer    chan struct{} // holds a value while someone writes
 	seq       uint64        // of the last commit in the journal
 	unsettled *plan
-	stalled   atomic.Bool
+	stalled   atomic.Bool // settle has something to do
+	strays    []string    // lock files of ours that could not be removed
 	upkeep    upkeep
 
 	calls  atomic.Int64
@@ -127,6 +128,7 @@ func open(d disk, opts *Options) (_ *store, err error) {
 		sure:    map[objectName]struct{}{},
 		writer:  make(chan struct{}, 1),
 		idle:    make(chan struct{}, 1),
+		upkeep:  newUpkeep(),
 	}
 	defer func() {
 		if err != nil {

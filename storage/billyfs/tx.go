@@ -306,9 +306,13 @@ func (t *tx) PutObject(pool storage.ID, o storage.Object) (bool, error) {
 	return true, nil
 }
 
-// CreateRepo implements storage.Tx.
+// CreateRepo implements storage.Tx. A repository that is there in the same pool is left as it is: the Update that
+// created it may have been one whose outcome its caller never learned.
 func (t *tx) CreateRepo(id, pool storage.ID) error {
-	if t.repo(id) != nil {
+	if r := t.repo(id); r != nil {
+		if r.pool == pool {
+			return nil
+		}
 		return t.doom(fmt.Errorf("repository %s: %w", id, fs.ErrExist))
 	}
 	if !validID(id) || !validID(pool) {

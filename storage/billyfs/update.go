@@ -85,9 +85,6 @@ func (s *store) commit(t *tx) error {
 	if t.empty() {
 		return nil
 	}
-	if s.journal.broken != nil {
-		return s.journal.broken
-	}
 	p := &plan{s: s, tx: t, commit: &commit{seq: s.seq + 1, drops: t.drops, pools: t.pools, records: t.writes},
 		locked: map[lockName]bool{}, packed: map[storage.ID]bool{}, staged: map[storage.ID]string{}}
 	if err := p.prepare(); err != nil {
@@ -96,6 +93,7 @@ func (s *store) commit(t *tx) error {
 	}
 	if err := p.log(); err != nil {
 		p.release()
+		s.stalled.Store(s.journal.broken != nil)
 		return err
 	}
 	s.seq = p.commit.seq
@@ -182,9 +180,9 @@ func (p *plan) noteLocks(repos []*txRepo) error {
 }
 
 // add enters a ref into the commit.
-func (p *plan) add(r *txRepo, name string, old refValue) {
+func (p *plan) add(r *txRepo, name string, old refValue, logSize int) {
 	ref := r.refs[name]
-	p.commit.refs = append(p.commit.refs, refWrite{repo: r.repo, name: name, old: old, new: ref.value})
+	p.commit.refs = append(p.commit.refs, refWrite{r.repo, name, old, ref.value, logSize})
 	if ref.lines != "" {
 		p.commit.logs = append(p.commit.logs, logWrite{repo: r.repo, name: name, line: ref.lines})
 	}
@@ -215,11 +213,11 @@ func (p *plan) lockRefs(r *txRepo) error {
 		if ref := r.refs[name]; ref.read && ref.base != now {
 			return errMoved
 		}
-		p.add(r, name, now)
 		image := preimage{commit: p.number, value: now}
 		if err := p.s.imageLog(r, name, &image); err != nil {
 			return err
 		}
+		p.add(r, name, now, image.logSize)
 		p.left = append(p.left, leftImage{r.repoRef, name, image})
 	}
 	return nil
@@ -256,7 +254,7 @@ func (r *txRepo) deletedAbove(name string) (string, bool) {
 func (s *store) imageLog(r *txRepo, name string, image *preimage) error {
 	if r.refs[name].value.isZero() {
 		text, err := s.readLog(r.dir, name)
-		image.log = &text
+		image.log, image.logSize = &text, len(text)
 		return err
 	}
 	for _, file := range []string{buriedPath(r.dir, name), logPath(r.dir, name)} {
@@ -278,7 +276,7 @@ func (p *plan) log() error {
 		return err
 	}
 	if err := j.sync(); err != nil {
-		_ = j.cut(end) // nothing may follow in any case
+		_ = j.cut(end) // settle makes sure
 		return err
 	}
 	return nil
@@ -287,15 +285,15 @@ func (p *plan) log() error {
 // release undoes what was laid out.
 func (p *plan) release() {
 	for l := range p.locked {
-		_ = p.s.m.Remove(path.Join(repoDir(l.repo), l.name+lockSuffix))
+		p.s.dropLock(path.Join(repoDir(l.repo), l.name+lockSuffix))
 	}
 	for id := range p.packed {
-		_ = p.s.m.Remove(path.Join(repoDir(id), packedLock))
+		p.s.dropLock(path.Join(repoDir(id), packedLock))
 	}
 	for _, dir := range p.staged {
 		_ = p.s.m.RemoveAll(dir)
 	}
-	if p.noted {
+	if p.noted && len(p.s.strays) == 0 {
 		_ = p.s.journal.append(encodeLocks(nil))
 	}
 }
@@ -319,14 +317,35 @@ func (s *store) stall(p *plan) {
 	s.stalled.Store(true)
 }
 
-// settle finishes a commit that stalled.
+// settle decides what an error left open, or returns it: it finishes a commit that stalled, and replaces a journal
+// that may hold an entry of which nobody knows whether it is there. Until then, nothing can be said about the store.
 func (s *store) settle() error {
-	p := s.unsettled
-	if p == nil {
+	if err := s.dropStrays(); err != nil {
+		return err
+	}
+	if !s.stalled.Load() && s.journal.broken == nil {
 		return nil
 	}
+	if p := s.unsettled; p != nil {
+		if err := s.finish(p); err != nil {
+			return fmt.Errorf("billyfs: %w", mediumError(err))
+		}
+		s.unsettled = nil
+	}
+	if s.journal.broken != nil {
+		if err := s.upkeep.rewrite(s); err != nil {
+			return mediumError(err)
+		}
+	}
+	s.stalled.Store(false)
+	return nil
+}
+
+// finish does what is left of a commit that stalled.
+func (s *store) finish(p *plan) error {
+	s.noteFiles(p.commit)
 	if err := s.redo([]*commit{p.commit}, p.tx.records, false, p.number); err != nil {
-		return fmt.Errorf("billyfs: %w", mediumError(err))
+		return err
 	}
 	for l := range p.locked {
 		if err := s.m.remove(path.Join(repoDir(l.repo), l.name+lockSuffix)); err != nil {
@@ -338,14 +357,14 @@ func (s *store) settle() error {
 			return err
 		}
 	}
-	for _, dir := range p.staged {
-		if err := s.m.RemoveAll(dir); err != nil {
-			return err
+	for id, dir := range p.staged {
+		if dir != repoDir(id) {
+			if err := s.m.RemoveAll(dir); err != nil {
+				return err
+			}
 		}
 	}
 	s.publish(p)
-	s.unsettled = nil
-	s.stalled.Store(false)
 	return nil
 }
 

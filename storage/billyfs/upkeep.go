@@ -6,20 +6,19 @@ import (
 
 // upkeep is when to sync the files, and when to write the journal afresh.
 type upkeep struct {
+	flushFiles int   // sync all when so many files are not synced
+	flushBytes int64 // or when the journal has grown by so much
+	minRewrite int64 // size below which the journal is not written afresh
+
 	flushedAt int64 // where the journal ended when the files were last synced
 	liveBytes int64 // of the records, when the journal was last written afresh
 	stuck     error // a sync failed: what it was to make permanent stays in the journal
 }
 
-const (
-	// flushFiles and flushBytes are after how many files that are not synced, and how much journal, all are synced.
-	flushFiles = 2048
-	flushBytes = 2 << 20
-	// minRewrite is the size below which the journal is not written afresh.
-	minRewrite = 4 << 20
-	// recordsChunk is about how many bytes of records are in one entry.
-	recordsChunk = 1 << 20
-)
+func newUpkeep() upkeep { return upkeep{flushFiles: 2048, flushBytes: 2 << 20, minRewrite: 4 << 20} }
+
+// recordsChunk is about how many bytes of records are in one entry.
+const recordsChunk = 1 << 20
 
 // begin says in the journal that a process has the store. After a crash, it first writes the journal afresh: what was
 // made up for must not be made up for again.
@@ -42,7 +41,7 @@ func (u *upkeep) end(s *store) error {
 	if u.stuck != nil {
 		return u.stuck
 	}
-	if err := s.m.flush(); err != nil {
+	if err := u.flush(s); err != nil {
 		return err
 	}
 	if err := s.journal.force(); err != nil {
@@ -56,7 +55,7 @@ func (u *upkeep) end(s *store) error {
 
 // oversized reports whether more than half of the journal is of no use any more.
 func (u *upkeep) oversized(s *store) bool {
-	return s.journal.end > max(minRewrite, 2*u.liveBytes)
+	return s.journal.end > max(u.minRewrite, 2*u.liveBytes)
 }
 
 // maintain syncs the files and writes the journal afresh when it is time. The Update that it comes after has happened
@@ -66,7 +65,7 @@ func (s *store) maintain() {
 	if u.stuck != nil || s.journal.broken != nil {
 		return
 	}
-	if s.m.unsynced() >= flushFiles || s.m.sync && s.journal.end-u.flushedAt >= flushBytes {
+	if s.m.unsynced() >= u.flushFiles || s.m.sync && s.journal.end-u.flushedAt >= u.flushBytes {
 		if u.flush(s) != nil {
 			return
 		}
@@ -88,14 +87,19 @@ func (u *upkeep) flush(s *store) error {
 		return errors.Join(err, s.journal.append([]byte{kindOpen}))
 	}
 	u.flushedAt = s.journal.end
+	if s.journal.broken != nil {
+		return nil // it is about to be replaced
+	}
 	return s.journal.append(encodeMark(kindFlushed, s.seq))
 }
 
 // rewrite writes the journal afresh, with the records only.
 func (u *upkeep) rewrite(s *store) error {
-	if err := s.m.flush(); err != nil {
-		u.stuck = err
-		return errors.Join(err, s.journal.append([]byte{kindOpen}))
+	if u.stuck != nil {
+		return u.stuck
+	}
+	if err := u.flush(s); err != nil {
+		return err
 	}
 	err := s.journal.rewrite(func(add func([]byte) error) error {
 		now := s.records.Snapshot()

@@ -1,0 +1,224 @@
+package billyfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/storagetest"
+	"github.com/reposit/reposit/storage/storagetest/crashfs"
+)
+
+// A gitDisk is a filesystem on which locks are taken as if git programs worked there, too.
+type gitDisk struct{ *billyDisk }
+
+func (d gitDisk) traits() traits {
+	t := d.billyDisk.traits()
+	t.shared = true
+	return t
+}
+
+// openCrashable opens a store that syncs its files and writes its journal afresh every now and then.
+func openCrashable(fs *crashfs.FS, shared bool) (*store, error) {
+	var d disk = &billyDisk{fs: fs}
+	if shared {
+		d = gitDisk{&billyDisk{fs: fs}}
+	}
+	s, err := open(d, &Options{Durability: storage.Sync})
+	if err == nil {
+		s.upkeep.flushFiles, s.upkeep.flushBytes, s.upkeep.minRewrite = 60, 8<<10, 24<<10
+	}
+	return s, err
+}
+
+// verify opens what is on fs, and compares it with the first acked units of a workload.
+func verify(ctx context.Context, fs *crashfs.FS, shared bool, seed uint64, acked int) (int, error) {
+	s, err := openCrashable(fs, shared)
+	if err != nil {
+		return 0, fmt.Errorf("open: %w", err)
+	}
+	n, err := storagetest.Verify(ctx, s, seed, 0, acked)
+	if err != nil {
+		return 0, errors.Join(err, s.Close())
+	}
+	// It must take Updates again: no lock may be left, and no name be in the way.
+	w := storagetest.NewWorkload(seed, 0)
+	for range n {
+		w.Next()
+	}
+	if err := w.Next().Run(ctx, s); err != nil {
+		return 0, errors.Join(fmt.Errorf("the unit after: %w", err), s.Close())
+	}
+	if err := w.Model.Compare(ctx, s); err != nil {
+		return 0, errors.Join(fmt.Errorf("after the unit after: %w", err), s.Close())
+	}
+	return n, s.Close()
+}
+
+// TestPowerCut cuts the power before every operation of some workloads, and, for some of the cuts, again before every
+// operation of the Open that follows.
+func TestPowerCut(t *testing.T) {
+	var points, again atomic.Int64
+	t.Run("seed", func(t *testing.T) {
+		for seed := range uint64(6) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				c := &cutter{T: t, seed: seed, shared: seed%2 == 0}
+				c.run(10)
+				points.Add(c.points)
+				again.Add(c.again)
+			})
+		}
+	})
+	t.Logf("%d power cuts, %d more while opening", points.Load(), again.Load())
+}
+
+type cutter struct {
+	*testing.T
+	seed          uint64
+	shared        bool
+	acked         int
+	points, again int64
+	every         int
+}
+
+func (c *cutter) run(units int) {
+	c.every = 1
+	if testing.Short() {
+		c.every = 7
+	}
+	fs := crashfs.New()
+	var last *crashfs.FS
+	fs.Hook(func(op crashfs.Op) {
+		if !c.Failed() && op.N%c.every == 0 {
+			c.cut(fs, fmt.Sprintf("before operation %d, %s %s", op.N, op.Kind, op.Name), uint64(op.N))
+		}
+		last = fs
+	})
+	s, err := openCrashable(fs, c.shared)
+	if err != nil {
+		c.Fatal(err)
+	}
+	w := storagetest.NewWorkload(c.seed, 0)
+	for range units {
+		if err := w.Next().Run(c.Context(), s); err != nil {
+			c.Fatalf("unit %d: %v", c.acked+1, err)
+		}
+		c.acked++
+	}
+	if err := s.Close(); err != nil {
+		c.Fatal(err)
+	}
+	c.cut(last, "at the end", 0)
+}
+
+func (c *cutter) cut(fs *crashfs.FS, when string, n uint64) {
+	for _, pct := range []int{0, 50, 100} {
+		c.points++
+		left := fs.Clone(n, pct)
+		if n%331 == 0 {
+			c.cutAgain(fs.Clone(n, pct), fmt.Sprintf("%s, with %d%%", when, pct))
+		}
+		if _, err := verify(c.Context(), left, c.shared, c.seed, c.acked); err != nil {
+			c.Fatalf("seed %d, power cut %s, with %d%%: %v", c.seed, when, pct, err)
+		}
+	}
+}
+
+// cutAgain cuts the power before every operation of an Open.
+func (c *cutter) cutAgain(fs *crashfs.FS, when string) {
+	fs.Hook(func(op crashfs.Op) {
+		if c.Failed() {
+			return
+		}
+		c.again++
+		left := fs.Clone(uint64(op.N), 50)
+		if _, err := verify(c.Context(), left, c.shared, c.seed, c.acked); err != nil {
+			c.Fatalf("seed %d, power cut %s, and again before operation %d, %s %s: %v", c.seed, when, op.N, op.Kind, op.Name, err)
+		}
+	})
+	s, err := openCrashable(fs, c.shared)
+	if err != nil {
+		c.Fatalf("seed %d, power cut %s: %v", c.seed, when, err)
+	}
+	if err := s.Close(); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// TestFaults has every operation of some workloads fail, in different ways. What was acknowledged stays, what was
+// not is there as a whole or not at all, and what the next View shows is what stays.
+func TestFaults(t *testing.T) {
+	faults := map[string]crashfs.Fault{
+		"EIO once":         {Err: syscall.EIO},
+		"EIO for ever":     {Err: syscall.EIO, Forever: true},
+		"ENOSPC once":      {Err: syscall.ENOSPC},
+		"ENOSPC for ever":  {Err: syscall.ENOSPC, Forever: true},
+		"EIO after effect": {Err: syscall.EIO, After: true},
+		"short write":      {Short: true},
+	}
+	var points atomic.Int64
+	t.Run("fault", func(t *testing.T) {
+		for name, fault := range faults {
+			for seed := range uint64(2) {
+				t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+					t.Parallel()
+					step := 1
+					if testing.Short() {
+						step = 7
+					}
+					for fault.At = 1; ; fault.At += step {
+						points.Add(1)
+						if untouched := suffer(t, seed, fault); untouched || t.Failed() {
+							return
+						}
+					}
+				})
+			}
+		}
+	})
+	t.Logf("%d faults", points.Load())
+}
+
+// suffer plays a workload with a fault, and reports whether it was over before the fault.
+func suffer(t *testing.T, seed uint64, fault crashfs.Fault) bool {
+	const units = 7
+	ctx, shared := t.Context(), seed%2 == 0
+	fs := crashfs.New()
+	fs.Inject(fault)
+	acked, shown := 0, -1
+	s, err := openCrashable(fs, shared)
+	if err == nil {
+		w := storagetest.NewWorkload(seed, 0)
+		for acked < units {
+			if err = w.Next().Run(ctx, s); err != nil {
+				break
+			}
+			acked++
+		}
+		if err != nil {
+			fs.Inject()
+			if shown, err = storagetest.Verify(ctx, s, seed, 0, acked); err != nil {
+				t.Errorf("seed %d, %+v: shown after the error: %v", seed, fault, err)
+			}
+		}
+		_ = s.Close() // may report what was not synced
+	}
+	untouched := fs.Ops() < fault.At
+	fs.Inject()
+	cut := fs.Clone(uint64(fault.At), 0)
+	n, err := verify(ctx, fs, shared, seed, acked)
+	if err != nil {
+		t.Errorf("seed %d, %+v: opened again: %v", seed, fault, err)
+	} else if shown >= 0 && n != shown {
+		t.Errorf("seed %d, %+v: a View showed the state after unit %d, opened again it is that after %d", seed, fault, shown, n)
+	}
+	if _, err := verify(ctx, cut, shared, seed, acked); err != nil {
+		t.Errorf("seed %d, %+v: after a power cut: %v", seed, fault, err)
+	}
+	return untouched
+}
