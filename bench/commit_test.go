@@ -3,107 +3,101 @@ package bench
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	engine "github.com/dgraph-io/badger/v4"
 
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/memory"
 )
 
-// layout is a tree of dirs directories with files files each, of 200 bytes.
-type layout struct{ dirs, files int }
-
-func (l layout) path(i int) string {
-	return fmt.Sprintf("dir%03d/file%02d.txt", i/l.files%l.dirs, i%l.files)
-}
-
-func content(i int) []byte {
-	b := make([]byte, 0, 200)
-	for len(b) < 180 {
-		b = fmt.Appendf(b, "line %d of file\n", i)
-	}
-	return b[:180]
-}
-
-// fill opens a store on b with one repository that holds the layout.
-func fill(tb testing.TB, b storage.Backend, l layout) (*reposit.Store, *reposit.Repo) {
-	tb.Helper()
-	ctx := context.Background()
-	s, err := reposit.Open(ctx, b, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { s.Close() })
-	r, err := s.Create(ctx, "bench", nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	changes := make([]reposit.Change, 0, l.dirs*l.files)
-	for i := range l.dirs * l.files {
-		changes = append(changes, reposit.Put(l.path(i), content(i)))
-	}
-	if _, err := r.Commit(ctx, &reposit.CommitOptions{Message: "fill"}, changes...); err != nil {
-		tb.Fatal(err)
-	}
-	return s, r
-}
-
-var tenThousand = layout{500, 20}
-
+// BenchmarkCommit commits one file in a tree of 10,000.
 func BenchmarkCommit(b *testing.B) {
-	b.Run("engine=reposit/store=memory", func(b *testing.B) { benchmarkCommit(b, memory.New()) })
-	b.Run("engine=none/store=memory", func(b *testing.B) { benchmarkFloor(b, memory.New()) })
+	for _, p := range []place{inMemory, onBadger} {
+		b.Run("store="+p.name+"/engine=reposit", func(b *testing.B) { benchmarkCommit(b, p, tenThousand) })
+		b.Run("store="+p.name+"/engine=floor", func(b *testing.B) { benchmarkFloor(b, p) })
+	}
+	b.Run("store=memory/engine=go-git-storer", benchmarkBareStorer)
+	b.Run("store=memory/engine=go-git-worktree", benchmarkWorktree)
 }
 
-func benchmarkCommit(b *testing.B, backend storage.Backend) {
+// BenchmarkCommitGrowth commits one file in trees of more and more files, the directories on the path being as large.
+func BenchmarkCommitGrowth(b *testing.B) {
+	for _, l := range []deepLayout{{1}, {2}, {3}} {
+		b.Run(fmt.Sprintf("files=%d", l.count()), func(b *testing.B) { benchmarkDeep(b, l) })
+	}
+}
+
+func benchmarkCommit(b *testing.B, p place, l layout) {
 	ctx := context.Background()
-	_, r := fill(b, backend, tenThousand)
+	r := fill(b, openStore(b, p), "bench", l)
 	b.ReportAllocs()
 	defer reportCPU(b)()
 	i := 0
 	for b.Loop() {
 		i++
-		if _, err := r.Write(ctx, tenThousand.path(i*7), content(i+1000000), "change"); err != nil {
+		if _, err := r.Write(ctx, l.path(i*7), content(i+1000000), "change"); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// benchmarkFloor hashes and stores what a commit of one file writes: the blob, two trees and the commit.
-func benchmarkFloor(b *testing.B, backend storage.Backend) {
+// floorCommit makes what a commit of one file stores: the blob, two trees and the commit, hashed, and whole.
+type floorCommit struct {
+	root, dir []byte
+}
+
+func newFloorCommit(l layout) *floorCommit {
+	f := &floorCommit{}
+	for i := range l.dirs {
+		f.root = fmt.Appendf(f.root, "40000 dir%03d\x00%020d", i, i)
+	}
+	for i := range l.files {
+		f.dir = fmt.Appendf(f.dir, "100644 file%02d.txt\x00%020d", i, i)
+	}
+	return f
+}
+
+func (f *floorCommit) objects(i int) ([4]storage.Object, error) {
+	objects := [4]storage.Object{
+		{Type: storage.Blob, Data: content(i + 1000000)},
+		{Type: storage.Tree, Data: append([]byte(nil), f.dir...)},
+		{Type: storage.Tree, Data: append([]byte(nil), f.root...)},
+		{Type: storage.Commit, Data: fmt.Appendf(nil, "tree %040d\nparent %040d\nauthor reposit <reposit@localhost> 1700000000 +0000\n"+
+			"committer reposit <reposit@localhost> 1700000000 +0000\n\nchange", i, i)},
+	}
+	copy(objects[1].Data[30:], fmt.Sprintf("%020d", i))
+	copy(objects[2].Data[30:], fmt.Sprintf("%020d", i))
+	for k := range objects {
+		h, err := git.Sum(objects[k].Type, objects[k].Data)
+		if err != nil {
+			return objects, err
+		}
+		objects[k].Hash, objects[k].Size = h, int64(len(objects[k].Data))
+	}
+	return objects, nil
+}
+
+// benchmarkFloor hashes and stores the same bytes, with no engine around.
+func benchmarkFloor(b *testing.B, p place) {
 	ctx := context.Background()
+	backend := p.open(b)
 	defer backend.Close()
 	pool := storage.ID([]byte("00000000000000000001"))
-	root := make([]byte, 0, 1<<15)
-	for i := range tenThousand.dirs {
-		root = fmt.Appendf(root, "40000 dir%03d\x00%020d", i, i)
-	}
-	var dir []byte
-	for i := range tenThousand.files {
-		dir = fmt.Appendf(dir, "100644 file%02d.txt\x00%020d", i, i)
-	}
+	f := newFloorCommit(tenThousand)
 	b.ReportAllocs()
 	defer reportCPU(b)()
 	i := 0
 	for b.Loop() {
 		i++
-		objects := [4]storage.Object{
-			{Type: storage.Blob, Data: content(i + 1000000)},
-			{Type: storage.Tree, Data: append([]byte(nil), dir...)},
-			{Type: storage.Tree, Data: append([]byte(nil), root...)},
-			{Type: storage.Commit, Data: fmt.Appendf(nil, "tree %040d\nparent %040d\nauthor reposit <reposit@localhost> 1700000000 +0000\ncommitter reposit <reposit@localhost> 1700000000 +0000\n\nchange", i, i)},
+		objects, err := f.objects(i)
+		if err != nil {
+			b.Fatal(err)
 		}
-		copy(objects[1].Data[30:], fmt.Sprintf("%020d", i))
-		copy(objects[2].Data[30:], fmt.Sprintf("%020d", i))
-		for k := range objects {
-			h, err := git.Sum(objects[k].Type, objects[k].Data)
-			if err != nil {
-				b.Fatal(err)
-			}
-			objects[k].Hash, objects[k].Size = h, int64(len(objects[k].Data))
-		}
-		err := backend.Update(ctx, func(tx storage.Tx) error {
+		err = backend.Update(ctx, func(tx storage.Tx) error {
 			for k := range objects {
 				if _, err := tx.PutObject(pool, objects[k]); err != nil {
 					return err
@@ -117,34 +111,122 @@ func benchmarkFloor(b *testing.B, backend storage.Backend) {
 	}
 }
 
-func BenchmarkRead(b *testing.B) {
+// A deepLayout is a tree whose directories all have 10 entries, with 10 files at the end of each path.
+type deepLayout struct{ levels int }
+
+func (l deepLayout) count() int {
+	n := 100
+	for range l.levels {
+		n *= 10
+	}
+	return n
+}
+
+func (l deepLayout) path(i int) string {
+	path := fmt.Sprintf("file%d.txt", i%10)
+	i /= 10
+	for range l.levels + 1 {
+		path = fmt.Sprintf("dir%d/%s", i%10, path)
+		i /= 10
+	}
+	return path
+}
+
+func benchmarkDeep(b *testing.B, l deepLayout) {
 	ctx := context.Background()
-	_, r := fill(b, memory.New(), tenThousand)
+	s := openStore(b, inMemory)
+	r, err := s.Create(ctx, "deep", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const batch = 50000
+	for at := 0; at < l.count(); at += batch {
+		var changes []reposit.Change
+		for i := at; i < min(at+batch, l.count()); i++ {
+			changes = append(changes, reposit.Put(l.path(i), content(i)))
+		}
+		if _, err := r.Commit(ctx, &reposit.CommitOptions{Message: "fill"}, changes...); err != nil {
+			b.Fatal(err)
+		}
+	}
 	b.ReportAllocs()
 	defer reportCPU(b)()
 	i := 0
 	for b.Loop() {
 		i++
-		if _, err := r.Read(ctx, "main", tenThousand.path(i&63)); err != nil {
+		if _, err := r.Write(ctx, l.path(i*7), content(i+10000000), "change"); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-func BenchmarkCreate(b *testing.B) {
-	ctx := context.Background()
-	s, err := reposit.Open(ctx, memory.New(), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	b.ReportAllocs()
-	defer reportCPU(b)()
-	i := 0
-	for b.Loop() {
-		i++
-		if _, err := s.Create(ctx, fmt.Sprintf("repo-%d", i), nil); err != nil {
+const writers = 32
+
+// BenchmarkSyncedWriters has 32 goroutines commit to one Badger, each commit synced: on 32 repositories, on one branch,
+// and beside it 32 that each sync a transaction of their own on a plain Badger, of the same bytes.
+func BenchmarkSyncedWriters(b *testing.B) {
+	b.Run("engine=reposit/on=repositories", func(b *testing.B) {
+		s := openStore(b, syncedBdg)
+		repos := make([]*reposit.Repo, writers)
+		for i := range repos {
+			repos[i] = fill(b, s, fmt.Sprintf("repo-%d", i), layout{20, 20})
+		}
+		benchmarkWriters(b, func(w, i int) error {
+			_, err := repos[w].Write(context.Background(), layout{20, 20}.path(i), content(i*64+w+1<<30), "change")
+			return err
+		})
+	})
+	b.Run("engine=reposit/on=branch", func(b *testing.B) {
+		r := fill(b, openStore(b, syncedBdg), "one", layout{20, 20})
+		benchmarkWriters(b, func(w, i int) error {
+			_, err := r.Write(context.Background(), layout{20, 20}.path(i), content(i*64+w+1<<30), "change")
+			return err
+		})
+	})
+	b.Run("engine=badger/on=keys", func(b *testing.B) {
+		db, err := engine.Open(engine.DefaultOptions(b.TempDir()).WithSyncWrites(true).WithLogger(nil))
+		if err != nil {
 			b.Fatal(err)
 		}
+		defer db.Close()
+		f := newFloorCommit(layout{20, 20})
+		benchmarkWriters(b, func(w, i int) error {
+			objects, err := f.objects(i*64 + w)
+			if err != nil {
+				return err
+			}
+			return db.Update(func(txn *engine.Txn) error {
+				for _, o := range objects {
+					if err := txn.Set(o.Hash[:], o.Data); err != nil {
+						return err
+					}
+				}
+				return txn.Set(fmt.Appendf(nil, "ref %d", w), objects[3].Hash[:])
+			})
+		})
+	})
+}
+
+// benchmarkWriters runs op in 32 goroutines.
+func benchmarkWriters(b *testing.B, op func(writer, i int) error) {
+	defer reportCPU(b)()
+	b.ResetTimer()
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			for {
+				i := int(next.Add(1))
+				if i > b.N {
+					return
+				}
+				if err := op(w, i); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
 	}
+	group.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 }

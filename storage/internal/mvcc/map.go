@@ -7,6 +7,7 @@
 package mvcc
 
 import (
+	"encoding/binary"
 	"iter"
 	"math/rand/v2"
 	"sync"
@@ -32,6 +33,7 @@ type Map[V any] struct {
 
 type node[V any] struct {
 	key    string
+	start  start
 	latest atomic.Pointer[version[V]]
 	first  version[V] // saves an allocation for the keys that are written once
 	next0  atomic.Pointer[node[V]]
@@ -58,6 +60,27 @@ func New[V any]() *Map[V] {
 	return m
 }
 
+// A start is the first 16 bytes of a key as numbers that compare as the bytes do. Most comparisons end there, and
+// need not go to where the key's bytes are.
+type start struct{ high, low uint64 }
+
+func startOf(key string) start {
+	var b [16]byte
+	copy(b[:], key)
+	return start{binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:])}
+}
+
+// before reports whether the node's key is less than key, which begins with s.
+func (n *node[V]) before(key string, s start) bool {
+	switch {
+	case n.start.high != s.high:
+		return n.start.high < s.high
+	case n.start.low != s.low:
+		return n.start.low < s.low
+	}
+	return n.key < key
+}
+
 func (n *node[V]) link(level int) *atomic.Pointer[node[V]] {
 	if level == 0 {
 		return &n.next0
@@ -81,11 +104,12 @@ func (n *node[V]) at(commit uint64) (V, bool) {
 // seek returns the first node whose key is not less than key.
 func (m *Map[V]) seek(key string) *node[V] {
 	at := &m.head
+	s := startOf(key)
 	var bound *node[V] // known not to be less: saves comparing with it again one level below
 	for level := maxHeight - 1; level >= 0; level-- {
 		for {
 			next := at.link(level).Load()
-			if next == nil || next == bound || next.key >= key {
+			if next == nil || next == bound || !next.before(key, s) {
 				bound = next
 				break
 			}
@@ -98,10 +122,11 @@ func (m *Map[V]) seek(key string) *node[V] {
 // before returns the last node whose key is less than key, or the last of all if there is no upper bound.
 func (m *Map[V]) before(key string, bounded bool) *node[V] {
 	at := &m.head
+	s := startOf(key)
 	for level := maxHeight - 1; level >= 0; level-- {
 		for {
 			next := at.link(level).Load()
-			if next == nil || bounded && next.key >= key {
+			if next == nil || bounded && !next.before(key, s) {
 				break
 			}
 			at = next
@@ -256,11 +281,12 @@ type finger[V any] struct {
 // locate fills before with the last nodes of each level up to height whose keys are less than key.
 func (m *Map[V]) locate(key string, before *[maxHeight]*node[V]) {
 	at := &m.head
+	s := startOf(key)
 	var bound *node[V] // known not to be less
 	for level := m.height - 1; level >= 0; level-- {
 		for {
 			next := at.link(level).Load()
-			if next == nil || next == bound || next.key >= key {
+			if next == nil || next == bound || !next.before(key, s) {
 				bound = next
 				break
 			}
@@ -272,7 +298,7 @@ func (m *Map[V]) locate(key string, before *[maxHeight]*node[V]) {
 
 // behind reports whether key belongs right behind the nodes of f, on the levels below height.
 func (f *finger[V]) behind(key string, height int) bool {
-	if f.before[0] == nil || f.before[0].key >= key {
+	if f.before[0] == nil || !f.before[0].before(key, startOf(key)) {
 		return false
 	}
 	for level := range height {
@@ -334,7 +360,7 @@ func (m *Map[V]) insert(at *finger[V], key string, value V, commit uint64, heigh
 		}
 		m.height++
 	}
-	n := &node[V]{key: key}
+	n := &node[V]{key: key, start: startOf(key)}
 	if height > 1 {
 		n.upper = make([]atomic.Pointer[node[V]], height-1)
 	}
