@@ -140,6 +140,7 @@ var kinds = [...]struct{ internal, kind error }{
 	{revision.ErrAmbiguous, ErrInvalid},
 	{catalog.ErrToken, ErrInvalid},
 	{edit.ErrInside, ErrInvalid},
+	{edit.ErrNotFile, ErrInvalid},
 	{ref.ErrSymbolic, ErrInvalid},
 	{git.ErrCollision, ErrInvalid},
 }

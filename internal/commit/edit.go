@@ -3,9 +3,11 @@ package commit
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/reposit/reposit/internal/edit"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 )
@@ -101,6 +103,11 @@ func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.H
 	}
 	if e.Expect != nil && *e.Expect != old.Hash {
 		return &ExpectError{Path: subject, Expected: *e.Expect, Actual: old.Hash}
+	}
+	if e.From != "" && old.Mode == git.ModeSymlink {
+		if err := names.CheckSymlink(e.Path[strings.LastIndexByte(e.Path, '/')+1:]); err != nil {
+			return err
+		}
 	}
 	switch e.Op {
 	case Remove:

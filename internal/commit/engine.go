@@ -120,17 +120,14 @@ func (e *Engine) land(jobs []*job) {
 	for len(jobs) > 0 {
 		b, err := e.begin(ctx, jobs[0].Request)
 		if err != nil {
-			fail(jobs, err)
-			return
+			// Perhaps it is about where this one alone wants to start.
+			jobs[0].err, jobs = err, jobs[1:]
+			continue
 		}
-		var added []*job
-		for _, j := range jobs {
-			if j.err = b.add(j); j.err == nil {
-				added = append(added, j)
-			}
-		}
+		added, rest := b.addAll(jobs)
 		if len(added) == 0 {
-			return
+			jobs = rest
+			continue
 		}
 		err = b.land(ctx)
 		switch {
@@ -145,16 +142,25 @@ func (e *Engine) land(jobs []*job) {
 			}
 			return
 		default:
-			fail(added, err)
+			for _, j := range added {
+				j.err = err
+			}
 			return
 		}
 	}
 }
 
-func fail(jobs []*job, err error) {
-	for _, j := range jobs {
-		j.err = err
+// addAll adds what can be added of jobs. If none could, and the branch does not exist yet, it leaves a rest: the next
+// job may start elsewhere.
+func (b *batch) addAll(jobs []*job) (added, rest []*job) {
+	for i, j := range jobs {
+		if j.err = b.add(j); j.err == nil {
+			added = append(added, j)
+		} else if len(added) == 0 && b.old.IsZero() {
+			return nil, jobs[i+1:]
+		}
 	}
+	return added, nil
 }
 
 // A batch is a chain of commits on one branch that land together.
@@ -234,7 +240,8 @@ func (b *batch) add(j *job) error {
 	if err != nil {
 		return err
 	}
-	if tree == b.tree && !j.AllowEmpty {
+	unchanged := tree == b.tree || b.tip.IsZero() && tree == git.EmptyTree
+	if unchanged && !j.AllowEmpty {
 		return ErrNoChange
 	}
 	c := &git.Commit{Tree: tree, Author: j.Author, Committer: j.Committer, Message: j.Message}

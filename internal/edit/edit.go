@@ -18,6 +18,7 @@ var (
 	ErrExists   = errors.New("path is taken")
 	ErrNotFound = errors.New("no such path")
 	ErrInside   = errors.New("a directory can't be put into itself")
+	ErrNotFile  = errors.New("only a file has a mode to choose")
 )
 
 // MaxDelta bounds how many deltas a reader applies to arrive at a tree. Every so many commits, a tree is stored whole.
@@ -39,6 +40,7 @@ type directory struct {
 	base     *object.Item // nil: a new directory, or the tree of no commit
 	baseHash git.Hash
 	changed  map[string]*child
+	count    int // entries, as it stands now
 	dirty    bool
 }
 
@@ -66,7 +68,7 @@ func (t *Tree) load(ctx context.Context, d *directory, h git.Hash) error {
 	if err != nil {
 		return err
 	}
-	d.base = item
+	d.base, d.count = item, item.Tree.Len()
 	return nil
 }
 
@@ -85,6 +87,13 @@ func (d *directory) find(name string) (git.Entry, *directory, bool) {
 func (d *directory) set(name string, c *child) {
 	if d.changed == nil {
 		d.changed = map[string]*child{}
+	}
+	_, _, was := d.find(name)
+	switch is := c.entry.Mode != 0; {
+	case is && !was:
+		d.count++
+	case was && !is:
+		d.count--
 	}
 	d.changed[name] = c
 }
@@ -166,25 +175,28 @@ func (t *Tree) put(ctx context.Context, path string, c *child) error {
 	}
 }
 
-// Remove takes out the file or the whole directory at path.
+// Remove takes out the file or the whole directory at path, and the directories that it leaves empty: Git has none.
 func (t *Tree) Remove(ctx context.Context, path string) error {
 	if _, ok, err := t.Find(ctx, path); err != nil || !ok {
 		return missing(path, err)
 	}
-	d := &t.root
-	for {
-		d.dirty = true
-		name, rest, more := strings.Cut(path, "/")
-		if !more {
-			d.set(name, &child{entry: git.Entry{Name: name}})
-			return nil
-		}
+	return t.remove(ctx, &t.root, path)
+}
+
+func (t *Tree) remove(ctx context.Context, d *directory, path string) error {
+	d.dirty = true
+	name, rest, more := strings.Cut(path, "/")
+	if more {
 		next, err := t.enter(ctx, d, name)
-		if err != nil {
+		if err == nil {
+			err = t.remove(ctx, next, rest)
+		}
+		if err != nil || next.count > 0 {
 			return err
 		}
-		d, path = next, rest
 	}
+	d.set(name, &child{entry: git.Entry{Name: name}})
+	return nil
 }
 
 func missing(path string, err error) error {
@@ -195,7 +207,7 @@ func missing(path string, err error) error {
 }
 
 // Copy puts what is at from, a file or a directory, also at to, where nothing may be. A mode other than 0 is given
-// to the copy of a file.
+// to the copy, which must be of a file.
 func (t *Tree) Copy(ctx context.Context, from, to string, mode git.Mode) error {
 	if to == from || strings.HasPrefix(to, from+"/") {
 		return fmt.Errorf("%q to %q: %w", from, to, ErrInside)
@@ -204,14 +216,17 @@ func (t *Tree) Copy(ctx context.Context, from, to string, mode git.Mode) error {
 	if err != nil || !ok {
 		return missing(from, err)
 	}
+	if mode != 0 {
+		if !e.IsFile() {
+			return fmt.Errorf("%q: %w", from, ErrNotFile)
+		}
+		e.Mode = mode
+	}
 	if _, taken, err := t.Find(ctx, to); err != nil || taken {
 		if err == nil {
 			err = fmt.Errorf("%q is there already: %w", to, ErrExists)
 		}
 		return err
-	}
-	if mode != 0 && !e.IsDir() {
-		e.Mode = mode
 	}
 	return t.put(ctx, to, &child{entry: e, dir: sub.clone()})
 }
@@ -244,43 +259,38 @@ type New struct {
 	Delta *storage.Delta
 }
 
-// Write returns the hash of the edited tree, and the trees that are new, children first. Directories that became
-// empty are gone, as Git has none.
+// Write returns the hash of the edited tree, and the trees that are new, children first.
 func (t *Tree) Write(ctx context.Context) (git.Hash, []New, error) {
 	var made []New
-	h, _, err := t.root.write(ctx, &made)
+	h, err := t.root.write(ctx, &made)
 	return h, made, err
 }
 
-// write returns the directory's hash, and whether it has no entries.
-func (d *directory) write(ctx context.Context, made *[]New) (git.Hash, bool, error) {
+func (d *directory) write(ctx context.Context, made *[]New) (git.Hash, error) {
 	if !d.dirty && d.base != nil {
-		return d.baseHash, d.base.Tree.Len() == 0, nil
+		return d.baseHash, nil
 	}
 	edits := make([]git.Edit, 0, len(d.changed))
 	for name, c := range d.changed {
 		e := c.entry
 		e.Name = name
 		if c.dir != nil && e.Mode != 0 {
-			h, empty, err := c.dir.write(ctx, made)
-			if err != nil {
-				return git.Hash{}, false, err
-			}
-			if e.Hash = h; empty {
-				e = git.Entry{Name: name}
+			var err error
+			if e.Hash, err = c.dir.write(ctx, made); err != nil {
+				return git.Hash{}, err
 			}
 		}
 		edits = append(edits, e)
 	}
 	if err := ctx.Err(); err != nil {
-		return git.Hash{}, false, err
+		return git.Hash{}, err
 	}
 	return d.apply(edits, made)
 }
 
 var noTree, _ = git.ParseTree(nil)
 
-func (d *directory) apply(edits []git.Edit, made *[]New) (git.Hash, bool, error) {
+func (d *directory) apply(edits []git.Edit, made *[]New) (git.Hash, error) {
 	base, depth := noTree, MaxDelta
 	if d.base != nil {
 		base, depth = d.base.Tree, d.base.Depth
@@ -288,10 +298,10 @@ func (d *directory) apply(edits []git.Edit, made *[]New) (git.Hash, bool, error)
 	tree, ops := base.Apply(edits)
 	h, err := tree.Sum()
 	if err != nil {
-		return git.Hash{}, false, err
+		return git.Hash{}, err
 	}
 	if h == d.baseHash {
-		return h, tree.Len() == 0, nil
+		return h, nil
 	}
 	n := New{Hash: h, Item: &object.Item{Type: storage.Tree, Size: int64(len(tree.Raw())), Data: tree.Raw(), Tree: tree}}
 	if ops != nil && depth < MaxDelta {
@@ -299,5 +309,5 @@ func (d *directory) apply(edits []git.Edit, made *[]New) (git.Hash, bool, error)
 		n.Delta = &storage.Delta{Base: d.baseHash, Depth: depth + 1, Ops: ops}
 	}
 	*made = append(*made, n)
-	return h, tree.Len() == 0, nil
+	return h, nil
 }

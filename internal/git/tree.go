@@ -30,6 +30,9 @@ type Entry struct {
 // IsDir reports whether the entry is a tree.
 func (e Entry) IsDir() bool { return e.Mode == ModeDir }
 
+// IsFile reports whether the entry is a file, executable or not, with whatever permissions old histories hold.
+func (e Entry) IsFile() bool { return e.Mode&0o170000 == ModeRegular&0o170000 }
+
 // A Tree is a decoded tree: its bytes, with an index of where its entries begin. It is never changed, so it may be
 // shared, also with other trees: one that differs in a hash alone has the same index.
 type Tree struct {
@@ -39,6 +42,11 @@ type Tree struct {
 }
 
 const hashLen = len(Hash{})
+
+// EmptyTree is the hash of the tree without entries.
+var EmptyTree = Hash{
+	0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb, 0xee, 0x49, 0x04,
+}
 
 // ParseTree indexes the content of a tree. It keeps raw. Names and order are not judged, only the shape.
 func ParseTree(raw []byte) (*Tree, error) {

@@ -42,13 +42,20 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 			return err
 		}
 		grown := l.Staged
-		for i := range l.Objects {
-			added, err := tx.PutObject(pool, l.Objects[i])
+		known := map[storage.Hash]bool{} // those of Objects that the pool has already
+		for i, o := range l.Objects {
+			// A base that was there before may itself take any number of deltas.
+			if o.Delta != nil && known[o.Delta.Base] {
+				o.Delta = nil
+			}
+			added, err := tx.PutObject(pool, o)
 			if err != nil {
 				return err
 			}
 			if fresh[i] = added; added {
-				grown += l.Objects[i].Size
+				grown += o.Size
+			} else {
+				known[o.Hash] = true
 			}
 		}
 		if l.Quota > 0 && grown > 0 && state.Size+grown > l.Quota {
