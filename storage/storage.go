@@ -141,7 +141,7 @@ type Object struct {
 type Delta struct {
 	Base  Hash
 	Depth int    // how many deltas must be applied in all to arrive at the object; 1 if Base is stored whole
-	Ops   []byte // copy and insert instructions after the two sizes, as in a pack (gitformat-pack, "deltified representation")
+	Ops   []byte // the sizes of base and object, then copy and insert instructions, as in a pack (gitformat-pack, "deltified representation")
 }
 
 // A Ref is a name that holds a hash or the name of another ref.
@@ -162,7 +162,8 @@ type LogEntry struct {
 // A Record is a key with its value.
 type Record struct{ Key, Value []byte }
 
-// MaxKey and MaxValue bound the keys and values of records, in bytes.
+// MaxKey and MaxValue bound the keys and values of records, in bytes. PutRecord returns ErrTooLarge beyond them. A key
+// has at least one byte.
 const (
 	MaxKey   = 4 << 10
 	MaxValue = 1 << 20
@@ -203,14 +204,15 @@ type Backend interface {
 	// is too large for one Update. The pool need not exist yet.
 	Stage(ctx context.Context, pool ID) (Stage, error)
 
-	// View calls fn with a snapshot and returns its error.
+	// View calls fn with a snapshot and returns its error. Views may nest, and may be taken inside of an Update,
+	// whose writes they do not see.
 	View(ctx context.Context, fn func(View) error) error
 
 	// Update calls fn with a unit of work, makes all of it permanent if fn returns nil, and drops all of it
 	// otherwise. fn may run more than once, each time from the start, and never concurrently with itself; its
 	// last run counts. It must do no more than read, decide and write through Tx: other writers wait for it, and
-	// a call of the same backend's Update inside it never returns. A cancelled context stops it before anything
-	// is permanent, or not at all.
+	// a call of the same backend's Update inside it never returns. A cancelled context ends the wait for other
+	// writers, and stops it before anything is permanent, or not at all.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Durability returns what an acknowledged Update survives.
@@ -254,7 +256,8 @@ const (
 )
 
 // A Tx is the unit of work of one Update. It reads its own writes. Like a View it is for one goroutine and ends
-// with the function. Errors of its methods doom the Update: fn should return them.
+// with the function. Errors of its methods doom the Update: fn should return them. Loops over its sequences may nest
+// and may write: they go on with what was there when they began.
 type Tx interface {
 	View
 
@@ -270,7 +273,8 @@ type Tx interface {
 	// same unit of work.
 	PutRef(repo ID, r Ref, entry *LogEntry) error
 
-	// DeleteRef removes a ref, if it is there, and adds entry to its log.
+	// DeleteRef removes a ref and adds entry to its log. If there is no such ref it does nothing. In one unit of work
+	// a ref may be deleted and another put whose name is a directory of its name, or the reverse.
 	DeleteRef(repo ID, name string, entry *LogEntry) error
 
 	// PutRecord stores a record in place of any with the same key. It keeps neither slice.
@@ -279,11 +283,13 @@ type Tx interface {
 	// DeleteRecord removes a record, if it is there.
 	DeleteRecord(key []byte) error
 
-	// CreateRepo prepares for refs of a repository whose objects are in pool. It must come before they are put.
+	// CreateRepo prepares for refs of a repository whose objects are in pool. It must come once, before they are put.
+	// The repository then has no ref, not even HEAD.
 	CreateRepo(repo, pool ID) error
 
 	// DropRepo removes all refs and logs of a repository. The space is given back before Update returns, or soon
-	// after; after a crash, at the latest when the backend has been opened again.
+	// after; after a crash, at the latest when the backend has been opened again. One that is not there is dropped
+	// already.
 	DropRepo(repo ID) error
 
 	// DropPool removes all objects of a pool, and gives their space back as DropRepo does. The pool's ID must not
@@ -302,7 +308,8 @@ type Stage interface {
 	// Create begins to store a large object in pieces.
 	Create(ctx context.Context) (Writer, error)
 
-	// Close writes what is not yet written and ends the stage. A second Close, or one after Discard, does nothing.
+	// Close writes what is not yet written and ends the stage. It may wait for Updates to end. A second Close, or one
+	// after Discard, does nothing.
 	Close(ctx context.Context) error
 
 	// Discard ends the stage, and drops what can be dropped of it at little cost.

@@ -6,7 +6,7 @@ import "strings"
 // still be one on most systems; a whole name is part of a key.
 const (
 	MaxRef          = 1024
-	MaxRefComponent = 255
+	MaxRefComponent = 250
 )
 
 // CheckRef checks the full name of a ref: "HEAD", or one under "refs/" that git-check-ref-format takes, of at most
@@ -53,7 +53,7 @@ func checkRefParts(name, rest string) error {
 			return malformed(name, rule)
 		}
 		if len(part) > MaxRefComponent {
-			return tooLong(name, "has a component longer than 255 bytes")
+			return tooLong(name, "has a component longer than 250 bytes")
 		}
 		if !more {
 			break

@@ -6,7 +6,6 @@ package memory
 
 import (
 	"context"
-	"sync"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
@@ -14,14 +13,14 @@ import (
 
 // New returns an empty store.
 func New() storage.Backend {
-	return &backend{values: mvcc.New[value]()}
+	return &backend{values: mvcc.New[value](), writer: make(chan struct{}, 1)}
 }
 
 type backend struct {
 	values *mvcc.Map[value]
 	pools  table[pool]
 
-	writer sync.Mutex // held while an Update runs, and for changes of tables
+	writer chan struct{} // holds a token while an Update runs, and for changes of tables
 	calls  storage.Gate
 }
 
@@ -57,6 +56,18 @@ func (b *backend) Close() error {
 	return nil
 }
 
+// lock waits for the writer's turn.
+func (b *backend) lock(ctx context.Context) error {
+	select {
+	case b.writer <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *backend) unlock() { <-b.writer }
+
 func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
 	if err := b.calls.Enter(ctx); err != nil {
 		return err
@@ -72,11 +83,10 @@ func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
 		return err
 	}
 	defer b.calls.Leave()
-	b.writer.Lock()
-	defer b.writer.Unlock()
-	if err := ctx.Err(); err != nil {
+	if err := b.lock(ctx); err != nil {
 		return err
 	}
+	defer b.unlock()
 	t := &tx{b: b, values: b.values.Begin()}
 	if err := fn(t); err != nil {
 		return err

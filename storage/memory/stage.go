@@ -52,9 +52,11 @@ func (s *stage) Close(ctx context.Context) error {
 		return err
 	}
 	defer s.b.calls.Leave()
+	if err := s.b.lock(ctx); err != nil {
+		return err
+	}
+	defer s.b.unlock()
 	s.done = true
-	s.b.writer.Lock()
-	defer s.b.writer.Unlock()
 	for _, o := range s.objects {
 		s.b.put(o.pool, o.hash, o.object)
 	}
