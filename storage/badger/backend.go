@@ -23,15 +23,17 @@ type Options struct {
 	EncryptionKey []byte
 
 	// MemoryBudget is roughly how many bytes to use for caches and for what was not yet written to tables; zero
-	// means 64 MiB. Less than that is not kept to while much is written.
+	// means 64 MiB. While much is written, Badger takes several times as much to make tables. It also limits the refs and
+	// records of one Update, as storage.ErrTooLarge tells: to 26,000 and 2.3 MiB by default, half of that if it is
+	// 32 MiB or less, twice that if it is 128 MiB or more.
 	MemoryBudget int64
 
 	// InMemory keeps everything in memory until Close. The directory must then be "".
 	InMemory bool
 
 	// MinFreeSpace is how many bytes stay free on the medium: an Update that would write with less fails with
-	// storage.ErrNoSpace, unless it only deletes, for which half must be free. Zero means eight times the size of a
-	// memtable, 128 MiB or more, which is what a compaction may take; on a full medium Badger kills the process.
+	// storage.ErrNoSpace, unless it only deletes, for which half must be free. Zero means what a compaction may take,
+	// twice the memory budget but at most 256 MiB; on a full medium Badger kills the process.
 	MinFreeSpace int64
 }
 
@@ -90,6 +92,9 @@ func open(dir string, opts *Options) (*backend, error) {
 		return nil, err
 	}
 	if !o.InMemory {
+		if err := makeDir(dir); err != nil {
+			return nil, err
+		}
 		if err := inspect(dir, &settings); err != nil {
 			return nil, err
 		}
@@ -170,7 +175,7 @@ func (o Options) minFreeSpace(settings engine.Options) int64 {
 
 // Sizes of memtables. A transaction is limited to 15 % of one, and must hold a record of the largest size.
 const (
-	minMemtable = 16 * mib
+	minMemtable = 8 * mib
 	maxMemtable = 32 * mib
 )
 
@@ -197,10 +202,10 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	s.NumGoroutines = 1
 	s.ExternalMagicVersion = magic
 	s.MemTableSize = min(max(o.memoryBudget()/4, minMemtable), maxMemtable)
-	s.NumMemtables = 2
+	s.NumMemtables = 1
 	s.NumCompactors = 2
 	s.BaseLevelSize = 4 * s.MemTableSize
-	s.BaseTableSize = 4 * mib
+	s.BaseTableSize = 2 * mib
 	s.ValueThreshold = mib
 	s.ValueLogFileSize = mib
 	// Values are compressed one by one, when they are stored. So tables are read in place, without Badger's caches and

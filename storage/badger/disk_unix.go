@@ -20,6 +20,15 @@ func freeSpace(dir string) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
+// syncDir makes the names in dir permanent.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
 // lockDir takes the lock that Badger takes, until release is called. It returns ErrLocked if somebody has it.
 func lockDir(dir string) (release func() error, err error) {
 	f, err := os.Open(dir)

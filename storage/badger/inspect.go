@@ -15,14 +15,30 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
+// makeDir makes dir and its parents, as far as they are missing, so that a power cut does not take them.
+func makeDir(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
 // inspect looks at the files in dir before Badger does, and adapts settings to them. Badger ends the process when it
 // meets some kinds of damage, deletes all tables when its manifest is gone or cut short, and cannot open a log file
 // that was created but not yet extended (dgraph-io/badger#2207).
 func inspect(dir string, settings *engine.Options) (err error) {
 	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}

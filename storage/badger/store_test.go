@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -220,11 +221,12 @@ func countKeys(t *testing.T, b *backend, prefix []byte) (n int) {
 }
 
 func TestLargeRecords(t *testing.T) {
-	b := openTest(t, t.TempDir(), nil)
+	b := openTest(t, t.TempDir(), &Options{MemoryBudget: 1}) // where the limits are the lowest
+	key := strings.Repeat("k", storage.MaxKey)
 	large := bytes.Repeat([]byte("0123456789abcdef"), storage.MaxValue/16)
 	for _, value := range []string{string(large), "small", string(large[:maxHead+1]), string(large[:maxHead])} {
-		update(t, b, func(tx storage.Tx) error { return tx.PutRecord([]byte("k"), []byte(value)) })
-		if got := record(t, b, "k"); got != value {
+		update(t, b, func(tx storage.Tx) error { return tx.PutRecord([]byte(key), []byte(value)) })
+		if got := record(t, b, key); got != value {
 			t.Errorf("Record() = %d bytes, want %d", len(got), len(value))
 		}
 		want := 0
