@@ -143,6 +143,7 @@ var kinds = [...]struct{ internal, kind error }{
 	{edit.ErrNotFile, ErrInvalid},
 	{ref.ErrSymbolic, ErrInvalid},
 	{git.ErrCollision, ErrInvalid},
+	{git.ErrMalformed, ErrCorrupt},
 }
 
 // classify makes an error of the engines one that callers can branch on.
