@@ -13,15 +13,14 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Content is what a commit adds: small blobs that land with it, and the bytes of those stored ahead.
+// Content is what a commit adds: small blobs that land with it, and the names of those stored ahead.
 type Content struct {
 	Blobs  []storage.Object
-	Staged int64
-	names  map[git.Hash]struct{}
+	staged map[git.Hash]struct{}
 }
 
 func (c *Content) has(h git.Hash) bool {
-	if _, ok := c.names[h]; ok {
+	if _, ok := c.staged[h]; ok {
 		return true
 	}
 	for i := range c.Blobs {
@@ -176,7 +175,7 @@ func (s *storer) storeAhead() error {
 	if s.stage, err = s.e.backend.Stage(s.ctx, s.pool); err != nil {
 		return err
 	}
-	s.content.names = make(map[git.Hash]struct{}, len(s.sources))
+	s.content.staged = make(map[git.Hash]struct{}, len(s.sources))
 	for i := range s.sources {
 		if err := s.ctx.Err(); err != nil {
 			return err
@@ -195,21 +194,21 @@ func (s *storer) storeAhead() error {
 
 // put stores a blob ahead unless it is there.
 func (s *storer) put(o storage.Object) error {
-	if isNew, err := s.count(o.Hash, o.Size); !isNew || err != nil {
+	if isNew, err := s.add(o.Hash, o.Size); !isNew || err != nil {
 		return err
 	}
 	return s.stage.Put(s.ctx, o)
 }
 
-// count adds a blob to what the commit adds, and reports whether it is new.
-func (s *storer) count(h git.Hash, size int64) (bool, error) {
-	if _, ok := s.content.names[h]; ok {
+// add notes that a blob is part of the commit, and reports whether it has to be stored.
+func (s *storer) add(h git.Hash, size int64) (bool, error) {
+	if _, ok := s.content.staged[h]; ok {
 		return false, nil
 	}
-	s.content.names[h] = struct{}{}
+	s.content.staged[h] = struct{}{}
 	_, _, err := s.e.backend.StatObject(s.ctx, s.pool, h)
 	if errors.Is(err, storage.ErrNotFound) {
-		s.content.Staged += size
+		s.e.unlanded.add(s.pool, h, size)
 		return true, nil
 	}
 	return false, err
@@ -279,12 +278,14 @@ func (s *storer) write(w storage.Writer, head []byte, rest io.Reader) (git.Hash,
 	if err != nil {
 		return git.Hash{}, err
 	}
-	isNew, err := s.count(h, size)
+	isNew, err := s.add(h, size)
 	if err != nil || !isNew {
 		return h, errors.Join(err, w.Discard())
 	}
 	return h, w.Commit(s.ctx, h, storage.Blob)
 }
+
+var errRead = errors.New("reader returned an impossible count")
 
 // source reads no more than left bytes, and stops when its context ends.
 type source struct {
@@ -302,6 +303,9 @@ func (s *source) Read(p []byte) (int, error) {
 		p = p[:s.left+1]
 	}
 	n, err := s.r.Read(p)
+	if n < 0 || n > len(p) {
+		return 0, errRead
+	}
 	if s.left -= int64(n); s.left < 0 {
 		return 0, s.tooLarge
 	}

@@ -26,6 +26,8 @@ type Engine struct {
 	backend storage.Backend
 	objects *object.Store
 	queue   queue.Queue[line, *job]
+
+	unlanded unlanded
 }
 
 type line struct {
@@ -172,8 +174,8 @@ type batch struct {
 	tip     git.Hash // the last commit so far, or where a new branch starts
 	tree    git.Hash // of tip; zero if there is no tip
 	trees   map[git.Hash]*object.Item
+	content []*Content
 	landing landing.Landing
-	quota   int64
 }
 
 // begin reads where the branch stands.
@@ -275,6 +277,7 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 			b.trees[objects[i].Hash] = item
 		}
 	}
+	b.content = append(b.content, &j.Content)
 	old := b.old
 	if n := len(b.landing.Refs); n > 0 {
 		old = b.landing.Refs[n-1].New
@@ -287,7 +290,6 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 	l := &b.landing
 	l.Objects = append(l.Objects, objects...)
 	l.Items = append(l.Items, items...)
-	l.Staged += j.Content.Staged
 	l.Now = j.Now
 	l.Quota = j.Quota
 	l.Refs = append(l.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, Log: storage.LogEntry{
@@ -297,7 +299,14 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 }
 
 func (b *batch) land(ctx context.Context) error {
-	return landing.Land(ctx, b.e.backend, b.e.objects, &b.landing)
+	b.landing.Ahead = b.e.unlanded.take(b.pool, b.content)
+	err := landing.Land(ctx, b.e.backend, b.e.objects, &b.landing)
+	if err != nil {
+		for h, size := range b.landing.Ahead {
+			b.e.unlanded.add(b.pool, h, size)
+		}
+	}
+	return err
 }
 
 // moved reports whether err says that the branch is no longer where begin saw it.

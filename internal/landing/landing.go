@@ -18,9 +18,10 @@ var ErrQuota = fmt.Errorf("repository is full: %w", storage.ErrTooLarge)
 // A Landing is a set of objects and the ref changes that make them reachable.
 type Landing struct {
 	Repo    storage.ID
-	Objects []storage.Object // children first
-	Items   []*object.Item   // what to remember of Objects, by index; nil ones are not remembered
-	Staged  int64            // bytes of new objects that were stored ahead
+	Objects []storage.Object       // children first
+	Items   []*object.Item         // what to remember of Objects, by index; nil ones are not remembered
+	Staged  int64                  // bytes of new objects that were stored ahead
+	Ahead   map[storage.Hash]int64 // sizes of further ones, which may be among Objects too
 	Refs    []ref.Change
 	Now     time.Time
 	Quota   int64 // bytes that the repository may hold; 0: any
@@ -42,7 +43,10 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 			return err
 		}
 		grown := l.Staged
-		known := map[storage.Hash]bool{} // those of Objects that the pool has already
+		for _, size := range l.Ahead {
+			grown += size
+		}
+		var known map[storage.Hash]bool // those of Objects that were there
 		for i, o := range l.Objects {
 			// A base that was there before may itself take any number of deltas.
 			if o.Delta != nil && known[o.Delta.Base] {
@@ -52,9 +56,14 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 			if err != nil {
 				return err
 			}
-			if fresh[i] = added; added {
+			fresh[i] = added
+			if _, counted := l.Ahead[o.Hash]; added && !counted {
 				grown += o.Size
-			} else {
+			}
+			if !added {
+				if known == nil {
+					known = map[storage.Hash]bool{}
+				}
 				known[o.Hash] = true
 			}
 		}

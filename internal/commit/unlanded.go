@@ -1,0 +1,57 @@
+package commit
+
+import (
+	"sync"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
+)
+
+// unlanded remembers which objects were stored ahead of commits that have not landed, or never did. Without it, whoever
+// tries a commit again would find its content there already, and it would never count towards the repository's size.
+// After a restart, and beyond maxUnlanded, that is forgotten.
+type unlanded struct {
+	mu    sync.Mutex
+	sizes map[stored]int64
+}
+
+type stored struct {
+	pool storage.ID
+	hash git.Hash
+}
+
+const maxUnlanded = 1 << 17
+
+func (u *unlanded) add(pool storage.ID, h git.Hash, size int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.sizes == nil || len(u.sizes) >= maxUnlanded {
+		u.sizes = map[stored]int64{}
+	}
+	u.sizes[stored{pool, h}] = size
+}
+
+// take takes out those of the given objects that are there, for a commit that is about to land.
+func (u *unlanded) take(pool storage.ID, content []*Content) map[git.Hash]int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.sizes) == 0 {
+		return nil
+	}
+	taken := map[git.Hash]int64{}
+	take := func(h git.Hash) {
+		if size, ok := u.sizes[stored{pool, h}]; ok {
+			delete(u.sizes, stored{pool, h})
+			taken[h] = size
+		}
+	}
+	for _, c := range content {
+		for h := range c.staged {
+			take(h)
+		}
+		for i := range c.Blobs {
+			take(c.Blobs[i].Hash)
+		}
+	}
+	return taken
+}
