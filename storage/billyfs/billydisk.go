@@ -198,6 +198,8 @@ func (d *billyDisk) copyFile(from, to string) error {
 	return errors.Join(err, dst.Close())
 }
 
+func (d *billyDisk) Link(from, to string) error { return billy.ErrNotSupported }
+
 // Remove refuses a directory that is not empty, as go-billy does not promise.
 func (d *billyDisk) Remove(name string) error {
 	d.mu.Lock()

@@ -30,6 +30,8 @@ type disk interface {
 	// Mkdir makes one directory. It returns fs.ErrExist if the name is taken, fs.ErrNotExist if the parent is missing.
 	Mkdir(name string) error
 	Rename(from, to string) error
+	// Link gives a file another name. It returns fs.ErrExist if that is taken, and may not be supported.
+	Link(from, to string) error
 	Remove(name string) error
 	RemoveAll(name string) error
 

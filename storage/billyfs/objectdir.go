@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reposit/reposit/storage"
@@ -22,6 +23,9 @@ type objectDir struct {
 	mu    sync.Mutex
 	packs listing // names of packs, without directory and suffix
 	loose listing // names of the directories of loose objects
+
+	used    atomic.Bool     // something was found here, though not in the pool
+	adopted map[string]bool // files that are in the pool, too; belongs to the writer
 }
 
 // A listing is the content of a directory, for as long as the directory does not change.

@@ -53,6 +53,7 @@ func (s *store) visit(pool storage.ID, h storage.Hash, members bool, v visit) er
 		} {
 			err := try()
 			if err == nil {
+				d.found(i)
 				return nil
 			}
 			if !absent(err) {
@@ -62,6 +63,7 @@ func (s *store) visit(pool storage.ID, h storage.Hash, members bool, v visit) er
 		if changed, err := d.refreshPacks(); err != nil {
 			bad = errors.Join(bad, err)
 		} else if changed && d.visitPacks(h, v) == nil {
+			d.found(i)
 			return nil
 		}
 	}
@@ -69,6 +71,13 @@ func (s *store) visit(pool storage.ID, h storage.Hash, members bool, v visit) er
 		return fmt.Errorf("object %s: %w", h, bad)
 	}
 	return storage.ErrNotFound
+}
+
+// found notes that something was found in the i-th directory of a pool.
+func (d *objectDir) found(i int) {
+	if i > 0 && !d.used.Load() {
+		d.used.Store(true)
+	}
 }
 
 func (d *objectDir) visitPacks(h storage.Hash, v visit) error {

@@ -107,6 +107,7 @@ func (d *osDisk) ReadDir(name string) ([]dirEntry, error) {
 
 func (d *osDisk) Mkdir(name string) error      { return d.root.Mkdir(name, 0o755) }
 func (d *osDisk) Rename(from, to string) error { return d.root.Rename(from, to) }
+func (d *osDisk) Link(from, to string) error   { return d.root.Link(from, to) }
 func (d *osDisk) Remove(name string) error     { return d.root.Remove(name) }
 func (d *osDisk) RemoveAll(name string) error  { return d.root.RemoveAll(name) }
 

@@ -76,12 +76,9 @@ func (p *packWriter) add(o storage.Object) error {
 	at := packedAt{offset: p.offset, size: int64(len(o.Data))}
 	if base, ok := p.deltaBase(o); ok {
 		at.depth = base.depth + 1
-		delta := binary.AppendUvarint(nil, uint64(base.size))
-		delta = binary.AppendUvarint(delta, uint64(len(o.Data)))
-		delta = append(delta, o.Delta.Ops...)
-		p.buf.Write(entryHeader(ofsDelta, int64(len(delta))))
+		p.buf.Write(entryHeader(ofsDelta, int64(len(o.Delta.Ops))))
 		p.buf.Write(backOffset(p.offset - base.offset))
-		if err := p.s.codec.deflate(&p.buf, delta); err != nil {
+		if err := p.s.codec.deflate(&p.buf, o.Delta.Ops); err != nil {
 			return err
 		}
 	} else {
@@ -105,7 +102,8 @@ func (p *packWriter) deltaBase(o storage.Object) (packedAt, bool) {
 		return packedAt{}, false
 	}
 	base, ok := p.at[o.Delta.Base]
-	return base, ok && base.depth < maxDepth
+	from, size, _, valid := deltaSizes(o.Delta.Ops)
+	return base, ok && valid && base.depth < maxDepth && from == base.size && size == int64(len(o.Data))
 }
 
 // entryHeader returns the type and size of an object in a pack.

@@ -16,9 +16,9 @@ type refValue struct {
 	target string
 }
 
-// noHead is what HEAD holds while there is no ref of this name: without the file, git takes the directory for
-// anything but a repository. git itself writes the same where HEAD is kept elsewhere (gitformat-reftable).
-const noHead = "refs/heads/.invalid"
+// noHead is what HEAD points to while there is no ref of this name: without the file, git takes the directory for
+// anything but a repository, and its fsck wants a branch there.
+const noHead = "refs/heads/reposit/no-HEAD"
 
 func (v refValue) isZero() bool { return v == refValue{} }
 

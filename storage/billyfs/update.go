@@ -130,6 +130,9 @@ func (p *plan) prepare() (err error) {
 	if err := p.tx.ctx.Err(); err != nil {
 		return err
 	}
+	if err := p.adopt(repos); err != nil {
+		return err
+	}
 	p.commit.objects, err = p.s.storeObjects(p.tx)
 	return err
 }
