@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,10 +177,7 @@ func Remove(tx storage.Tx, r *Repo) error {
 // Touch notes that a repository's refs changed, and by how many bytes its objects grew.
 func Touch(tx storage.Tx, r *Repo, old State, now time.Time, grown int64) error {
 	state := State{Updated: now, Pushed: now, Size: old.Size + grown}
-	if err := r.moveTime(tx, ByUpdated, old.Updated, now); err != nil {
-		return err
-	}
-	if err := r.moveTime(tx, ByPushed, old.Pushed, now); err != nil {
+	if err := r.moveTimes(tx, r.times(old), r.times(state)); err != nil {
 		return err
 	}
 	return r.putState(tx, &state)
@@ -206,37 +204,66 @@ func (r *Repo) scopes(fn func(scope string) error) error {
 	return nil
 }
 
-func (r *Repo) moveTime(tx storage.Tx, sort Sort, from, to time.Time) error {
-	if from.Equal(to) {
-		return nil
+// A timeEntry is one time of a repository, with the fields that have it.
+type timeEntry struct {
+	fields Sort
+	time   uint64
+}
+
+// times returns the entries of the index by time. Those with no fields are none.
+func (r *Repo) times(s State) [3]timeEntry {
+	entries := [3]timeEntry{
+		{ByCreated, timeKey(r.Created)}, {ByUpdated, timeKey(s.Updated)}, {ByPushed, timeKey(s.Pushed)},
 	}
+	for i := range entries {
+		for j := range i {
+			if entries[j].fields != 0 && entries[j].time == entries[i].time {
+				entries[j].fields |= entries[i].fields
+				entries[i].fields = 0
+				break
+			}
+		}
+	}
+	return entries
+}
+
+// moveTimes replaces entries of the index by time with others.
+func (r *Repo) moveTimes(tx storage.Tx, from, to [3]timeEntry) error {
 	return r.scopes(func(scope string) error {
 		var buffer [128]byte
-		if err := tx.DeleteRecord(timeIndexKey(buffer[:0], sort, scope, timeKey(from), r.ID)); err != nil {
-			return err
+		for _, e := range from {
+			if e.fields != 0 && !slices.Contains(to[:], e) {
+				if err := tx.DeleteRecord(timeIndexKey(buffer[:0], scope, e, r.ID)); err != nil {
+					return err
+				}
+			}
 		}
-		return tx.PutRecord(timeIndexKey(buffer[:0], sort, scope, timeKey(to), r.ID), nil)
+		for _, e := range to {
+			if e.fields != 0 && !slices.Contains(from[:], e) {
+				if err := tx.PutRecord(timeIndexKey(buffer[:0], scope, e, r.ID), nil); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	})
 }
 
 // index adds the repository to all indexes and counts (step +1), or takes it out (-1).
 func (r *Repo) index(tx storage.Tx, s State, step int) error {
+	var none [3]timeEntry
+	from, to := none, r.times(s)
 	set := tx.PutRecord
 	if step < 0 {
+		from, to = to, none
 		set = func(key, _ []byte) error { return tx.DeleteRecord(key) }
 	}
+	if err := r.moveTimes(tx, from, to); err != nil {
+		return err
+	}
 	return r.scopes(func(scope string) error {
-		var buffer [160]byte
-		times := [3]struct {
-			sort Sort
-			at   time.Time
-		}{{ByCreated, r.Created}, {ByUpdated, s.Updated}, {ByPushed, s.Pushed}}
-		for _, t := range times {
-			if err := set(timeIndexKey(buffer[:0], t.sort, scope, timeKey(t.at), r.ID), nil); err != nil {
-				return err
-			}
-		}
 		if scope == "" || scope[0] == 'l' { // an owner's names are a range of all names
+			var buffer [160]byte
 			if err := set(nameIndexKey(buffer[:0], scope, r.Owner, r.Slug), r.ID[:]); err != nil {
 				return err
 			}

@@ -1,12 +1,14 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -62,10 +64,10 @@ type lister struct {
 	ctx    context.Context
 	v      storage.View
 	scope  string
-	filter bool   // the scope holds repositories that do not match
-	lo, hi []byte // of the whole list
-	prefix int    // length of what all keys begin with
-	from   []byte // position of the token
+	filter bool     // the scope holds repositories that do not match
+	ranges [][]byte // what the keys of the list begin with; positions in it follow
+	within []byte   // what positions in the list begin with
+	from   []byte   // position of the token
 	page   []Found
 	last   []byte
 	more   bool
@@ -96,37 +98,110 @@ func (l *lister) choose() error {
 }
 
 func (l *lister) start() error {
-	if l.Sort == ByName && len(l.Labels) == 0 {
-		l.lo = indexPrefix(nil, ByName, "")
-		l.prefix = len(l.lo)
-		if l.Owner != "" {
-			l.lo = append(l.lo, strings.ToLower(l.Owner)+"/"...)
+	switch {
+	case l.Sort != ByName:
+		for fields := Sort(1); fields <= allTimes; fields++ {
+			if fields&l.Sort != 0 {
+				l.ranges = append(l.ranges, append(indexPrefix(nil, indexTime, l.scope), byte(fields)))
+			}
 		}
-	} else {
-		l.lo = indexPrefix(nil, l.Sort, l.scope)
-		l.prefix = len(l.lo)
+	case len(l.Labels) > 0:
+		l.ranges = [][]byte{indexPrefix(nil, indexName, l.scope)}
+	default:
+		l.ranges = [][]byte{indexPrefix(nil, indexName, "")}
+		if l.Owner != "" {
+			l.within = append([]byte(strings.ToLower(l.Owner)), '/')
+		}
 	}
-	l.hi = after(l.lo)
 	return l.parseToken()
 }
 
-func (l *lister) bounds() (lo, hi []byte) {
-	lo, hi = l.lo, l.hi
-	if l.from != nil {
-		at := append(slices.Clone(l.lo[:l.prefix]), l.from...)
-		if l.Descending {
-			hi = at
-		} else {
-			lo = append(at, 0)
+// A row is a place in a list.
+type row struct {
+	position []byte
+	id       storage.ID
+}
+
+// rows yields the list behind a position, or from its start: a merge of its ranges.
+func (l *lister) rows(from []byte) iter.Seq2[row, error] {
+	return func(yield func(row, error) bool) {
+		heads := make([]head, 0, len(l.ranges))
+		for _, prefix := range l.ranges {
+			lo := append(slices.Clone(prefix), l.within...)
+			hi := after(lo)
+			if from != nil {
+				at := append(slices.Clone(prefix), from...)
+				if l.Descending {
+					hi = at
+				} else {
+					lo = append(at, 0)
+				}
+			}
+			next, stop := iter.Pull2(l.v.Records(lo, hi, storage.Order(l.Descending)))
+			defer stop()
+			heads = append(heads, head{next: next, skip: len(prefix)})
+		}
+		for i := range heads {
+			heads[i].advance(l.Sort)
+		}
+		for {
+			best := l.best(heads)
+			if best == nil {
+				return
+			}
+			if !yield(best.row, best.err) || best.err != nil {
+				return
+			}
+			best.advance(l.Sort)
 		}
 	}
-	return lo, hi
+}
+
+// A head is the next row of a range.
+type head struct {
+	next func() (storage.Record, error, bool)
+	skip int // bytes of the key before the position
+	row  row
+	err  error
+	done bool
+}
+
+func (h *head) advance(sort Sort) {
+	rec, err, ok := h.next()
+	if h.done, h.err = !ok, err; !ok || err != nil {
+		return
+	}
+	h.row.position = rec.Key[h.skip:]
+	raw := rec.Value
+	if sort != ByName {
+		raw = h.row.position[max(0, len(h.row.position)-len(storage.ID{})):]
+	}
+	if len(raw) != len(storage.ID{}) {
+		h.err = fmt.Errorf("%w: index record", storage.ErrCorrupt)
+		return
+	}
+	h.row.id = storage.ID(raw)
+}
+
+// best returns the head whose row comes first, or nil if there are no more.
+func (l *lister) best(heads []head) *head {
+	var best *head
+	for i := range heads {
+		h := &heads[i]
+		switch {
+		case h.done:
+		case h.err != nil:
+			return h
+		case best == nil, (bytes.Compare(h.row.position, best.row.position) < 0) != l.Descending:
+			best = h
+		}
+	}
+	return best
 }
 
 func (l *lister) run() error {
-	lo, hi := l.bounds()
 	skip := l.Skip
-	for rec, err := range l.v.Records(lo, hi, storage.Order(l.Descending)) {
+	for at, err := range l.rows(l.from) {
 		if err == nil {
 			err = l.ctx.Err()
 		}
@@ -137,7 +212,7 @@ func (l *lister) run() error {
 			skip--
 			continue
 		}
-		r, err := l.load(rec)
+		r, err := l.load(at.id)
 		if err != nil {
 			return err
 		}
@@ -157,23 +232,16 @@ func (l *lister) run() error {
 			return err
 		}
 		l.page = append(l.page, Found{r, state})
-		l.last = append(l.last[:0], rec.Key[l.prefix:]...)
+		l.last = append(l.last[:0], at.position...)
 	}
 	return nil
 }
 
-// load returns the repository that an index record names, or nil if it does not match.
-func (l *lister) load(rec storage.Record) (*Repo, error) {
-	raw := rec.Value
-	if l.Sort != ByName {
-		raw = rec.Key[max(0, len(rec.Key)-len(storage.ID{})):]
-	}
-	if len(raw) != len(storage.ID{}) {
-		return nil, fmt.Errorf("%w: index record", storage.ErrCorrupt)
-	}
-	r, err := Load(l.v, storage.ID(raw))
+// load returns the repository that the index names, or nil if it does not match.
+func (l *lister) load(id storage.ID) (*Repo, error) {
+	r, err := Load(l.v, id)
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil, fmt.Errorf("%w: index names repository %s, which is not there", storage.ErrCorrupt, raw)
+		return nil, fmt.Errorf("%w: index names repository %s, which is not there", storage.ErrCorrupt, id)
 	}
 	if err != nil || !l.filter || l.matches(r) {
 		return r, err
@@ -192,14 +260,14 @@ func (l *lister) matches(r *Repo) bool {
 
 func (l *lister) countAll() (int, error) {
 	n := 0
-	for rec, err := range l.v.Records(l.lo, l.hi, storage.Ascending) {
+	for at, err := range l.rows(nil) {
 		if err == nil {
 			err = l.ctx.Err()
 		}
 		if err != nil {
 			return 0, err
 		}
-		r, err := l.load(rec)
+		r, err := l.load(at.id)
 		if err != nil {
 			return 0, err
 		}
@@ -213,7 +281,7 @@ func (l *lister) countAll() (int, error) {
 // sum binds a token to its query.
 func (l *lister) sum(position []byte) uint32 {
 	h := crc32.NewIEEE()
-	fmt.Fprintf(h, "%c%t%q", l.Sort, l.Descending, strings.ToLower(l.Owner))
+	fmt.Fprintf(h, "%d%t%q", l.Sort, l.Descending, strings.ToLower(l.Owner))
 	for _, k := range slices.Sorted(maps.Keys(l.Labels)) {
 		fmt.Fprintf(h, "%q%q", k, l.Labels[k])
 	}
