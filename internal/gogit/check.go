@@ -1,0 +1,225 @@
+package gogit
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/storage"
+)
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", git.ErrMalformed, fmt.Sprintf(format, args...))
+}
+
+// check decodes an object and refuses what must not be stored: what git-fsck calls an error, whatever the type, but
+// for odd time zones, which are in histories that exist.
+func check(t storage.Type, data []byte) (*object.Item, error) {
+	item, err := object.Decode(t, data, 0)
+	if err != nil {
+		return nil, err
+	}
+	switch t {
+	case storage.Tree:
+		err = checkTree(item.Tree)
+	case storage.Commit:
+		err = checkCommit(data)
+	case storage.Tag:
+		err = checkTag(data)
+	}
+	return item, err
+}
+
+// modeLegacy is what old versions of git wrote for files that a group may write. It is kept (git-fsck, badFilemode).
+const modeLegacy git.Mode = 0o100664
+
+// checkTree refuses names that git would not check out, modes that it does not know, null hashes, and entries that
+// are out of order or there twice. Modes padded with zeroes pass, and stay as they are.
+func checkTree(t *git.Tree) error {
+	var last git.Entry
+	for i := range t.Len() {
+		e := t.Entry(i)
+		if err := names.CheckEntry(e.Name); err != nil {
+			return fmt.Errorf("tree entry: %w", err)
+		}
+		switch e.Mode {
+		case git.ModeDir, git.ModeRegular, git.ModeExecutable, git.ModeSubmodule, modeLegacy:
+		case git.ModeSymlink:
+			if err := names.CheckSymlinkEntry(e.Name); err != nil {
+				return fmt.Errorf("tree entry: %w", err)
+			}
+		default:
+			return malformed("tree entry %.80q has mode %o", e.Name, e.Mode)
+		}
+		if e.Hash.IsZero() {
+			return malformed("tree entry %.80q names no object", e.Name)
+		}
+		if i > 0 && (e.Name == last.Name || !git.Less(last, e)) {
+			return malformed("tree entry %.80q is out of order, or there twice", e.Name)
+		}
+		if e.IsDir() {
+			// A file of the same name need not be the entry before: "a" and "a.b" both stand before "a/".
+			if first, ok := t.Find(e.Name); ok && !first.IsDir() {
+				return malformed("tree entry %.80q is there twice", e.Name)
+			}
+		}
+		last = e
+	}
+	return nil
+}
+
+// A scanner takes the headers of a commit or tag apart, one line after the other, as git-fsck does.
+type scanner struct {
+	kind string
+	rest []byte
+	err  error
+}
+
+// checkCommit checks the headers that every commit has, and their order.
+func checkCommit(data []byte) error {
+	s := scanner{kind: "commit", rest: data}
+	s.checkEnd()
+	s.hash("tree")
+	for s.next("parent") {
+		s.hash("parent")
+	}
+	s.person("author")
+	for s.next("author") { // git-fsck, multipleAuthors: a warning
+		s.person("author")
+	}
+	s.person("committer")
+	return s.err
+}
+
+func checkTag(data []byte) error {
+	s := scanner{kind: "tag", rest: data}
+	s.checkEnd()
+	s.hash("object")
+	if t := s.line("type"); s.err == nil && git.ParseType(string(t)) == 0 {
+		s.fail("names an object of type %.80q", t)
+	}
+	if name := s.line("tag"); s.err == nil && len(name) == 0 {
+		s.fail("has no name")
+	}
+	if s.next("tagger") {
+		s.person("tagger")
+	}
+	return s.err
+}
+
+func (s *scanner) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = malformed("%s %s", s.kind, fmt.Sprintf(format, args...))
+	}
+}
+
+// checkEnd refuses headers that do not end, or hold a NUL (git-fsck, unterminatedHeader and nulInHeader).
+func (s *scanner) checkEnd() {
+	head, _, ok := bytes.Cut(s.rest, []byte("\n\n"))
+	if !ok && !bytes.HasSuffix(s.rest, []byte("\n")) {
+		s.fail("has headers without an end")
+	}
+	if bytes.IndexByte(head, 0) >= 0 {
+		s.fail("has a NUL in its headers")
+	}
+}
+
+func (s *scanner) next(key string) bool {
+	return s.err == nil && len(s.rest) > len(key) && string(s.rest[:len(key)]) == key && s.rest[len(key)] == ' '
+}
+
+// line returns the value of the next header, which must be of that key.
+func (s *scanner) line(key string) []byte {
+	if !s.next(key) {
+		s.fail("has no %s where it must be", key)
+		return nil
+	}
+	value, rest, _ := bytes.Cut(s.rest[len(key)+1:], []byte{'\n'})
+	s.rest = rest
+	return value
+}
+
+func (s *scanner) hash(key string) {
+	if value := s.line(key); s.err == nil {
+		if _, ok := git.ParseHash(string(value)); !ok {
+			s.fail("names %s %.80q", key, value)
+		}
+	}
+}
+
+// person checks "name <email> seconds zone" (git-fsck, fsck_ident). Only the zone may be anything.
+func (s *scanner) person(key string) {
+	value := s.line(key)
+	if s.err != nil {
+		return
+	}
+	name, rest, ok := bytes.Cut(value, []byte{'<'})
+	email, when, closed := bytes.Cut(rest, []byte{'>'})
+	switch {
+	case !ok || !closed || bytes.IndexByte(name, '>') >= 0 || bytes.IndexByte(email, '<') >= 0:
+		s.fail("has a malformed address in %s", key)
+	case len(name) > 0 && name[len(name)-1] != ' ':
+		s.fail("has no space before the address in %s", key)
+	case !isWhen(when):
+		s.fail("has a malformed time in %s", key)
+	}
+}
+
+// isWhen reports whether b is a space, seconds since 1970 that a signed 64-bit number holds, a space and a zone.
+func isWhen(b []byte) bool {
+	b, ok := bytes.CutPrefix(b, []byte{' '})
+	seconds, zone, found := bytes.Cut(b, []byte{' '})
+	if !ok || !found || len(zone) == 0 || len(seconds) == 0 || len(seconds) > 18 {
+		return false
+	}
+	for _, c := range seconds {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(seconds) == 1 || seconds[0] != '0'
+}
+
+// A link is what an object says of another one: that it is there, and of which type.
+type link struct {
+	hash git.Hash
+	typ  storage.Type
+}
+
+// links calls fn with what must be there for an object to be whole. Submodules are elsewhere.
+func links(t storage.Type, item *object.Item, data []byte, fn func(link) error) error {
+	switch t {
+	case storage.Tree:
+		for i := range item.Tree.Len() {
+			e := item.Tree.Entry(i)
+			if e.Mode == git.ModeSubmodule {
+				continue
+			}
+			l := link{e.Hash, storage.Blob}
+			if e.IsDir() {
+				l.typ = storage.Tree
+			}
+			if err := fn(l); err != nil {
+				return err
+			}
+		}
+	case storage.Commit:
+		if err := fn(link{item.Commit.Tree, storage.Tree}); err != nil {
+			return err
+		}
+		for _, p := range item.Commit.Parents {
+			if err := fn(link{p, storage.Commit}); err != nil {
+				return err
+			}
+		}
+	case storage.Tag:
+		tag, err := git.ParseTag(data)
+		if err != nil {
+			return err
+		}
+		return fn(link{tag.Object, tag.Type})
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package gogit
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
+)
+
+// IterEncodedObjects returns an iterator over the objects of a type, or of all types with plumbing.AnyObject. It sees
+// the objects that are there all the time while it is used, and may see others. It need not be closed.
+func (s *Storer) IterEncodedObjects(t plumbing.ObjectType) (storer.EncodedObjectIter, error) {
+	it := &iterator{s: s, want: t, size: firstPage}
+	err := s.call("objects", t.String(), func() (err error) {
+		it.pool, err = s.pool()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	it.seen = s.pending.snapshot()
+	for _, h := range sortedKeys(it.seen) {
+		if o := it.seen[h]; matches(t, o.Type) {
+			it.held = append(it.held, o)
+		}
+	}
+	return it, nil
+}
+
+func sortedKeys(m map[git.Hash]*held) []git.Hash {
+	keys := make([]git.Hash, 0, len(m))
+	for h := range m {
+		keys = append(keys, h)
+	}
+	slices.SortFunc(keys, func(a, b git.Hash) int { return bytes.Compare(a[:], b[:]) })
+	return keys
+}
+
+const (
+	firstPage = 256
+	lastPage  = 1 << 16
+)
+
+// An iterator yields the objects that are held back, then the stored ones, whose hashes it reads in growing pages.
+type iterator struct {
+	s    *Storer
+	want plumbing.ObjectType
+	pool storage.ID
+	held []*held
+	seen map[git.Hash]*held
+	page []git.Hash
+	size int
+	from git.Hash // where the next page begins
+	done bool     // there is none
+}
+
+// Next returns io.EOF at the end.
+func (it *iterator) Next() (o plumbing.EncodedObject, err error) {
+	if len(it.held) > 0 {
+		next := it.held[0]
+		it.held = it.held[1:]
+		return newEncoded(next.Hash, next.Type, next.Data), nil
+	}
+	end := false
+	err = it.s.call("objects", it.want.String(), func() error {
+		for {
+			if len(it.page) == 0 {
+				if end = it.done; end {
+					return nil
+				}
+				if err := it.read(); err != nil {
+					return err
+				}
+				continue
+			}
+			h := it.page[0]
+			it.page = it.page[1:]
+			if it.seen[h] != nil {
+				continue
+			}
+			o, err = it.s.open(it.pool, it.want, h)
+			if err == nil || !errors.Is(err, storage.ErrNotFound) && err != plumbing.ErrObjectNotFound {
+				return err
+			}
+		}
+	})
+	if end {
+		return nil, io.EOF
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func (it *iterator) read() error {
+	var last git.Hash
+	for i := range last {
+		last[i] = 0xff
+	}
+	it.page = make([]git.Hash, 0, it.size)
+	for h, err := range it.s.Backend.Objects(it.s.ctx, it.pool, it.from, last) {
+		if err != nil {
+			return err
+		}
+		if len(it.page) == it.size {
+			it.from = h
+			it.size = min(2*it.size, lastPage)
+			return nil
+		}
+		it.page = append(it.page, h)
+	}
+	it.done = true
+	return nil
+}
+
+// ForEach calls fn with each object, until it returns an error; storer.ErrStop ends it without one.
+func (it *iterator) ForEach(fn func(plumbing.EncodedObject) error) error {
+	return storer.ForEachIterator(it, fn)
+}
+
+// Close ends the iteration.
+func (it *iterator) Close() { it.held, it.page, it.done = nil, nil, true }

@@ -1,0 +1,270 @@
+package gogit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/gogit/pack"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/storage"
+)
+
+const (
+	maxPackObjects  = 10_000_000
+	maxStoredDeltas = 50 // that a reader of an object applies (git's pack.depth)
+)
+
+// PackfileWriter returns a writer of one pack. Nothing of it is there before Close has returned nil. Close refuses a
+// pack that is damaged, over the limits, or not whole: what its objects name must be in it, or stored. Its deltas may
+// be based on stored objects. A pack of no bytes is no error.
+func (s *Storer) PackfileWriter() (io.WriteCloser, error) {
+	var pool storage.ID
+	err := s.call("pack", "", func() (err error) {
+		pool, err = s.pool()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := &packWriter{s: s, pool: pool}
+	w.spool = pack.NewSpool(s.Limits.Pack, w.segment)
+	return w, nil
+}
+
+type packWriter struct {
+	s     *Storer
+	pool  storage.ID
+	spool *pack.Spool
+	spare storage.Stage // of what the spool puts into storage; never closed
+	err   error         // the first of Write
+	done  bool
+}
+
+var errPackClosed = errors.New("the pack was closed")
+
+func (w *packWriter) segment() (storage.Writer, error) {
+	if w.spare == nil {
+		var err error
+		if w.spare, err = w.s.Backend.Stage(w.s.ctx, w.pool); err != nil {
+			return nil, err
+		}
+	}
+	return w.spare.Create(w.s.ctx)
+}
+
+// Write takes the next bytes of the pack.
+func (w *packWriter) Write(b []byte) (n int, err error) {
+	err = w.s.call("pack", "", func() error {
+		if w.done {
+			return errPackClosed
+		}
+		if w.err == nil {
+			n, w.err = w.spool.Write(b)
+		}
+		return w.err
+	})
+	return n, err
+}
+
+// Close checks the pack, and stores what it holds.
+func (w *packWriter) Close() error {
+	return w.s.call("pack", "", func() error {
+		if w.done {
+			return nil
+		}
+		w.done = true
+		err := w.err
+		if err == nil && w.spool.Size() > 0 {
+			err = w.store()
+		}
+		return errors.Join(err, w.discard())
+	})
+}
+
+func (w *packWriter) discard() error {
+	err := w.spool.Discard()
+	if w.spare != nil {
+		err = errors.Join(err, w.spare.Discard())
+	}
+	return err
+}
+
+func (w *packWriter) store() error {
+	s := w.s
+	if err := s.flush(w.pool); err != nil {
+		return err
+	}
+	c := contents{s: s, pool: w.pool, types: map[git.Hash]storage.Type{}, wanted: map[git.Hash]wanted{}}
+	p, err := pack.Read(s.ctx, w.spool, w.spool.Size(), pack.Options{
+		Blob: s.Limits.Blob, Total: s.Limits.Total, Objects: maxPackObjects, Base: c.base, Check: c.check,
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.complete(); err != nil {
+		return err
+	}
+	if err := s.checkQuota(c.size); err != nil {
+		return err
+	}
+	stage, err := s.Backend.Stage(s.ctx, w.pool)
+	if err != nil {
+		return err
+	}
+	in := input{contents: &c, stage: stage, skipped: map[git.Hash]bool{}}
+	if err := p.Each(s.ctx, in.put); err != nil {
+		return errors.Join(err, stage.Discard())
+	}
+	if err := stage.Close(s.ctx); err != nil {
+		return err
+	}
+	s.staged.Add(c.size)
+	return nil
+}
+
+// contents are what is known of the objects of a pack while it is read.
+type contents struct {
+	s       *Storer
+	pool    storage.ID
+	types   map[git.Hash]storage.Type
+	wanted  map[git.Hash]wanted // what was named and not seen yet
+	size    int64               // of the objects that are new
+	shallow map[git.Hash]bool
+}
+
+// wanted is an object that another one names.
+type wanted struct {
+	typ storage.Type
+	by  git.Hash
+}
+
+// base returns a stored object that a delta of a thin pack is based on.
+func (c *contents) base(ctx context.Context, h git.Hash) (storage.Type, []byte, error) {
+	t, size, err := c.s.stat(c.pool, h)
+	if err != nil {
+		return 0, nil, err
+	}
+	if size > c.s.limit(t) {
+		return 0, nil, fmt.Errorf("base %s of a delta has %d bytes: %w", h, size, storage.ErrTooLarge)
+	}
+	item, err := c.s.Objects.Item(ctx, c.pool, h)
+	if err != nil {
+		return 0, nil, err
+	}
+	return t, item.Data, nil
+}
+
+// check checks one object.
+func (c *contents) check(o *pack.Object) error {
+	if _, again := c.types[o.Hash]; again {
+		return nil
+	}
+	c.types[o.Hash] = o.Type
+	if w, ok := c.wanted[o.Hash]; ok {
+		if w.typ != o.Type {
+			return w.mismatch(o.Hash, o.Type)
+		}
+		delete(c.wanted, o.Hash)
+	}
+	if _, _, err := c.s.stat(c.pool, o.Hash); errors.Is(err, storage.ErrNotFound) {
+		c.size += o.Size
+	} else if err != nil {
+		return err
+	}
+	if o.Type == storage.Blob {
+		return nil
+	}
+	item, err := check(o.Type, o.Data)
+	if err != nil {
+		return fmt.Errorf("object %s: %w", o.Hash, err)
+	}
+	return c.want(o, item)
+}
+
+func (w wanted) mismatch(h git.Hash, t storage.Type) error {
+	return malformed("object %s is a %s, but %s takes it for a %s", h, t, w.by, w.typ)
+}
+
+// want notes what an object names.
+func (c *contents) want(o *pack.Object, item *object.Item) error {
+	return links(o.Type, item, o.Data, func(l link) error {
+		w := wanted{l.typ, o.Hash}
+		if t, ok := c.types[l.hash]; ok {
+			if t != l.typ {
+				return w.mismatch(l.hash, t)
+			}
+			return nil
+		}
+		if before, ok := c.wanted[l.hash]; ok && before.typ != l.typ {
+			return malformed("object %s is taken for a %s and a %s", l.hash, before.typ, l.typ)
+		}
+		if l.typ == storage.Commit && o.Type == storage.Commit {
+			if ends, err := c.endsAt(o.Hash); ends || err != nil {
+				return err
+			}
+		}
+		c.wanted[l.hash] = w
+		return nil
+	})
+}
+
+// endsAt reports whether a shallow history ends at a commit.
+func (c *contents) endsAt(h git.Hash) (bool, error) {
+	if c.shallow == nil {
+		var err error
+		if c.shallow, err = c.s.shallow(); err != nil {
+			return false, err
+		}
+	}
+	return c.shallow[h], nil
+}
+
+// complete returns an error unless everything that was named is there.
+func (c *contents) complete() error {
+	for h, w := range c.wanted {
+		if err := c.s.checkStored(c.pool, link{h, w.typ}); isMissing(err) {
+			return fmt.Errorf("%w: %w, which %s names", pack.ErrMalformed, err, w.by)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// An input puts the objects of a checked pack into a stage.
+type input struct {
+	*contents
+	stage   storage.Stage
+	skipped map[git.Hash]bool // that were stored before, by chains of deltas of any length
+}
+
+func (in *input) put(o *pack.Object) error {
+	_, _, err := in.s.stat(in.pool, o.Hash)
+	if err == nil {
+		in.skipped[o.Hash] = true
+		return nil
+	}
+	if !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	if o.Size < storage.LargeObject || o.Type != storage.Blob {
+		if d := o.Delta; d != nil && (d.Depth > maxStoredDeltas || in.skipped[d.Base]) {
+			// Without this one, what is based on it has a shorter chain. It is counted as if not.
+			o.Delta = nil
+		}
+		return in.stage.Put(in.s.ctx, o.Object)
+	}
+	return in.putLarge(o)
+}
+
+func (in *input) putLarge(o *pack.Object) error {
+	r, err := o.Open()
+	if err != nil {
+		return err
+	}
+	_, _, err = in.s.copyLarge(in.stage, in.pool, r, o.Size)
+	return errors.Join(err, r.Close())
+}

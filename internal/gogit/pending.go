@@ -1,0 +1,285 @@
+package gogit
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/storage"
+)
+
+const (
+	manyObjects = 256     // that are held back before they are stored
+	manyBytes   = 1 << 20 // the same, in bytes
+	maxPending  = 64 << 20
+)
+
+// pending are the objects that were set but are not stored yet. The zero value is ready.
+type pending struct {
+	storing sync.Mutex // held while objects move to storage
+
+	mu      sync.RWMutex
+	objects map[git.Hash]*held
+	bytes   int64
+	retry   int // at how many objects storing them is tried next
+}
+
+// A held object was checked, and is not changed any more.
+type held struct {
+	storage.Object
+	item *object.Item
+}
+
+func (p *pending) get(h git.Hash) (*held, bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	o, ok := p.objects[h]
+	return o, ok
+}
+
+func (p *pending) snapshot() map[git.Hash]*held {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return maps.Clone(p.objects)
+}
+
+func (p *pending) hashes() []git.Hash {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return slices.Collect(maps.Keys(p.objects))
+}
+
+func (p *pending) empty() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return len(p.objects) == 0
+}
+
+// add reports whether there are so many objects now that they should be stored.
+func (p *pending) add(objects ...*held) (many bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.objects == nil {
+		p.objects = map[git.Hash]*held{}
+	}
+	for _, o := range objects {
+		if p.objects[o.Hash] == nil {
+			p.objects[o.Hash] = o
+			p.bytes += o.Size
+		}
+	}
+	return len(p.objects) >= max(p.retry, manyObjects) || p.bytes >= manyBytes && p.retry == 0
+}
+
+// drop forgets objects that were stored.
+func (p *pending) drop(objects []*held) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, o := range objects {
+		if p.objects[o.Hash] != nil {
+			delete(p.objects, o.Hash)
+			p.bytes -= o.Size
+		}
+	}
+	// What is left waits for other objects. It is not looked at again for each that comes.
+	if p.retry = 0; len(p.objects) > 0 {
+		p.retry = 2*len(p.objects) + manyObjects
+	}
+}
+
+func (p *pending) incomplete() error {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for h, o := range p.objects {
+		return missing("%d objects can't be stored: what they name is missing, as with %s %s", len(p.objects), o.Type, h)
+	}
+	return nil
+}
+
+// hold puts objects among those that are held back, and stores all of them if they are many.
+func (s *Storer) hold(pool storage.ID, objects ...*held) error {
+	fresh := objects[:0:0]
+	var size int64
+	for _, o := range objects {
+		if _, _, err := s.stat(pool, o.Hash); errors.Is(err, storage.ErrNotFound) {
+			fresh = append(fresh, o)
+			size += o.Size
+		} else if err != nil {
+			return err
+		}
+	}
+	if s.pending.size()+size > maxPending {
+		if err := s.flush(pool); err != nil {
+			return err
+		}
+		if left := s.pending.size(); left > 0 && left+size > maxPending {
+			return fmt.Errorf("more than %d bytes of objects wait for objects that they name: %w", maxPending, storage.ErrTooLarge)
+		}
+	}
+	if s.pending.add(fresh...) {
+		return s.flush(pool)
+	}
+	return nil
+}
+
+func (p *pending) size() int64 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.bytes
+}
+
+// flush stores what is held back, but for objects that name others which are not there.
+func (s *Storer) flush(pool storage.ID) error {
+	if s.pending.empty() {
+		return nil
+	}
+	s.pending.storing.Lock()
+	defer s.pending.storing.Unlock()
+	ready, err := s.wholeness(pool).all()
+	if err != nil {
+		return err
+	}
+	return s.stage(pool, ready)
+}
+
+// stage stores objects that were held back. The caller holds pending.storing.
+func (s *Storer) stage(pool storage.ID, objects []*held) error {
+	var size int64
+	for _, o := range objects {
+		size += o.Size
+	}
+	if len(objects) > 0 {
+		if err := s.checkQuota(size); err != nil {
+			return err
+		}
+		if err := s.put(pool, objects); err != nil {
+			return err
+		}
+		s.staged.Add(size)
+	}
+	s.pending.drop(objects)
+	return nil
+}
+
+func (s *Storer) put(pool storage.ID, objects []*held) error {
+	stage, err := s.Backend.Stage(s.ctx, pool)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if err := stage.Put(s.ctx, o.Object); err != nil {
+			return errors.Join(err, stage.Discard())
+		}
+	}
+	return stage.Close(s.ctx)
+}
+
+// checkQuota returns landing.ErrQuota if there is no room for so many bytes more.
+func (s *Storer) checkQuota(size int64) error {
+	if s.Limits.Repo <= 0 {
+		return nil
+	}
+	return s.Backend.View(s.ctx, func(v storage.View) error {
+		r, err := catalog.Load(v, s.Repo)
+		if err != nil {
+			return err
+		}
+		state, err := catalog.LoadState(v, r)
+		if err == nil && state.Size+s.staged.Load()+size > s.Limits.Repo {
+			err = landing.ErrQuota
+		}
+		return err
+	})
+}
+
+// A wholeness finds out which of the objects that are held back are whole: all that they lead to is stored, or held
+// back and whole.
+type wholeness struct {
+	s       *Storer
+	pool    storage.ID
+	held    map[git.Hash]*held
+	known   map[git.Hash]error // nil: whole
+	order   []*held            // the whole ones, each after what it names
+	shallow map[git.Hash]bool
+}
+
+func (s *Storer) wholeness(pool storage.ID) *wholeness {
+	return &wholeness{s: s, pool: pool, held: s.pending.snapshot(), known: map[git.Hash]error{}}
+}
+
+// all returns all that are whole.
+func (w *wholeness) all() ([]*held, error) {
+	for h, o := range w.held {
+		if err := w.of(link{h, o.Type}); err != nil && !isMissing(err) {
+			return nil, err
+		}
+	}
+	return w.order, nil
+}
+
+func isMissing(err error) bool {
+	var m *missingError
+	return errors.As(err, &m)
+}
+
+// of returns a *missingError if an object is not whole, or is not there.
+func (w *wholeness) of(l link) error {
+	o := w.held[l.hash]
+	if o == nil {
+		return w.s.checkStored(w.pool, l)
+	}
+	if o.Type != l.typ {
+		return missing("object %s is a %s, not a %s", l.hash, o.Type, l.typ)
+	}
+	if err, ok := w.known[l.hash]; ok {
+		return err
+	}
+	err := links(o.Type, o.item, o.Data, func(next link) error {
+		err := w.of(next)
+		if isMissing(err) && o.Type == storage.Commit && next.typ == storage.Commit {
+			return w.unlessShallow(l.hash, err)
+		}
+		return err
+	})
+	if err != nil && !isMissing(err) {
+		return err
+	}
+	if w.known[l.hash] = err; err == nil {
+		w.order = append(w.order, o)
+	}
+	return err
+}
+
+// unlessShallow forgives a commit at which a shallow history ends that a parent is missing.
+func (w *wholeness) unlessShallow(h git.Hash, err error) error {
+	if w.shallow == nil {
+		var failed error
+		if w.shallow, failed = w.s.shallow(); failed != nil {
+			return failed
+		}
+	}
+	if w.shallow[h] {
+		return nil
+	}
+	return err
+}
+
+// checkStored returns a *missingError if an object is not stored, or of another type.
+func (s *Storer) checkStored(pool storage.ID, l link) error {
+	t, _, err := s.stat(pool, l.hash)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return missing("%s %s is missing", l.typ, l.hash)
+	case err != nil:
+		return err
+	case t != l.typ:
+		return missing("object %s is a %s, not a %s", l.hash, t, l.typ)
+	}
+	return nil
+}

@@ -1,0 +1,368 @@
+package gogit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+	gogitstorage "github.com/go-git/go-git/v5/storage"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// A table keeps refs.
+type table interface {
+	// check refuses refs that can't be in the table.
+	check(storage.Ref) error
+	// get returns a ref as it is stored, or storage.ErrNotFound.
+	get(v storage.View, name string) (storage.Ref, error)
+	// all yields all refs, in the order of their names.
+	all(storage.View) iter.Seq2[storage.Ref, error]
+	// replaces refuses to put one ref in the place of another, and removes to remove one.
+	replaces(now, to storage.Ref) error
+	removes(storage.View, storage.Ref) error
+	// set makes a change in one unit of work, with the objects that belong to it, unless allow returns an error.
+	set(c ref.Change, allow func(storage.View) error, objects []*held) error
+}
+
+// Errors of refs that go-git would take.
+var (
+	errDetached  = fmt.Errorf("%w: HEAD can only be a branch's name", git.ErrMalformed)
+	errSymbolic  = fmt.Errorf("%w: it is symbolic, and can only be made to name another ref", git.ErrMalformed)
+	errDefault   = fmt.Errorf("%w: the default branch, and HEAD, can't be removed", git.ErrMalformed)
+	errNoCommit  = fmt.Errorf("%w: a branch names a commit", git.ErrMalformed)
+	errNoHash    = fmt.Errorf("%w: it names no object", git.ErrMalformed)
+	errReference = fmt.Errorf("%w: it is neither a hash nor a name", git.ErrMalformed)
+)
+
+// Init lets git.Init and git.Clone have an empty repository: as long as it has no ref, HEAD is not there for this
+// Storer until it is set. So they make of it what they would of an empty directory, and refuse one that has refs.
+func (s *Storer) Init() error {
+	return s.call("init", "", func() error {
+		return s.view(func(v storage.View) error {
+			for r, err := range s.refs.all(v) {
+				if err != nil || r.Name != ref.Head {
+					return err
+				}
+			}
+			s.unborn.Store(true)
+			return nil
+		})
+	})
+}
+
+// view calls fn with a snapshot in which the repository exists.
+func (s *Storer) view(fn func(storage.View) error) error {
+	return s.Backend.View(s.ctx, func(v storage.View) error {
+		if err := s.exists(v); err != nil {
+			return err
+		}
+		return fn(v)
+	})
+}
+
+// Reference returns a ref as it is stored, symbolic ones unresolved, or plumbing.ErrReferenceNotFound.
+func (s *Storer) Reference(name plumbing.ReferenceName) (found *plumbing.Reference, err error) {
+	err = s.call("ref", name.String(), func() error {
+		return s.view(func(v storage.View) error {
+			r, err := s.refs.get(v, name.String())
+			if errors.Is(err, storage.ErrNotFound) || err == nil && s.hides(r) {
+				return plumbing.ErrReferenceNotFound
+			}
+			found = newReference(r)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func (s *Storer) hides(r storage.Ref) bool { return r.Name == ref.Head && s.unborn.Load() }
+
+func newReference(r storage.Ref) *plumbing.Reference {
+	name := plumbing.ReferenceName(r.Name)
+	if r.Target != "" {
+		return plumbing.NewSymbolicReference(name, plumbing.ReferenceName(r.Target))
+	}
+	return plumbing.NewHashReference(name, plumbing.Hash(r.Hash))
+}
+
+// IterReferences returns an iterator over all refs as they are now, HEAD among them.
+func (s *Storer) IterReferences() (storer.ReferenceIter, error) {
+	var found []*plumbing.Reference
+	err := s.call("refs", "", func() error {
+		return s.view(func(v storage.View) error {
+			found = nil
+			for r, err := range s.refs.all(v) {
+				if err != nil {
+					return err
+				}
+				if !s.hides(r) {
+					found = append(found, newReference(r))
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return storer.NewReferenceSliceIter(found), nil
+}
+
+// CountLooseRefs returns 0: all refs are packed, as it were.
+func (s *Storer) CountLooseRefs() (int, error) {
+	return 0, s.call("refs", "", func() error { return nil })
+}
+
+// PackRefs does nothing.
+func (s *Storer) PackRefs() error { return s.call("refs", "", func() error { return nil }) }
+
+// SetReference makes a ref hold what r says, whatever it held. The object must be there, with all that it leads to,
+// and under refs/heads/ it must be a commit. HEAD can only be made to name a branch.
+func (s *Storer) SetReference(r *plumbing.Reference) error { return s.CheckAndSetReference(r, nil) }
+
+// CheckAndSetReference is SetReference if the ref of old's name holds exactly what old says, a hash or a name, and
+// returns storage.ErrReferenceHasChanged otherwise. An old with the zero hash is a ref that does not exist. A nil old
+// is anything.
+func (s *Storer) CheckAndSetReference(r, old *plumbing.Reference) error {
+	if r == nil {
+		return nil
+	}
+	return s.call("set ref", r.Name().String(), func() error {
+		to, err := stored(r)
+		if err == nil {
+			err = s.refs.check(to)
+		}
+		if err != nil {
+			return err
+		}
+		var from *storage.Ref
+		if old != nil {
+			was, err := stored(old)
+			if err != nil {
+				return err
+			}
+			from = &was
+		}
+		if to.Target == "" && to.Hash.IsZero() {
+			return errNoHash
+		}
+		if err := s.move(to, from); err != nil {
+			return err
+		}
+		if to.Name == ref.Head {
+			s.unborn.Store(false)
+		}
+		return nil
+	})
+}
+
+func stored(r *plumbing.Reference) (storage.Ref, error) {
+	out := storage.Ref{Name: r.Name().String()}
+	switch r.Type() {
+	case plumbing.HashReference:
+		out.Hash = git.Hash(r.Hash())
+	case plumbing.SymbolicReference:
+		out.Target = r.Target().String()
+	default:
+		return out, errReference
+	}
+	return out, nil
+}
+
+// move makes a ref hold what to says, if that of from's name holds what from says. The objects that were held back
+// land with it.
+func (s *Storer) move(to storage.Ref, from *storage.Ref) error {
+	pool, err := s.pool()
+	if err != nil {
+		return err
+	}
+	var objects []*held
+	if !s.pending.empty() {
+		s.pending.storing.Lock()
+		defer s.pending.storing.Unlock()
+	}
+	if to.Target == "" {
+		if objects, err = s.target(pool, to); err != nil {
+			return err
+		}
+		if isMany(objects) {
+			if err := s.stage(pool, objects); err != nil {
+				return err
+			}
+			objects = nil
+		}
+	}
+	err = s.refs.set(ref.Change{Name: to.Name, New: to.Hash, Target: to.Target}, func(v storage.View) error {
+		return s.allow(v, to, from)
+	}, objects)
+	if err == nil && len(objects) > 0 {
+		s.pending.drop(objects)
+	}
+	return err
+}
+
+func isMany(objects []*held) bool {
+	var size int64
+	for _, o := range objects {
+		size += o.Size
+	}
+	return len(objects) > manyObjects || size > manyBytes
+}
+
+// target makes sure that what a ref is to name is there as a whole, and returns the objects that can be stored.
+func (s *Storer) target(pool storage.ID, to storage.Ref) ([]*held, error) {
+	w := s.wholeness(pool)
+	typ := storage.Type(0)
+	if o := w.held[to.Hash]; o != nil {
+		typ = o.Type
+	} else if t, _, err := s.stat(pool, to.Hash); err == nil {
+		typ = t
+	} else if errors.Is(err, storage.ErrNotFound) {
+		return nil, missing("object %s is missing", to.Hash)
+	} else {
+		return nil, err
+	}
+	if typ != storage.Commit && (to.Name == ref.Head || strings.HasPrefix(to.Name, ref.Branches)) {
+		return nil, errNoCommit
+	}
+	if err := w.of(link{to.Hash, typ}); err != nil {
+		return nil, err
+	}
+	return w.all()
+}
+
+// allow decides, in the unit of work itself, whether a ref may be set.
+func (s *Storer) allow(v storage.View, to storage.Ref, from *storage.Ref) error {
+	if from != nil {
+		now, err := s.refs.get(v, from.Name)
+		if errors.Is(err, storage.ErrNotFound) || err == nil && s.hides(now) {
+			now, err = storage.Ref{Name: from.Name}, nil
+		}
+		if err != nil {
+			return err
+		}
+		if now.Hash != from.Hash || now.Target != from.Target {
+			return gogitstorage.ErrReferenceHasChanged
+		}
+	}
+	now, err := s.refs.get(v, to.Name)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.refs.replaces(now, to)
+}
+
+var errGone = errors.New("there is no such ref")
+
+// RemoveReference removes a ref, if it is there. HEAD and the default branch stay.
+func (s *Storer) RemoveReference(name plumbing.ReferenceName) error {
+	return s.call("remove ref", name.String(), func() error {
+		err := s.refs.set(ref.Change{Name: name.String()}, func(v storage.View) error {
+			if err := s.exists(v); err != nil {
+				return err
+			}
+			now, err := s.refs.get(v, name.String())
+			if errors.Is(err, storage.ErrNotFound) {
+				return errGone
+			}
+			if err != nil {
+				return err
+			}
+			return s.refs.removes(v, now)
+		}, nil)
+		if errors.Is(err, errGone) {
+			return nil
+		}
+		return err
+	})
+}
+
+// repoRefs are the refs of the repository itself.
+type repoRefs struct{ *Storer }
+
+func (t repoRefs) check(r storage.Ref) error {
+	if r.Name != ref.Head {
+		if err := t.Ref(r.Name); err != nil || r.Target == "" {
+			return err
+		}
+		return t.Ref(r.Target)
+	}
+	branch, ok := strings.CutPrefix(r.Target, ref.Branches)
+	if !ok {
+		return errDetached
+	}
+	return t.Branch(branch)
+}
+
+func (t repoRefs) get(v storage.View, name string) (storage.Ref, error) { return v.Ref(t.Repo, name) }
+
+func (t repoRefs) all(v storage.View) iter.Seq2[storage.Ref, error] { return v.Refs(t.Repo, "", "") }
+
+// replaces refuses to turn a symbolic ref into a hash: ref.Apply would change the ref that it leads to.
+func (t repoRefs) replaces(now, to storage.Ref) error {
+	if now.Target != "" && to.Target == "" {
+		return errSymbolic
+	}
+	return nil
+}
+
+func (t repoRefs) removes(v storage.View, r storage.Ref) error {
+	head, err := ref.Default(v, t.Repo)
+	switch {
+	case err != nil:
+		return err
+	case r.Name == ref.Head || r.Name == head:
+		return errDefault
+	case r.Target != "":
+		return errSymbolic
+	}
+	return nil
+}
+
+func (t repoRefs) set(c ref.Change, allow func(storage.View) error, objects []*held) error {
+	author, err := t.Author()
+	if err != nil {
+		return err
+	}
+	c.Log = storage.LogEntry{Name: author.Name, Email: author.Email, When: author.When, Message: "go-git"}
+	staged := t.staged.Swap(0)
+	l := &landing.Landing{Repo: t.Repo, Refs: []ref.Change{c}, Staged: staged, Now: t.Now(), Quota: t.Limits.Repo}
+	for _, o := range objects {
+		l.Objects = append(l.Objects, o.Object)
+		l.Items = append(l.Items, o.item)
+	}
+	err = landing.Land(t.ctx, allowing{t.Backend, allow}, t.Objects, l)
+	if err != nil {
+		t.staged.Add(staged)
+	}
+	return err
+}
+
+// allowing is a backend whose Updates first decide whether they may be.
+type allowing struct {
+	storage.Backend
+	allow func(storage.View) error
+}
+
+func (a allowing) Update(ctx context.Context, fn func(storage.Tx) error) error {
+	return a.Backend.Update(ctx, func(tx storage.Tx) error {
+		if err := a.allow(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
