@@ -282,7 +282,7 @@ func (t *tx) dropTail(key []byte) error {
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
-	if err == nil && payload[0] == recordSplit {
+	if err == nil && len(payload) > 0 && payload[0] == recordSplit {
 		t.own.set(string(appendTailKey(nil, key)), nil)
 	}
 	return t.doom(err)

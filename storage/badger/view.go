@@ -110,10 +110,10 @@ func (r *reader) Record(key []byte) ([]byte, error) {
 // recordValue returns the value of the record whose payload is given.
 func (r *reader) recordValue(key, payload []byte) ([]byte, error) {
 	switch {
+	case len(payload) == 0 || payload[0] > recordSplit:
+		return nil, corrupt(nil, errMalformed.Error())
 	case payload[0] == recordWhole:
 		return payload[1:], nil
-	case payload[0] != recordSplit:
-		return nil, corrupt(nil, errMalformed.Error())
 	}
 	tail, err := r.get(appendTailKey(nil, key))
 	if errors.Is(err, storage.ErrNotFound) {
