@@ -37,6 +37,7 @@ func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 				return done, failed(op, string(publicID(id)), "", err)
 			}
 			if deleted {
+				s.opts.Logger.Info("deleted an expired repository", "repo", publicID(id))
 				done++
 			}
 		}

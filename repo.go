@@ -49,8 +49,15 @@ func (i Info) FullName() string { return i.Owner + "/" + i.Slug }
 // ID returns the repository's ID.
 func (r *Repo) ID() ID { return publicID(r.id) }
 
-// fail returns err as an *Error of an operation on this repository, or nil.
-func (r *Repo) fail(op, name string, err error) error { return failed(op, r.name, name, err) }
+// fail returns err as an *Error of an operation on this repository, or nil. Damage is logged too: a caller who passes
+// over the error is not always the one who keeps the disks.
+func (r *Repo) fail(op, name string, err error) error {
+	err = failed(op, r.name, name, err)
+	if err != nil && errors.Is(err, ErrCorrupt) {
+		r.s.opts.Logger.Error("corrupt data", "op", op, "repo", r.ID(), "err", err)
+	}
+	return err
+}
 
 // Info returns what is known of the repository.
 func (r *Repo) Info(ctx context.Context) (Info, error) {

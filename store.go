@@ -36,7 +36,7 @@ type Options struct {
 	IDs           func() ID        // source of IDs; default random NanoIDs. It must be safe for concurrent use
 	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB
 	Limits        Limits           // what untrusted input may ask for
-	Logger        *slog.Logger     // for what no caller is told; default: discard
+	Logger        *slog.Logger     // told of damage and of deleted repositories; default: discard
 }
 
 // Limits bound what callers may store. The zero value of each field is the default in brackets.
@@ -114,6 +114,9 @@ func (o *Options) check() error {
 // on and closes it, also when Open fails. It returns ErrInvalid for options that can't be, and an error for a store
 // of another format version. The cost does not depend on how many repositories there are.
 func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, error) {
+	if backend == nil {
+		return nil, failed("open", "", "", invalidf("backend: it is nil"))
+	}
 	o, err := opts.withDefaults()
 	if err == nil {
 		err = backend.Update(ctx, catalog.Init)
@@ -295,6 +298,9 @@ func checkRepo(r *catalog.Repo) error {
 	}
 	if err := names.CheckDescription(r.Homepage); err != nil {
 		return invalid("homepage", err)
+	}
+	if !r.Expires.IsZero() && (r.Expires.Before(catalog.MinTime) || r.Expires.After(catalog.MaxTime)) {
+		return invalidf("expiry: the year %d can't be kept", r.Expires.Year())
 	}
 	if len(r.Labels) > maxLabels {
 		return &detail{ErrTooLarge, "too large: more than 64 labels", nil}

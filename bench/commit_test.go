@@ -24,10 +24,11 @@ func BenchmarkCommit(b *testing.B) {
 	b.Run("store=memory/engine=go-git-worktree", benchmarkWorktree)
 }
 
-// BenchmarkCommitGrowth commits one file in trees of more and more files, the directories on the path being as large.
+// BenchmarkCommitGrowth commits one file in trees of more and more files, while the directories on its path keep their
+// size: the files that are added stand in directories beside it.
 func BenchmarkCommitGrowth(b *testing.B) {
-	for _, l := range []deepLayout{{1}, {2}, {3}} {
-		b.Run(fmt.Sprintf("files=%d", l.count()), func(b *testing.B) { benchmarkDeep(b, l) })
+	for _, files := range []int{1000, 10000, 100000, 1000000} {
+		b.Run(fmt.Sprintf("files=%d", files), func(b *testing.B) { benchmarkGrowth(b, files) })
 	}
 }
 
@@ -111,50 +112,23 @@ func benchmarkFloor(b *testing.B, p place) {
 	}
 }
 
-// A deepLayout is a tree whose directories all have 10 entries, with 10 files at the end of each path.
-type deepLayout struct{ levels int }
-
-func (l deepLayout) count() int {
-	n := 100
-	for range l.levels {
-		n *= 10
+// growthPath names the files of BenchmarkCommitGrowth: 1,000 under "hot", which are changed, the rest under "cold".
+func growthPath(i int) string {
+	if i < 1000 {
+		return fmt.Sprintf("hot/dir%02d/file%02d.txt", i/50, i%50)
 	}
-	return n
+	return fmt.Sprintf("cold/%03d/%02d/file%02d.txt", i/5000, i/50%100, i%50)
 }
 
-func (l deepLayout) path(i int) string {
-	path := fmt.Sprintf("file%d.txt", i%10)
-	i /= 10
-	for range l.levels + 1 {
-		path = fmt.Sprintf("dir%d/%s", i%10, path)
-		i /= 10
-	}
-	return path
-}
-
-func benchmarkDeep(b *testing.B, l deepLayout) {
+func benchmarkGrowth(b *testing.B, files int) {
 	ctx := context.Background()
-	s := openStore(b, inMemory)
-	r, err := s.Create(ctx, "deep", nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	const batch = 50000
-	for at := 0; at < l.count(); at += batch {
-		var changes []reposit.Change
-		for i := at; i < min(at+batch, l.count()); i++ {
-			changes = append(changes, reposit.Put(l.path(i), content(i)))
-		}
-		if _, err := r.Commit(ctx, &reposit.CommitOptions{Message: "fill"}, changes...); err != nil {
-			b.Fatal(err)
-		}
-	}
+	r := fillPaths(b, openStore(b, inMemory), "growth", files, growthPath)
 	b.ReportAllocs()
 	defer reportCPU(b)()
 	i := 0
 	for b.Loop() {
 		i++
-		if _, err := r.Write(ctx, l.path(i*7), content(i+10000000), "change"); err != nil {
+		if _, err := r.Write(ctx, growthPath(i*7%1000), content(i+10000000), "change"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -66,8 +66,14 @@ func openStore(tb testing.TB, p place) *reposit.Store {
 	return s
 }
 
-// fill makes a repository that holds the layout, made in commits of a bounded size.
+// fill makes a repository that holds the layout.
 func fill(tb testing.TB, s *reposit.Store, name string, l layout) *reposit.Repo {
+	tb.Helper()
+	return fillPaths(tb, s, name, l.dirs*l.files, l.path)
+}
+
+// fillPaths makes a repository of n files, in commits of a bounded size.
+func fillPaths(tb testing.TB, s *reposit.Store, name string, n int, path func(int) string) *reposit.Repo {
 	tb.Helper()
 	ctx := context.Background()
 	r, err := s.Create(ctx, name, nil)
@@ -75,10 +81,10 @@ func fill(tb testing.TB, s *reposit.Store, name string, l layout) *reposit.Repo 
 		tb.Fatal(err)
 	}
 	const batch = 50000
-	for at := 0; at < l.dirs*l.files; at += batch {
+	for at := 0; at < n; at += batch {
 		changes := make([]reposit.Change, 0, batch)
-		for i := at; i < min(at+batch, l.dirs*l.files); i++ {
-			changes = append(changes, reposit.Put(l.path(i), content(i)))
+		for i := at; i < min(at+batch, n); i++ {
+			changes = append(changes, reposit.Put(path(i), content(i)))
 		}
 		if _, err := r.Commit(ctx, &reposit.CommitOptions{Message: "fill"}, changes...); err != nil {
 			tb.Fatal(err)
