@@ -34,7 +34,7 @@ func (p *plan) adopt(repos []*txRepo) error {
 // adoptFrom links the objects of a repository into its pool. They stay where they are, for git to clear away: a
 // reader may be looking for them there.
 func (s *store) adoptFrom(d *objectDir, pool storage.ID) error {
-	if _, err := d.refreshPacks(); err != nil {
+	if err := d.refreshPacks(); err != nil {
 		return err
 	}
 	fanouts, err := d.fanouts()

@@ -229,12 +229,16 @@ func (m *medium) syncAll(names map[string]struct{}, sync func(string) error) err
 	return nil
 }
 
-// syncNow syncs one file and the directories that name it, up to the root.
+// syncNow syncs the file of an object and the directories that name it, up to the root. If it is gone, it is in a
+// pack by now.
 func (m *medium) syncNow(name string) error {
 	if !m.sync {
 		return nil
 	}
 	if err := m.SyncFile(name); err != nil {
+		if absent(err) {
+			return nil
+		}
 		return err
 	}
 	for dir := path.Dir(name); ; dir = path.Dir(dir) {

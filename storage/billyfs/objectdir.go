@@ -34,6 +34,7 @@ type listing struct {
 	info  fs.FileInfo
 	racy  bool
 	read  bool
+	turn  int // how often the names changed
 }
 
 // objectDir returns what is known of a directory.
@@ -61,28 +62,27 @@ func (s *store) forgetDir(name string) {
 	s.dirs.remove(name)
 }
 
-// refresh reads a directory if it changed since, and reports whether it did. Without an argument from keep, all
-// entries are listed.
-func (d *objectDir) refresh(l *listing, dir string, keep func(dirEntry) (string, bool)) (bool, error) {
+// refresh reads a directory if it changed since.
+func (d *objectDir) refresh(l *listing, dir string, keep func(dirEntry) (string, bool)) error {
 	if l.read && !d.s.shared {
-		return false, nil
+		return nil
 	}
 	info, err := d.s.m.Stat(dir)
 	if err != nil {
 		if !absent(err) {
-			return false, err
+			return err
 		}
-		changed := len(l.names) > 0
-		l.names, l.info, l.read = nil, nil, true
-		return changed, nil
+		l.set(nil)
+		l.info = nil
+		return nil
 	}
 	if l.read && !l.racy && l.info != nil && unchanged(l.info, info) {
-		return false, nil
+		return nil
 	}
 	racy := time.Since(info.ModTime()) < racyWindow
 	entries, err := d.s.m.ReadDir(dir)
 	if err != nil && !absent(err) {
-		return false, err
+		return err
 	}
 	var names []string
 	for _, e := range entries {
@@ -91,9 +91,16 @@ func (d *objectDir) refresh(l *listing, dir string, keep func(dirEntry) (string,
 		}
 	}
 	slices.Sort(names)
-	changed := !slices.Equal(names, l.names)
-	l.names, l.info, l.racy, l.read = names, info, racy, true
-	return changed, nil
+	l.set(names)
+	l.info, l.racy = info, racy
+	return nil
+}
+
+func (l *listing) set(names []string) {
+	if !slices.Equal(names, l.names) {
+		l.turn++
+	}
+	l.names, l.read = names, true
 }
 
 func packName(e dirEntry) (string, bool) {
@@ -106,11 +113,18 @@ func fanoutName(e dirEntry) (string, bool) {
 	return e.name, err == nil && len(e.name) == 2 && e.dir
 }
 
-// refreshPacks looks for new packs, and reports whether there may be any.
-func (d *objectDir) refreshPacks() (bool, error) {
+// refreshPacks looks for new packs.
+func (d *objectDir) refreshPacks() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.refresh(&d.packs, path.Join(d.path, "pack"), packName)
+}
+
+// turn returns a number that is another one whenever there are other packs.
+func (d *objectDir) turn() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.packs.turn
 }
 
 func (d *objectDir) packNames() []string {
@@ -123,8 +137,8 @@ func (d *objectDir) packNames() []string {
 func (d *objectDir) addPack(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !slices.Contains(d.packs.names, name) {
-		d.packs.names = append(slices.Clone(d.packs.names), name)
+	if d.packs.read && !slices.Contains(d.packs.names, name) {
+		d.packs.set(append(slices.Clone(d.packs.names), name))
 	}
 }
 
@@ -136,7 +150,7 @@ func (d *objectDir) fanouts() ([]string, error) {
 	if !d.s.shared {
 		l = &listing{}
 	}
-	_, err := d.refresh(l, d.path, fanoutName)
+	err := d.refresh(l, d.path, fanoutName)
 	return l.names, err
 }
 
@@ -144,7 +158,7 @@ func (d *objectDir) fanouts() ([]string, error) {
 // have.
 func (d *objectDir) find(h storage.Hash) (p *pack, offset int64, err error) {
 	if !d.loaded() {
-		if _, err := d.refreshPacks(); err != nil {
+		if err := d.refreshPacks(); err != nil {
 			return nil, 0, err
 		}
 	}

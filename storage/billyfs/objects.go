@@ -39,38 +39,49 @@ type visit struct {
 	loose  func(file string) error
 }
 
-// visit finds an object. Packs come first, since what is known of them is in memory; then its file; then packs that
-// have come meanwhile, for git gc moves objects from the one to the other.
+// visit finds an object. Packs come first, since what is known of them is in memory; then its file; and both again
+// if there are other packs by then, for git gc, and flush, move objects from the one to the other.
 func (s *store) visit(pool storage.ID, h storage.Hash, members bool, v visit) error {
 	if !validID(pool) {
 		return storage.ErrNotFound
 	}
 	var bad error
 	for i, d := range s.dirsOf(pool, members) {
-		for _, try := range []func() error{
-			func() error { return d.visitPacks(h, v) },
-			func() error { return d.visitLoose(h, v, i > 0) },
-		} {
-			err := try()
-			if err == nil {
+		for {
+			turn := d.turn()
+			found, err := d.visit(h, v, i > 0)
+			if found {
 				d.found(i)
 				return nil
 			}
-			if !absent(err) {
+			err = errors.Join(err, d.refreshPacks())
+			if d.turn() == turn {
 				bad = errors.Join(bad, err)
+				break
 			}
-		}
-		if changed, err := d.refreshPacks(); err != nil {
-			bad = errors.Join(bad, err)
-		} else if changed && d.visitPacks(h, v) == nil {
-			d.found(i)
-			return nil
 		}
 	}
 	if bad != nil {
 		return fmt.Errorf("object %s: %w", h, bad)
 	}
 	return storage.ErrNotFound
+}
+
+// visit looks for an object in a directory. Its error is not that there is none.
+func (d *objectDir) visit(h storage.Hash, v visit, ofRepo bool) (found bool, bad error) {
+	for _, try := range []func() error{
+		func() error { return d.visitPacks(h, v) },
+		func() error { return d.visitLoose(h, v, ofRepo) },
+	} {
+		err := try()
+		if err == nil {
+			return true, nil
+		}
+		if !absent(err) {
+			bad = errors.Join(bad, err)
+		}
+	}
+	return false, bad
 }
 
 // found notes that something was found in the i-th directory of a pool.
@@ -226,7 +237,7 @@ func (s *store) objectsOf(ctx context.Context, pool storage.ID, first byte, lo, 
 	var list []storage.Hash
 	for _, d := range s.dirsOf(pool, true) {
 		if first == lo[0] || !d.loaded() {
-			if _, err := d.refreshPacks(); err != nil {
+			if err := d.refreshPacks(); err != nil {
 				return nil, err
 			}
 		}

@@ -2,6 +2,8 @@ package billyfs
 
 import (
 	"errors"
+
+	"github.com/reposit/reposit/storage"
 )
 
 // upkeep is when to sync the files, and when to write the journal afresh.
@@ -9,13 +11,18 @@ type upkeep struct {
 	flushFiles int   // sync all when so many files are not synced
 	flushBytes int64 // or when the journal has grown by so much
 	minRewrite int64 // size below which the journal is not written afresh
+	packFrom   int   // from how many loose objects of a pool they are packed rather than synced
 
-	flushedAt int64 // where the journal ended when the files were last synced
-	liveBytes int64 // of the records, when the journal was last written afresh
-	stuck     error // a sync failed: what it was to make permanent stays in the journal
+	fresh     map[storage.ID][]storage.Hash // loose objects that are not synced, by pool
+	flushedAt int64                         // where the journal ended when the files were last synced
+	liveBytes int64                         // of the records, when the journal was last written afresh
+	stuck     error                         // a sync failed: what it was to make permanent stays in the journal
 }
 
-func newUpkeep() upkeep { return upkeep{flushFiles: 2048, flushBytes: 2 << 20, minRewrite: 4 << 20} }
+func newUpkeep() upkeep {
+	return upkeep{flushFiles: 2048, flushBytes: 2 << 20, minRewrite: 4 << 20, packFrom: 200,
+		fresh: map[storage.ID][]storage.Hash{}}
+}
 
 // recordsChunk is about how many bytes of records are in one entry.
 const recordsChunk = 1 << 20
@@ -79,6 +86,12 @@ func (s *store) maintain() {
 
 // flush syncs all files.
 func (u *upkeep) flush(s *store) error {
+	for pool, hashes := range u.fresh {
+		if len(hashes) >= u.packFrom {
+			_ = s.packLoose(pool, hashes) // what is still there is synced
+		}
+	}
+	clear(u.fresh)
 	if err := s.m.flush(); err != nil {
 		// The kernel may have given up what it could not write, and call it synced the next time (fsync errors are
 		// reported once). The journal still has it all: no part of it is dropped any more, and the next Open is told
@@ -139,9 +152,40 @@ func (s *store) liveBytes() (n int64) {
 	return n
 }
 
+// packLoose moves loose objects to a pack, which takes three syncs rather than one for each.
+func (s *store) packLoose(pool storage.ID, hashes []storage.Hash) error {
+	p, err := s.newPackWriter(pool)
+	if err != nil {
+		return err
+	}
+	dir := poolDir(pool) + "/objects"
+	for _, h := range hashes {
+		o, err := s.readLoose(loosePath(dir, h), h)
+		if err == nil {
+			err = p.add(o)
+		}
+		if err != nil {
+			return errors.Join(err, p.discard())
+		}
+	}
+	if err := p.finish(); err != nil {
+		return err
+	}
+	for _, h := range hashes {
+		if err := s.m.remove(loosePath(dir, h)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // written notes the objects of a commit.
 func (s *store) written(c *commit) {
+	for _, pool := range c.pools {
+		delete(s.upkeep.fresh, pool)
+	}
 	for _, o := range c.objects {
 		s.makeSure(objectName{o.pool, o.hash})
+		s.upkeep.fresh[o.pool] = append(s.upkeep.fresh[o.pool], o.hash)
 	}
 }
