@@ -2,6 +2,7 @@ package reposit
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/reposit/reposit/internal/git"
@@ -189,7 +190,10 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 		if conflict, ok := classify(err).(*ConflictError); ok && conflict.Name == oldName {
 			continue // it moved meanwhile
 		}
-		return b.r.fail(op, from, taken(err))
+		if err = taken(err); errors.Is(classify(err), ErrExists) {
+			from = to
+		}
+		return b.r.fail(op, from, err)
 	}
 }
 

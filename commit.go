@@ -127,7 +127,7 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 				h, err = res.Peel(ctx, h, storage.Commit)
 			}
 			if err != nil {
-				return git.Hash{}, failed("commit", r.name, opts.From, err)
+				return git.Hash{}, &named{opts.From, err}
 			}
 			return h, nil
 		}

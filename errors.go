@@ -161,15 +161,29 @@ func classify(err error) error {
 		return err
 	}
 	for _, k := range kinds {
-		if err == k.internal {
+		if !errors.Is(err, k.internal) {
+			continue
+		}
+		text := strings.ReplaceAll(err.Error(), k.internal.Error(), k.kind.Error())
+		if k.kind == ErrInvalid {
+			text = "invalid: " + err.Error()
+		}
+		if text == k.kind.Error() {
 			return k.kind
 		}
-		if errors.Is(err, k.internal) {
-			return &detail{k.kind, err.Error(), err}
-		}
+		return &detail{k.kind, text, err}
 	}
 	return err
 }
+
+// A named error is about something else than what the operation as a whole is about.
+type named struct {
+	name string
+	err  error
+}
+
+func (n *named) Error() string { return n.err.Error() }
+func (n *named) Unwrap() error { return n.err }
 
 // failed returns err as an *Error, or nil.
 func failed(op, repo, name string, err error) error {
@@ -180,9 +194,13 @@ func failed(op, repo, name string, err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
+	var about *named
 	var path *commit.PathError
-	if errors.As(err, &path) {
-		name = path.Path
+	switch {
+	case errors.As(err, &about):
+		name, err = about.name, about.err
+	case errors.As(err, &path):
+		name, err = path.Path, path.Err
 	}
 	return &Error{Op: op, Repo: repo, Name: name, Err: classify(err)}
 }

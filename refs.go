@@ -182,10 +182,10 @@ func (r *Repo) updateRefs(ctx context.Context, message string, changes []ref.Cha
 			c := &changes[i]
 			c.Log = logEntry(author, message)
 			if c.New.IsZero() && c.Name == head {
-				return failed("update refs", r.name, c.Name, invalidf("deletion: it is the default branch"))
+				return &named{c.Name, invalidf("deletion: it is the default branch")}
 			}
 			if err := checkTarget(ctx, res, c, objects); err != nil {
-				return failed("update refs", r.name, c.Name, err)
+				return &named{c.Name, err}
 			}
 		}
 		return nil

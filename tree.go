@@ -158,7 +158,7 @@ func (r *Repo) file(ctx context.Context, rev, path string) (tree, git.Entry, err
 	}
 	t, err := r.treeAt(ctx, rev)
 	if err != nil {
-		return t, git.Entry{}, r.fail("resolve", rev, err)
+		return t, git.Entry{}, &named{rev, err}
 	}
 	e, err := t.find(ctx, path)
 	if err == nil && e.IsDir() {
@@ -283,7 +283,7 @@ func (r *Repo) directory(ctx context.Context, rev, dir string) (tree, git.Entry,
 	}
 	t, err := r.treeAt(ctx, rev)
 	if err != nil {
-		return t, git.Entry{}, r.fail("resolve", rev, err)
+		return t, git.Entry{}, &named{rev, err}
 	}
 	e, err := t.find(ctx, dir)
 	if err == nil && !e.IsDir() {

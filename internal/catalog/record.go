@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -134,12 +135,23 @@ func appendString(b []byte, s string) []byte {
 // appendTime appends a time so that the bytes sort as the times do. The zero time is before every other.
 func appendTime(b []byte, t time.Time) []byte { return binary.BigEndian.AppendUint64(b, timeKey(t)) }
 
+// The times that are kept as they are. Others become the nearest of them.
+var (
+	MinTime = time.Unix(0, math.MinInt64+1).UTC()
+	MaxTime = time.Unix(0, math.MaxInt64).UTC()
+)
+
 // timeKey maps the nanoseconds since 1970, which may be negative, to numbers that sort alike. 0 is no time.
 func timeKey(t time.Time) uint64 {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return 0
+	case t.Before(MinTime):
+		t = MinTime
+	case t.After(MaxTime):
+		t = MaxTime
 	}
-	return max(uint64(t.UnixNano())^1<<63, 1)
+	return uint64(t.UnixNano()) ^ 1<<63
 }
 
 func keyTime(k uint64) time.Time {

@@ -13,7 +13,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Errors of edits that do not fit the tree.
+// Errors of edits that do not fit the tree. They are wrapped by ones that name a path, if it is another one than that
+// of the edit.
 var (
 	ErrExists   = errors.New("path is taken")
 	ErrNotFound = errors.New("no such path")
@@ -153,7 +154,7 @@ func (t *Tree) put(ctx context.Context, path string, c *child) error {
 		name, _, more := strings.Cut(path[at:], "/")
 		if !more {
 			if e, _, ok := d.find(name); ok && (e.IsDir() || c.entry.IsDir()) {
-				return fmt.Errorf("%q is there already: %w", path, ErrExists)
+				return ErrExists
 			}
 			c.entry.Name = name
 			d.set(name, c)
@@ -178,7 +179,10 @@ func (t *Tree) put(ctx context.Context, path string, c *child) error {
 // Remove takes out the file or the whole directory at path, and the directories that it leaves empty: Git has none.
 func (t *Tree) Remove(ctx context.Context, path string) error {
 	if _, ok, err := t.Find(ctx, path); err != nil || !ok {
-		return missing(path, err)
+		if err == nil {
+			err = ErrNotFound
+		}
+		return err
 	}
 	return t.remove(ctx, &t.root, path)
 }
@@ -199,13 +203,6 @@ func (t *Tree) remove(ctx context.Context, d *directory, path string) error {
 	return nil
 }
 
-func missing(path string, err error) error {
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("%q: %w", path, ErrNotFound)
-}
-
 // Copy puts what is at from, a file or a directory, also at to, where nothing may be. A mode other than 0 is given
 // to the copy, which must be of a file.
 func (t *Tree) Copy(ctx context.Context, from, to string, mode git.Mode) error {
@@ -214,7 +211,10 @@ func (t *Tree) Copy(ctx context.Context, from, to string, mode git.Mode) error {
 	}
 	e, sub, ok, err := t.lookup(ctx, from)
 	if err != nil || !ok {
-		return missing(from, err)
+		if err == nil {
+			err = fmt.Errorf("%q: %w", from, ErrNotFound)
+		}
+		return err
 	}
 	if mode != 0 {
 		if !e.IsFile() {
@@ -224,7 +224,7 @@ func (t *Tree) Copy(ctx context.Context, from, to string, mode git.Mode) error {
 	}
 	if _, taken, err := t.Find(ctx, to); err != nil || taken {
 		if err == nil {
-			err = fmt.Errorf("%q is there already: %w", to, ErrExists)
+			err = ErrExists
 		}
 		return err
 	}

@@ -19,7 +19,7 @@ const (
 // Errors beside storage.ErrNotFound.
 var (
 	// ErrTaken says that a ref can't be, because another one's name is a directory of its name, or the reverse.
-	ErrTaken = errors.New("name is in the way of another ref")
+	ErrTaken = errors.New("name is taken")
 	// ErrSymbolic says that symbolic refs lead nowhere, or too far.
 	ErrSymbolic = errors.New("symbolic ref leads nowhere")
 )
@@ -150,7 +150,7 @@ func setSymbolic(tx storage.Tx, repo storage.ID, c *Change) error {
 func checkFree(tx storage.Tx, repo storage.ID, name string) error {
 	for at := strings.IndexByte(name, '/'); at >= 0; {
 		if _, err := tx.Ref(repo, name[:at]); err == nil {
-			return fmt.Errorf("%q: %q exists: %w", name, name[:at], ErrTaken)
+			return fmt.Errorf("%q is in the way: %w", name[:at], ErrTaken)
 		} else if !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
@@ -164,7 +164,7 @@ func checkFree(tx storage.Tx, repo storage.ID, name string) error {
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("%q: %q exists: %w", name, r.Name, ErrTaken)
+		return fmt.Errorf("%q is in the way: %w", r.Name, ErrTaken)
 	}
 	return nil
 }
