@@ -3,6 +3,7 @@ package billyfs
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"sync/atomic"
 	"syscall"
@@ -12,6 +13,9 @@ import (
 	"github.com/reposit/reposit/storage/storagetest"
 	"github.com/reposit/reposit/storage/storagetest/crashfs"
 )
+
+// By default not every operation is tried, which takes minutes.
+var every = flag.Int("every", 7, "cut the power, or fail, at every n-th operation only")
 
 // A gitDisk is a filesystem on which locks are taken as if git programs worked there, too.
 type gitDisk struct{ *billyDisk }
@@ -83,21 +87,14 @@ type cutter struct {
 	shared        bool
 	acked         int
 	points, again int64
-	every         int
 }
 
 func (c *cutter) run(units int) {
-	c.every = 1
-	if testing.Short() {
-		c.every = 7
-	}
 	fs := crashfs.New()
-	var last *crashfs.FS
 	fs.Hook(func(op crashfs.Op) {
-		if !c.Failed() && op.N%c.every == 0 {
+		if !c.Failed() && op.N%*every == 0 {
 			c.cut(fs, fmt.Sprintf("before operation %d, %s %s", op.N, op.Kind, op.Name), uint64(op.N))
 		}
-		last = fs
 	})
 	s, err := openCrashable(fs, c.shared)
 	if err != nil {
@@ -113,7 +110,7 @@ func (c *cutter) run(units int) {
 	if err := s.Close(); err != nil {
 		c.Fatal(err)
 	}
-	c.cut(last, "at the end", 0)
+	c.cut(fs, "at the end", 0)
 }
 
 func (c *cutter) cut(fs *crashfs.FS, when string, n uint64) {
@@ -167,11 +164,7 @@ func TestFaults(t *testing.T) {
 			for seed := range uint64(2) {
 				t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 					t.Parallel()
-					step := 1
-					if testing.Short() {
-						step = 7
-					}
-					for fault.At = 1; ; fault.At += step {
+					for fault.At = 1; ; fault.At += *every {
 						points.Add(1)
 						if untouched := suffer(t, seed, fault); untouched || t.Failed() {
 							return

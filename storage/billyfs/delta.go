@@ -32,8 +32,8 @@ func applyDelta(base, delta []byte) ([]byte, error) {
 		var part []byte
 		switch {
 		case op&0x80 != 0:
-			var offset, n int
-			if offset, n, ops, ok = copyOp(op, ops); !ok || offset+n > len(base) {
+			var offset, n int64
+			if offset, n, ops, ok = copyOp(op, ops); !ok || offset+n > int64(len(base)) {
 				return nil, storage.ErrCorrupt
 			}
 			part = base[offset : offset+n]
@@ -54,7 +54,7 @@ func applyDelta(base, delta []byte) ([]byte, error) {
 }
 
 // copyOp reads the operands of a copy: of offset and length only the bytes that are not zero are there.
-func copyOp(op byte, ops []byte) (offset, n int, rest []byte, ok bool) {
+func copyOp(op byte, ops []byte) (offset, n int64, rest []byte, ok bool) {
 	for i := range 7 {
 		if op&(1<<i) == 0 {
 			continue
@@ -63,9 +63,9 @@ func copyOp(op byte, ops []byte) (offset, n int, rest []byte, ok bool) {
 			return 0, 0, nil, false
 		}
 		if i < 4 {
-			offset |= int(ops[0]) << (8 * i)
+			offset |= int64(ops[0]) << (8 * i)
 		} else {
-			n |= int(ops[0]) << (8 * (i - 4))
+			n |= int64(ops[0]) << (8 * (i - 4))
 		}
 		ops = ops[1:]
 	}

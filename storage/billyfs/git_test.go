@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -410,6 +411,78 @@ func TestRefMovesDuringUpdate(t *testing.T) {
 	if err != nil || runs != 2 {
 		t.Errorf("Update() = %v after %d runs, want nil after 2", err, runs)
 	}
+}
+
+// TestGitWritesBesideUs has git and Updates append to one branch at once: no commit of either is lost.
+func TestGitWritesBesideUs(t *testing.T) {
+	d := newDisk(t, noSync)
+	repo, pool := id("r1"), id("p1")
+	d.create(repo, pool)
+	d.add(repo, pool, "refs/heads/main", "first")
+	const writers, each = 4, 25
+	var wg sync.WaitGroup
+	turns := make(chan struct{}, writers) // so that git, which is slower, has a chance
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				<-turns
+				for {
+					err := d.Update(t.Context(), func(tx storage.Tx) error {
+						r, err := tx.Ref(repo, "refs/heads/main")
+						if err != nil {
+							return err
+						}
+						objects, tip := commitOf(r.Hash, fmt.Sprint(w, " ", i))
+						for _, o := range objects {
+							_, putErr := tx.PutObject(pool, o)
+							err = errors.Join(err, putErr)
+						}
+						return errors.Join(err, tx.PutRef(repo, storage.Ref{Name: "refs/heads/main", Hash: tip}, logEntry(r.Hash, tip, "x")))
+					})
+					if err == nil {
+						break
+					}
+					if !errors.Is(err, storage.ErrBusy) {
+						t.Errorf("Update() = %v", err)
+						return
+					}
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	wins := 0
+	for busy, round := true, 0; busy; round++ {
+		old := d.git(d.repo(repo), "rev-parse", "main")
+		next := d.git(d.repo(repo), "commit-tree", "-p", old, "-m", fmt.Sprint("git ", wins), old+"^{tree}")
+		for range round % 2 * writers {
+			select {
+			case turns <- struct{}{}:
+			default:
+			}
+		}
+		if _, err := d.tryGit(d.repo(repo), "update-ref", "refs/heads/main", next, old); err == nil {
+			wins++
+		}
+		if wins%10 == 5 {
+			d.tryGit(d.repo(repo), "pack-refs", "--all")
+		}
+		select {
+		case <-done:
+			busy = false
+		default:
+		}
+	}
+	want := fmt.Sprint(1 + writers*each + wins)
+	if got := d.git(d.repo(repo), "rev-list", "--count", "main"); got != want {
+		t.Errorf("the history has %s commits, want %s", got, want)
+	}
+	t.Logf("%d Updates, %d of git's", writers*each, wins)
+	d.fsck(repo)
 }
 
 func TestSecondOpen(t *testing.T) {

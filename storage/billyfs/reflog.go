@@ -74,7 +74,7 @@ func parseWhen(s string) (time.Time, error) {
 		return time.Time{}, storage.ErrCorrupt
 	}
 	offset, err := strconv.Atoi(zone)
-	if err != nil || len(zone) != 5 {
+	if err != nil || len(zone) != 5 || zone[0] != '+' && zone[0] != '-' {
 		return time.Time{}, storage.ErrCorrupt
 	}
 	east := (offset/100*60 + offset%100) * 60
