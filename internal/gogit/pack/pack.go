@@ -36,9 +36,15 @@ const (
 	maxDelta = 512 << 20 // bytes of what a delta is based on, and makes; git makes none of larger files (core.bigFileThreshold)
 	maxChain = 4095      // deltas from an object to one that is whole (git's pack.depth at its most)
 
-	keptBytes     = 32 << 20 // of inflated entries that are kept for the next time
-	residentBytes = 64 << 20 // of bases that are held while the deltas on them are resolved
 )
+
+// A budget bounds memory, in bytes.
+type budget struct {
+	kept     int64 // inflated entries that are kept for the next time
+	resident int64 // bases that are held while the deltas on them are resolved
+}
+
+var usual = budget{kept: 32 << 20, resident: 64 << 20}
 
 // Options say what a pack may hold.
 type Options struct {
@@ -72,6 +78,7 @@ type Pack struct {
 	src     io.ReaderAt
 	end     int64 // where the trailer begins
 	opts    Options
+	budget  budget
 	entries []entry
 	outside []outside
 	waiting map[git.Hash][]int32 // deltas whose base was not met yet
@@ -111,7 +118,11 @@ type outside struct {
 // Read reads the pack of the given size. It returns errors that wrap ErrMalformed, ErrTooLarge, git.ErrCollision, or
 // those of the functions in opts. The pack must be complete: each delta's base is in it, or comes from opts.Base.
 func Read(ctx context.Context, src io.ReaderAt, size int64, opts Options) (*Pack, error) {
-	p := &Pack{src: src, end: size - trailerSize, opts: opts, waiting: map[git.Hash][]int32{}}
+	return read(ctx, src, size, opts, usual)
+}
+
+func read(ctx context.Context, src io.ReaderAt, size int64, opts Options, b budget) (*Pack, error) {
+	p := &Pack{src: src, end: size - trailerSize, opts: opts, budget: b, waiting: map[git.Hash][]int32{}}
 	if err := p.scan(ctx); err != nil {
 		return nil, err
 	}
@@ -207,7 +218,7 @@ func (p *Pack) at(offset int64) (int32, bool) {
 
 // keep remembers what an entry inflates to, while there is room.
 func (p *Pack) keep(e *entry, data []byte) {
-	if p.kept+int64(len(data)) <= keptBytes {
+	if p.kept+int64(len(data)) <= p.budget.kept {
 		p.kept += int64(len(data))
 		e.data = data
 	}

@@ -122,14 +122,18 @@ func (w *walk) step(ctx context.Context, f *frame, visit func(*Object) error) er
 // apply makes an object of its base, within the limits.
 func (p *Pack) apply(base, ops []byte, t storage.Type) ([]byte, error) {
 	_, n := binary.Uvarint(ops)
-	if n <= 0 {
+	size, m := binary.Uvarint(ops[max(n, 0):])
+	if n <= 0 || m <= 0 {
 		return nil, malformed("a delta is cut short")
 	}
-	size, n := binary.Uvarint(ops[n:])
-	if limit := min(p.limit(t), maxDelta); n <= 0 || size > uint64(limit) {
+	if size > uint64(min(p.limit(t), maxDelta)) {
 		return nil, tooLarge("a delta makes a %s of %d bytes", t, size)
 	}
-	return git.ApplyDelta(base, ops, int64(size))
+	data, err := git.ApplyDelta(base, ops, int64(size))
+	if err != nil {
+		return nil, malformed("%v", err)
+	}
+	return data, nil
 }
 
 // learn notes what a delta turned out to be.
@@ -149,7 +153,7 @@ func (p *Pack) learn(e *entry, t storage.Type, data []byte) error {
 func (w *walk) push(f frame) {
 	w.path = append(w.path, f)
 	w.resident += int64(len(f.data))
-	for i := 0; w.resident > residentBytes && i < len(w.path)-1; i++ {
+	for i := 0; w.resident > w.p.budget.resident && i < len(w.path)-1; i++ {
 		w.release(&w.path[i])
 	}
 }

@@ -140,7 +140,7 @@ func (p *Pack) allow(e *entry) error {
 
 func (p *Pack) scanBody(r *inflater, e *entry) error {
 	switch {
-	case e.isDelta() && p.kept+e.size > keptBytes:
+	case e.isDelta() && p.kept+e.size > p.budget.kept:
 		return r.copy(io.Discard, e.size)
 	case e.isLarge():
 		hasher := git.NewHasher(e.typ, e.size)
