@@ -110,9 +110,10 @@ func innermost(b billy.Basic) billy.Basic {
 }
 
 // absent reports whether err says that there is no such file: also where a directory has the name, or a file the
-// name of its directory.
+// name of its directory, or where no file can have it.
 func absent(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) ||
+		errors.Is(err, syscall.ENAMETOOLONG)
 }
 
 // mediumError names the errors of a full disk.

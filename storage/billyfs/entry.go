@@ -216,19 +216,31 @@ type lockName struct {
 	name string
 }
 
-func encodeLocks(locks []lockName) []byte {
+// packedName stands for packed-refs among the names of refs.
+const packedName = "packed-refs"
+
+// A lockNote says what is going to be in a lock file, by which it can be told from one of another program.
+type lockNote struct {
+	lockName
+	content string
+}
+
+func encodeLocks(locks []lockNote) []byte {
 	e := &encoder{buf: []byte{kindLocks}}
 	e.uint(uint64(len(locks)))
 	for _, l := range locks {
 		e.id(l.repo)
 		e.string(l.name)
+		e.string(l.content)
 	}
 	return e.buf
 }
 
-func decodeLocks(body []byte) (locks []lockName, err error) {
+func decodeLocks(body []byte) (locks []lockNote, err error) {
 	d := &decoder{buf: body}
-	d.list(func() { locks = append(locks, lockName{repo: d.id(), name: d.string()}) })
+	d.list(func() {
+		locks = append(locks, lockNote{lockName{repo: d.id(), name: d.string()}, d.string()})
+	})
 	if d.bad {
 		return nil, storage.ErrCorrupt
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/reposit/reposit/storage"
@@ -14,7 +15,7 @@ import (
 // Names of the lock files that git knows.
 const (
 	lockSuffix = ".lock"
-	packedLock = "packed-refs.lock"
+	packedLock = packedName + lockSuffix
 )
 
 // lockTries is how often a lock is tried for that another program holds, with twice the pause each time: a quarter
@@ -62,15 +63,18 @@ func (s *store) dropStrays() error {
 }
 
 // dropLocks removes the lock files that an earlier process made and did not live to remove.
-func (s *store) dropLocks(locks []lockName) error {
+func (s *store) dropLocks(locks []lockNote) error {
 	for _, l := range locks {
-		if !validRef(l.name) || !validID(l.repo) {
+		if l.name != packedName && !validRef(l.name) || !validID(l.repo) {
 			continue
 		}
-		for _, file := range []string{l.name + lockSuffix, packedLock} {
-			if err := s.m.remove(path.Join(repoDir(l.repo), file)); err != nil {
-				return err
-			}
+		file := path.Join(repoDir(l.repo), l.name+lockSuffix)
+		text, err := s.readText(file)
+		if err == nil && strings.HasPrefix(l.content, text) {
+			err = s.m.remove(file)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

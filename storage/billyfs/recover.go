@@ -13,7 +13,7 @@ import (
 type history struct {
 	commits []*commit // whose files are not known to be synced
 	done    map[uint64]bool
-	locks   []lockName // that were about to be made
+	locks   []lockNote // that were about to be made
 	boot    string     // of the process that wrote last
 	closed  bool
 	opened  bool

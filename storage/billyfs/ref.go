@@ -34,6 +34,15 @@ func (v refValue) file() []byte {
 	return []byte(v.hash.String() + "\n")
 }
 
+// lockFile returns the content of a ref's lock file. It is what the ref is to hold, as with git: to rename the lock
+// to the ref takes no space.
+func (v refValue) lockFile() []byte {
+	if v.isZero() {
+		return nil
+	}
+	return v.file()
+}
+
 // parseRef reads the file of a ref as git does: white space may follow.
 func parseRef(data []byte) (refValue, error) {
 	s := strings.TrimRight(string(data), " \t\r\n")

@@ -161,18 +161,27 @@ func (r *txRepo) written() []string {
 	return names
 }
 
+// deletes reports whether one of the refs that change is deleted.
+func (r *txRepo) deletes() bool {
+	return slices.ContainsFunc(r.written(), func(name string) bool { return r.refs[name].value.isZero() })
+}
+
 // noteLocks says in the journal which lock files are about to be made, so that they can be told from those of other
 // programs if this process is killed.
 func (p *plan) noteLocks(repos []*txRepo) error {
 	if !p.s.shared {
 		return nil
 	}
-	var locks []lockName
+	var locks []lockNote
 	for _, r := range repos {
-		if r.dir != "" {
-			for _, name := range r.written() {
-				locks = append(locks, lockName{r.repo, name})
-			}
+		if r.dir == "" {
+			continue
+		}
+		for _, name := range r.written() {
+			locks = append(locks, lockNote{lockName{r.repo, name}, string(r.refs[name].value.lockFile())})
+		}
+		if r.deletes() {
+			locks = append(locks, lockNote{lockName: lockName{r.repo, packedName}})
 		}
 	}
 	if len(locks) == 0 {
@@ -194,14 +203,13 @@ func (p *plan) add(r *txRepo, name string, old refValue, logSize int) {
 // lockRefs locks the refs of a repository, and reads them again under the lock.
 func (p *plan) lockRefs(r *txRepo) error {
 	names := r.written()
-	deletes := slices.ContainsFunc(names, func(name string) bool { return r.refs[name].value.isZero() })
 	if p.s.shared {
 		for _, name := range names {
 			if err := p.lock(r, name); err != nil {
 				return err
 			}
 		}
-		if deletes {
+		if r.deletes() {
 			if err := p.s.takeLock(p.tx.ctx, path.Join(r.dir, packedLock), nil); err != nil {
 				return err
 			}
@@ -226,16 +234,12 @@ func (p *plan) lockRefs(r *txRepo) error {
 	return nil
 }
 
-// lock makes the lock file of a ref. It holds what the ref is to hold, as git's do: renaming it later takes no space.
+// lock makes the lock file of a ref.
 func (p *plan) lock(r *txRepo, name string) error {
-	var content []byte
-	if v := r.refs[name].value; !v.isZero() {
-		content = v.file()
-	}
 	if above, ok := r.deletedAbove(name); ok && p.locked[lockName{r.repo, above}] {
 		return nil // the file of a ref that goes is where the lock's directory will be; its lock keeps others out
 	}
-	err := p.s.takeLock(p.tx.ctx, path.Join(r.dir, name+lockSuffix), content)
+	err := p.s.takeLock(p.tx.ctx, path.Join(r.dir, name+lockSuffix), r.refs[name].value.lockFile())
 	if err != nil {
 		return fmt.Errorf("ref %s: %w", name, err)
 	}

@@ -69,9 +69,8 @@ func readRecords(r reader, lo, hi []byte, order storage.Order) iter.Seq2[storage
 
 // A view is a snapshot.
 type view struct {
-	s   *store
-	at  mvcc.Snapshot[[]byte]
-	ctx context.Context
+	s  *store
+	at mvcc.Snapshot[[]byte]
 }
 
 // View implements storage.Backend.
@@ -88,7 +87,7 @@ func (s *store) View(ctx context.Context, fn func(storage.View) error) error {
 			return err
 		}
 	}
-	v := &view{s: s, at: s.records.Snapshot(), ctx: ctx}
+	v := &view{s: s, at: s.records.Snapshot()}
 	defer func() {
 		v.at.Close()
 		if !s.overlay.empty() {
