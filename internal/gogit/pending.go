@@ -209,6 +209,7 @@ type wholeness struct {
 	shallow map[git.Hash]bool
 }
 
+// wholeness looks at the objects that are held back now. The caller holds pending.storing.
 func (s *Storer) wholeness(pool storage.ID) *wholeness {
 	return &wholeness{s: s, pool: pool, held: s.pending.snapshot(), known: map[git.Hash]error{}}
 }

@@ -34,36 +34,40 @@ const headerSize = 1 + 8 + 8 + 4
 
 func (s *Storer) key(name string) []byte { return catalog.GoGitKey(s.Repo, s.space+name) }
 
-func (s *Storer) partKey(name string, part int) []byte {
-	return binary.BigEndian.AppendUint32(append(s.key(name), 0), uint32(part))
+func partKey(key []byte, part int) []byte {
+	return binary.BigEndian.AppendUint32(append(bytes.Clone(key), 0), uint32(part))
 }
 
 // load returns what is stored under a name, or storage.ErrNotFound.
-func (s *Storer) load(name string) (value, error) {
-	var out value
-	err := s.view(func(v storage.View) error {
-		header, err := v.Record(s.key(name))
-		if err != nil {
-			return err
-		}
-		if len(header) != headerSize || header[0] != recordVersion {
-			return fmt.Errorf("%w: record of go-git's %s", storage.ErrFormat, name)
-		}
-		out = value{when: time.Unix(0, int64(binary.BigEndian.Uint64(header[1:])))}
-		size := binary.BigEndian.Uint64(header[9:])
-		for part := 0; uint64(len(out.data)) < size; part++ {
-			b, err := v.Record(s.partKey(name, part))
-			if err != nil || len(b) == 0 {
-				return fmt.Errorf("%w: go-git's %s: %w", storage.ErrCorrupt, name, err)
-			}
-			out.data = append(out.data, b...)
-		}
-		if crc32.ChecksumIEEE(out.data) != binary.BigEndian.Uint32(header[17:]) {
-			return fmt.Errorf("%w: go-git's %s", storage.ErrCorrupt, name)
-		}
-		return nil
+func (s *Storer) load(name string) (out value, err error) {
+	err = s.view(func(v storage.View) error {
+		out, err = loadValue(v, s.key(name))
+		return err
 	})
 	return out, err
+}
+
+func loadValue(v storage.View, key []byte) (value, error) {
+	header, err := v.Record(key)
+	if err != nil {
+		return value{}, err
+	}
+	if len(header) != headerSize || header[0] != recordVersion {
+		return value{}, fmt.Errorf("%w: record of go-git", storage.ErrFormat)
+	}
+	out := value{when: time.Unix(0, int64(binary.BigEndian.Uint64(header[1:])))}
+	size := binary.BigEndian.Uint64(header[9:])
+	for part := 0; uint64(len(out.data)) < size; part++ {
+		b, err := v.Record(partKey(key, part))
+		if err != nil || len(b) == 0 {
+			return value{}, fmt.Errorf("%w: record of go-git lacks part %d: %w", storage.ErrCorrupt, part, err)
+		}
+		out.data = append(out.data, b...)
+	}
+	if crc32.ChecksumIEEE(out.data) != binary.BigEndian.Uint32(header[17:]) {
+		return value{}, fmt.Errorf("%w: record of go-git", storage.ErrCorrupt)
+	}
+	return out, nil
 }
 
 // save stores a value under a name.
@@ -83,7 +87,7 @@ func (s *Storer) save(name string, v value) error {
 		}
 		for part := range parts {
 			data := v.data[part*partSize : min(len(v.data), (part+1)*partSize)]
-			if err := tx.PutRecord(s.partKey(name, part), data); err != nil {
+			if err := tx.PutRecord(partKey(s.key(name), part), data); err != nil {
 				return err
 			}
 		}
@@ -94,7 +98,7 @@ func (s *Storer) save(name string, v value) error {
 // cut deletes the parts from number parts on.
 func (s *Storer) cut(tx storage.Tx, name string, parts int) error {
 	var keys [][]byte
-	for r, err := range tx.Records(s.partKey(name, parts), append(s.key(name), 1), storage.Ascending) {
+	for r, err := range tx.Records(partKey(s.key(name), parts), append(s.key(name), 1), storage.Ascending) {
 		if err != nil {
 			return err
 		}

@@ -187,13 +187,15 @@ func (s *Storer) move(to storage.Ref, from *storage.Ref) error {
 	if err != nil {
 		return err
 	}
-	var objects []*held
+	w := &wholeness{s: s, pool: pool}
 	if !s.pending.empty() {
 		s.pending.storing.Lock()
 		defer s.pending.storing.Unlock()
+		w = s.wholeness(pool)
 	}
+	var objects []*held
 	if to.Target == "" {
-		if objects, err = s.target(pool, to); err != nil {
+		if objects, err = w.target(to); err != nil {
 			return err
 		}
 		if isMany(objects) {
@@ -221,12 +223,11 @@ func isMany(objects []*held) bool {
 }
 
 // target makes sure that what a ref is to name is there as a whole, and returns the objects that can be stored.
-func (s *Storer) target(pool storage.ID, to storage.Ref) ([]*held, error) {
-	w := s.wholeness(pool)
+func (w *wholeness) target(to storage.Ref) ([]*held, error) {
 	typ := storage.Type(0)
 	if o := w.held[to.Hash]; o != nil {
 		typ = o.Type
-	} else if t, _, err := s.stat(pool, to.Hash); err == nil {
+	} else if t, _, err := w.s.stat(w.pool, to.Hash); err == nil {
 		typ = t
 	} else if errors.Is(err, storage.ErrNotFound) {
 		return nil, missing("object %s is missing", to.Hash)
