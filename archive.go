@@ -111,7 +111,10 @@ func (r *Repo) Archive(ctx context.Context, w io.Writer, opts *ArchiveOptions) e
 	}
 	for _, path := range opts.Paths {
 		path = strings.TrimSuffix(path, "/")
-		if err := readPath(path, false); err != nil {
+		if path == "" {
+			return r.fail(op, path, invalidf("path: a component is empty"))
+		}
+		if err := readPath(path); err != nil {
 			return r.fail(op, path, err)
 		}
 		o.Paths = append(o.Paths, path)

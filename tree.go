@@ -103,8 +103,22 @@ func peelTree(ctx context.Context, res *revision.Resolver, h git.Hash) (commit, 
 	return commit, root, err
 }
 
-// find returns the entry at a path that was checked. The empty path is the tree itself.
+// find returns the entry at a path. The empty path is the tree itself.
 func (t *tree) find(ctx context.Context, path string) (git.Entry, error) {
+	if e, ok := t.r.s.objects.Path(t.pool, t.root, path); ok {
+		return e, nil
+	}
+	if err := readPath(path); err != nil {
+		return git.Entry{}, err
+	}
+	e, err := t.descend(ctx, path)
+	if err == nil && path != "" {
+		t.r.s.objects.RememberPath(t.pool, t.root, path, e)
+	}
+	return e, err
+}
+
+func (t *tree) descend(ctx context.Context, path string) (git.Entry, error) {
 	e := git.Entry{Mode: git.ModeDir, Hash: t.root}
 	for path != "" {
 		if !e.IsDir() || e.Hash.IsZero() {
@@ -134,11 +148,11 @@ func missingObject(err error) error {
 
 // readPath checks a path that shall be read. It is more lenient than what may be written: trees that others made
 // hold names of all kinds.
-func readPath(path string, dir bool) error {
+func readPath(path string) error {
 	switch {
-	case path == "" && dir:
+	case path == "":
 		return nil
-	case path == "" || path[0] == '/' || path[len(path)-1] == '/' || strings.Contains(path, "//"):
+	case path[0] == '/' || path[len(path)-1] == '/' || strings.Contains(path, "//"):
 		return invalidf("path: a component is empty")
 	case strings.IndexByte(path, 0) >= 0:
 		return invalidf("path: it holds a NUL")
@@ -151,14 +165,27 @@ func readPath(path string, dir bool) error {
 	return nil
 }
 
+// at returns the tree of a revision in which path shall be read. A path that can't be is the error that is told, also
+// where the revision is unknown.
+func (r *Repo) at(ctx context.Context, rev, path string) (tree, error) {
+	t, err := r.treeAt(ctx, rev)
+	if err == nil {
+		return t, nil
+	}
+	if bad := readPath(path); bad != nil {
+		return t, bad
+	}
+	return t, &named{rev, err}
+}
+
 // file returns the file or symlink at path.
 func (r *Repo) file(ctx context.Context, rev, path string) (tree, git.Entry, error) {
-	if err := readPath(path, false); err != nil {
-		return tree{}, git.Entry{}, err
+	if path == "" {
+		return tree{}, git.Entry{}, invalidf("path: a component is empty")
 	}
-	t, err := r.treeAt(ctx, rev)
+	t, err := r.at(ctx, rev, path)
 	if err != nil {
-		return t, git.Entry{}, &named{rev, err}
+		return t, git.Entry{}, err
 	}
 	e, err := t.find(ctx, path)
 	if err == nil && e.IsDir() {
@@ -235,12 +262,9 @@ func (r *Repo) Stat(ctx context.Context, rev, path string) (Entry, error) {
 		return Entry{}, r.fail(op, path, err)
 	}
 	defer r.s.calls.Leave()
-	if err := readPath(path, true); err != nil {
-		return Entry{}, r.fail(op, path, err)
-	}
-	t, err := r.treeAt(ctx, rev)
+	t, err := r.at(ctx, rev, path)
 	if err != nil {
-		return Entry{}, r.fail(op, rev, err)
+		return Entry{}, r.fail(op, path, err)
 	}
 	e, err := t.find(ctx, path)
 	if err != nil {
@@ -278,12 +302,9 @@ func (r *Repo) List(ctx context.Context, rev, dir string) ([]Entry, error) {
 }
 
 func (r *Repo) directory(ctx context.Context, rev, dir string) (tree, git.Entry, error) {
-	if err := readPath(dir, true); err != nil {
-		return tree{}, git.Entry{}, err
-	}
-	t, err := r.treeAt(ctx, rev)
+	t, err := r.at(ctx, rev, dir)
 	if err != nil {
-		return t, git.Entry{}, &named{rev, err}
+		return t, git.Entry{}, err
 	}
 	e, err := t.find(ctx, dir)
 	if err == nil && !e.IsDir() {

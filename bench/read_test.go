@@ -103,20 +103,19 @@ func BenchmarkReadBesideWriters(b *testing.B) {
 		b.ReportMetric(float64(times[len(times)/2].Nanoseconds()), "p50-ns")
 	}
 	b.Run("writers=0", measure)
-	ctx, stop := context.WithCancel(ctx)
+	writing, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	for w := range 16 {
 		group.Go(func() {
-			for ctx.Err() == nil {
-				_, err := busy.Write(ctx, layout{20, 20}.path(w), content(rand.Int()), "change")
-				if err != nil && ctx.Err() == nil {
+			for writing.Err() == nil {
+				_, err := busy.Write(writing, layout{20, 20}.path(w), content(rand.Int()), "change")
+				if err != nil && writing.Err() == nil {
 					b.Error(err)
 					return
 				}
 			}
 		})
 	}
-	ctx = context.Background()
 	b.Run("writers=16", measure)
 	stop()
 	group.Wait()

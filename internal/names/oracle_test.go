@@ -195,7 +195,9 @@ func refsTakenByGit(t *testing.T, dir string, names []string) map[string]bool {
 
 // hasOperator reports whether name has a character that no ref has, and that cat-file reads as an operator on another
 // name instead.
-func hasOperator(name string) bool { return strings.ContainsAny(name, "^~:") || strings.Contains(name, "@{") }
+func hasOperator(name string) bool {
+	return strings.ContainsAny(name, "^~:") || strings.Contains(name, "@{")
+}
 
 // TestBranchesAgainstGit runs "git check-ref-format --branch" for a few names; it takes one at a time.
 func TestBranchesAgainstGit(t *testing.T) {

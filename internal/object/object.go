@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"iter"
 
@@ -18,11 +19,12 @@ import (
 type Store struct {
 	backend storage.Backend
 	cache   *cache
+	paths   paths
 }
 
 // New returns a Store that keeps about cacheSize bytes of decoded objects.
 func New(backend storage.Backend, cacheSize int64) *Store {
-	return &Store{backend: backend, cache: newCache(cacheSize)}
+	return &Store{backend: backend, cache: newCache(cacheSize), paths: paths{seed: maphash.MakeSeed()}}
 }
 
 // An Item is a decoded object, shared by everyone who asks for it: it must not be changed. Of an object that was
