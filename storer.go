@@ -19,8 +19,9 @@ const packFactor = 4
 // returns ErrNotFound.
 //
 // The Storer is safe for concurrent use, unlike what go-git builds on it. All its calls run under ctx, since go-git
-// passes none: they fail once it is done. Its objects are held back until a ref or an index changes (see Close of the
-// concrete type, which it also has); nothing that a ref leads to is lost, and reads through the same Storer see them.
+// passes none: they fail once it is done. Small objects are held back in memory until a ref or the index changes, or
+// they are many; until then, only reads through the same Storer see them. The Storer is an io.Closer, too: Close
+// stores what is still held back, and need not be called if a ref leads to all that was written.
 //
 // Errors that go-git compares are its own: plumbing.ErrObjectNotFound, plumbing.ErrReferenceNotFound,
 // plumbing.ErrInvalidType and storage.ErrReferenceHasChanged. All others are as everywhere in reposit.

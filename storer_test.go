@@ -34,6 +34,7 @@ import (
 
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/memory"
 )
 
 func hashRef(name string, h plumbing.Hash) *plumbing.Reference {
@@ -61,6 +62,40 @@ func filesOf(t testing.TB, c *object.Commit) map[string]string {
 		t.Fatal(err)
 	}
 	return files
+}
+
+func ExampleRepo_Storer() {
+	ctx := context.Background()
+	store, err := reposit.Open(ctx, memory.New(), nil)
+	if err != nil {
+		panic(err)
+	}
+	defer store.Close()
+	repo, err := store.Create(ctx, "Notes", nil)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := repo.Write(ctx, "README.md", []byte("# Notes\n"), "First words"); err != nil {
+		panic(err)
+	}
+	storer, err := repo.Storer(ctx)
+	if err != nil {
+		panic(err)
+	}
+	opened, err := gogit.Open(storer, nil)
+	if err != nil {
+		panic(err)
+	}
+	head, err := opened.Head()
+	if err != nil {
+		panic(err)
+	}
+	commit, err := opened.CommitObject(head.Hash())
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(head.Name(), commit.Message)
+	// Output: refs/heads/main First words
 }
 
 func TestStorerReads(t *testing.T) {
