@@ -192,7 +192,7 @@ func (s *storer) storeAhead() error {
 	return nil
 }
 
-// put stores a blob ahead unless it is there.
+// put stores a blob ahead.
 func (s *storer) put(o storage.Object) error {
 	if isNew, err := s.add(o.Hash, o.Size); !isNew || err != nil {
 		return err
@@ -200,18 +200,19 @@ func (s *storer) put(o storage.Object) error {
 	return s.stage.Put(s.ctx, o)
 }
 
-// add notes that a blob is part of the commit, and reports whether it has to be stored.
+// add notes that a blob is part of the commit, and reports whether it was not yet. What the pool has is staged once
+// more all the same: it may be what a crash left of it, or not be durable yet, which only the backend can tell.
 func (s *storer) add(h git.Hash, size int64) (bool, error) {
 	if _, ok := s.content.staged[h]; ok {
 		return false, nil
 	}
 	s.content.staged[h] = struct{}{}
 	_, _, err := s.e.backend.StatObject(s.ctx, s.pool, h)
-	if errors.Is(err, storage.ErrNotFound) {
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt) {
 		s.e.unlanded.add(s.pool, h, size)
-		return true, nil
+		err = nil
 	}
-	return false, err
+	return err == nil, err
 }
 
 // read takes the content of a reader. What is small is held in memory; the rest goes to storage in pieces, and is

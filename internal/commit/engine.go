@@ -137,8 +137,8 @@ func (e *Engine) land(jobs []*job) {
 			return
 		case b.moved(err):
 			jobs = added
-		case len(added) > 1 && errors.Is(err, storage.ErrTooLarge):
-			// One of them is too much. Each has its own answer.
+		case len(added) > 1 && (errors.Is(err, storage.ErrTooLarge) || errors.Is(err, storage.ErrNotFound)):
+			// One of them is too much, or names what is not there. Each has its own answer.
 			for _, j := range added {
 				e.land([]*job{j})
 			}
@@ -278,6 +278,11 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 		}
 	}
 	b.content = append(b.content, &j.Content)
+	for i := range j.Edits {
+		if e := &j.Edits[i]; e.Stored && !j.Content.has(e.Hash) {
+			b.landing.Named = append(b.landing.Named, e.Hash)
+		}
+	}
 	old := b.old
 	if n := len(b.landing.Refs); n > 0 {
 		old = b.landing.Refs[n-1].New

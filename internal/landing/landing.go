@@ -22,13 +22,14 @@ type Landing struct {
 	Items   []*object.Item         // what to remember of Objects, by index; nil ones are not remembered
 	Staged  int64                  // bytes of new objects that were stored ahead
 	Ahead   map[storage.Hash]int64 // sizes of further ones, which may be among Objects too
+	Named   []storage.Hash         // objects that must be there, whole and durable, beside those that Refs name
 	Refs    []ref.Change
 	Now     time.Time
 	Quota   int64 // bytes that the repository may hold; 0: any
 }
 
-// Land stores all of it or nothing. It returns storage.ErrNotFound if there is no such repository, ErrQuota, and the
-// errors of ref.Apply.
+// Land stores all of it or nothing. It returns storage.ErrNotFound if there is no such repository, or an object that is
+// named is missing, ErrQuota, and the errors of ref.Apply.
 func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Landing) error {
 	var pool storage.ID
 	fresh := make([]bool, len(l.Objects))
@@ -70,6 +71,9 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 		if l.Quota > 0 && grown > 0 && state.Size+grown > l.Quota {
 			return ErrQuota
 		}
+		if err := l.checkNamed(tx, pool); err != nil {
+			return err
+		}
 		if err := ref.Apply(tx, l.Repo, l.Refs); err != nil {
 			return err
 		}
@@ -82,6 +86,35 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 		// Of an object that was there before, it is not known how many deltas it takes.
 		if item != nil && fresh[i] {
 			objects.Remember(pool, l.Objects[i].Hash, item)
+		}
+	}
+	return nil
+}
+
+// checkNamed has the backend make sure of each object that is named. That it could be read before does not tell that
+// it is durable, and what a crash left of one may have the right size.
+func (l *Landing) checkNamed(tx storage.Tx, pool storage.ID) error {
+	check := func(h storage.Hash) error {
+		found, err := tx.HasObject(pool, h)
+		if err == nil && !found {
+			err = fmt.Errorf("object %s: %w", h, storage.ErrNotFound)
+		}
+		return err
+	}
+	for _, h := range l.Named {
+		if err := check(h); err != nil {
+			return err
+		}
+	}
+	last := storage.Hash{} // what a commit's ref names
+	if n := len(l.Objects); n > 0 {
+		last = l.Objects[n-1].Hash
+	}
+	for i := range l.Refs {
+		if h := l.Refs[i].New; !h.IsZero() && h != last {
+			if err := check(h); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
