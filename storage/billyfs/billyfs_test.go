@@ -47,9 +47,9 @@ func TestReopen(t *testing.T) {
 }
 
 func TestKill(t *testing.T) {
-	storagetest.RunKill(t, 12, func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), nil) })
+	storagetest.RunKill(t, 8, func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), nil) })
 }
 
 func TestKillNoSync(t *testing.T) {
-	storagetest.RunKill(t, 12, func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), noSync) })
+	storagetest.RunKill(t, 8, func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), noSync) })
 }

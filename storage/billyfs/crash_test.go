@@ -15,7 +15,7 @@ import (
 )
 
 // By default not every operation is tried, which takes minutes.
-var every = flag.Int("every", 7, "cut the power, or fail, at every n-th operation only")
+var every = flag.Int("every", 13, "cut the power, or fail, at every n-th operation only")
 
 // A gitDisk is a filesystem on which locks are taken as if git programs worked there, too.
 type gitDisk struct{ *billyDisk }

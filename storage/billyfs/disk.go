@@ -92,7 +92,7 @@ func newDisk(root billy.Filesystem) (disk, error) {
 		return newOSDisk(f.Root())
 	case *chroot.ChrootHelper:
 		switch innermost(f.Underlying()).(type) {
-		case *osfs.ChrootOS:
+		case *osfs.ChrootOS: //lint:ignore SA1019 it is what osfs.New still makes by default
 			return newOSDisk(f.Root())
 		case *memfs.Memory:
 			return &billyDisk{fs: root, memory: true}, nil
