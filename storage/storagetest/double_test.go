@@ -68,7 +68,7 @@ func (d *double) Close() error {
 		return storage.ErrClosed
 	}
 	d.gate.Lock()
-	d.gate.Unlock()
+	defer d.gate.Unlock()
 	return nil
 }
 

@@ -26,7 +26,7 @@ func (i *injected) Durability() storage.Durability { return i.b.Durability() }
 
 func (i *injected) Close() error {
 	i.gate.Lock() // the Updates in flight, each to its end
-	i.gate.Unlock()
+	defer i.gate.Unlock()
 	return i.plan.next(CallClose).do(i.b.Close)
 }
 
