@@ -31,11 +31,15 @@ func newBranch(ctx context.Context, res *revision.Resolver, r storage.Ref) (Bran
 	if err != nil {
 		return Branch{}, err
 	}
-	c, err := res.Objects.Commit(ctx, res.Pool, end.Hash)
+	return branchAt(ctx, res, r.Name[len(ref.Branches):], end.Hash)
+}
+
+func branchAt(ctx context.Context, res *revision.Resolver, name string, tip git.Hash) (Branch, error) {
+	c, err := res.Objects.Commit(ctx, res.Pool, tip)
 	if err != nil {
 		return Branch{}, missingObject(err)
 	}
-	return Branch{Name: r.Name[len(ref.Branches):], Commit: *publicCommit(end.Hash, c)}, nil
+	return Branch{Name: name, Commit: *publicCommit(tip, c)}, nil
 }
 
 // List returns a page of the branches, in the order of their names' bytes. A page costs a step for each branch that
@@ -84,11 +88,6 @@ func (b Branches) Branch(ctx context.Context, name string) (Branch, error) {
 	if err := names.CheckBranch(name); err != nil {
 		return Branch{}, b.r.fail(op, name, invalid("branch", err))
 	}
-	branch, err := b.branch(ctx, name)
-	return branch, b.r.fail(op, name, err)
-}
-
-func (b Branches) branch(ctx context.Context, name string) (Branch, error) {
 	var branch Branch
 	err := b.r.resolve(ctx, func(res *revision.Resolver) error {
 		found, err := res.View.Ref(b.r.id, ref.Branches+name)
@@ -98,7 +97,7 @@ func (b Branches) branch(ctx context.Context, name string) (Branch, error) {
 		branch, err = newBranch(ctx, res, found)
 		return err
 	})
-	return branch, err
+	return branch, b.r.fail(op, name, err)
 }
 
 // Create makes a branch at the commit that the revision from names; "" is the default branch. It returns ErrExists
@@ -112,11 +111,14 @@ func (b Branches) Create(ctx context.Context, name, from string) (Branch, error)
 	if err := names.CheckBranch(name); err != nil {
 		return Branch{}, b.r.fail(op, name, invalid("branch", err))
 	}
-	var at git.Hash
+	var branch Branch
 	err := b.r.resolve(ctx, func(res *revision.Resolver) error {
-		h, err := res.Resolve(ctx, from)
+		at, err := res.Resolve(ctx, from)
 		if err == nil {
-			at, err = res.Peel(ctx, h, storage.Commit)
+			at, err = res.Peel(ctx, at, storage.Commit)
+		}
+		if err == nil {
+			branch, err = branchAt(ctx, res, name, at)
 		}
 		return err
 	})
@@ -124,12 +126,11 @@ func (b Branches) Create(ctx context.Context, name, from string) (Branch, error)
 		return Branch{}, b.r.fail(op, from, err)
 	}
 	setDefault(&from, ref.Head)
-	change := ref.Change{Name: ref.Branches + name, New: at, Old: &git.Hash{}}
+	change := ref.Change{Name: ref.Branches + name, New: git.Hash(branch.Commit.Hash), Old: &git.Hash{}}
 	if err := b.r.updateRefs(ctx, "branch: Created from "+from, []ref.Change{change}); err != nil {
 		return Branch{}, b.r.fail(op, name, taken(err))
 	}
-	branch, err := b.branch(ctx, name)
-	return branch, b.r.fail(op, name, err)
+	return branch, nil
 }
 
 // taken makes the conflict of something that should not exist an ErrExists.

@@ -111,7 +111,7 @@ func (f *treeFS) find(op, name string, last bool) (git.Entry, *fs.PathError) {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
 	if err := f.tree.r.s.calls.Enter(f.ctx); err != nil {
-		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: err}
+		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
 	}
 	defer f.tree.r.s.calls.Leave()
 	e, err := f.lookup(name, last)

@@ -94,7 +94,7 @@ func (s Signature) clean(now time.Time) (git.Signature, error) {
 	if err := names.CheckTime(s.When); err != nil {
 		return git.Signature{}, invalid("time", err)
 	}
-	return git.Signature{Name: name, Email: email, When: s.When}, nil
+	return git.Signature{Name: name, Email: email, When: git.Round(s.When)}, nil
 }
 
 func publicSignature(s git.Signature) Signature { return Signature(s) }

@@ -59,22 +59,20 @@ type RefUpdate struct {
 // All yields the refs under refs/ whose names begin with prefix, in the order of the names' bytes. Symbolic refs that
 // lead nowhere have a zero Hash. It sees the refs in pages, so one that is changed meanwhile may be seen old or new.
 func (f Refs) All(ctx context.Context, prefix string) iter.Seq2[Ref, error] {
-	if !strings.HasPrefix(prefix, "refs/") {
-		if !strings.HasPrefix("refs/", prefix) {
-			return func(func(Ref, error) bool) {}
-		}
+	given := prefix
+	if strings.HasPrefix("refs/", prefix) {
 		prefix = "refs/"
 	}
 	return func(yield func(Ref, error) bool) {
 		after := ""
 		for {
-			page, err := f.r.refPage(ctx, prefix, after, 0, maxPageSize)
+			page, err := f.r.refPage(ctx, prefix, after)
 			if err != nil {
-				yield(Ref{}, f.r.fail("refs", prefix, err))
+				yield(Ref{}, f.r.fail("refs", given, err))
 				return
 			}
 			for _, found := range page.refs {
-				if !yield(found, nil) {
+				if found.Name != ref.Head && !yield(found, nil) {
 					return
 				}
 			}
@@ -91,8 +89,8 @@ type refPage struct {
 	next string // the name after which the next page begins; "" on the last
 }
 
-// refPage returns up to size refs after a name, less skip.
-func (r *Repo) refPage(ctx context.Context, prefix, after string, skip, size int) (refPage, error) {
+// refPage returns the next refs after a name.
+func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, error) {
 	if err := r.s.calls.Enter(ctx); err != nil {
 		return refPage{}, err
 	}
@@ -104,12 +102,8 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string, skip, size int
 			if err != nil {
 				return err
 			}
-			if skip > 0 {
-				skip--
-				continue
-			}
-			if len(page.refs) == size {
-				page.next = page.refs[size-1].Name
+			if len(page.refs) == maxPageSize {
+				page.next = page.refs[maxPageSize-1].Name
 				return nil
 			}
 			out := Ref{Name: found.Name, Hash: Hash(found.Hash), Symbolic: found.Target}

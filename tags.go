@@ -36,16 +36,20 @@ func newTag(ctx context.Context, res *revision.Resolver, r storage.Ref) (Tag, er
 	if err != nil {
 		return Tag{}, err
 	}
-	tag := Tag{Name: r.Name[len(ref.Tags):], Hash: Hash(end.Hash)}
-	target, err := res.Peel(ctx, end.Hash, 0)
+	return tagAt(ctx, res, r.Name[len(ref.Tags):], end.Hash)
+}
+
+func tagAt(ctx context.Context, res *revision.Resolver, name string, h git.Hash) (Tag, error) {
+	tag := Tag{Name: name, Hash: Hash(h)}
+	target, err := res.Peel(ctx, h, 0)
 	if err != nil {
 		return Tag{}, missingObject(err)
 	}
 	tag.Target = Hash(target)
-	if target == end.Hash {
+	if target == h {
 		return tag, nil
 	}
-	item, err := res.Objects.Item(ctx, res.Pool, end.Hash)
+	item, err := res.Objects.Item(ctx, res.Pool, h)
 	if err != nil {
 		return Tag{}, missingObject(err)
 	}
@@ -107,11 +111,6 @@ func (t Tags) Tag(ctx context.Context, name string) (Tag, error) {
 	if err := names.CheckTag(name); err != nil {
 		return Tag{}, t.r.fail(op, name, invalid("tag", err))
 	}
-	tag, err := t.tag(ctx, name)
-	return tag, t.r.fail(op, name, err)
-}
-
-func (t Tags) tag(ctx context.Context, name string) (Tag, error) {
 	var tag Tag
 	err := t.r.resolve(ctx, func(res *revision.Resolver) error {
 		found, err := res.View.Ref(t.r.id, ref.Tags+name)
@@ -121,7 +120,7 @@ func (t Tags) tag(ctx context.Context, name string) (Tag, error) {
 		tag, err = newTag(ctx, res, found)
 		return err
 	})
-	return tag, err
+	return tag, t.r.fail(op, name, err)
 }
 
 // Create makes a tag of the object that rev names; "" is the default branch. The tag is annotated if opts has a
@@ -138,12 +137,15 @@ func (t Tags) Create(ctx context.Context, name, rev string, opts *TagOptions) (T
 	if opts == nil {
 		opts = &TagOptions{}
 	}
-	var target git.Hash
+	var tag Tag
 	var kind storage.Type
 	err := t.r.resolve(ctx, func(res *revision.Resolver) error {
-		var err error
-		if target, err = res.Resolve(ctx, rev); err == nil {
-			kind, _, err = res.Objects.Stat(ctx, res.Pool, target)
+		h, err := res.Resolve(ctx, rev)
+		if err == nil {
+			kind, _, err = res.Objects.Stat(ctx, res.Pool, h)
+		}
+		if err == nil {
+			tag, err = tagAt(ctx, res, name, h)
 		}
 		return err
 	})
@@ -152,21 +154,21 @@ func (t Tags) Create(ctx context.Context, name, rev string, opts *TagOptions) (T
 	}
 	var objects []storage.Object
 	if opts.Message != "" {
-		o, err := t.annotated(name, target, kind, opts)
+		o, err := t.annotate(&tag, kind, opts)
 		if err != nil {
 			return Tag{}, t.r.fail(op, name, err)
 		}
-		objects, target = []storage.Object{o}, o.Hash
+		objects = []storage.Object{o}
 	}
-	change := ref.Change{Name: ref.Tags + name, New: target, Old: &git.Hash{}}
+	change := ref.Change{Name: ref.Tags + name, New: git.Hash(tag.Hash), Old: &git.Hash{}}
 	if err := t.r.updateRefs(ctx, "tag: tagging", []ref.Change{change}, objects...); err != nil {
 		return Tag{}, t.r.fail(op, name, taken(err))
 	}
-	tag, err := t.tag(ctx, name)
-	return tag, t.r.fail(op, name, err)
+	return tag, nil
 }
 
-func (t Tags) annotated(name string, target git.Hash, kind storage.Type, opts *TagOptions) (storage.Object, error) {
+// annotate makes a tag, of an object of the given type, one of a tag object, which it returns.
+func (t Tags) annotate(tag *Tag, kind storage.Type, opts *TagOptions) (storage.Object, error) {
 	if err := names.CheckMessage(opts.Message); err != nil {
 		return storage.Object{}, invalid("message", err)
 	}
@@ -174,8 +176,11 @@ func (t Tags) annotated(name string, target git.Hash, kind storage.Type, opts *T
 	if err != nil {
 		return storage.Object{}, err
 	}
-	raw := (&git.Tag{Object: target, Type: kind, Name: name, Tagger: &tagger, Message: opts.Message}).Append(nil)
+	annotated := git.Tag{Object: git.Hash(tag.Hash), Type: kind, Name: tag.Name, Tagger: &tagger, Message: opts.Message}
+	raw := annotated.Append(nil)
 	h, err := git.Sum(storage.Tag, raw)
+	who := publicSignature(tagger)
+	tag.Hash, tag.Message, tag.Tagger = Hash(h), opts.Message, &who
 	return storage.Object{Hash: h, Type: storage.Tag, Size: int64(len(raw)), Data: raw}, err
 }
 

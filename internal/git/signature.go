@@ -12,6 +12,22 @@ type Signature struct {
 	When        time.Time
 }
 
+// Round returns t as a signature keeps it.
+func Round(t time.Time) time.Time { return at(t.Unix(), offset(t)) }
+
+// offset returns the offset of t from UTC in minutes.
+func offset(t time.Time) int {
+	_, seconds := t.Zone()
+	return seconds / 60
+}
+
+func at(seconds int64, offset int) time.Time {
+	if offset == 0 {
+		return time.Unix(seconds, 0).UTC()
+	}
+	return time.Unix(seconds, 0).In(time.FixedZone("", offset*60))
+}
+
 // Append appends the signature as it stands in a commit: "name <email> seconds +hhmm".
 func (s Signature) Append(b []byte) []byte {
 	b = append(b, s.Name...)
@@ -19,12 +35,11 @@ func (s Signature) Append(b []byte) []byte {
 	b = append(b, s.Email...)
 	b = append(b, "> "...)
 	b = strconv.AppendInt(b, s.When.Unix(), 10)
-	_, offset := s.When.Zone()
+	minutes := offset(s.When)
 	sign := byte('+')
-	if offset < 0 {
-		sign, offset = '-', -offset
+	if minutes < 0 {
+		sign, minutes = '-', -minutes
 	}
-	minutes := offset / 60
 	h, m := minutes/60, minutes%60
 	return append(b, ' ', sign, '0'+byte(h/10%10), '0'+byte(h%10), '0'+byte(m/10), '0'+byte(m%10))
 }
@@ -58,9 +73,7 @@ func parseWhen(fields [][]byte) time.Time {
 	}
 	if len(fields) > 1 {
 		if zone, err := strconv.Atoi(string(fields[1])); err == nil && zone > -10000 && zone < 10000 {
-			if offset := (zone/100*60 + zone%100) * 60; offset != 0 {
-				return time.Unix(seconds, 0).In(time.FixedZone("", offset))
-			}
+			return at(seconds, zone/100*60+zone%100)
 		}
 	}
 	return time.Unix(seconds, 0).UTC()
