@@ -35,8 +35,7 @@ const packFactor = 4
 //     those whose parts are missing wait in memory.
 //   - Names of refs follow Git's rules (git-check-ref-format), under refs/. No ref may be a directory of another.
 //   - HEAD always names a branch: it can't be detached, so Worktree.Checkout of a hash or tag is refused, nor removed,
-//     nor can the default branch. Other symbolic refs can be made to name something else, but not be replaced or
-//     removed.
+//     nor can the default branch. Other symbolic refs can be made to name another ref, but not to hold a hash.
 //   - CheckAndSetReference also compares symbolic refs, and refs that do not exist.
 //   - git.Init and git.Clone take a repository that has no refs, though its HEAD exists.
 //   - AddAlternate is refused. Packing and pruning are not go-git's business.

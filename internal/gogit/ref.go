@@ -328,8 +328,6 @@ func (t repoRefs) removes(v storage.View, r storage.Ref) error {
 		return err
 	case r.Name == ref.Head || r.Name == head:
 		return errDefault
-	case r.Target != "":
-		return errSymbolic
 	}
 	return nil
 }

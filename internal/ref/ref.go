@@ -82,7 +82,7 @@ func Default(v storage.View, repo storage.ID) (string, error) {
 }
 
 // Apply makes the changes, in order, or returns a *ConflictError, ErrTaken, or storage.ErrNotFound for a deletion
-// of what is not there. A change of a symbolic ref changes the ref that it leads to, unless it makes it symbolic.
+// of what is not there. A new hash for a symbolic ref is given to the ref that it leads to.
 // Old and New of the log entries are filled in. The caller has checked the names.
 func Apply(tx storage.Tx, repo storage.ID, changes []Change) error {
 	for i := range changes {
@@ -107,13 +107,7 @@ func apply(tx storage.Tx, repo storage.ID, c *Change) error {
 	entry := c.Log
 	entry.Old, entry.New = now.Hash, c.New
 	if c.New.IsZero() {
-		if now.Hash.IsZero() {
-			if c.Old != nil {
-				return nil // it was expected not to be there
-			}
-			return fmt.Errorf("%q: %w", c.Name, storage.ErrNotFound)
-		}
-		return tx.DeleteRef(repo, now.Name, &entry)
+		return remove(tx, repo, c, &entry)
 	}
 	if now.Hash.IsZero() {
 		if err := checkFree(tx, repo, now.Name); err != nil {
@@ -121,6 +115,18 @@ func apply(tx storage.Tx, repo storage.ID, c *Change) error {
 		}
 	}
 	return tx.PutRef(repo, storage.Ref{Name: now.Name, Hash: c.New}, &entry)
+}
+
+// remove deletes the ref itself: of a symbolic one, not what it leads to.
+func remove(tx storage.Tx, repo storage.ID, c *Change, entry *storage.LogEntry) error {
+	_, err := tx.Ref(repo, c.Name)
+	if errors.Is(err, storage.ErrNotFound) && c.Old != nil {
+		return nil // it was expected not to be there
+	}
+	if err != nil {
+		return fmt.Errorf("%q: %w", c.Name, err)
+	}
+	return tx.DeleteRef(repo, c.Name, entry)
 }
 
 func setSymbolic(tx storage.Tx, repo storage.ID, c *Change) error {
