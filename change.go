@@ -2,7 +2,6 @@ package reposit
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"strings"
 
@@ -132,12 +131,8 @@ func (c *Change) checkSymlink() error {
 
 // checkPath returns ErrTooLarge for a path over the limits, and ErrInvalid for one that can't be.
 func checkPath(path string, l *Limits) error {
-	err := names.CheckPath(path, l.PathLength, l.PathDepth)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, names.ErrTooLong):
-		return &detail{ErrTooLarge, "path too large: " + err.Error(), err}
+	if err := names.CheckPath(path, l.PathLength, l.PathDepth); err != nil {
+		return invalid("path", err)
 	}
-	return invalid("path", err)
+	return nil
 }

@@ -114,8 +114,11 @@ func (d *detail) Unwrap() []error {
 	return []error{d.kind, d.cause}
 }
 
-// invalid returns an ErrInvalid that says what is wrong with what.
+// invalid returns an ErrInvalid that says what is wrong with what, or an ErrTooLarge if it is too long.
 func invalid(what string, cause error) error {
+	if errors.Is(cause, names.ErrTooLong) {
+		return &detail{ErrTooLarge, what + " too large: " + cause.Error(), cause}
+	}
 	return &detail{ErrInvalid, "invalid " + what + ": " + cause.Error(), cause}
 }
 

@@ -158,6 +158,11 @@ func checkRef(name string) error {
 			return invalid("branch", err)
 		}
 	}
+	if short, ok := strings.CutPrefix(name, ref.Tags); ok {
+		if err := names.CheckTag(short); err != nil {
+			return invalid("tag", err)
+		}
+	}
 	return nil
 }
 
