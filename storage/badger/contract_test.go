@@ -38,7 +38,7 @@ func TestContractReopened(t *testing.T) {
 func TestContractKilled(t *testing.T) {
 	for name, opts := range durable {
 		t.Run(name, func(t *testing.T) {
-			storagetest.RunKill(t, *kills/2, func(dir string) (storage.Backend, error) { return Open(dir, opts) })
+			storagetest.RunKill(t, rounds(*kills/2), func(dir string) (storage.Backend, error) { return Open(dir, opts) })
 		})
 	}
 }

@@ -24,6 +24,14 @@ var (
 	seed  = flag.Uint64("seed", 1, "of what is random in tests")
 )
 
+// rounds returns n, or with -short a quarter of it.
+func rounds(n int) int {
+	if testing.Short() {
+		return (n + 3) / 4
+	}
+	return n
+}
+
 // child is the environment variable that makes this test binary do a child's work instead.
 const child = "REPOSIT_BADGER_CHILD"
 
@@ -132,7 +140,7 @@ func TestKill(t *testing.T) {
 	for _, durability := range []storage.Durability{storage.Sync, storage.NoSync} {
 		dir := t.TempDir()
 		acked := 0
-		for range *kills {
+		for range rounds(*kills) {
 			acked = killOnce(t, dir, durability, acked, 1+random.IntN(200))
 			b := openTest(t, dir, &Options{Durability: durability})
 			last, err := lastStep(b)
@@ -151,7 +159,7 @@ func TestKill(t *testing.T) {
 			}
 			closeStore(t, b)
 		}
-		t.Logf("durability %d: %d kills, %d acknowledged, 0 lost", durability, *kills, acked)
+		t.Logf("durability %d: %d kills, %d acknowledged, 0 lost", durability, rounds(*kills), acked)
 	}
 }
 
@@ -200,7 +208,7 @@ func TestBitFlips(t *testing.T) {
 				t.Fatal(err)
 			}
 			results := map[string]map[string]int{}
-			for n := range *flips {
+			for n := range rounds(*flips) {
 				dir := t.TempDir()
 				if err := os.CopyFS(dir, os.DirFS(source)); err != nil {
 					t.Fatal(err)

@@ -31,8 +31,21 @@ func TestContract(t *testing.T) {
 		"osfs":    func(t *testing.T) storage.Backend { return openOn(t, osfs.New(t.TempDir()), noSync) },
 		"boundos": func(t *testing.T) storage.Backend { return openOn(t, osfs.New(t.TempDir(), osfs.WithBoundOS()), nil) },
 	} {
-		t.Run(name, func(t *testing.T) { storagetest.Run(t, open) })
+		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name == "boundos" {
+				t.Skip("long: osfs goes the same way, without syncs")
+			}
+			storagetest.Run(t, open)
+		})
 	}
+}
+
+// kills is how often a process is killed.
+func kills() int {
+	if testing.Short() {
+		return 2
+	}
+	return 8
 }
 
 func TestReopen(t *testing.T) {
@@ -47,9 +60,9 @@ func TestReopen(t *testing.T) {
 }
 
 func TestKill(t *testing.T) {
-	storagetest.RunKill(t, 8, func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), nil) })
+	storagetest.RunKill(t, kills(), func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), nil) })
 }
 
 func TestKillNoSync(t *testing.T) {
-	storagetest.RunKill(t, 8, func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), noSync) })
+	storagetest.RunKill(t, kills(), func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), noSync) })
 }

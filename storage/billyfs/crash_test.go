@@ -15,7 +15,15 @@ import (
 )
 
 // By default not every operation is tried, which takes minutes.
-var every = flag.Int("every", 13, "cut the power, or fail, at every n-th operation only")
+var every = flag.Int("every", 29, "cut the power, or fail, at every n-th operation only")
+
+// stride is every, or with -short more.
+func stride() int {
+	if testing.Short() {
+		return *every * 7
+	}
+	return *every
+}
 
 // A gitDisk is a filesystem on which locks are taken as if git programs worked there, too.
 type gitDisk struct{ *billyDisk }
@@ -92,7 +100,7 @@ type cutter struct {
 func (c *cutter) run(units int) {
 	fs := crashfs.New()
 	fs.Hook(func(op crashfs.Op) {
-		if !c.Failed() && op.N%*every == 0 {
+		if !c.Failed() && op.N%stride() == 0 {
 			c.cut(fs, fmt.Sprintf("before operation %d, %s %s", op.N, op.Kind, op.Name), uint64(op.N))
 		}
 	})
@@ -164,7 +172,7 @@ func TestFaults(t *testing.T) {
 			for seed := range uint64(2) {
 				t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 					t.Parallel()
-					for fault.At = 1; ; fault.At += *every {
+					for fault.At = 1; ; fault.At += stride() {
 						points.Add(1)
 						if untouched := suffer(t, seed, fault); untouched || t.Failed() {
 							return
