@@ -75,8 +75,9 @@ func Default(v storage.View, repo storage.ID) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if head.Target == "" {
-		return "", fmt.Errorf("HEAD names no branch: %w", ErrSymbolic)
+	// Other programs, and damage, can make it name anything.
+	if !strings.HasPrefix(head.Target, Branches) {
+		return "", fmt.Errorf("HEAD names %q, no branch: %w", head.Target, ErrSymbolic)
 	}
 	return head.Target, nil
 }
