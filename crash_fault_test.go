@@ -30,7 +30,7 @@ var stride = flag.Int("stride", 5, "of the faults and power cuts of TestFaults a
 
 func faultStride() int {
 	if testing.Short() {
-		return 3 * *stride
+		return 8 * *stride
 	}
 	return *stride
 }

@@ -53,9 +53,13 @@ func TestFlips(t *testing.T) {
 			t.Logf("-seed=%d", *seed)
 			f := &flipper{T: t, source: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, uint64(i)))}
 			f.write(open)
+			n := *flips
+			if testing.Short() {
+				n = min(n, 5)
+			}
 			for _, kind := range slices.Sorted(maps.Keys(f.files)) {
 				results := map[string]int{}
-				for range *flips {
+				for range n {
 					results[f.flip(kind)]++
 				}
 				t.Logf("%s: %v", kind, results)

@@ -75,7 +75,11 @@ func TestKill(t *testing.T) {
 			}
 			t.Logf("-seed=%d", *seed)
 			k.fill(func() (storage.Backend, error) { return b.open(k.dir, storage.NoSync) })
-			for round := range *kills {
+			rounds := *kills
+			if testing.Short() {
+				rounds = min(rounds, 3)
+			}
+			for round := range rounds {
 				k.round(round)
 				if k.check(false); t.Failed() {
 					t.Fatalf("stopped after kill %d", round+1)
@@ -84,7 +88,7 @@ func TestKill(t *testing.T) {
 			k.now, k.auditor = k.all, newAuditor()
 			k.check(true)
 			t.Logf("%d kills and %d while opening, with %d other repositories: %d deeds acknowledged, %d in flight that are there; "+
-				"opened in %v at most", *kills, k.opening, *filled, k.acked, k.there, k.slowest)
+				"opened in %v at most", rounds, k.opening, *filled, k.acked, k.there, k.slowest)
 		})
 	}
 }
