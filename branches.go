@@ -45,38 +45,15 @@ func branchAt(ctx context.Context, res *revision.Resolver, name string, tip git.
 // List returns a page of the branches, in the order of their names' bytes. A page costs a step for each branch that
 // there is, since it counts them.
 func (b Branches) List(ctx context.Context, opts *RefListOptions) (Page[Branch], error) {
-	const op = "list branches"
-	if err := b.r.s.calls.Enter(ctx); err != nil {
-		return Page[Branch]{}, b.r.fail(op, "", err)
-	}
-	defer b.r.s.calls.Leave()
-	page, err := listRefs(ctx, b.r, ref.Branches, opts, func(res *revision.Resolver, f storage.Ref) (Branch, error) {
-		return newBranch(ctx, res, f)
-	})
-	return page, b.r.fail(op, "", err)
+	return b.lister().list(ctx, opts)
+}
+
+func (b Branches) lister() refLister[Branch] {
+	return refLister[Branch]{r: b.r, op: "list branches", dir: ref.Branches, item: newBranch}
 }
 
 // All yields all branches, in the order of their names' bytes.
-func (b Branches) All(ctx context.Context) iter.Seq2[Branch, error] {
-	return func(yield func(Branch, error) bool) {
-		opts := &RefListOptions{PageSize: maxPageSize}
-		for {
-			page, err := b.List(ctx, opts)
-			if err != nil {
-				yield(Branch{}, err)
-				return
-			}
-			for _, branch := range page.Items {
-				if !yield(branch, nil) {
-					return
-				}
-			}
-			if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
-				return
-			}
-		}
-	}
-}
+func (b Branches) All(ctx context.Context) iter.Seq2[Branch, error] { return b.lister().all(ctx) }
 
 // Branch returns one branch, or ErrNotFound.
 func (b Branches) Branch(ctx context.Context, name string) (Branch, error) {

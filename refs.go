@@ -2,7 +2,6 @@ package reposit
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"iter"
 	"strings"
@@ -215,72 +214,4 @@ func checkTarget(ctx context.Context, res *revision.Resolver, c *ref.Change, obj
 		return invalidf("branch: object %s is a %s, not a commit", c.New, t)
 	}
 	return nil
-}
-
-// RefListOptions say which branches or tags are listed, and which page of them.
-type RefListOptions struct {
-	Prefix         string // of the short name
-	PageSize, Page int    // default 30, at most 100; Page is 1-based, instead of PageToken
-	PageToken      string // from the page before
-}
-
-// listRefs returns a page of the refs under a directory, with the items that item makes of them.
-func listRefs[T any](ctx context.Context, r *Repo, dir string, o *RefListOptions, item func(*revision.Resolver, storage.Ref) (T, error)) (Page[T], error) {
-	if o == nil {
-		o = &RefListOptions{}
-	}
-	size, skip, err := pageBounds(o.PageSize, o.Page, o.PageToken)
-	if err != nil {
-		return Page[T]{}, err
-	}
-	prefix := dir + o.Prefix
-	after, err := parseRefToken(prefix, o.PageToken)
-	if err != nil {
-		return Page[T]{}, err
-	}
-	var page Page[T]
-	err = r.resolve(ctx, func(res *revision.Resolver) error {
-		page = Page[T]{Items: []T{}}
-		last := ""
-		for found, err := range res.View.Refs(r.id, prefix, "") {
-			if err != nil {
-				return err
-			}
-			page.TotalCount++
-			if found.Name <= after || page.TotalCount <= skip {
-				continue
-			}
-			if len(page.Items) == size {
-				page.NextPageToken = refToken(prefix, last)
-				continue // for the count
-			}
-			it, err := item(res, found)
-			if err != nil {
-				return err
-			}
-			page.Items = append(page.Items, it)
-			last = found.Name
-		}
-		return nil
-	})
-	if err != nil {
-		return Page[T]{}, err
-	}
-	return page, nil
-}
-
-func refToken(prefix, last string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(prefix + "\x00" + last))
-}
-
-func parseRefToken(prefix, token string) (string, error) {
-	if token == "" {
-		return "", nil
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	of, after, found := strings.Cut(string(b), "\x00")
-	if err != nil || !found || of != prefix || !strings.HasPrefix(after, prefix) {
-		return "", invalidf("page token: it is malformed, or of another list")
-	}
-	return after, nil
 }

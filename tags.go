@@ -68,38 +68,15 @@ func tagAt(ctx context.Context, res *revision.Resolver, name string, h git.Hash)
 // List returns a page of the tags, in the order of their names' bytes. A page costs a step for each tag that there
 // is, since it counts them.
 func (t Tags) List(ctx context.Context, opts *RefListOptions) (Page[Tag], error) {
-	const op = "list tags"
-	if err := t.r.s.calls.Enter(ctx); err != nil {
-		return Page[Tag]{}, t.r.fail(op, "", err)
-	}
-	defer t.r.s.calls.Leave()
-	page, err := listRefs(ctx, t.r, ref.Tags, opts, func(res *revision.Resolver, f storage.Ref) (Tag, error) {
-		return newTag(ctx, res, f)
-	})
-	return page, t.r.fail(op, "", err)
+	return t.lister().list(ctx, opts)
+}
+
+func (t Tags) lister() refLister[Tag] {
+	return refLister[Tag]{r: t.r, op: "list tags", dir: ref.Tags, item: newTag}
 }
 
 // All yields all tags, in the order of their names' bytes.
-func (t Tags) All(ctx context.Context) iter.Seq2[Tag, error] {
-	return func(yield func(Tag, error) bool) {
-		opts := &RefListOptions{PageSize: maxPageSize}
-		for {
-			page, err := t.List(ctx, opts)
-			if err != nil {
-				yield(Tag{}, err)
-				return
-			}
-			for _, tag := range page.Items {
-				if !yield(tag, nil) {
-					return
-				}
-			}
-			if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
-				return
-			}
-		}
-	}
-}
+func (t Tags) All(ctx context.Context) iter.Seq2[Tag, error] { return t.lister().all(ctx) }
 
 // Tag returns one tag, or ErrNotFound.
 func (t Tags) Tag(ctx context.Context, name string) (Tag, error) {

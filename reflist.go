@@ -1,0 +1,147 @@
+package reposit
+
+import (
+	"context"
+	"encoding/base64"
+	"iter"
+	"strings"
+
+	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/storage"
+)
+
+// RefListOptions say which branches or tags are listed, and which page of them.
+type RefListOptions struct {
+	Prefix         string // of the short name
+	PageSize, Page int    // default 30, at most 100; Page is 1-based, instead of PageToken
+	PageToken      string // from the page before
+}
+
+// A refLister lists the refs under a directory, with the items that item makes of them.
+type refLister[T any] struct {
+	r       *Repo
+	op, dir string
+	item    func(context.Context, *revision.Resolver, storage.Ref) (T, error)
+}
+
+// list returns a page of the refs, and how many there are in all.
+func (l refLister[T]) list(ctx context.Context, o *RefListOptions) (Page[T], error) {
+	if err := l.r.s.calls.Enter(ctx); err != nil {
+		return Page[T]{}, l.r.fail(l.op, "", err)
+	}
+	defer l.r.s.calls.Leave()
+	page, err := l.page(ctx, o)
+	if err != nil {
+		return Page[T]{}, l.r.fail(l.op, "", err)
+	}
+	return page, nil
+}
+
+func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (page Page[T], err error) {
+	if o == nil {
+		o = &RefListOptions{}
+	}
+	size, skip, err := pageBounds(o.PageSize, o.Page, o.PageToken)
+	if err != nil {
+		return page, err
+	}
+	prefix := l.dir + o.Prefix
+	after, err := parseRefToken(prefix, o.PageToken)
+	if err != nil {
+		return page, err
+	}
+	err = l.r.resolve(ctx, func(res *revision.Resolver) error {
+		page = Page[T]{}
+		for _, err := range res.View.Refs(l.r.id, prefix, "") {
+			if err != nil {
+				return err
+			}
+			if page.TotalCount++; page.TotalCount%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		items, last, err := l.items(ctx, res, prefix, after, skip, size)
+		if page.Items = items; last != "" {
+			page.NextPageToken = refToken(prefix, last)
+		}
+		return err
+	})
+	return page, err
+}
+
+// items returns up to size items of the refs after a name, less skip, and the name of the last if there are more.
+func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix, after string, skip, size int) ([]T, string, error) {
+	items, last := []T{}, ""
+	for found, err := range res.View.Refs(l.r.id, prefix, after) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		if len(items) == size {
+			return items, last, nil
+		}
+		it, err := l.item(ctx, res, found)
+		if err != nil {
+			return nil, "", err
+		}
+		items, last = append(items, it), found.Name
+	}
+	return items, "", nil
+}
+
+// all yields the items of all refs, read in pages.
+func (l refLister[T]) all(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		after := ""
+		for {
+			items, last, err := l.next(ctx, after)
+			if err != nil {
+				var none T
+				yield(none, l.r.fail(l.op, "", err))
+				return
+			}
+			for _, it := range items {
+				if !yield(it, nil) {
+					return
+				}
+			}
+			if after = last; after == "" {
+				return
+			}
+		}
+	}
+}
+
+func (l refLister[T]) next(ctx context.Context, after string) (items []T, last string, err error) {
+	if err := l.r.s.calls.Enter(ctx); err != nil {
+		return nil, "", err
+	}
+	defer l.r.s.calls.Leave()
+	err = l.r.resolve(ctx, func(res *revision.Resolver) error {
+		items, last, err = l.items(ctx, res, l.dir, after, 0, maxPageSize)
+		return err
+	})
+	return items, last, err
+}
+
+func refToken(prefix, last string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(prefix + "\x00" + last))
+}
+
+func parseRefToken(prefix, token string) (string, error) {
+	if token == "" {
+		return "", nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	of, after, found := strings.Cut(string(b), "\x00")
+	if err != nil || !found || of != prefix || !strings.HasPrefix(after, prefix) {
+		return "", invalidf("page token: it is malformed, or of another list")
+	}
+	return after, nil
+}
