@@ -21,6 +21,9 @@ import (
 // ErrNoChange says that a commit would have the tree of its parent.
 var ErrNoChange = errors.New("nothing to commit")
 
+// errRenamed says that the default branch got another name while a commit to it waited.
+var errRenamed = errors.New("default branch was renamed")
+
 // An Engine makes the commits of one store. It is safe for concurrent use.
 type Engine struct {
 	backend storage.Backend
@@ -54,6 +57,8 @@ type Request struct {
 	Content           Content
 	Now               time.Time
 	Quota             int64
+
+	implied bool // Branch is the one that HEAD named
 }
 
 // A Made commit is the answer to a Request.
@@ -72,10 +77,28 @@ type job struct {
 
 // Commit makes the commit, or returns ErrNoChange, a *ref.ConflictError, or the errors of its edits.
 func (e *Engine) Commit(ctx context.Context, r *Request) (Made, error) {
-	j := &job{Request: r, ctx: ctx}
-	if err := e.resolveBranch(ctx, r); err != nil {
-		return Made{}, err
+	if r.Branch != "" {
+		return e.commit(ctx, r)
 	}
+	r.implied = true
+	for {
+		err := e.backend.View(ctx, func(v storage.View) error {
+			var err error
+			r.Branch, err = ref.Default(v, r.Repo)
+			return err
+		})
+		if err != nil {
+			return Made{}, err
+		}
+		made, err := e.commit(ctx, r)
+		if !errors.Is(err, errRenamed) {
+			return made, err
+		}
+	}
+}
+
+func (e *Engine) commit(ctx context.Context, r *Request) (Made, error) {
+	j := &job{Request: r, ctx: ctx}
 	if r.Sign != nil {
 		e.sign(j)
 		return j.made, j.err
@@ -84,17 +107,6 @@ func (e *Engine) Commit(ctx context.Context, r *Request) (Made, error) {
 		return Made{}, err
 	}
 	return j.made, j.err
-}
-
-func (e *Engine) resolveBranch(ctx context.Context, r *Request) error {
-	if r.Branch != "" {
-		return nil
-	}
-	return e.backend.View(ctx, func(v storage.View) error {
-		var err error
-		r.Branch, err = ref.Default(v, r.Repo)
-		return err
-	})
 }
 
 // sign makes a signed commit. The signer is the caller's code and may take long or call the store, so the branch
@@ -195,12 +207,15 @@ func (e *Engine) begin(ctx context.Context, r *Request) (*batch, error) {
 		if b.old, b.tip = at.Hash, at.Hash; !b.old.IsZero() {
 			return nil
 		}
-		if r.Start != nil {
-			b.tip, err = r.Start(repo, v)
-			return err
-		}
 		name, err := ref.Default(v, r.Repo)
 		if err != nil {
+			return err
+		}
+		if r.implied && name != r.Branch {
+			return errRenamed
+		}
+		if r.Start != nil {
+			b.tip, err = r.Start(repo, v)
 			return err
 		}
 		start, err := ref.Follow(v, r.Repo, name)
