@@ -384,9 +384,9 @@ func catalogTime(t time.Time) string {
 // differences returns the first few entries that are only in one of two maps.
 func differences(want, got map[string]string) string {
 	var lines []string
-	for sign, maps := range map[string][2]map[string]string{"-": {want, got}, "+": {got, want}} {
-		for key, value := range maps[0] {
-			if other, ok := maps[1][key]; !ok || other != value {
+	for sign, sides := range map[string][2]map[string]string{"-": {want, got}, "+": {got, want}} {
+		for key, value := range sides[0] {
+			if other, ok := sides[1][key]; !ok || other != value {
 				lines = append(lines, fmt.Sprintf("%s%q: %q", sign, key, value))
 			}
 		}

@@ -39,8 +39,8 @@ var flipScript = []string{
 }
 
 // TestFlips flips bits in the files of a store, one in each of many copies, and has a process of its own read all of
-// each. What it reads must be what was written, or an error. What is nowhere protected by a checksum, as Git keeps it,
-// is the name that a HEAD or ref file holds.
+// each. What it reads must be what was written, or an error. Git keeps the names in HEAD and packed-refs without a
+// checksum, so they may read as other names.
 func TestFlips(t *testing.T) {
 	for i, b := range onDisk[1:] {
 		open := func(dir string) (storage.Backend, error) { return b.open(dir, storage.NoSync) }
@@ -83,7 +83,7 @@ type flipper struct {
 	noise *bytes.Buffer
 }
 
-// write makes the store. A second one, copied before it is closed, has the files that a crash leaves.
+// write makes the store, and has git pack the refs of two repositories if it is one of bare repositories.
 func (f *flipper) write(open func(dir string) (storage.Backend, error)) {
 	b, err := open(f.source)
 	if err != nil {
@@ -399,25 +399,25 @@ func (r *damageReader) point(repo *reposit.Repo, at *point) {
 	if len(left) > 0 {
 		r.note("wrong", "walk: %d files of %s are missing", len(left), rev)
 	}
-	for path, want := range at.tree {
+	for name, want := range at.tree {
 		if !r.read[want] {
 			r.read[want] = true
-			r.file(repo, rev, path, r.content(want))
+			r.file(repo, rev, name, r.content(want))
 		}
 	}
 }
 
-func (r *damageReader) file(repo *reposit.Repo, rev, path string, want []byte) {
-	switch data, err := repo.Read(r.ctx, rev, path); {
+func (r *damageReader) file(repo *reposit.Repo, rev, name string, want []byte) {
+	switch data, err := repo.Read(r.ctx, rev, name); {
 	case err != nil:
 		r.fail("read", err)
 	case !bytes.Equal(data, want):
-		r.note("wrong", "read: %s of %s", path, rev)
+		r.note("wrong", "read: %s of %s", name, rev)
 	}
 	if len(want) < storage.LargeObject {
 		return
 	}
-	stream, err := repo.Open(r.ctx, rev, path)
+	stream, err := repo.Open(r.ctx, rev, name)
 	if err != nil {
 		r.fail("open", err)
 		return
@@ -427,6 +427,6 @@ func (r *damageReader) file(repo *reposit.Repo, rev, path string, want []byte) {
 	case err != nil:
 		r.fail("stream", err)
 	case !bytes.Equal(data, want):
-		r.note("wrong", "stream: %s of %s", path, rev)
+		r.note("wrong", "stream: %s of %s", name, rev)
 	}
 }
