@@ -58,11 +58,14 @@ func (f *treeFS) lookup(name string, last bool) (git.Entry, error) {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
 		switch part {
-		case "", ".":
+		case "":
 			continue
-		case "..":
-			if len(dirs) == 0 {
-				return git.Entry{}, fs.ErrNotExist // leads out of the tree
+		case ".", "..":
+			if !fileMode(at.Mode).IsDir() || part == ".." && len(dirs) == 0 {
+				return git.Entry{}, fs.ErrNotExist // leads through a file, or out of the tree
+			}
+			if part == "." {
+				continue
 			}
 			at, dirs = dirs[len(dirs)-1], dirs[:len(dirs)-1]
 			continue

@@ -155,11 +155,12 @@ func TestBranchPages(t *testing.T) {
 		if n != 461 {
 			t.Errorf("Refs.All() yields %d, want 461", n)
 		}
+		sizes := []int{0, 7, 100}
+		if testing.Short() {
+			sizes = []int{60}
+		}
 		for _, prefix := range []string{"", "b", "c", "x"} {
-			for _, size := range []int{0, 1, 7, 100} {
-				if size == 1 && prefix == "" {
-					continue
-				}
+			for _, size := range sizes {
 				var byToken, byNumber []string
 				o := reposit.RefListOptions{Prefix: prefix, PageSize: size}
 				for {
