@@ -183,7 +183,14 @@ func decorations(ctx context.Context, res *revision.Resolver, commit git.Hash) (
 		if err != nil {
 			return nil, err
 		}
-		h := f.Hash
+		if dangling(res, f) {
+			continue
+		}
+		end, err := ref.Follow(res.View, res.Repo, f.Name)
+		if err != nil {
+			return nil, err
+		}
+		h := end.Hash
 		if strings.HasPrefix(f.Name, ref.Tags) && h != commit {
 			if h, err = res.Peel(ctx, h, 0); err != nil {
 				return nil, missingObject(err)

@@ -23,7 +23,7 @@ func (r *Repo) Branches() Branches { return Branches{r} }
 type Branch struct {
 	Name      string // "main"
 	Commit    Commit // the tip
-	Protected bool
+	Protected bool   // no branch can be protected yet: false
 }
 
 func newBranch(ctx context.Context, res *revision.Resolver, r storage.Ref) (Branch, error) {
@@ -118,6 +118,17 @@ func taken(err error) error {
 	return err
 }
 
+var errOtherDefault = errors.New("the default branch changed")
+
+// sameDefault returns errOtherDefault unless head is still the default branch.
+func sameDefault(v storage.View, repo storage.ID, head string) error {
+	now, err := ref.Default(v, repo)
+	if err == nil && now != head {
+		err = errOtherDefault
+	}
+	return err
+}
+
 // Rename gives a branch another name, the default branch too. It returns ErrExists or ErrNotFound.
 func (b Branches) Rename(ctx context.Context, from, to string) error {
 	const op = "rename branch"
@@ -164,7 +175,13 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 		if head == oldName {
 			changes = append(changes, ref.Change{Name: ref.Head, Target: newName, Log: entry})
 		}
-		err = landing.Land(ctx, b.r.s.backend, b.r.s.objects, &landing.Landing{Repo: b.r.id, Refs: changes, Now: author.When})
+		err = landing.Land(ctx, b.r.s.backend, b.r.s.objects, &landing.Landing{
+			Repo: b.r.id, Refs: changes, Now: author.When,
+			Check: func(v storage.View) error { return sameDefault(v, b.r.id, head) },
+		})
+		if errors.Is(err, errOtherDefault) {
+			continue
+		}
 		if conflict, ok := classify(err).(*ConflictError); ok && conflict.Name == oldName {
 			continue // it moved meanwhile
 		}

@@ -28,6 +28,7 @@ type Change struct {
 	source   commit.Source
 	hasBytes bool // source is the content of edit.Path
 	explicit bool // the mode was given
+	streamed bool // source is a reader
 	target   bool // source is the target of a symlink
 }
 
@@ -40,7 +41,7 @@ func Put(path string, data []byte) Change {
 // PutReader writes a file from a reader, which is read to its end once, when the commit is made. The content is never
 // held in memory as a whole.
 func PutReader(path string, r io.Reader) Change {
-	return Change{edit: commit.Edit{Path: path}, source: commit.Source{Reader: r}, hasBytes: true}
+	return Change{edit: commit.Edit{Path: path}, source: commit.Source{Reader: r}, hasBytes: true, streamed: true}
 }
 
 // PutBlob writes a file whose content is stored already, or comes with another change of the same commit. It is
@@ -111,6 +112,8 @@ func (c *Change) check(l *Limits) error {
 	switch {
 	case c.target:
 		return c.checkSymlink()
+	case c.streamed && c.source.Reader == nil:
+		return invalidf("reader: it is nil")
 	case c.hasBytes && c.source.Reader == nil && c.source.Data == nil:
 		c.source.Data = []byte{}
 	case c.edit.Op == commit.Put && !c.hasBytes && c.edit.Hash.IsZero():

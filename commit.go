@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -27,8 +28,9 @@ type CommitOptions struct {
 	Expect     *Hash      // the tip that the caller saw, zero Hash for "no such branch yet"; nil: any tip
 	AllowEmpty bool       // else a commit that changes nothing returns ErrNoChange
 
-	// Sign returns the armoured signature of the payload, which is the commit without it. It runs under no lock, and
-	// again, for another payload, if the branch moved meanwhile. Nil: the commit is not signed.
+	// Sign returns the armoured signature of the payload, which is the commit without it. It is called again, for
+	// another payload, if the branch moved meanwhile; after a few times other commits to the branch wait for it, so
+	// it must not make one itself. Nil: the commit is not signed.
 	Sign func(payload []byte) (signature string, err error)
 }
 
@@ -180,19 +182,14 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	if len(sources) == 0 {
 		return nil
 	}
-	var pool storage.ID
-	err := r.s.backend.View(ctx, func(v storage.View) error {
-		var err error
-		pool, err = catalog.Pool(v, r.id)
-		return err
-	})
+	pool, room, err := r.room(ctx)
 	if err != nil {
 		return err
 	}
 	for i := range sources {
 		sources[i].Data = bytes.Clone(sources[i].Data) // the store keeps it
 	}
-	hashes, content, err := r.s.commits.Store(ctx, pool, sources, commit.Limits{Blob: limits.BlobSize, Total: limits.CommitSize})
+	hashes, content, err := r.s.commits.Store(ctx, pool, sources, commit.Limits{Blob: limits.BlobSize, Total: limits.CommitSize, Room: room})
 	if err != nil {
 		var which *commit.SourceError
 		if errors.As(err, &which) {
@@ -205,6 +202,26 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	}
 	req.Content = content
 	return nil
+}
+
+// room returns the repository's pool, and how many bytes it may still grow.
+func (r *Repo) room(ctx context.Context) (pool storage.ID, room int64, err error) {
+	quota := r.s.opts.Limits.RepoSize
+	err = r.s.backend.View(ctx, func(v storage.View) error {
+		if quota == 0 {
+			room = math.MaxInt64
+			pool, err = catalog.Pool(v, r.id)
+			return err
+		}
+		repo, err := catalog.Load(v, r.id)
+		if err != nil {
+			return err
+		}
+		state, err := catalog.LoadState(v, repo)
+		pool, room = repo.Pool, quota-state.Size
+		return err
+	})
+	return pool, room, err
 }
 
 // logEntry is a line of a ref's log.

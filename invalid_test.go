@@ -294,7 +294,7 @@ func badRefs(t *testing.T) (all []attempt) {
 			return err
 		})
 	}
-	for _, o := range []reposit.RefListOptions{{PageSize: -1}, {PageSize: 101}, {Page: -1}, {Page: 1 << 50}, {PageToken: "x"}, {PageToken: "!"}, {Page: 2, PageToken: "x"}} {
+	for _, o := range []reposit.RefListOptions{{PageSize: -1}, {PageSize: 101}, {Page: -1}, {Page: 1 << 30}, {PageToken: "x"}, {PageToken: "!"}, {Page: 2, PageToken: "x"}} {
 		add(fmt.Sprintf("Tags.List(%+v)", o), reposit.ErrInvalid, func(r *reposit.Repo) error {
 			_, err := r.Tags().List(t.Context(), &o)
 			return err

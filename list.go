@@ -34,7 +34,7 @@ type ListOptions struct {
 	Labels    map[string]string // all must match
 	Sort      Sort              // SortCreated (default), SortUpdated, SortPushed, SortName
 	Direction Direction         // default: Ascending for SortName, Descending for the times
-	PageSize  int               // default 30, at most 100
+	PageSize  int               // default 30, at most 100; more is ErrInvalid
 	PageToken string            // from the page before; holds while repositories come and go
 	Page      int               // 1-based, instead of PageToken; costs a step for each repository before it
 }
@@ -49,6 +49,7 @@ type Page[T any] struct {
 const (
 	defaultPageSize = 30
 	maxPageSize     = 100
+	maxPage         = 1 << 24 // far beyond what can be counted to
 )
 
 // List returns a page of the repositories. Pages by token cost the same wherever they are: a repository that stays
@@ -129,9 +130,7 @@ func pageBounds(size, page int, token string) (int, int, error) {
 	switch {
 	case size < 0 || size > maxPageSize:
 		return 0, 0, invalidf("page size: %d is not between 1 and %d", size, maxPageSize)
-	case page < 0:
-		return 0, 0, invalidf("page: %d", page)
-	case page > 1<<40:
+	case page < 0 || page > maxPage:
 		return 0, 0, invalidf("page: %d", page)
 	case page > 0 && token != "":
 		return 0, 0, invalidf("page: there is a page token too")

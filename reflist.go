@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
 )
@@ -52,12 +53,15 @@ func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (page Page[T]
 	}
 	err = l.r.resolve(ctx, func(res *revision.Resolver) error {
 		page = Page[T]{}
-		for _, err := range res.View.Refs(l.r.id, prefix, "") {
+		for found, err := range res.View.Refs(l.r.id, prefix, "") {
+			if err == nil {
+				err = ctx.Err()
+			}
 			if err != nil {
 				return err
 			}
-			if page.TotalCount++; page.TotalCount%1024 == 0 && ctx.Err() != nil {
-				return ctx.Err()
+			if !dangling(res, found) {
+				page.TotalCount++
 			}
 		}
 		items, last, err := l.items(ctx, res, prefix, after, skip, size)
@@ -69,6 +73,15 @@ func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (page Page[T]
 	return page, err
 }
 
+// dangling reports whether a ref is symbolic and leads to none that exists: it is no branch or tag then.
+func dangling(res *revision.Resolver, r storage.Ref) bool {
+	if r.Target == "" {
+		return false
+	}
+	end, err := ref.Follow(res.View, res.Repo, r.Name)
+	return err != nil || end.Hash.IsZero()
+}
+
 // items returns up to size items of the refs after a name, less skip, and the name of the last if there are more.
 func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix, after string, skip, size int) ([]T, string, error) {
 	items, last := []T{}, ""
@@ -78,6 +91,9 @@ func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix,
 		}
 		if err != nil {
 			return nil, "", err
+		}
+		if dangling(res, found) {
+			continue
 		}
 		if skip > 0 {
 			skip--

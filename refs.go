@@ -152,6 +152,9 @@ func checkRef(name string) error {
 	if !strings.HasPrefix(name, "refs/") {
 		return invalidf("ref: it is not under refs/")
 	}
+	if name+"/" == ref.Branches || name+"/" == ref.Tags {
+		return invalidf("ref: it would be in the way of all branches or tags")
+	}
 	if short, ok := strings.CutPrefix(name, ref.Branches); ok {
 		if err := names.CheckBranch(short); err != nil {
 			return invalid("branch", err)
@@ -171,18 +174,12 @@ func (r *Repo) updateRefs(ctx context.Context, message string, changes []ref.Cha
 	if err != nil {
 		return err
 	}
+	types := make([]storage.Type, len(changes))
 	err = r.resolve(ctx, func(res *revision.Resolver) error {
-		head, err := ref.Default(res.View, r.id)
-		if err != nil {
-			return err
-		}
 		for i := range changes {
 			c := &changes[i]
 			c.Log = logEntry(author, message)
-			if c.New.IsZero() && c.Name == head {
-				return &named{c.Name, invalidf("deletion: it is the default branch")}
-			}
-			if err := checkTarget(ctx, res, c, objects); err != nil {
+			if types[i], err = targetType(ctx, res, c, objects); err != nil {
 				return &named{c.Name, err}
 			}
 		}
@@ -193,25 +190,45 @@ func (r *Repo) updateRefs(ctx context.Context, message string, changes []ref.Cha
 	}
 	return landing.Land(ctx, r.s.backend, r.s.objects, &landing.Landing{
 		Repo: r.id, Objects: objects, Refs: changes, Now: author.When, Quota: r.s.opts.Limits.RepoSize,
+		Check: func(v storage.View) error { return r.checkChanges(v, changes, types) },
 	})
 }
 
-// checkTarget refuses a ref that would name what is not there, and a branch that would be no commit.
-func checkTarget(ctx context.Context, res *revision.Resolver, c *ref.Change, objects []storage.Object) error {
+// targetType returns the type of the object that a change points to, or 0 for a deletion.
+func targetType(ctx context.Context, res *revision.Resolver, c *ref.Change, objects []storage.Object) (storage.Type, error) {
 	if c.New.IsZero() {
-		return nil
+		return 0, nil
 	}
 	for _, o := range objects {
 		if o.Hash == c.New {
-			return nil
+			return o.Type, nil
 		}
 	}
 	t, _, err := res.Objects.Stat(ctx, res.Pool, c.New)
-	if err != nil {
-		return err
-	}
-	if strings.HasPrefix(c.Name, ref.Branches) && t != storage.Commit {
-		return invalidf("branch: object %s is a %s, not a commit", c.New, t)
+	return t, err
+}
+
+// checkChanges refuses to delete the default branch, and a branch that would be no commit, also if the change comes
+// by a symbolic ref. It is asked in the unit of work that makes the changes.
+func (r *Repo) checkChanges(v storage.View, changes []ref.Change, types []storage.Type) error {
+	for i, c := range changes {
+		if types[i] == 0 {
+			head, err := ref.Default(v, r.id)
+			if err == nil && c.Name == head {
+				return &named{c.Name, invalidf("deletion: it is the default branch")}
+			}
+			if err != nil && !errors.Is(err, ref.ErrSymbolic) && !errors.Is(err, storage.ErrNotFound) {
+				return err
+			}
+			continue
+		}
+		end, err := ref.Follow(v, r.id, c.Name)
+		if err != nil {
+			return &named{c.Name, err}
+		}
+		if strings.HasPrefix(end.Name, ref.Branches) && types[i] != storage.Commit {
+			return &named{c.Name, invalidf("branch: object %s is a %s, not a commit", c.New, types[i])}
+		}
 	}
 	return nil
 }

@@ -30,16 +30,17 @@ type Info struct {
 	Owner, Slug, Name                string
 	Description, Homepage            string
 	Private                          bool
-	DefaultBranch                    string
+	DefaultBranch                    string // "" if a program outside made HEAD name none
 	HasWiki, HasIssues, HasDownloads bool
 	Fork                             bool
 	Parent, Source                   ID // of a fork: what it came from, and the root of its network
 	CreatedAt, UpdatedAt, PushedAt   time.Time
 	ExpiresAt                        time.Time
-	Size                             int64 // bytes of all objects, before compression
-	Forks, Watchers                  int
-	OpenIssues, OpenPulls            int
-	Language                         string // most bytes on the default branch
+	Size                             int64  // bytes of all objects, before compression
+	Forks, Watchers                  int    // nothing counts these yet: 0
+	OpenIssues                       int    // as RepoUpdate set it
+	OpenPulls                        int    // nothing counts these yet: 0
+	Language                         string // nothing finds it out yet: ""
 	Labels                           map[string]string
 }
 
@@ -84,6 +85,10 @@ func (r *Repo) Info(ctx context.Context) (Info, error) {
 
 func newInfo(v storage.View, r *catalog.Repo, s catalog.State) (Info, error) {
 	branch, err := ref.Default(v, r.ID)
+	if errors.Is(err, ref.ErrSymbolic) || errors.Is(err, storage.ErrNotFound) {
+		// Another program detached HEAD, or lost it. That must not keep a whole list from being read.
+		branch, err = ref.Branches, nil
+	}
 	if err != nil {
 		return Info{}, err
 	}

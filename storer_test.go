@@ -332,7 +332,7 @@ func TestStorerRefs(t *testing.T) {
 			{hashRef("refs/heads/none", plumbing.NewHash("01")), plumbing.ErrObjectNotFound},
 			{hashRef("refs/heads/none", plumbing.NewHash("01")), reposit.ErrNotFound},
 			{hashRef("refs/heads/dev/x", tip), reposit.ErrExists},
-			{hashRef("refs/heads", tip), reposit.ErrExists},
+			{hashRef("refs/heads", tip), reposit.ErrInvalid},
 			{hashRef("refs/heads/../../config", tip), reposit.ErrInvalid},
 			{hashRef("refs/heads/a.lock", tip), reposit.ErrInvalid},
 			{hashRef("refs/heads/a b", tip), reposit.ErrInvalid},

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -86,7 +87,7 @@ func parseInt(s string) (value, n int) {
 	n += count
 	value, err := strconv.Atoi(s[start:n])
 	if err != nil {
-		value = 1 << 40 // more than any limit
+		value = math.MaxInt32 // more than any limit
 	}
 	return value, n
 }

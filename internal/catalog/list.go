@@ -304,6 +304,8 @@ func (l *lister) parseToken() error {
 	if err != nil || len(b) < 6 || b[0] != tokenVersion || binary.BigEndian.Uint32(b[1:]) != l.sum(b[5:]) {
 		return ErrToken
 	}
-	l.from = b[5:]
+	if l.from = b[5:]; !bytes.HasPrefix(l.from, l.within) {
+		return ErrToken
+	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -40,6 +41,7 @@ type Source struct {
 // Limits bound content, in bytes.
 type Limits struct {
 	Blob, Total int64
+	Room        int64 // what may be stored ahead of the commit
 }
 
 // ErrBlobTooLarge and ErrTotalTooLarge say that content is over a limit.
@@ -93,6 +95,7 @@ type storer struct {
 	hashes  []git.Hash
 	content Content
 	total   int64
+	ahead   int64 // bytes that are new to the pool
 	stage   storage.Stage
 }
 
@@ -209,6 +212,9 @@ func (s *storer) add(h git.Hash, size int64) (bool, error) {
 	s.content.staged[h] = struct{}{}
 	_, _, err := s.e.backend.StatObject(s.ctx, s.pool, h)
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt) {
+		if s.ahead += size; s.ahead > s.limits.Room {
+			return false, landing.ErrQuota
+		}
 		s.e.unlanded.add(s.pool, h, size)
 		err = nil
 	}
@@ -222,6 +228,9 @@ func (s *storer) read(i int) error {
 	tooLarge := ErrBlobTooLarge
 	if limit < s.limits.Blob {
 		tooLarge = ErrTotalTooLarge
+	}
+	if room := s.limits.Room - s.ahead; room < limit {
+		limit, tooLarge = room, landing.ErrQuota
 	}
 	r := &source{ctx: s.ctx, r: s.sources[i].Reader, left: limit, tooLarge: tooLarge}
 	head, err := io.ReadAll(io.LimitReader(r, storage.LargeObject))
@@ -294,7 +303,10 @@ type source struct {
 	r        io.Reader
 	left     int64
 	tooLarge error
+	empty    int // reads in a row that brought nothing
 }
+
+const maxEmptyReads = 100 // as in package bufio
 
 func (s *source) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
@@ -306,6 +318,11 @@ func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	if n < 0 || n > len(p) {
 		return 0, errRead
+	}
+	if n > 0 || err != nil {
+		s.empty = 0
+	} else if s.empty++; s.empty > maxEmptyReads {
+		return 0, io.ErrNoProgress
 	}
 	if s.left -= int64(n); s.left < 0 {
 		return 0, s.tooLarge

@@ -99,8 +99,7 @@ func (e *Engine) Commit(ctx context.Context, r *Request) (Made, error) {
 
 func (e *Engine) commit(ctx context.Context, r *Request) (Made, error) {
 	j := &job{Request: r, ctx: ctx}
-	if r.Sign != nil {
-		e.sign(j)
+	if r.Sign != nil && e.sign(j) {
 		return j.made, j.err
 	}
 	if err := e.queue.Do(ctx, line{r.Repo, r.Branch}, j, e.land); err != nil {
@@ -109,10 +108,14 @@ func (e *Engine) commit(ctx context.Context, r *Request) (Made, error) {
 	return j.made, j.err
 }
 
-// sign makes a signed commit. The signer is the caller's code and may take long or call the store, so the branch
-// goes on meanwhile; if it moved, the commit is made and signed again.
-func (e *Engine) sign(j *job) {
-	for {
+// maxSignings is how often a commit is signed while others move the branch.
+const maxSignings = 4
+
+// sign makes a signed commit, or reports false. The signer is the caller's code and may take long, so the branch goes
+// on meanwhile; if it moved, the commit is made and signed again. On a busy branch that could go on for ever: after
+// some tries the commit takes its turn in the queue, and the others wait for its signer.
+func (e *Engine) sign(j *job) bool {
+	for range maxSignings {
 		b, err := e.begin(j.ctx, j.Request)
 		if err == nil {
 			err = b.add(j)
@@ -122,9 +125,10 @@ func (e *Engine) sign(j *job) {
 		}
 		if b == nil || !b.moved(err) {
 			j.err = err
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // land works off jobs of one branch.

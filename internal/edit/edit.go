@@ -18,7 +18,7 @@ import (
 var (
 	ErrExists   = errors.New("path is taken")
 	ErrNotFound = errors.New("no such path")
-	ErrInside   = errors.New("a directory can't be put into itself")
+	ErrInside   = errors.New("a path can't be put into itself")
 	ErrNotFile  = errors.New("only a file has a mode to choose")
 )
 

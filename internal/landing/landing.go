@@ -26,10 +26,13 @@ type Landing struct {
 	Refs    []ref.Change
 	Now     time.Time
 	Quota   int64 // bytes that the repository may hold; 0: any
+
+	// Check refuses the changes of refs by what there is in the unit of work that makes them; nil: it does not.
+	Check func(storage.View) error
 }
 
 // Land stores all of it or nothing. It returns storage.ErrNotFound if there is no such repository, or an object that is
-// named is missing, ErrQuota, and the errors of ref.Apply.
+// named is missing, ErrQuota, and the errors of Check and ref.Apply.
 func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Landing) error {
 	var pool storage.ID
 	fresh := make([]bool, len(l.Objects))
@@ -73,6 +76,11 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 		}
 		if err := l.checkNamed(tx, pool); err != nil {
 			return err
+		}
+		if l.Check != nil {
+			if err := l.Check(tx); err != nil {
+				return err
+			}
 		}
 		if err := ref.Apply(tx, l.Repo, l.Refs); err != nil {
 			return err

@@ -249,7 +249,7 @@ func (r *Resolver) step(ctx context.Context, h git.Hash, steps string) (git.Hash
 	if digits > 0 {
 		var err error
 		if n, err = strconv.Atoi(rest[:digits]); err != nil {
-			return git.Hash{}, "", fmt.Errorf("%w: %w", ErrSyntax, err)
+			return git.Hash{}, "", fmt.Errorf("%w: number too large", ErrSyntax)
 		}
 	}
 	rest = rest[digits:]
