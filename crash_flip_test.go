@@ -267,8 +267,9 @@ func (r *damageReader) content(c text) []byte {
 }
 
 // The results, from best to worst: all is well; something could not be read; something is missing or has another
-// name; an error is of no kind that callers know; something reads as what was never written.
-var results = []string{"ok", "failed", "missing", "odd", "wrong"}
+// name; a file has another size, which backends tell without reading the file; an error is of no kind that callers
+// know; something reads as what was never written.
+var results = []string{"ok", "failed", "missing", "size", "odd", "wrong"}
 
 func (r *damageReader) note(result, format string, args ...any) {
 	word, _, _ := strings.Cut(r.result, ":")
@@ -391,8 +392,11 @@ func (r *damageReader) point(repo *reposit.Repo, at *point) {
 		if e.Mode == reposit.ModeDir {
 			continue
 		}
-		if want, ok := at.tree[e.Path]; !ok || e.Size != int64(len(r.content(want))) {
+		want, ok := at.tree[e.Path]
+		if !ok {
 			r.note("wrong", "walk: %+v", e)
+		} else if size := len(r.content(want)); e.Size != int64(size) {
+			r.note("size", "walk: %+v, want %d bytes", e, size)
 		}
 		delete(left, e.Path)
 	}
