@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"log"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/reposit/reposit"
@@ -201,7 +200,7 @@ func ExampleRepo_Write() {
 	_, err = repo.Write(ctx, "a//b", nil, "")
 	fmt.Println(err)
 	// Output:
-	// 4ed2d3ecf2b2f1d8b30a8bc9ff2c5e6d7e4e9d4e
+	// 097ca02802b12f4c5967bdd8888fb36e1c599074
 	// reposit: write local/example: "a//b": invalid path: "" is an empty component
 }
 
@@ -344,11 +343,16 @@ func ExampleRepo_FS() {
 func ExampleRepo_Resolve() {
 	ctx := context.Background()
 	repo := exampleRepo("a", "1")
-	for _, rev := range []string{"", "main", "main^{tree}", "main:a", "7b1c"} {
+	for _, rev := range []string{"", "main", "main^{tree}", "main:a", "d0ac"} {
 		h, err := repo.Resolve(ctx, rev)
-		fmt.Printf("%-12q %.7s %v\n", rev, h, err)
+		fmt.Printf("%.7s %v %q\n", h, err, rev)
 	}
 	// Output:
+	// d0acb53 <nil> ""
+	// d0acb53 <nil> "main"
+	// dec0005 <nil> "main^{tree}"
+	// 56a6051 <nil> "main:a"
+	// d0acb53 <nil> "d0ac"
 }
 
 func ExampleRepo_Update() {
@@ -458,7 +462,7 @@ func ExampleRepo_Archive() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if !strings.HasSuffix(h.Name, "/") {
+		if h.Typeflag == tar.TypeReg {
 			fmt.Println(h.Name, h.Size)
 		}
 	}
@@ -468,10 +472,10 @@ func ExampleRepo_Archive() {
 }
 
 func ExampleSlugify() {
-	fmt.Println(reposit.Slugify("Žlutý kůň & Co."))
+	fmt.Println(reposit.Slugify("Café Olé & Co."))
 	fmt.Println(reposit.Slugify("My New Project"))
 	// Output:
-	// lut-k-co
+	// cafe-ole-co
 	// my-new-project
 }
 
