@@ -51,7 +51,7 @@ func TestFlips(t *testing.T) {
 			}
 			t.Parallel()
 			t.Logf("-seed=%d", *seed)
-			f := &flipper{T: t, source: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, uint64(i)))}
+			f := &flipper{T: t, source: t.TempDir(), dir: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, uint64(i)))}
 			f.write(open)
 			n := *flips
 			if testing.Short() {
@@ -73,6 +73,7 @@ func TestFlips(t *testing.T) {
 type flipper struct {
 	*testing.T
 	source string
+	dir    string // of the copy
 	rand   *rand.Rand
 	files  map[string][]string // by kind
 	hashes []string
@@ -143,25 +144,61 @@ func fileKind(name string) string {
 	return base
 }
 
+// reset makes dir a copy of the source. Of pools it makes one once: they are most of the files, and are only read.
+func (f *flipper) reset() error {
+	left, err := os.ReadDir(f.dir)
+	if err != nil {
+		return err
+	}
+	kept := false
+	for _, e := range left {
+		if e.Name() == "pools" {
+			kept = true
+		} else if err := os.RemoveAll(filepath.Join(f.dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return fs.WalkDir(os.DirFS(f.source), ".", func(name string, e fs.DirEntry, err error) error {
+		to := filepath.Join(f.dir, name)
+		switch {
+		case err != nil || name == ".":
+			return err
+		case name == "pools" && kept:
+			return fs.SkipDir
+		case e.IsDir():
+			return os.Mkdir(to, 0o755)
+		}
+		data, err := os.ReadFile(filepath.Join(f.source, name))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, data, 0o644)
+	})
+}
+
 // flip returns what came of a flip in a file of the kind.
 func (f *flipper) flip(kind string) string {
-	dir := filepath.Join(f.TempDir(), "store")
-	defer os.RemoveAll(dir)
-	if err := os.CopyFS(dir, os.DirFS(f.source)); err != nil {
+	if err := f.reset(); err != nil {
 		f.Fatal(err)
 	}
 	name := f.files[kind][f.rand.IntN(len(f.files[kind]))]
-	file := filepath.Join(dir, name)
+	file := filepath.Join(f.dir, name)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		f.Fatal(err)
 	}
 	at, bit := f.rand.IntN(len(data)), f.rand.IntN(8)
-	data[at] ^= 1 << bit
-	if err := errors.Join(os.Chmod(file, 0o644), os.WriteFile(file, data, 0o644)); err != nil {
-		f.Fatal(err)
+	write := func() {
+		data[at] ^= 1 << bit
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			f.Fatal(err)
+		}
 	}
-	line := f.ask(dir)
+	write()
+	line := f.ask(f.dir)
+	if strings.HasPrefix(name, "pools/") {
+		write() // as it was
+	}
 	result, why, _ := strings.Cut(line, ": ")
 	switch {
 	case result == "wrong", result == "odd", result == "died":
