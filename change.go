@@ -66,12 +66,14 @@ func Submodule(path string, commitHash Hash) Change {
 // Delete removes a file, or a directory and all below it. It is ErrNotFound if there is neither.
 func Delete(path string) Change { return Change{edit: commit.Edit{Op: commit.Remove, Path: path}} }
 
-// Move gives a file or directory another path, where nothing may be: else it is ErrExists.
+// Move gives a file or directory another path, where nothing may be: else it is ErrExists. A directory whose new path
+// is longer or deeper is looked through, lest a path below it come to be over the limits.
 func Move(from, to string) Change {
 	return Change{edit: commit.Edit{Op: commit.Move, From: from, Path: to}}
 }
 
 // Copy puts a file or directory also at another path, where nothing may be: else it is ErrExists. It copies no content.
+// As for Move, what is below a directory is held to the limits.
 func Copy(from, to string) Change {
 	return Change{edit: commit.Edit{Op: commit.Copy, From: from, Path: to}}
 }

@@ -103,6 +103,7 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 	req := &commit.Request{
 		Repo: r.id, Message: opts.Message, AllowEmpty: opts.AllowEmpty, Sign: opts.Sign,
 		Expect: (*git.Hash)(opts.Expect), Now: now, Quota: r.s.opts.Limits.RepoSize,
+		PathLength: r.s.opts.Limits.PathLength, PathDepth: r.s.opts.Limits.PathDepth,
 	}
 	if opts.Branch != "" {
 		branch := strings.TrimPrefix(opts.Branch, ref.Branches)

@@ -183,3 +183,29 @@ func TestSignedOnBusyBranch(t *testing.T) {
 		t.Errorf("signed commit = %v, %v after %d signings; want it after at most 5", c, err, signings)
 	}
 }
+
+// TestMovedDirectoriesFit holds that no path comes to be over the limits by moving or copying what is above it.
+func TestMovedDirectoriesFit(t *testing.T) {
+	ctx := t.Context()
+	s := openMemory(t, &reposit.Options{Limits: reposit.Limits{PathDepth: 4, PathLength: 20}})
+	r, err := s.Create(ctx, "deep", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Commit(ctx, nil, reposit.Put("a/b/c/d/f", nil), reposit.Put("n/1234567890", nil)); err != nil {
+		t.Fatal(err)
+	}
+	for name, changes := range map[string][]reposit.Change{
+		"moved deeper":    {reposit.Move("a", "x/a")},
+		"copied deeper":   {reposit.Copy("a/b", "x/y/b")},
+		"new below":       {reposit.Put("m/n/o/p", nil), reposit.Move("m", "x/y/m")},
+		"moved to longer": {reposit.Move("n", "a-long-name")},
+	} {
+		if _, err := r.Commit(ctx, nil, changes...); !errors.Is(err, reposit.ErrTooLarge) {
+			t.Errorf("%s = %v, want ErrTooLarge", name, err)
+		}
+	}
+	if _, err := r.Commit(ctx, nil, reposit.Move("a/b", "z"), reposit.Move("z", "q/z"), reposit.Move("n", "name")); err != nil {
+		t.Errorf("moves within the limits = %v", err)
+	}
+}

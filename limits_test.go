@@ -164,7 +164,7 @@ func TestBadReaders(t *testing.T) {
 			}
 		}
 		cancel()
-		commit(t, r, nil, reposit.PutReader("nothing", nil), reposit.PutReader("large", iotest.HalfReader(strings.NewReader(large))))
+		commit(t, r, nil, reposit.PutReader("nothing", strings.NewReader("")), reposit.PutReader("large", iotest.HalfReader(strings.NewReader(large))))
 		if data, err := r.Read(t.Context(), "", "large"); err != nil || string(data) != large {
 			t.Errorf("Read() = %d bytes, %v, want %d", len(data), err, len(large))
 		}

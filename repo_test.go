@@ -3,6 +3,7 @@ package reposit_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,7 +147,7 @@ func TestHandles(t *testing.T) {
 			"Write": func() error { _, err := r.Write(t.Context(), "f", []byte("x"), ""); return err },
 			"Read":  func() error { _, err := old.Read(t.Context(), "", "f"); return err },
 			"PutReader": func() error {
-				_, err := old.Commit(t.Context(), nil, reposit.PutReader("f", nil))
+				_, err := old.Commit(t.Context(), nil, reposit.PutReader("f", strings.NewReader("x")))
 				return err
 			},
 			"Refs": func() error {

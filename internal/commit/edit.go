@@ -112,9 +112,13 @@ func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.H
 	switch e.Op {
 	case Remove:
 		return tree.Remove(j.ctx, e.Path)
-	case Move:
-		return tree.Move(j.ctx, e.From, e.Path, e.Mode)
-	case Copy:
+	case Move, Copy:
+		if err := tree.Fits(j.ctx, e.From, e.Path, j.PathLength, j.PathDepth); err != nil {
+			return err
+		}
+		if e.Op == Move {
+			return tree.Move(j.ctx, e.From, e.Path, e.Mode)
+		}
 		return tree.Copy(j.ctx, e.From, e.Path, e.Mode)
 	}
 	mode := e.Mode

@@ -57,6 +57,8 @@ type Request struct {
 	Content           Content
 	Now               time.Time
 	Quota             int64
+	PathLength        int // limits of paths that come to be by moving and copying directories
+	PathDepth         int
 
 	implied bool // Branch is the one that HEAD named
 }
