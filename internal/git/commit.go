@@ -54,6 +54,9 @@ func appendHash(b []byte, key string, h Hash) []byte {
 
 // ParseCommit decodes the content of a commit. It keeps no part of raw.
 func ParseCommit(raw []byte) (*Commit, error) {
+	if !bytes.HasPrefix(raw, []byte("tree ")) {
+		return nil, malformed("commit does not begin with its tree")
+	}
 	c := &Commit{}
 	rest, err := headers(raw, func(key string, value, line []byte) error { return c.header(key, value, line) })
 	if err != nil {
@@ -89,7 +92,8 @@ func (c *Commit) header(key string, value, line []byte) error {
 	case key == "gpgsig" && c.Signature == "":
 		c.Signature = strings.ReplaceAll(string(value), "\n ", "\n")
 	default:
-		c.Extra = append(c.Extra, line...)
+		c.Extra = append(c.Extra, bytes.TrimSuffix(line, []byte{'\n'})...)
+		c.Extra = append(c.Extra, '\n')
 	}
 	return nil
 }

@@ -73,6 +73,9 @@ func entryEnd(raw []byte, at int) (int, error) {
 			return 0, malformed("tree entry at byte %d has a mode that is not octal", at)
 		}
 	}
+	if space == 7 && raw[at] != '0' {
+		return 0, malformed("tree entry at byte %d has a mode of seven digits", at)
+	}
 	name := at + space + 1
 	length := bytes.IndexByte(raw[name:], 0)
 	if length < 1 {
