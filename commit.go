@@ -190,7 +190,7 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	for i := range sources {
 		sources[i].Data = bytes.Clone(sources[i].Data) // the store keeps it
 	}
-	hashes, content, err := r.s.commits.Store(ctx, pool, sources, commit.Limits{Blob: limits.BlobSize, Total: limits.CommitSize, Room: room})
+	hashes, content, err := r.s.commits.Store(ctx, pool, sources, limits.content(room))
 	if err != nil {
 		var which *commit.SourceError
 		if errors.As(err, &which) {
@@ -203,6 +203,12 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	}
 	req.Content = content
 	return nil
+}
+
+func (l *Limits) content(room int64) commit.Limits {
+	c := commit.Limits{Blob: l.BlobSize, Total: l.CommitSize, Repo: l.RepoSize, Room: room}
+	setDefault(&c.Repo, math.MaxInt64)
+	return c
 }
 
 // room returns the repository's pool, and how many bytes it may still grow.

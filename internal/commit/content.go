@@ -41,7 +41,8 @@ type Source struct {
 // Limits bound content, in bytes.
 type Limits struct {
 	Blob, Total int64
-	Room        int64 // what may be stored ahead of the commit
+	Repo        int64 // of the whole repository
+	Room        int64 // what of Repo is not taken yet
 }
 
 // ErrBlobTooLarge and ErrTotalTooLarge say that content is over a limit.
@@ -229,8 +230,9 @@ func (s *storer) read(i int) error {
 	if limit < s.limits.Blob {
 		tooLarge = ErrTotalTooLarge
 	}
-	if room := s.limits.Room - s.ahead; room < limit {
-		limit, tooLarge = room, landing.ErrQuota
+	// How much is new is known when all was read: the pool may have it.
+	if s.limits.Repo < limit {
+		limit, tooLarge = s.limits.Repo, landing.ErrQuota
 	}
 	r := &source{ctx: s.ctx, r: s.sources[i].Reader, left: limit, tooLarge: tooLarge}
 	head, err := io.ReadAll(io.LimitReader(r, storage.LargeObject))
