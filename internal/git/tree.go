@@ -127,8 +127,12 @@ func (t *Tree) fields(i int) (mode Mode, name, hash []byte) {
 func (t *Tree) Find(name string) (Entry, bool) {
 	// A name may stand at two places, as a file and as a directory: Git sorts the latter as if it ended in "/".
 	for _, dir := range [2]bool{false, true} {
-		if i, ok := t.search(name, dir); ok {
-			mode, _, hash := t.fields(i)
+		i, ok := t.search(name, dir)
+		if !ok {
+			continue
+		}
+		// The search takes the directory "a" for "a/", a name that only a damaged tree has.
+		if mode, found, hash := t.fields(i); string(found) == name {
 			return Entry{Name: name, Mode: mode, Hash: Hash(hash)}, true
 		}
 	}
