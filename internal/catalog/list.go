@@ -131,9 +131,11 @@ func (l *lister) rows(from []byte) iter.Seq2[row, error] {
 			hi := after(lo)
 			if from != nil {
 				at := append(slices.Clone(prefix), from...)
-				if l.Descending {
+				// A token may be forged, but not to see more than the query does.
+				switch {
+				case l.Descending && bytes.Compare(at, hi) < 0:
 					hi = at
-				} else {
+				case !l.Descending && bytes.Compare(at, lo) >= 0:
 					lo = append(at, 0)
 				}
 			}
