@@ -1,12 +1,11 @@
 package reposit_test
 
 import (
-	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log"
 	"os"
@@ -16,10 +15,12 @@ import (
 	"github.com/reposit/reposit/storage/memory"
 )
 
-// exampleStore opens a store in memory whose clock stands still, so that hashes are always the same.
+// exampleStore opens a store whose hashes and IDs are the same at every run.
 func exampleStore() *reposit.Store {
+	n := 0
 	store, err := reposit.Open(context.Background(), memory.New(), &reposit.Options{
-		Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+		Now: func() time.Time { return time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC) },
+		IDs: func() reposit.ID { n++; return reposit.ID(fmt.Sprintf("rp_%020d", n)) },
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -27,20 +28,20 @@ func exampleStore() *reposit.Store {
 	return store
 }
 
-// exampleRepo makes a repository with one commit of these files, given as path and content in turn.
-func exampleRepo(files ...string) *reposit.Repo {
-	repo, err := exampleStore().Create(context.Background(), "Example", nil)
+// exampleRepo makes a repository with one commit.
+func exampleRepo(store *reposit.Store) *reposit.Repo {
+	ctx := context.Background()
+	repo, err := store.Create(ctx, "My New Project", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	var changes []reposit.Change
-	for i := 0; i < len(files); i += 2 {
-		changes = append(changes, reposit.Put(files[i], []byte(files[i+1])))
-	}
-	if len(changes) > 0 {
-		if _, err := repo.Commit(context.Background(), &reposit.CommitOptions{Message: "First words"}, changes...); err != nil {
-			log.Fatal(err)
-		}
+	_, err = repo.Commit(ctx, &reposit.CommitOptions{Message: "First words"},
+		reposit.Put("README.md", []byte("# Hello\n")),
+		reposit.Put("run.sh", []byte("#!/bin/sh\n")).Mode(reposit.ModeExecutable),
+		reposit.Symlink("latest", "README.md"),
+	)
+	if err != nil {
+		log.Fatal(err)
 	}
 	return repo
 }
@@ -52,35 +53,39 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer store.Close()
+
 	repo, err := store.Create(ctx, "My New Project", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := repo.Write(ctx, "README.md", []byte("# Hello\n"), "First words"); err != nil {
+	script := []byte("#!/bin/sh\nexec go build ./...\n")
+	commit, err := repo.Commit(ctx, &reposit.CommitOptions{Message: "First words"},
+		reposit.Put("README.md", []byte("# Hello\n")),
+		reposit.Put("run.sh", script).Mode(reposit.ModeExecutable),
+		reposit.Symlink("latest", "README.md"),
+	)
+	if err != nil {
 		log.Fatal(err)
 	}
 	data, err := repo.Read(ctx, "main", "README.md")
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%s", data)
-	// Output:
-	// # Hello
-}
-
-func ExampleOpen() {
-	ctx := context.Background()
-	store, err := reposit.Open(ctx, memory.New(), &reposit.Options{
-		Owner:         "acme",
-		DefaultBranch: "trunk",
-		Author:        reposit.Signature{Name: "The Forge", Email: "forge@acme.example"},
-		Limits:        reposit.Limits{BlobSize: 10 << 20},
-	})
-	if err != nil {
+	var archive bytes.Buffer
+	if err := repo.Archive(ctx, &archive, &reposit.ArchiveOptions{Format: reposit.Zip}); err != nil {
 		log.Fatal(err)
 	}
+	fmt.Printf("%s%s %d files\n", data, commit.Tree, 3)
+	// Output:
+	// # Hello
+	// fdccc2208916fe9922ffc1ce4f35e263dadb1a50 3 files
+}
+
+func ExampleStore_Create() {
+	ctx := context.Background()
+	store := exampleStore()
 	defer store.Close()
-	repo, err := store.Create(ctx, "Website", nil)
+	repo, err := store.Create(ctx, "My New Project", &reposit.CreateOptions{Owner: "alice", Labels: map[string]string{"team": "core"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -88,56 +93,24 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(info.FullName(), info.DefaultBranch)
-	// Output: acme/website trunk
-}
-
-func ExampleStore_Create() {
-	ctx := context.Background()
-	store := exampleStore()
-	defer store.Close()
-	opts := &reposit.CreateOptions{Owner: "alice", Description: "What I know", Labels: map[string]string{"team": "red"}}
-	if _, err := store.Create(ctx, "Notes", opts); err != nil {
-		log.Fatal(err)
-	}
-	_, err := store.Create(ctx, "Notes", opts)
-	fmt.Println(err)
-	fmt.Println(errors.Is(err, reposit.ErrExists))
+	fmt.Println(info.ID, info.FullName(), info.DefaultBranch)
+	_, err = store.Create(ctx, "my new project", &reposit.CreateOptions{Owner: "alice"})
+	fmt.Println(errors.Is(err, reposit.ErrExists), err)
 	// Output:
-	// reposit: create: "alice/notes": already exists
-	// true
-}
-
-func ExampleStore_Repo() {
-	ctx := context.Background()
-	store := exampleStore()
-	defer store.Close()
-	made, err := store.Create(ctx, "Notes", &reposit.CreateOptions{Owner: "alice"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	repo, err := store.Repo(ctx, "Alice/Notes")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(repo.ID() == made.ID())
-	_, err = store.Repo(ctx, "bob/notes")
-	fmt.Println(err)
-	// Output:
-	// true
-	// reposit: repo: "bob/notes": not found
+	// rp_00000000000000000001 alice/my-new-project main
+	// true reposit: create: "alice/my-new-project": already exists
 }
 
 func ExampleStore_List() {
 	ctx := context.Background()
 	store := exampleStore()
 	defer store.Close()
-	for _, name := range []string{"Alpha", "Beta", "Gamma"} {
-		if _, err := store.Create(ctx, name, &reposit.CreateOptions{Labels: map[string]string{"greek": "yes"}}); err != nil {
+	for _, name := range []string{"one", "two", "three"} {
+		if _, err := store.Create(ctx, name, nil); err != nil {
 			log.Fatal(err)
 		}
 	}
-	opts := &reposit.ListOptions{Labels: map[string]string{"greek": "yes"}, Sort: reposit.SortName, PageSize: 2}
+	opts := &reposit.ListOptions{Sort: reposit.SortName, PageSize: 2}
 	for {
 		page, err := store.List(ctx, opts)
 		if err != nil {
@@ -151,111 +124,24 @@ func ExampleStore_List() {
 		}
 	}
 	// Output:
-	// alpha of 3
-	// beta of 3
-	// gamma of 3
-}
-
-func ExampleStore_All() {
-	ctx := context.Background()
-	store := exampleStore()
-	defer store.Close()
-	for _, name := range []string{"Beta", "Alpha"} {
-		if _, err := store.Create(ctx, name, nil); err != nil {
-			log.Fatal(err)
-		}
-	}
-	for info, err := range store.All(ctx, &reposit.ListOptions{Sort: reposit.SortName}) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Println(info.FullName())
-	}
-	// Output:
-	// local/alpha
-	// local/beta
-}
-
-func ExampleStore_DeleteExpired() {
-	ctx := context.Background()
-	store := exampleStore()
-	defer store.Close()
-	yesterday := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	if _, err := store.Create(ctx, "Scratch", &reposit.CreateOptions{ExpiresAt: yesterday}); err != nil {
-		log.Fatal(err)
-	}
-	n, err := store.DeleteExpired(ctx)
-	fmt.Println(n, err)
-	// Output: 1 <nil>
-}
-
-func ExampleRepo_Write() {
-	ctx := context.Background()
-	repo := exampleRepo()
-	commit, err := repo.Write(ctx, "README.md", []byte("# Hello\n"), "First words")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(commit.Hash)
-	_, err = repo.Write(ctx, "a//b", nil, "")
-	fmt.Println(err)
-	// Output:
-	// 097ca02802b12f4c5967bdd8888fb36e1c599074
-	// reposit: write local/example: "a//b": invalid path: "" is an empty component
+	// one of 3
+	// three of 3
+	// two of 3
 }
 
 func ExampleRepo_Commit() {
 	ctx := context.Background()
-	repo := exampleRepo("old.txt", "content\n", "junk/a", "", "junk/b", "")
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+
+	// Two writers saw the same tip. The second learns that it moved.
 	tip, err := repo.Resolve(ctx, "main")
 	if err != nil {
 		log.Fatal(err)
 	}
-	commit, err := repo.Commit(ctx, &reposit.CommitOptions{
-		Branch:  "main",
-		Message: "Tidy up",
-		Author:  &reposit.Signature{Name: "Ada", Email: "ada@example.org"},
-		Expect:  &tip, // ErrConflict if somebody was faster
-	},
-		reposit.Move("old.txt", "docs/new.txt"),
-		reposit.Delete("junk"),
-		reposit.Put("run.sh", []byte("#!/bin/sh\n")).Mode(reposit.ModeExecutable),
-		reposit.PutReader("big.bin", io.LimitReader(zeros{}, 1<<20)),
-		reposit.Symlink("latest", "docs/new.txt"),
-	)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for entry, err := range repo.Walk(ctx, commit.Hash.String(), "") {
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Printf("%06o %7d %s\n", entry.Mode, entry.Size, entry.Path)
-	}
-	// Output:
-	// 100644 1048576 big.bin
-	// 040000       0 docs
-	// 100644       8 docs/new.txt
-	// 120000      12 latest
-	// 100755      10 run.sh
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
-}
-
-func ExampleChange_Expect() {
-	ctx := context.Background()
-	repo := exampleRepo("config", "colour = red\n")
-	seen, err := repo.Stat(ctx, "", "config")
-	if err != nil {
-		log.Fatal(err)
-	}
-	for range 2 {
-		_, err = repo.Commit(ctx, nil, reposit.Put("config", []byte("colour = blue\n")).Expect(seen.Hash))
+	for _, text := range []string{"mine\n", "yours\n"} {
+		_, err := repo.Commit(ctx, &reposit.CommitOptions{Message: "Write", Expect: &tip}, reposit.Put("notes", []byte(text)))
 		fmt.Println(errors.Is(err, reposit.ErrConflict))
 	}
 	// Output:
@@ -263,238 +149,123 @@ func ExampleChange_Expect() {
 	// true
 }
 
-func ExampleConflictError() {
-	ctx := context.Background()
-	repo := exampleRepo("a", "1")
-	tip, err := repo.Resolve(ctx, "main")
-	if err != nil {
-		log.Fatal(err)
-	}
-	if _, err := repo.Write(ctx, "a", []byte("2"), "faster"); err != nil {
-		log.Fatal(err)
-	}
-	_, err = repo.Commit(ctx, &reposit.CommitOptions{Expect: &tip}, reposit.Put("a", []byte("3")))
-	if conflict, ok := errors.AsType[*reposit.ConflictError](err); ok {
-		fmt.Println(conflict.Name, conflict.Expected == tip)
-	}
-	// Output: refs/heads/main true
-}
-
-func ExampleError() {
-	repo := exampleRepo("a", "1")
-	_, err := repo.Read(context.Background(), "main", "b")
-	if e, ok := errors.AsType[*reposit.Error](err); ok {
-		fmt.Println(e.Op, e.Repo, e.Name, errors.Is(err, fs.ErrNotExist))
-	}
-	fmt.Println(err)
-	// Output:
-	// read local/example b true
-	// reposit: read local/example: "b": not found
-}
-
-func ExampleRepo_Open() {
-	repo := exampleRepo("poem.txt", "Roses are red\n")
-	content, err := repo.Open(context.Background(), "main", "poem.txt")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer content.Close()
-	if _, err := io.Copy(os.Stdout, content); err != nil {
-		log.Fatal(err)
-	}
-	// Output: Roses are red
-}
-
-func ExampleRepo_List() {
-	repo := exampleRepo("src/main.go", "package main\n", "README.md", "# Hello\n")
-	entries, err := repo.List(context.Background(), "", "")
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, e := range entries {
-		fmt.Println(e.Name, e.Mode == reposit.ModeDir, e.Size)
-	}
-	// Output:
-	// README.md false 8
-	// src true 0
-}
-
-func ExampleRepo_Stat() {
-	repo := exampleRepo("README.md", "# Hello\n")
-	e, err := repo.Stat(context.Background(), "main", "README.md")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(e.Path, e.Size, e.Hash)
-	// Output: README.md 8 fec56017dc1b1ac87ad6e54e3cb3a20bb8dcc5ab
-}
-
-func ExampleRepo_FS() {
-	repo := exampleRepo("docs/a.txt", "a\n", "docs/b.txt", "b\n")
-	fsys, err := repo.FS(context.Background(), "main")
-	if err != nil {
-		log.Fatal(err)
-	}
-	names, err := fs.Glob(fsys, "docs/*.txt")
-	fmt.Println(names, err)
-	// Output: [docs/a.txt docs/b.txt] <nil>
-}
-
-func ExampleRepo_Resolve() {
-	ctx := context.Background()
-	repo := exampleRepo("a", "1")
-	for _, rev := range []string{"", "main", "main^{tree}", "main:a", "d0ac"} {
-		h, err := repo.Resolve(ctx, rev)
-		fmt.Printf("%.7s %v %q\n", h, err, rev)
-	}
-	// Output:
-	// d0acb53 <nil> ""
-	// d0acb53 <nil> "main"
-	// dec0005 <nil> "main^{tree}"
-	// 56a6051 <nil> "main:a"
-	// d0acb53 <nil> "d0ac"
-}
-
-func ExampleRepo_Update() {
-	ctx := context.Background()
-	repo := exampleRepo()
-	slug, private := "renamed", true
-	info, err := repo.Update(ctx, &reposit.RepoUpdate{Slug: &slug, Private: &private})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(info.FullName(), info.Private, info.ID == repo.ID())
-	// Output: local/renamed true true
-}
-
-func ExampleRepo_Delete() {
-	ctx := context.Background()
-	repo := exampleRepo("a", "1")
-	token, err := repo.DeleteToken(ctx) // for a question such as "Really delete it?"
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(repo.Delete(ctx, "guess"))
-	fmt.Println(repo.Delete(ctx, token))
-	_, err = repo.Info(ctx)
-	fmt.Println(errors.Is(err, reposit.ErrNotFound))
-	// Output:
-	// reposit: delete local/example: forbidden: not a delete token of this repository
-	// <nil>
-	// true
-}
-
-func ExampleBranches() {
-	ctx := context.Background()
-	repo := exampleRepo("a", "1")
-	branches := repo.Branches()
-	if _, err := branches.Create(ctx, "feature", "main"); err != nil {
-		log.Fatal(err)
-	}
-	if err := branches.Rename(ctx, "main", "trunk"); err != nil {
-		log.Fatal(err)
-	}
-	for b, err := range branches.All(ctx) {
+func ExampleRepo_Walk() {
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	for e, err := range repo.Walk(context.Background(), "main", "") {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(b.Name, b.Commit.Message)
+		fmt.Printf("%o %d %s\n", e.Mode, e.Size, e.Path)
 	}
-	fmt.Println(branches.Delete(ctx, "trunk"))
 	// Output:
-	// feature First words
-	// trunk First words
-	// reposit: delete branch local/example: "refs/heads/trunk": invalid deletion: it is the default branch
+	// 100644 8 README.md
+	// 120000 9 latest
+	// 100755 10 run.sh
 }
 
-func ExampleTags() {
-	ctx := context.Background()
-	repo := exampleRepo("a", "1")
-	tag, err := repo.Tags().Create(ctx, "v1.0", "main", &reposit.TagOptions{Message: "The first release\n"})
+func ExampleRepo_FS() {
+	store := exampleStore()
+	defer store.Close()
+	fsys, err := exampleRepo(store).FS(context.Background(), "main")
 	if err != nil {
 		log.Fatal(err)
 	}
-	tip, err := repo.Resolve(ctx, "main")
-	fmt.Println(tag.Name, tag.Target == tip, tag.Hash == tip, err)
-	fmt.Println(tag.Tagger.Name)
+	names, err := fs.Glob(fsys, "*.*")
+	fmt.Println(names, err)
+	// Output: [README.md run.sh] <nil>
+}
+
+func ExampleRepo_Archive() {
+	store := exampleStore()
+	defer store.Close()
+	var file bytes.Buffer
+	opts := &reposit.ArchiveOptions{Format: reposit.Zip, Prefix: "project-1.0/", Paths: []string{"run.sh"}}
+	if err := exampleRepo(store).Archive(context.Background(), &file, opts); err != nil {
+		log.Fatal(err)
+	}
+	archive, err := zip.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range archive.File {
+		fmt.Println(f.Mode(), f.Name)
+	}
 	// Output:
-	// v1.0 true false <nil>
-	// reposit
+	// drwxrwxrwx project-1.0/
+	// -rwxr-xr-x project-1.0/run.sh
+}
+
+func ExampleBranches_Create() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	branch, err := repo.Branches().Create(ctx, "topic", "main")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(branch.Name, branch.Commit.Message)
+	// Output: topic First words
+}
+
+func ExampleTags_Create() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	tag, err := repo.Tags().Create(ctx, "v1.0", "main", &reposit.TagOptions{Message: "First release"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tag.Name, tag.Tagger.Name, tag.Hash != tag.Target)
+	// Output: v1.0 reposit true
 }
 
 func ExampleRefs_Update() {
 	ctx := context.Background()
-	repo := exampleRepo("a", "1")
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
 	tip, err := repo.Resolve(ctx, "main")
 	if err != nil {
 		log.Fatal(err)
 	}
+	none := reposit.Hash{}
 	err = repo.Refs().Update(ctx,
-		reposit.RefUpdate{Name: "refs/heads/release", New: tip, Old: &reposit.Hash{}}, // must not exist
-		reposit.RefUpdate{Name: "refs/notes/review", New: tip},
+		reposit.RefUpdate{Name: "refs/heads/a", New: tip, Old: &none},
+		reposit.RefUpdate{Name: "refs/heads/b", New: tip, Old: &none},
 	)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for r, err := range repo.Refs().All(ctx, "refs/") {
-		fmt.Println(r.Name, err)
+	fmt.Println(err)
+	for ref, err := range repo.Refs().All(ctx, "refs/heads/") {
+		fmt.Println(ref.Name, err)
 	}
 	// Output:
+	// <nil>
+	// refs/heads/a <nil>
+	// refs/heads/b <nil>
 	// refs/heads/main <nil>
-	// refs/heads/release <nil>
-	// refs/notes/review <nil>
 }
 
-func ExampleRepo_Archive() {
+func ExampleRepo_Delete() {
 	ctx := context.Background()
-	repo := exampleRepo("README.md", "# Hello\n", "src/main.go", "package main\n")
-	var b bytes.Buffer
-	err := repo.Archive(ctx, &b, &reposit.ArchiveOptions{Format: reposit.Tar, Prefix: "example-1.0/"})
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	token, err := repo.DeleteToken(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	r := tar.NewReader(&b)
-	for {
-		h, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			log.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			fmt.Println(h.Name, h.Size)
-		}
-	}
+	fmt.Println(repo.Delete(ctx, token))
+	_, err = repo.Info(ctx)
+	fmt.Println(errors.Is(err, os.ErrNotExist), err)
 	// Output:
-	// example-1.0/README.md 8
-	// example-1.0/src/main.go 13
+	// <nil>
+	// true reposit: info local/my-new-project: not found
 }
 
 func ExampleSlugify() {
-	fmt.Println(reposit.Slugify("Café Olé & Co."))
 	fmt.Println(reposit.Slugify("My New Project"))
-	// Output:
-	// cafe-ole-co
-	// my-new-project
-}
-
-func ExampleParseHash() {
-	h, err := reposit.ParseHash("4b825dc642cb6eb9a060e54bf8d69288fbee4904")
-	fmt.Println(h, h.IsZero(), err)
-	_, err = reposit.ParseHash("4b82")
-	fmt.Println(err)
-	// Output:
-	// 4b825dc642cb6eb9a060e54bf8d69288fbee4904 false <nil>
-	// reposit: parse hash: "4b82": invalid hash: it is not 40 hexadecimal digits
-}
-
-func ExampleParseID() {
-	id, err := reposit.ParseID("rp_0123456789abcdefghij")
-	fmt.Println(id, err)
-	_, err = reposit.ParseID("my-project")
-	fmt.Println(errors.Is(err, reposit.ErrInvalid))
-	// Output:
-	// rp_0123456789abcdefghij <nil>
-	// true
+	// Output: my-new-project
 }
