@@ -73,6 +73,7 @@ func (s *store) dropPool(pool storage.ID) error {
 	if err != nil && !absent(err) {
 		return err
 	}
+	s.forgetDir(dir + "/objects") // a reader may have come by before the directory was gone
 	s.m.named(dir)
 	return nil
 }
