@@ -2,6 +2,7 @@ package reposit_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -32,6 +33,8 @@ func (s *store) history(t testing.TB, r *reposit.Repo, tip reposit.Hash) []repos
 	}
 }
 
+var eachFlag = flag.Int("each", 0, "how many commits each of 64 writers makes in TestManyWriters; 0: what takes seconds")
+
 // TestManyWriters commits from 64 goroutines to one branch: each commit is in the history, and readers see whole
 // commits only.
 func TestManyWriters(t *testing.T) {
@@ -39,6 +42,8 @@ func TestManyWriters(t *testing.T) {
 		s := open(nil)
 		writers, each := 64, 16
 		switch {
+		case *eachFlag > 0:
+			each = *eachFlag
 		case testing.Short():
 			each = 4
 		case t.Name() == "TestManyWriters/memory":
