@@ -128,7 +128,7 @@ func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.H
 			mode = git.ModeExecutable
 		}
 	}
-	if e.Stored && !j.Content.has(e.Hash) {
+	if e.Stored && !j.Content.has(e.Hash) && !b.has(e.Hash) {
 		t, _, err := b.e.objects.Stat(j.ctx, b.pool, e.Hash)
 		if errors.Is(err, storage.ErrNotFound) || err == nil && t != storage.Blob {
 			return ErrUnknownBlob

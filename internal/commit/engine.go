@@ -5,6 +5,7 @@ package commit
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -245,6 +246,11 @@ func (b *batch) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
 		return item, nil
 	}
 	return b.e.objects.Tree(ctx, b.pool, h)
+}
+
+// has reports whether a commit of the batch brings a blob.
+func (b *batch) has(h git.Hash) bool {
+	return slices.ContainsFunc(b.content, func(c *Content) bool { return c.has(h) })
 }
 
 // add builds a commit on the tip and makes it the tip. On an error the batch is as before.
