@@ -54,8 +54,8 @@ func (c *cache) shard(h storage.Hash) *shard {
 func (c *cache) get(pool storage.ID, h storage.Hash) *Item {
 	s := c.shard(h)
 	s.mu.RLock()
+	defer s.mu.RUnlock()
 	found := s.items[name{pool, h}]
-	s.mu.RUnlock()
 	if found == nil {
 		return nil
 	}
