@@ -108,6 +108,11 @@ func (c *Change) check(l *Limits) error {
 			return err
 		}
 	}
+	if c.edit.Op != commit.Remove {
+		if err := checkDirectories(c.edit.Path, c.edit.Mode == git.ModeSubmodule); err != nil {
+			return err
+		}
+	}
 	if c.explicit && (c.edit.Op == commit.Remove || c.edit.Mode != git.ModeRegular && c.edit.Mode != git.ModeExecutable) {
 		return invalidf("mode: a file's is ModeRegular or ModeExecutable")
 	}
@@ -138,6 +143,20 @@ func (c *Change) checkSymlink() error {
 func checkPath(path string, l *Limits) error {
 	if err := names.CheckPath(path, l.PathLength, l.PathDepth); err != nil {
 		return invalid("path", err)
+	}
+	return nil
+}
+
+// checkDirectories checks the names of the directories that lead to a path, and with last its own.
+func checkDirectories(path string, last bool) error {
+	for more := true; more; {
+		var name string
+		if name, path, more = strings.Cut(path, "/"); !more && !last {
+			return nil
+		}
+		if err := names.CheckDirectory(name); err != nil {
+			return invalid("path", err)
+		}
 	}
 	return nil
 }

@@ -159,7 +159,7 @@ func TestOpen(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if n <= 65536 {
+				if n <= 4096 {
 					err = iotest.TestReader(f, content)
 				} else if data, readErr := io.ReadAll(f); readErr != nil || !bytes.Equal(data, content) {
 					err = errors.Join(readErr, errors.New("other bytes"))

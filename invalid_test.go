@@ -142,6 +142,13 @@ func badChanges(t *testing.T) (all []attempt) {
 		add("move symlink to "+p, reposit.ErrInvalid, p, reposit.Move("link", p))
 		add("copy symlink to "+p, reposit.ErrInvalid, p, reposit.Copy("link", p))
 	}
+	for _, p := range []string{".gitmodules", ".GitAttributes", "a/gitmod~1", ".gitmodules\u200c"} {
+		add("directory "+p, reposit.ErrInvalid, p+"/x", reposit.Put(p+"/x", nil))
+		add("submodule "+p, reposit.ErrInvalid, p, reposit.Submodule(p, blobHash("x")))
+		add("move directory to "+p, reposit.ErrInvalid, p, reposit.Move("dir", p))
+		add("copy submodule to "+p, reposit.ErrInvalid, p, reposit.Copy("module", p))
+		add("copy file below "+p, reposit.ErrInvalid, p+"/x", reposit.Copy("file", p+"/x"))
+	}
 	add("zero submodule", reposit.ErrInvalid, "m", reposit.Submodule("m", reposit.Hash{}))
 	add("zero blob", reposit.ErrInvalid, "b", reposit.PutBlob("b", reposit.Hash{}))
 	add("unknown blob", reposit.ErrNotFound, "b", reposit.PutBlob("b", blobHash("unknown")))

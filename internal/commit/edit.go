@@ -104,8 +104,8 @@ func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.H
 	if e.Expect != nil && *e.Expect != old.Hash {
 		return &ExpectError{Path: subject, Expected: *e.Expect, Actual: old.Hash}
 	}
-	if e.From != "" && old.Mode == git.ModeSymlink {
-		if err := names.CheckSymlink(e.Path[strings.LastIndexByte(e.Path, '/')+1:]); err != nil {
+	if e.From != "" {
+		if err := checkName(old.Mode, e.Path[strings.LastIndexByte(e.Path, '/')+1:]); err != nil {
 			return err
 		}
 	}
@@ -141,6 +141,17 @@ func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.H
 		bases[e.Hash] = old.Hash
 	}
 	return tree.Put(j.ctx, e.Path, mode, e.Hash)
+}
+
+// checkName checks the new name of what is moved or copied.
+func checkName(mode git.Mode, name string) error {
+	switch mode {
+	case git.ModeSymlink:
+		return names.CheckSymlink(name)
+	case git.ModeDir, git.ModeSubmodule:
+		return names.CheckDirectory(name)
+	}
+	return nil
 }
 
 // minDifference is the size in bytes from which a blob is worth a delta.

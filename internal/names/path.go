@@ -100,3 +100,15 @@ func CheckSymlink(name string) error {
 	}
 	return nil
 }
+
+// CheckDirectory checks the name of a directory or submodule that is to be written and has passed CheckComponent: it
+// is not ".gitmodules" or ".gitattributes", which Git wants to be files (git-fsck, "gitmodulesBlob" and
+// "gitattributesBlob").
+func CheckDirectory(name string) error {
+	for _, file := range gitFiles[:2] {
+		if isSpelling(name, file) {
+			return malformed(name, "is a directory named ."+file.name)
+		}
+	}
+	return nil
+}
