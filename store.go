@@ -33,7 +33,7 @@ type Options struct {
 	DefaultBranch string           // first branch of new repositories; default "main"
 	Author        Signature        // of commits that name none; default reposit <reposit@localhost>
 	Now           func() time.Time // clock; default time.Now. It must be safe for concurrent use
-	IDs           func() ID        // source of IDs; default random NanoIDs. It must be safe for concurrent use
+	IDs           func() ID        // source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for concurrent use
 	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB
 	Limits        Limits           // what untrusted input may ask for
 	Logger        *slog.Logger     // told of damage and of deleted repositories; default: discard
