@@ -1,0 +1,152 @@
+package people
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/storage"
+)
+
+// Granted returns the best of what login was granted on the repository of that owner, as collaborator and as member
+// of the owner's teams. What he may do as owner, or as anyone may, is not its business. It costs a look-up if the
+// repository is shared by nothing, one more if it has collaborators, and one for each team that has it.
+func Granted(v storage.View, repo storage.ID, owner, login string) (Permission, error) {
+	login = names.Key(login)
+	s, err := loadSharing(v, repo)
+	if err != nil || login == "" {
+		return None, err
+	}
+	best := None
+	if s.collaborators > 0 {
+		if best, err = permissionAt(v, repoKey(keyCollaborator, repo, login)); err != nil {
+			return None, err
+		}
+	}
+	if s.owner != names.Key(owner) {
+		return best, nil
+	}
+	for _, team := range s.teams {
+		if best == Admin {
+			break
+		}
+		p, err := memberPermission(v, s.owner, team, login)
+		if err != nil {
+			return None, err
+		}
+		best = max(best, p)
+	}
+	return best, nil
+}
+
+// permissionAt returns the permission that is stored under a key, or None if there is none.
+func permissionAt(v storage.View, key []byte) (Permission, error) {
+	b, err := v.Record(key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return None, nil
+	}
+	if err != nil {
+		return None, err
+	}
+	return decodePermission(b)
+}
+
+// memberPermission returns what a team gives to login: None if he is no member.
+func memberPermission(v storage.View, owner, team, login string) (Permission, error) {
+	_, err := v.Record(nameKey(keyMember, owner, team, login))
+	if errors.Is(err, storage.ErrNotFound) {
+		return None, nil
+	}
+	if err != nil {
+		return None, err
+	}
+	return permissionAt(v, nameKey(keyTeam, owner, team))
+}
+
+// A Grant is the best of what someone was granted on a repository.
+type Grant struct {
+	Repo       storage.ID
+	Permission Permission
+}
+
+// GrantedRepos returns what login was granted, on each repository once, in the order of their IDs. It costs what
+// these repositories cost, once for each way to the grant. Teams of his own may be among the ways.
+func GrantedRepos(v storage.View, login string) ([]Grant, error) {
+	login = names.Key(login)
+	if login == "" {
+		return nil, nil
+	}
+	best := make(map[storage.ID]Permission)
+	prefix := nameKey(keyShared, login, "")
+	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+		if err != nil {
+			return nil, err
+		}
+		id, err := idBehind(rec.Key, prefix)
+		if err != nil {
+			return nil, err
+		}
+		if best[id], err = decodePermission(rec.Value); err != nil {
+			return nil, err
+		}
+	}
+	if err := teamGrants(v, login, best); err != nil {
+		return nil, err
+	}
+	grants := make([]Grant, 0, len(best))
+	for _, id := range slices.SortedFunc(maps.Keys(best), func(a, b storage.ID) int { return bytes.Compare(a[:], b[:]) }) {
+		grants = append(grants, Grant{id, best[id]})
+	}
+	return grants, nil
+}
+
+// teamGrants adds what the teams that login is a member of give him.
+func teamGrants(v storage.View, login string, best map[storage.ID]Permission) error {
+	teams, err := memberships(v, login, 0)
+	if err != nil {
+		return err
+	}
+	for _, t := range teams {
+		p, err := permissionAt(v, nameKey(keyTeam, t.owner, t.name))
+		if err != nil {
+			return err
+		}
+		repos, err := teamRepos(v, t.owner, t.name)
+		if err != nil {
+			return err
+		}
+		for _, id := range repos {
+			best[id] = max(best[id], p)
+		}
+	}
+	return nil
+}
+
+// idBehind returns the ID that a key has behind prefix.
+func idBehind(key, prefix []byte) (storage.ID, error) {
+	if len(key) != len(prefix)+len(storage.ID{}) {
+		return storage.ID{}, corrupt("key of a repository shared with someone")
+	}
+	return storage.ID(key[len(prefix):]), nil
+}
+
+func loadSharing(v storage.View, repo storage.ID) (sharing, error) {
+	b, err := v.Record(repoKey(keySharing, repo, ""))
+	if errors.Is(err, storage.ErrNotFound) {
+		return sharing{}, nil
+	}
+	if err != nil {
+		return sharing{}, err
+	}
+	return decodeSharing(b)
+}
+
+func (s *sharing) put(tx storage.Tx, repo storage.ID) error {
+	key := repoKey(keySharing, repo, "")
+	if s.collaborators == 0 && len(s.teams) == 0 {
+		return tx.DeleteRecord(key)
+	}
+	return tx.PutRecord(key, s.encode())
+}

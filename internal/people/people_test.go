@@ -1,0 +1,99 @@
+package people
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/memory"
+)
+
+func id(n int) storage.ID { return storage.ID([]byte(fmt.Sprintf("%020d", n))) }
+
+// newStore returns a backend that knows these users.
+func newStore(t testing.TB, logins ...string) storage.Backend {
+	t.Helper()
+	b := memory.New()
+	t.Cleanup(func() { b.Close() })
+	update(t, b, func(tx storage.Tx) error {
+		for _, login := range logins {
+			if err := PutUser(tx, &User{Login: login}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return b
+}
+
+func update(t testing.TB, b storage.Backend, fn func(storage.Tx) error) {
+	t.Helper()
+	if err := b.Update(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func view(t testing.TB, b storage.Backend, fn func(storage.View) error) {
+	t.Helper()
+	if err := b.View(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPermission(t *testing.T) {
+	for p, text := range map[Permission]string{None: "none", Read: "read", Write: "write", Admin: "admin"} {
+		if got, err := p.MarshalText(); string(got) != text || err != nil || p.String() != text {
+			t.Errorf("MarshalText(%d) = %q, %v, String() = %q, want %q", p, got, err, p, text)
+		}
+		if got, err := ParsePermission(text); got != p || err != nil {
+			t.Errorf("ParsePermission(%q) = %v, %v, want %v", text, got, err, p)
+		}
+	}
+	for _, text := range []string{"", "READ", "owner", "pull", "read ", "4", "Permission(4)"} {
+		p := Write
+		if err := p.UnmarshalText([]byte(text)); !errors.Is(err, ErrPermission) || p != Write {
+			t.Errorf("UnmarshalText(%q) = %v and %v, want %v and no change", text, err, p, ErrPermission)
+		}
+	}
+	for _, p := range []Permission{-1, Admin + 1} {
+		if got, err := p.MarshalText(); !errors.Is(err, ErrPermission) {
+			t.Errorf("MarshalText(%d) = %q, %v, want %v", int(p), got, err, ErrPermission)
+		}
+	}
+}
+
+func TestGranted(t *testing.T) {
+	b := newStore(t, "ann", "bob", "cid")
+	update(t, b, func(tx storage.Tx) error {
+		return errors.Join(
+			AddCollaborator(tx, id(1), "Bob", Read),
+			AddCollaborator(tx, id(2), "bob", Admin),
+			PutTeam(tx, &Team{Owner: "Acme", Name: "Core", Permission: Write, Members: []string{"BOB", "ann", "ann"}, Repos: []storage.ID{id(3), id(1)}}),
+			PutTeam(tx, &Team{Owner: "acme", Name: "all", Permission: Read, Members: []string{"cid", "ann"}, Repos: []storage.ID{id(1)}}),
+		)
+	})
+	view(t, b, func(v storage.View) error {
+		for _, test := range []struct {
+			repo         int
+			owner, login string
+			want         Permission
+		}{
+			{1, "acme", "bob", Write}, {1, "ACME", "BOB", Write}, {1, "acme", "ann", Write}, {1, "acme", "cid", Read}, {1, "acme", "dan", None},
+			{1, "other", "bob", Read}, {1, "other", "ann", None}, // no team of the owner
+			{2, "acme", "bob", Admin}, {2, "acme", "ann", None}, {3, "acme", "bob", Write}, {3, "acme", "cid", None}, {4, "acme", "bob", None},
+			{1, "acme", "", None},
+		} {
+			if got, err := Granted(v, id(test.repo), test.owner, test.login); got != test.want || err != nil {
+				t.Errorf("Granted(%d, %q, %q) = %v, %v, want %v", test.repo, test.owner, test.login, got, err, test.want)
+			}
+		}
+		got, err := GrantedRepos(v, "BOB")
+		if diff := cmp.Diff([]Grant{{id(1), Write}, {id(2), Admin}, {id(3), Write}}, got); diff != "" || err != nil {
+			t.Errorf("GrantedRepos() = %v, -want +got:\n%s", err, diff)
+		}
+		return nil
+	})
+}

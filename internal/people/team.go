@@ -1,0 +1,249 @@
+package people
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/storage"
+)
+
+// maxTeams bounds the teams that one repository may belong to, since a permission check asks each of them.
+const maxTeams = 500
+
+// A Team gives its members a permission on some of its owner's repositories.
+type Team struct {
+	Owner, Name string
+	Permission  Permission
+	Members     []string     // in order, each once
+	Repos       []storage.ID // likewise
+}
+
+// PutTeam makes a team be what t says. It returns storage.ErrNotFound if a member is no user, ErrPermission if the
+// permission can't be given, and ErrTooMany if one of the repositories has too many teams. The caller vouches that
+// the repositories are there, and the owner's. Members and repositories that stay cost no writes.
+func PutTeam(tx storage.Tx, t *Team) error {
+	if err := t.Permission.grantable(); err != nil {
+		return err
+	}
+	owner, name := names.Key(t.Owner), names.Key(t.Name)
+	old, err := loadTeam(tx, owner, name)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	if err := tx.PutRecord(nameKey(keyTeam, owner, name), encodePermission(t.Permission)); err != nil {
+		return err
+	}
+	if err := old.setMembers(tx, unique(t.Members)); err != nil {
+		return err
+	}
+	repos := slices.SortedFunc(slices.Values(t.Repos), compareIDs)
+	return old.setRepos(tx, slices.Compact(repos))
+}
+
+// RemoveTeam removes a team and all that it gave, or returns storage.ErrNotFound.
+func RemoveTeam(tx storage.Tx, owner, name string) error {
+	t, err := loadTeam(tx, names.Key(owner), names.Key(name))
+	if err != nil {
+		return err
+	}
+	if err := t.setMembers(tx, nil); err != nil {
+		return err
+	}
+	if err := t.setRepos(tx, nil); err != nil {
+		return err
+	}
+	return tx.DeleteRecord(nameKey(keyTeam, t.Owner, t.Name))
+}
+
+// LoadTeam returns a team, or storage.ErrNotFound.
+func LoadTeam(v storage.View, owner, name string) (*Team, error) {
+	t, err := loadTeam(v, names.Key(owner), names.Key(name))
+	if err != nil {
+		return nil, err
+	}
+	return &t, nil
+}
+
+// loadTeam returns a team of which owner and name are set even if there is none.
+func loadTeam(v storage.View, owner, name string) (Team, error) {
+	t := Team{Owner: owner, Name: name}
+	b, err := v.Record(nameKey(keyTeam, owner, name))
+	if err != nil {
+		return t, err
+	}
+	if t.Permission, err = decodePermission(b); err != nil {
+		return t, err
+	}
+	if t.Members, err = suffixes(v, nameKey(keyMember, owner, name, ""), 0); err != nil {
+		return t, err
+	}
+	t.Repos, err = teamRepos(v, owner, name)
+	return t, err
+}
+
+// Teams returns the names of an owner's teams, in order.
+func Teams(v storage.View, owner string) ([]string, error) {
+	return suffixes(v, nameKey(keyTeam, names.Key(owner), ""), 0)
+}
+
+// TeamsOf returns the names of the teams of its owner that a repository belongs to, in order.
+func TeamsOf(v storage.View, repo storage.ID, owner string) ([]string, error) {
+	s, err := loadSharing(v, repo)
+	if err != nil || s.owner != names.Key(owner) {
+		return nil, err
+	}
+	return s.teams, nil
+}
+
+// IsMember reports whether login is a member of a team.
+func IsMember(v storage.View, owner, team, login string) (bool, error) {
+	_, err := v.Record(nameKey(keyMember, names.Key(owner), names.Key(team), names.Key(login)))
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (t *Team) setMembers(tx storage.Tx, members []string) error {
+	for login, added := range changes(t.Members, members, strings.Compare) {
+		member, membership := nameKey(keyMember, t.Owner, t.Name, login), nameKey(keyMembership, login, t.Owner, t.Name)
+		set := tx.DeleteRecord
+		if added {
+			if err := known(tx, login); err != nil {
+				return err
+			}
+			set = func(key []byte) error { return tx.PutRecord(key, nil) }
+		}
+		if err := errors.Join(set(member), set(membership)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Team) setRepos(tx storage.Tx, repos []storage.ID) error {
+	for id, added := range changes(t.Repos, repos, compareIDs) {
+		s, err := loadSharing(tx, id)
+		if err != nil {
+			return err
+		}
+		key := nameKey(keyTeamRepo, t.Owner, t.Name, id.String())
+		if added {
+			err = errors.Join(s.addTeam(id, t.Owner, t.Name), tx.PutRecord(key, nil))
+		} else {
+			s.removeTeam(t.Name)
+			err = tx.DeleteRecord(key)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.put(tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sharing) addTeam(repo storage.ID, owner, name string) error {
+	switch {
+	case len(s.teams) == 0:
+		s.owner = owner
+	case s.owner != owner:
+		return corrupt("repository %s of %s has teams of %s", repo, owner, s.owner)
+	case len(s.teams) == maxTeams:
+		return fmt.Errorf("%w teams: a repository can have %d", ErrTooMany, maxTeams)
+	}
+	if i, found := slices.BinarySearch(s.teams, name); !found {
+		s.teams = slices.Insert(s.teams, i, name)
+	}
+	return nil
+}
+
+func (s *sharing) removeTeam(name string) {
+	if i, found := slices.BinarySearch(s.teams, name); found {
+		s.teams = slices.Delete(s.teams, i, i+1)
+	}
+	if len(s.teams) == 0 {
+		s.owner = ""
+	}
+}
+
+// dropTeams takes all teams off a repository. The sharing is not yet stored.
+func (s *sharing) dropTeams(tx storage.Tx, repo storage.ID) error {
+	for _, team := range s.teams {
+		if err := tx.DeleteRecord(nameKey(keyTeamRepo, s.owner, team, repo.String())); err != nil {
+			return err
+		}
+	}
+	s.owner, s.teams = "", nil
+	return nil
+}
+
+// changes yields what only one of two sorted lists holds, with whether that is the second.
+func changes[T any](from, to []T, compare func(a, b T) int) iter.Seq2[T, bool] {
+	return func(yield func(T, bool) bool) {
+		for len(from) > 0 || len(to) > 0 {
+			c := 0
+			switch {
+			case len(from) == 0:
+				c = +1
+			case len(to) == 0:
+				c = -1
+			default:
+				c = compare(from[0], to[0])
+			}
+			if c < 0 && !yield(from[0], false) || c > 0 && !yield(to[0], true) {
+				return
+			}
+			if c <= 0 {
+				from = from[1:]
+			}
+			if c >= 0 {
+				to = to[1:]
+			}
+		}
+	}
+}
+
+// A membership names a team that someone is a member of.
+type membership struct{ owner, name string }
+
+// memberships returns up to limit teams that login is a member of, in order; all if limit is 0.
+func memberships(v storage.View, login string, limit int) ([]membership, error) {
+	found, err := suffixes(v, nameKey(keyMembership, login, ""), limit)
+	if err != nil {
+		return nil, err
+	}
+	teams := make([]membership, len(found))
+	for i, text := range found {
+		owner, name, ok := strings.Cut(text, "\x00")
+		if !ok {
+			return nil, corrupt("key of a membership of %s", login)
+		}
+		teams[i] = membership{owner, name}
+	}
+	return teams, nil
+}
+
+func teamRepos(v storage.View, owner, name string) ([]storage.ID, error) {
+	prefix := nameKey(keyTeamRepo, owner, name, "")
+	var ids []storage.ID
+	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+		if err != nil {
+			return nil, err
+		}
+		id, err := idBehind(rec.Key, prefix)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func compareIDs(a, b storage.ID) int { return bytes.Compare(a[:], b[:]) }

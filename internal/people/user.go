@@ -1,0 +1,128 @@
+package people
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/storage"
+)
+
+// A User is a person, by login.
+type User struct {
+	Login                                string
+	Name, Email, Company, Blog, Location string
+	Emails                               []string // all addresses besides Email; of no other user
+}
+
+// PutUser makes a user be what u says, whether or not there was one. It returns ErrTaken if another user has one of
+// the addresses.
+func PutUser(tx storage.Tx, u *User) error {
+	login := names.Key(u.Login)
+	old, err := LoadUser(tx, login)
+	if errors.Is(err, storage.ErrNotFound) {
+		old, err = &User{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	for address, added := range changes(old.addresses(), u.addresses(), strings.Compare) {
+		key := nameKey(keyAddress, address)
+		if !added {
+			if err := tx.DeleteRecord(key); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := tx.Record(key); !errors.Is(err, storage.ErrNotFound) {
+			if err == nil {
+				err = fmt.Errorf("e-mail address %q %w", address, ErrTaken)
+			}
+			return err
+		}
+		if err := tx.PutRecord(key, []byte(login)); err != nil {
+			return err
+		}
+	}
+	return tx.PutRecord(userKey(login), u.encode())
+}
+
+// addresses returns all addresses in lower case, sorted.
+func (u *User) addresses() []string {
+	var all []string
+	for _, address := range append([]string{u.Email}, u.Emails...) {
+		if address != "" {
+			all = append(all, strings.ToLower(address))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// LoadUser returns a user, or storage.ErrNotFound.
+func LoadUser(v storage.View, login string) (*User, error) {
+	login = names.Key(login)
+	b, err := v.Record(userKey(login))
+	if err != nil {
+		return nil, err
+	}
+	return decodeUser(login, b)
+}
+
+// UserByAddress returns the login of whose an e-mail address is, or storage.ErrNotFound.
+func UserByAddress(v storage.View, address string) (string, error) {
+	b, err := v.Record(nameKey(keyAddress, strings.ToLower(address)))
+	return string(b), err
+}
+
+// Users returns up to limit users whose logins are behind after, in order.
+func Users(v storage.View, behind string, limit int) ([]User, error) {
+	prefix := userKey("")
+	lo := prefix
+	if behind != "" {
+		lo = append(userKey(behind), 0)
+	}
+	var users []User
+	for rec, err := range v.Records(lo, after(prefix), storage.Ascending) {
+		if err != nil {
+			return nil, err
+		}
+		u, err := decodeUser(string(rec.Key[len(prefix):]), rec.Value)
+		if err != nil {
+			return nil, err
+		}
+		if users = append(users, *u); len(users) == limit {
+			break
+		}
+	}
+	return users, nil
+}
+
+// known returns storage.ErrNotFound, with his name, unless login is a user.
+func known(v storage.View, login string) error {
+	_, err := v.Record(userKey(login))
+	if errors.Is(err, storage.ErrNotFound) {
+		return fmt.Errorf("%w: user %q", storage.ErrNotFound, login)
+	}
+	return err
+}
+
+func (u *User) encode() []byte {
+	b := []byte{recordVersion}
+	for _, s := range [...]string{u.Name, u.Email, u.Company, u.Blog, u.Location} {
+		b = appendString(b, s)
+	}
+	return appendStrings(b, u.Emails)
+}
+
+func decodeUser(login string, b []byte) (*User, error) {
+	d := newDecoder(b)
+	u := &User{Login: login}
+	for _, to := range [...]*string{&u.Name, &u.Email, &u.Company, &u.Blog, &u.Location} {
+		*to = d.string()
+	}
+	u.Emails = d.strings()
+	return u, d.end("user")
+}
