@@ -75,6 +75,20 @@ func (s *sharing) removeCollaborator(tx storage.Tx, repo storage.ID, login strin
 	return true, deleteCollaborator(tx, repo, login)
 }
 
+// removeCollaborations makes login no collaborator of up to batch repositories, and returns of how many.
+func removeCollaborations(tx storage.Tx, login string) (int, error) {
+	repos, err := reposBehind(tx, nameKey(keyShared, login, ""), batch)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range repos {
+		if _, err := RemoveCollaborator(tx, id, login); err != nil {
+			return 0, err
+		}
+	}
+	return len(repos), nil
+}
+
 func deleteCollaborator(tx storage.Tx, repo storage.ID, login string) error {
 	if err := tx.DeleteRecord(repoKey(keyCollaborator, repo, login)); err != nil {
 		return err

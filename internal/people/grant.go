@@ -84,7 +84,7 @@ func GrantedRepos(v storage.View, login string) ([]Grant, error) {
 		if err != nil {
 			return nil, err
 		}
-		id, err := idBehind(rec.Key, prefix)
+		id, err := parseID(rec.Key[len(prefix):])
 		if err != nil {
 			return nil, err
 		}
@@ -122,14 +122,6 @@ func teamGrants(v storage.View, login string, best map[storage.ID]Permission) er
 		}
 	}
 	return nil
-}
-
-// idBehind returns the ID that a key has behind prefix.
-func idBehind(key, prefix []byte) (storage.ID, error) {
-	if len(key) != len(prefix)+len(storage.ID{}) {
-		return storage.ID{}, corrupt("key of a repository shared with someone")
-	}
-	return storage.ID(key[len(prefix):]), nil
 }
 
 func loadSharing(v storage.View, repo storage.ID) (sharing, error) {

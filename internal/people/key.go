@@ -1,21 +1,29 @@
 package people
 
 import (
+	"encoding/binary"
+
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/storage"
 )
 
-// The keys of all records. Names are in lower case and hold no byte 00.
+// The keys of all records. Names are in lower case and hold no byte 00; times are 8 bytes, numbers too.
 //
-//	P u login                 a user
-//	P e address               an e-mail address in lower case; the login of whose it is
-//	P g ID                    what a repository is shared by (sharing); absent if by nothing
-//	P c ID login              a collaborator; the permission
-//	P l login 00 ID           the same by login; the permission
-//	P t owner 00 team         a team; its permission
+//	P u login                    a user
+//	P e address                  an e-mail address in lower case; the login of whose it is
+//	P g ID                       what a repository is shared by (sharing); absent if by nothing
+//	P c ID login                 a collaborator; the permission
+//	P l login 00 ID              the same by login
+//	P t owner 00 team            a team; its permission
 //	P m owner 00 team 00 login   a member of a team; no value
-//	P n login 00 owner 00 team   the same by login; no value
-//	P r owner 00 team 00 ID   a repository of a team; no value. By repository it is in P g
+//	P n login 00 owner 00 team   the same by login
+//	P r owner 00 team 00 ID      a repository of a team; no value. P g has the same by repository
+//	P w ID time login            a watcher, by when he began; no value
+//	P x login 00 ID              the same by login; the time
+//	P z ID                       a deleted repository whose watchers are yet to be removed; no value
+//	K n                          the number of the last deploy key that was added
+//	K f fingerprint              a deploy key; the ID and number of where it is
+//	K r ID number                a deploy key of a repository
 const (
 	keyPeople = 'P'
 
@@ -28,11 +36,20 @@ const (
 	keyMember       = 'm'
 	keyMembership   = 'n'
 	keyTeamRepo     = 'r'
+	keyWatcher      = 'w'
+	keyWatched      = 'x'
+	keyDropped      = 'z'
+
+	keyDeploy = 'K'
+
+	keyLastNumber  = 'n'
+	keyFingerprint = 'f'
+	keyRepoDeploy  = 'r'
 )
 
 // repoKey returns the key of what a repository has under a name.
 func repoKey(kind byte, repo storage.ID, name string) []byte {
-	b := make([]byte, 0, 2+len(repo)+len(name))
+	b := make([]byte, 0, 2+len(repo)+max(len(name), names.MaxOwner))
 	b = append(b, keyPeople, kind)
 	b = append(b, repo[:]...)
 	return append(b, name...)
@@ -55,6 +72,17 @@ func nameKey(kind byte, parts ...string) []byte {
 }
 
 func userKey(login string) []byte { return nameKey(keyUser, names.Key(login)) }
+
+func fingerprintKey(f Fingerprint) []byte { return append([]byte{keyDeploy, keyFingerprint}, f[:]...) }
+
+// deployKeyPrefix is the length of what all keys of deployKeyKey for one repository begin with.
+const deployKeyPrefix = 2 + len(storage.ID{})
+
+func deployKeyKey(repo storage.ID, number int64) []byte {
+	b := append(make([]byte, 0, deployKeyPrefix+8), keyDeploy, keyRepoDeploy)
+	b = append(b, repo[:]...)
+	return binary.BigEndian.AppendUint64(b, uint64(number))
+}
 
 // after returns the least key that is greater than all that begin with prefix.
 func after(prefix []byte) []byte {

@@ -1,5 +1,6 @@
 // Package people keeps who the users are, and what they have to do with repositories: who may use which, as
-// collaborator or member of a team, and who watches which. All of it changes in the unit of work of what it describes.
+// collaborator, as member of a team or by a deploy key, and who watches which. All of it changes in the unit of work of
+// what it describes.
 //
 // Logins, owners and names of teams are checked by the caller and compared in lower case. Who is made collaborator,
 // member or watcher must be a user; an owner need not be one.
@@ -15,15 +16,16 @@ import (
 )
 
 var (
-	// ErrTaken says that another user has the e-mail address.
+	// ErrTaken says that another user has the e-mail address, or a repository the deploy key.
 	ErrTaken = errors.New("is taken")
-	// ErrTooMany says that a repository has as many collaborators or teams as it can have.
+	// ErrTooMany says that a repository has as many collaborators, teams or deploy keys as it can have.
 	ErrTooMany = errors.New("too many")
 	// ErrPermission says that a text or number is no permission.
 	ErrPermission = errors.New("unknown permission")
 )
 
-// Drop removes what there is about a repository that is deleted: nobody has a grant on it from here on.
+// Drop removes what there is about a repository that is deleted. Nobody has a grant or a key of it from here on. Of
+// more watchers than one unit of work should remove, the rest is left to Sweep: nothing shows them any more.
 func Drop(tx storage.Tx, repo storage.ID) error {
 	s, err := loadSharing(tx, repo)
 	if err != nil {
@@ -41,7 +43,35 @@ func Drop(tx storage.Tx, repo storage.ID) error {
 			return err
 		}
 	}
-	return tx.DeleteRecord(repoKey(keySharing, repo, ""))
+	if err := tx.DeleteRecord(repoKey(keySharing, repo, "")); err != nil {
+		return err
+	}
+	if err := dropDeployKeys(tx, repo); err != nil {
+		return err
+	}
+	more, err := dropWatchers(tx, repo)
+	if err != nil || !more {
+		return err
+	}
+	return tx.PutRecord(repoKey(keyDropped, repo, ""), nil)
+}
+
+// Sweep removes some of what Drop left, and reports whether there may be more.
+func Sweep(tx storage.Tx) (more bool, err error) {
+	prefix := nameKey(keyDropped)
+	dropped, err := suffixes(tx, prefix, 1)
+	if err != nil || len(dropped) == 0 {
+		return false, err
+	}
+	repo, err := parseID([]byte(dropped[0]))
+	if err != nil {
+		return false, err
+	}
+	more, err = dropWatchers(tx, repo)
+	if err != nil || more {
+		return more, err
+	}
+	return true, tx.DeleteRecord(repoKey(keyDropped, repo, ""))
 }
 
 // Transferred takes the teams of the owner that a repository had off it: a team has only repositories of its own
@@ -64,8 +94,9 @@ func Transferred(tx storage.Tx, repo storage.ID, from, to string) error {
 	return s.put(tx, repo)
 }
 
-// batch is how many keys at most are removed in one unit of work, which all backends can make atomic.
-const batch = 4000
+// batch is how many watches, or other things of a person, are removed in one unit of work. All backends can make that
+// atomic, with what it changes elsewhere.
+const batch = 1000
 
 // suffixes returns what up to limit keys have behind prefix, in order; all if limit is 0.
 func suffixes(v storage.View, prefix []byte, limit int) ([]string, error) {
@@ -79,6 +110,28 @@ func suffixes(v storage.View, prefix []byte, limit int) ([]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// reposBehind returns the IDs that up to limit keys have behind prefix, in order; all if limit is 0.
+func reposBehind(v storage.View, prefix []byte, limit int) ([]storage.ID, error) {
+	found, err := suffixes(v, prefix, limit)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]storage.ID, len(found))
+	for i, text := range found {
+		if ids[i], err = parseID([]byte(text)); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+func parseID(b []byte) (storage.ID, error) {
+	if len(b) != len(storage.ID{}) {
+		return storage.ID{}, corrupt("ID of a repository in a key")
+	}
+	return storage.ID(b), nil
 }
 
 func corrupt(format string, args ...any) error {

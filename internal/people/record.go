@@ -3,6 +3,7 @@ package people
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -21,6 +22,18 @@ func appendStrings(b []byte, list []string) []byte {
 		b = appendString(b, s)
 	}
 	return b
+}
+
+const timeSize = 8
+
+// appendTime appends nanoseconds since 1970, which may be negative, so that the bytes sort as the times do.
+func appendTime(b []byte, t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixNano())^1<<63)
+}
+
+// keyTime returns the time that b begins with.
+func keyTime(b []byte) time.Time {
+	return time.Unix(0, int64(binary.BigEndian.Uint64(b)^1<<63)).UTC()
 }
 
 func encodePermission(p Permission) []byte { return []byte{recordVersion, byte(p)} }
@@ -94,6 +107,13 @@ func (d *decoder) uvarint() uint64 {
 	}
 	d.b = d.b[n:]
 	return v
+}
+
+func (d *decoder) time() time.Time {
+	if b := d.take(timeSize); b != nil {
+		return keyTime(b)
+	}
+	return time.Time{}
 }
 
 func (d *decoder) string() string { return string(d.take(d.uvarint())) }

@@ -134,7 +134,9 @@ func (t *Team) setRepos(tx storage.Tx, repos []storage.ID) error {
 		}
 		key := nameKey(keyTeamRepo, t.Owner, t.Name, id.String())
 		if added {
-			err = errors.Join(s.addTeam(id, t.Owner, t.Name), tx.PutRecord(key, nil))
+			if err = s.addTeam(id, t.Owner, t.Name); err == nil {
+				err = tx.PutRecord(key, nil)
+			}
 		} else {
 			s.removeTeam(t.Name)
 			err = tx.DeleteRecord(key)
@@ -230,20 +232,25 @@ func memberships(v storage.View, login string, limit int) ([]membership, error) 
 	return teams, nil
 }
 
-func teamRepos(v storage.View, owner, name string) ([]storage.ID, error) {
-	prefix := nameKey(keyTeamRepo, owner, name, "")
-	var ids []storage.ID
-	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
-		if err != nil {
-			return nil, err
-		}
-		id, err := idBehind(rec.Key, prefix)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
+// removeMemberships takes login out of up to batch teams, and returns of how many.
+func removeMemberships(tx storage.Tx, login string) (int, error) {
+	teams, err := memberships(tx, login, batch)
+	if err != nil {
+		return 0, err
 	}
-	return ids, nil
+	for _, t := range teams {
+		if err := tx.DeleteRecord(nameKey(keyMember, t.owner, t.name, login)); err != nil {
+			return 0, err
+		}
+		if err := tx.DeleteRecord(nameKey(keyMembership, login, t.owner, t.name)); err != nil {
+			return 0, err
+		}
+	}
+	return len(teams), nil
+}
+
+func teamRepos(v storage.View, owner, name string) ([]storage.ID, error) {
+	return reposBehind(v, nameKey(keyTeamRepo, owner, name, ""), 0)
 }
 
 func compareIDs(a, b storage.ID) int { return bytes.Compare(a[:], b[:]) }

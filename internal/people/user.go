@@ -61,6 +61,37 @@ func (u *User) addresses() []string {
 	return slices.Compact(all)
 }
 
+// RemoveUser removes a user with his addresses, and takes him out of everything that he is in: collaborations, teams,
+// watches. It returns the repositories that he watched, whose counts the caller has to keep. If that is more than one
+// unit of work should do, more is true: he is still there, with less, and the call must be made again in another one.
+// It returns storage.ErrNotFound if there is no such user. What he owns is not its business.
+func RemoveUser(tx storage.Tx, login string) (unwatched []storage.ID, more bool, err error) {
+	u, err := LoadUser(tx, login)
+	if err != nil {
+		return nil, false, err
+	}
+	shared, err := removeCollaborations(tx, u.Login)
+	if err != nil {
+		return nil, false, err
+	}
+	teams, err := removeMemberships(tx, u.Login)
+	if err != nil {
+		return nil, false, err
+	}
+	if unwatched, err = removeWatches(tx, u.Login); err != nil {
+		return nil, false, err
+	}
+	if max(shared, teams, len(unwatched)) == batch {
+		return unwatched, true, nil
+	}
+	for _, address := range u.addresses() {
+		if err := tx.DeleteRecord(nameKey(keyAddress, address)); err != nil {
+			return nil, false, err
+		}
+	}
+	return unwatched, false, tx.DeleteRecord(userKey(u.Login))
+}
+
 // LoadUser returns a user, or storage.ErrNotFound.
 func LoadUser(v storage.View, login string) (*User, error) {
 	login = names.Key(login)

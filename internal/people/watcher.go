@@ -1,0 +1,120 @@
+package people
+
+import (
+	"errors"
+	"time"
+
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Watcher is a user who watches a repository.
+type Watcher struct {
+	Login string
+	Since time.Time
+}
+
+// Watch makes login a watcher from now on, and reports whether he was none. One who watches already stays where he is
+// in the list. It returns storage.ErrNotFound if he is no user.
+func Watch(tx storage.Tx, repo storage.ID, login string, now time.Time) (bool, error) {
+	login = names.Key(login)
+	if err := known(tx, login); err != nil {
+		return false, err
+	}
+	key := nameKey(keyWatched, login, repo.String())
+	if _, err := tx.Record(key); !errors.Is(err, storage.ErrNotFound) {
+		return false, err
+	}
+	if err := tx.PutRecord(key, appendTime(nil, now)); err != nil {
+		return false, err
+	}
+	return true, tx.PutRecord(watcherKey(repo, now, login), nil)
+}
+
+// Unwatch makes login no watcher, and reports whether he was one.
+func Unwatch(tx storage.Tx, repo storage.ID, login string) (bool, error) {
+	login = names.Key(login)
+	key := nameKey(keyWatched, login, repo.String())
+	b, err := tx.Record(key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if len(b) != timeSize {
+		return false, corrupt("watch of %s by %s", repo, login)
+	}
+	if err := tx.DeleteRecord(watcherKey(repo, keyTime(b), login)); err != nil {
+		return false, err
+	}
+	return true, tx.DeleteRecord(key)
+}
+
+// Watches reports whether login watches a repository.
+func Watches(v storage.View, repo storage.ID, login string) (bool, error) {
+	_, err := v.Record(nameKey(keyWatched, names.Key(login), repo.String()))
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Watchers returns up to limit watchers of a repository behind a position, which is a watcher or the zero Watcher, in
+// the order in which they began.
+func Watchers(v storage.View, repo storage.ID, behind Watcher, limit int) ([]Watcher, error) {
+	prefix := repoKey(keyWatcher, repo, "")
+	lo := prefix
+	if behind != (Watcher{}) {
+		lo = append(watcherKey(repo, behind.Since, names.Key(behind.Login)), 0)
+	}
+	var all []Watcher
+	for rec, err := range v.Records(lo, after(prefix), storage.Ascending) {
+		if err != nil {
+			return nil, err
+		}
+		if len(rec.Key) <= len(prefix)+timeSize {
+			return nil, corrupt("key of a watcher of %s", repo)
+		}
+		at := rec.Key[len(prefix):]
+		if all = append(all, Watcher{string(at[timeSize:]), keyTime(at)}); len(all) == limit {
+			break
+		}
+	}
+	return all, nil
+}
+
+// removeWatches makes login no watcher of up to batch repositories, and returns which.
+func removeWatches(tx storage.Tx, login string) ([]storage.ID, error) {
+	repos, err := reposBehind(tx, nameKey(keyWatched, login, ""), batch)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range repos {
+		if _, err := Unwatch(tx, id, login); err != nil {
+			return nil, err
+		}
+	}
+	return repos, nil
+}
+
+// dropWatchers removes up to batch watchers of a repository, and reports whether there may be more.
+func dropWatchers(tx storage.Tx, repo storage.ID) (more bool, err error) {
+	all, err := Watchers(tx, repo, Watcher{}, batch)
+	if err != nil {
+		return false, err
+	}
+	for _, w := range all {
+		if err := tx.DeleteRecord(watcherKey(repo, w.Since, w.Login)); err != nil {
+			return false, err
+		}
+		if err := tx.DeleteRecord(nameKey(keyWatched, w.Login, repo.String())); err != nil {
+			return false, err
+		}
+	}
+	return len(all) == batch, nil
+}
+
+func watcherKey(repo storage.ID, since time.Time, login string) []byte {
+	return append(appendTime(repoKey(keyWatcher, repo, ""), since), login...)
+}
