@@ -35,6 +35,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -149,6 +150,12 @@ type Ref struct {
 	Name   string // "HEAD" or a full name, "refs/heads/main"
 	Hash   Hash   // zero if symbolic
 	Target string // the full name of the ref that a symbolic one points to; else ""
+}
+
+// Inherited reports whether a fork begins with its parent's ref of this name: with HEAD, branches and tags, but neither
+// with those of pull requests nor with others that mean something in one repository alone.
+func Inherited(name string) bool {
+	return name == "HEAD" || strings.HasPrefix(name, "refs/heads/") || strings.HasPrefix(name, "refs/tags/")
 }
 
 // A LogEntry is one line of a ref's log: what it held before and after one change, and who changed it.
@@ -286,6 +293,11 @@ type Tx interface {
 	// CreateRepo prepares for refs of a repository whose objects are in pool. It must come once, before they are put.
 	// The repository then has no ref, not even HEAD.
 	CreateRepo(repo, pool ID) error
+
+	// ForkRepo prepares, as CreateRepo does, for refs of a repository in the pool of from, which must have been
+	// created. The repository begins with those refs of from in this unit of work whose names are Inherited, and
+	// with empty logs. From then on neither sees what becomes of the other: dropping from leaves its forks whole.
+	ForkRepo(repo, from ID) error
 
 	// DropRepo removes all refs and logs of a repository. The space is given back before Update returns, or soon
 	// after; after a crash, at the latest when the backend has been opened again. One that is not there is dropped

@@ -290,3 +290,18 @@ func (t *tx) dropTail(key []byte) error {
 
 // CreateRepo implements storage.Tx. Refs of a repository need no preparation here.
 func (t *tx) CreateRepo(repo, pool storage.ID) error { return t.err }
+
+// ForkRepo implements storage.Tx.
+func (t *tx) ForkRepo(repo, from storage.ID) error {
+	for r, err := range t.Refs(from, "", "") {
+		if err != nil {
+			return err
+		}
+		if storage.Inherited(r.Name) {
+			if err := t.PutRef(repo, r, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package billyfs
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/reposit/reposit/storage"
@@ -108,7 +109,8 @@ const manyRefs = 16
 // stage builds a new repository with its refs aside, so that it appears all at once.
 func (p *plan) stage(r *txRepo) error {
 	dir := repoDir(r.repo)
-	if !p.s.m.volatile {
+	old := slices.ContainsFunc(p.commit.drops, func(d repoRef) bool { return d.repo == r.repo }) // stands there still
+	if old || !p.s.m.volatile {
 		dir = p.s.m.temp()
 	}
 	p.staged[r.repo] = dir

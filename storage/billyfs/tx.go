@@ -324,6 +324,31 @@ func (t *tx) CreateRepo(id, pool storage.ID) error {
 	return nil
 }
 
+// ForkRepo implements storage.Tx. It costs O(refs). A repository that is there already is left as by CreateRepo.
+func (t *tx) ForkRepo(id, from storage.ID) error {
+	parent := t.repo(from)
+	if parent == nil {
+		return t.doom(fmt.Errorf("repository %s: %w", from, storage.ErrNotFound))
+	}
+	if r := t.repo(id); r != nil && r.pool == parent.pool {
+		return nil
+	}
+	if err := t.CreateRepo(id, parent.pool); err != nil {
+		return err
+	}
+	for r, err := range t.Refs(from, "", "") {
+		if err != nil {
+			return t.doom(err)
+		}
+		if storage.Inherited(r.Name) {
+			if err := t.PutRef(id, r, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func validID(id storage.ID) bool {
 	for _, c := range id {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'z') {

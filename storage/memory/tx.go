@@ -116,6 +116,21 @@ func (t *tx) DeleteRecord(key []byte) error {
 
 func (t *tx) CreateRepo(repo, pool storage.ID) error { return nil }
 
+// ForkRepo implements storage.Tx.
+func (t *tx) ForkRepo(repo, from storage.ID) error {
+	for r, err := range t.Refs(from, "", "") {
+		if err != nil {
+			return err
+		}
+		if storage.Inherited(r.Name) {
+			if err := t.PutRef(repo, r, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (t *tx) DropRepo(repo storage.ID) error {
 	lo := string(appendRefKey(nil, repo, ""))
 	for key := range t.values.Scan(lo, above(lo), false) {

@@ -35,6 +35,7 @@ const (
 	CallPutRecord    Call = "Tx.PutRecord"
 	CallDeleteRecord Call = "Tx.DeleteRecord"
 	CallCreateRepo   Call = "Tx.CreateRepo"
+	CallForkRepo     Call = "Tx.ForkRepo"
 	CallDropRepo     Call = "Tx.DropRepo"
 	CallDropPool     Call = "Tx.DropPool"
 

@@ -224,6 +224,10 @@ func (t *injectedTx) CreateRepo(repo, pool storage.ID) error {
 	return t.plan.next(CallCreateRepo).do(func() error { return t.tx.CreateRepo(repo, pool) })
 }
 
+func (t *injectedTx) ForkRepo(repo, from storage.ID) error {
+	return t.plan.next(CallForkRepo).do(func() error { return t.tx.ForkRepo(repo, from) })
+}
+
 func (t *injectedTx) DropRepo(repo storage.ID) error {
 	return t.plan.next(CallDropRepo).do(func() error { return t.tx.DropRepo(repo) })
 }

@@ -69,6 +69,7 @@ func groups() []group {
 		{"Writers", writerClauses()},
 		{"Refs", refClauses()},
 		{"Logs", logClauses()},
+		{"Forks", forkClauses()},
 		{"Records", recordClauses()},
 		{"Updates", updateClauses()},
 		{"Isolation", isolationClauses()},

@@ -165,6 +165,16 @@ func (m *Model) CreateRepo(repo, pool storage.ID) error {
 	return nil
 }
 
+func (m *Model) ForkRepo(repo, from storage.ID) error {
+	refs := child(m.refs, repo)
+	for name, r := range m.refs[from] {
+		if storage.Inherited(name) {
+			refs[name] = r
+		}
+	}
+	return nil
+}
+
 // DropRepo leaves the repository's name behind, by which Compare knows that it is to be empty.
 func (m *Model) DropRepo(repo storage.ID) error {
 	m.refs[repo] = map[string]storage.Ref{}

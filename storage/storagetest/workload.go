@@ -21,6 +21,8 @@ type Workload struct {
 	Model *Model
 
 	writer int
+	names  []string // of refs
+	forks  bool     // most steps fork, or change many refs
 	rng    *rand.Rand
 	serial int // of repositories and pools that were made
 	repos  []workRepo
@@ -33,8 +35,25 @@ func NewWorkload(seed uint64, writer int) *Workload {
 	return &Workload{
 		Model:  NewModel(fmt.Sprintf("writer %d/", writer)),
 		writer: writer,
+		names:  workNames,
 		rng:    rand.New(rand.NewPCG(seed, uint64(writer))),
 	}
+}
+
+// NewForkWorkload returns a series in which repositories have many refs, and are often forked.
+func NewForkWorkload(seed uint64, writer int) *Workload {
+	w := NewWorkload(seed, writer)
+	w.names, w.forks = manyNames(), true
+	return w
+}
+
+// manyNames returns names of refs, more than a backend may copy to a fork.
+func manyNames() []string {
+	names := []string{"HEAD", "refs/notes/commits", "refs/pull/1/head"}
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("refs/heads/%02d", i), fmt.Sprintf("refs/tags/%02d", i))
+	}
+	return names
 }
 
 // A Unit is one unit of work.
@@ -161,6 +180,10 @@ func (u *Unit) do(text string, run func(tx storage.Tx) error) {
 
 func (w *Workload) step(u *Unit) {
 	r := w.repos[w.rng.IntN(len(w.repos))]
+	if w.forks && w.rng.IntN(2) == 0 {
+		w.forkStep(u, r)
+		return
+	}
 	switch n := w.rng.IntN(100); {
 	case n < 25:
 		o := w.object(u, r.pool)
@@ -173,10 +196,30 @@ func (w *Workload) step(u *Unit) {
 		w.putRecord(u)
 	case n < 93:
 		w.deleteRecord(u)
-	case n < 97 && len(w.repos) < 5:
+	case n < 95 && len(w.repos) < 6:
 		w.createRepo(u)
+	case n < 97 && len(w.repos) < 6:
+		w.forkRepo(u, r)
 	case n >= 97 && len(w.repos) > 2:
 		w.dropRepo(u, r)
+	}
+}
+
+// forkStep forks, drops, or changes so many refs that a backend cannot take the easy way.
+func (w *Workload) forkStep(u *Unit, r workRepo) {
+	switch n := w.rng.IntN(10); {
+	case n < 3 && len(w.repos) < 8:
+		w.forkRepo(u, r)
+	case n < 5 && len(w.repos) > 4:
+		w.dropRepo(u, r)
+	default:
+		for range 1 + w.rng.IntN(40) {
+			if w.rng.IntN(4) == 0 {
+				w.deleteRef(u, r)
+			} else {
+				w.putRef(u, r)
+			}
+		}
 	}
 }
 
@@ -184,10 +227,17 @@ func (w *Workload) createRepo(u *Unit) {
 	w.serial++
 	r := workRepo{newID('r', w.writer*1_000_000+w.serial), newID('p', w.writer*1_000_000+w.serial)}
 	if len(w.repos) > 0 && w.rng.IntN(3) == 0 {
-		r.pool = w.repos[w.rng.IntN(len(w.repos))].pool // a fork
+		r.pool = w.repos[w.rng.IntN(len(w.repos))].pool
 	}
 	w.repos = append(w.repos, r)
 	u.do(fmt.Sprintf("create repo %v %v", r.id, r.pool), func(tx storage.Tx) error { return tx.CreateRepo(r.id, r.pool) })
+}
+
+func (w *Workload) forkRepo(u *Unit, from workRepo) {
+	w.serial++
+	r := workRepo{newID('r', w.writer*1_000_000+w.serial), from.pool}
+	w.repos = append(w.repos, r)
+	u.do(fmt.Sprintf("fork repo %v of %v", r.id, from.id), func(tx storage.Tx) error { return tx.ForkRepo(r.id, from.id) })
 }
 
 // dropRepo drops a repository, and its pool if no other one is left there.
@@ -244,7 +294,7 @@ var workNames = []string{
 }
 
 func (w *Workload) putRef(u *Unit, r workRepo) {
-	name := workNames[w.rng.IntN(len(workNames))]
+	name := w.names[w.rng.IntN(len(w.names))]
 	for other := range u.within.refs[r.id] {
 		if strings.HasPrefix(other, name+"/") || strings.HasPrefix(name, other+"/") {
 			return
@@ -252,14 +302,14 @@ func (w *Workload) putRef(u *Unit, r workRepo) {
 	}
 	ref := refTo(name, w.rng.IntN(1000))
 	if name == "HEAD" || w.rng.IntN(10) == 0 {
-		ref = symbolic(name, workNames[1+w.rng.IntN(len(workNames)-1)])
+		ref = symbolic(name, w.names[1+w.rng.IntN(len(w.names)-1)])
 	}
 	e := w.entry(u, r, name, ref.Hash)
 	u.do(fmt.Sprintf("put ref %v %q", r.id, name), func(tx storage.Tx) error { return tx.PutRef(r.id, ref, e) })
 }
 
 func (w *Workload) deleteRef(u *Unit, r workRepo) {
-	name := workNames[1+w.rng.IntN(len(workNames)-1)]
+	name := w.names[1+w.rng.IntN(len(w.names)-1)]
 	if _, ok := u.within.refs[r.id][name]; !ok {
 		u.do(fmt.Sprintf("delete ref %v %q, which is missing", r.id, name), func(tx storage.Tx) error { return tx.DeleteRef(r.id, name, nil) })
 		return
