@@ -35,6 +35,7 @@ var rules = []rule{
 		"github.com/klauspost/compress/...", "github.com/pjbgf/sha1cd", "golang.org/x/sys/..."},
 		"a backend knows the contract and its own engine only"},
 	{"storage", []string{module + "/storage", module + "/storage/internal/..."}, "the contract stands on the standard library"},
+	{"internal/sshkey", []string{"golang.org/x/crypto/ssh"}, "it reads keys, and is alone with the package that can also dial"},
 	{"internal", []string{module + "/storage", module + "/internal/...",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
 		"github.com/go-git/go-git/v5/config", "github.com/go-git/go-git/v5/utils/...",
@@ -110,20 +111,56 @@ func covers(allowed, imported string) bool {
 	return imported == below || wide && strings.HasPrefix(imported, below+"/")
 }
 
-// TestNoNetwork holds that only Badger brings a network package into a program.
+// TestNoNetwork holds what brings package net into a program: Badger, and golang.org/x/crypto/ssh, of which only
+// internal/sshkey knows, and which dials nothing by itself. Only Badger brings more than net.
 func TestNoNetwork(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs the go command")
 	}
-	for _, pkg := range []string{"", "/storage/memory", "/storage/billyfs"} {
-		out, err := exec.Command("go", "list", "-deps", module+pkg).Output()
-		if err != nil {
-			t.Fatalf("go list -deps %s: %v", module+pkg, err)
-		}
+	for pkg, allowed := range map[string][]string{
+		"":                 {"golang.org/x/crypto/ssh"},
+		"/internal/sshkey": {"golang.org/x/crypto/ssh"},
+		"/storage/memory":  nil,
+		"/storage/billyfs": nil,
+	} {
+		linked := dependencies(t, module+pkg)
 		for _, banned := range []string{"net/http", "github.com/go-git/go-git/v5", "os/exec"} {
-			if slices.Contains(strings.Fields(string(out)), banned) {
+			if _, ok := linked[banned]; ok {
 				t.Errorf("%s links %s", module+pkg, banned)
 			}
 		}
+		for name, d := range linked {
+			// One of the standard library that knows net counts as net.
+			i := slices.IndexFunc(d.imports, func(imported string) bool {
+				return imported == "net" || linked[imported].standard && slices.Contains(linked[imported].deps, "net")
+			})
+			if !d.standard && i >= 0 && !slices.Contains(allowed, name) {
+				t.Errorf("%s links net, since %s imports %s", module+pkg, name, d.imports[i])
+			}
+		}
 	}
+}
+
+// A dependency is a package that is linked, with what it imports itself and in all.
+type dependency struct {
+	standard      bool
+	imports, deps []string
+}
+
+func dependencies(t *testing.T, pkg string) map[string]dependency {
+	t.Helper()
+	const format = `{{.ImportPath}}|{{.Standard}}|{{join .Imports " "}}|{{join .Deps " "}}`
+	out, err := exec.Command("go", "list", "-deps", "-f", format, pkg).Output()
+	if err != nil {
+		t.Fatalf("go list -deps %s: %v", pkg, err)
+	}
+	all := make(map[string]dependency)
+	for line := range strings.Lines(string(out)) {
+		field := strings.Split(strings.TrimSpace(line), "|")
+		if len(field) != 4 {
+			t.Fatalf("go list -deps %s: %q", pkg, line)
+		}
+		all[field[0]] = dependency{field[1] == "true", strings.Fields(field[2]), strings.Fields(field[3])}
+	}
+	return all
 }
