@@ -1,0 +1,182 @@
+package protect
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// The key of a repository's rules is 'B' and its ID. There is no record if there are no rules.
+const keyRules = 'B'
+
+func rulesKey(repo storage.ID) []byte { return append([]byte{keyRules}, repo[:]...) }
+
+// rulesVersion is the first byte of the stored value, and the version of its layout.
+const rulesVersion = 1
+
+const (
+	flagRequirePR = 1 << iota
+	flagDismissStale
+	flagCodeOwners
+	flagForcePush
+	flagDeletion
+	flagBypassAdmins
+
+	allFlags = 1<<iota - 1
+)
+
+// Load returns the rules of a repository. It costs one look-up.
+func Load(v storage.View, repo storage.ID) (Rules, error) {
+	b, err := v.Record(rulesKey(repo))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decode(b)
+}
+
+// Set gives the pattern of a rule, which was checked, that rule in place of any other. It returns ErrTooMany.
+func Set(tx storage.Tx, repo storage.ID, r Rule) error {
+	rules, err := Load(tx, repo)
+	if err != nil {
+		return err
+	}
+	if i := rules.index(r.Pattern); i >= 0 {
+		rules[i] = r
+	} else if len(rules) == MaxRules {
+		return ErrTooMany
+	} else {
+		rules = append(rules, r)
+	}
+	return rules.put(tx, repo)
+}
+
+// Remove takes the rule of a pattern away, or returns storage.ErrNotFound. It reports whether others are left.
+func Remove(tx storage.Tx, repo storage.ID, pattern string) (left bool, err error) {
+	rules, err := Load(tx, repo)
+	if err != nil {
+		return false, err
+	}
+	i := rules.index(pattern)
+	if i < 0 {
+		return len(rules) > 0, fmt.Errorf("branch protection %q: %w", pattern, storage.ErrNotFound)
+	}
+	rules = append(rules[:i], rules[i+1:]...)
+	return len(rules) > 0, rules.put(tx, repo)
+}
+
+// Rename has the rule that names a branch follow it to its new name, unless another rule names that.
+func Rename(tx storage.Tx, repo storage.ID, from, to string) error {
+	rules, err := Load(tx, repo)
+	if err != nil {
+		return err
+	}
+	i := rules.index(from)
+	if i < 0 || rules.index(to) >= 0 {
+		return nil
+	}
+	rules[i].Pattern = to
+	return rules.put(tx, repo)
+}
+
+// Drop removes the rules of a repository that is deleted.
+func Drop(tx storage.Tx, repo storage.ID) error { return tx.DeleteRecord(rulesKey(repo)) }
+
+func (rs Rules) put(tx storage.Tx, repo storage.ID) error {
+	if len(rs) == 0 {
+		return tx.DeleteRecord(rulesKey(repo))
+	}
+	return tx.PutRecord(rulesKey(repo), rs.encode())
+}
+
+func (rs Rules) encode() []byte {
+	b := binary.AppendUvarint([]byte{rulesVersion}, uint64(len(rs)))
+	for i := range rs {
+		r := &rs[i]
+		b = append(b, r.flags())
+		b = binary.AppendUvarint(b, uint64(r.RequiredReviews))
+		b = binary.AppendUvarint(b, uint64(len(r.Pattern)))
+		b = append(b, r.Pattern...)
+	}
+	return b
+}
+
+func (r *Rule) switches() [6]*bool {
+	return [6]*bool{
+		&r.RequirePR, &r.DismissStaleReviews, &r.RequireCodeOwnerReview, &r.AllowForcePush, &r.AllowDeletion, &r.BypassAdmins,
+	}
+}
+
+func (r *Rule) flags() byte {
+	var f byte
+	for i, set := range r.switches() {
+		if *set {
+			f |= 1 << i
+		}
+	}
+	return f
+}
+
+func decode(b []byte) (Rules, error) {
+	d := decoder{b: b}
+	if v := d.byte(); v != rulesVersion {
+		return nil, fmt.Errorf("%w: branch protections of version %d", storage.ErrFormat, v)
+	}
+	n := d.uvarint()
+	if n == 0 || n > MaxRules {
+		return nil, fmt.Errorf("%w: %d branch protections", storage.ErrCorrupt, n)
+	}
+	rules := make(Rules, n)
+	for i := range rules {
+		r := &rules[i]
+		flags := d.byte()
+		for bit, to := range r.switches() {
+			*to = flags&(1<<bit) != 0
+		}
+		reviews := d.uvarint()
+		r.RequiredReviews = int(min(reviews, MaxReviews))
+		r.Pattern = string(d.take(d.uvarint()))
+		d.bad = d.bad || flags&^allFlags != 0 || reviews > MaxReviews || r.Pattern == ""
+	}
+	if d.bad || len(d.b) > 0 {
+		return nil, fmt.Errorf("%w: branch protections", storage.ErrCorrupt)
+	}
+	return rules, nil
+}
+
+// A decoder reads what encode wrote. After the first thing that is not there it yields zero values.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.b)) {
+		d.bad, d.b = true, nil
+		return nil
+	}
+	b := d.b[:n]
+	d.b = d.b[n:]
+	return b
+}
+
+func (d *decoder) byte() byte {
+	if b := d.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
