@@ -166,14 +166,14 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 		}
 		// The old name goes first: "a" may become "a/b".
 		changes := []ref.Change{
-			{Name: oldName, Old: &at.Hash, Log: entry},
-			{Name: newName, New: at.Hash, Old: &git.Hash{}, Log: entry},
+			{Name: oldName, Old: &at.Hash, By: b.r.s.actor, Log: entry},
+			{Name: newName, New: at.Hash, Old: &git.Hash{}, By: b.r.s.actor, Log: entry},
 		}
 		if oldName == newName {
 			return nil
 		}
 		if head == oldName {
-			changes = append(changes, ref.Change{Name: ref.Head, Target: newName, Log: entry})
+			changes = append(changes, ref.Change{Name: ref.Head, Target: newName, By: b.r.s.actor, Log: entry})
 		}
 		err = landing.Land(ctx, b.r.s.backend, b.r.s.objects, &landing.Landing{
 			Repo: b.r.id, Refs: changes, Now: author.When,

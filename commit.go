@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/git"
@@ -83,6 +84,9 @@ func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change
 		return nil, err
 	}
 	defer r.s.calls.Leave()
+	if err := r.may(ctx, access.Write); err != nil {
+		return nil, err
+	}
 	req, err := r.request(ctx, opts)
 	if err != nil {
 		return nil, err
@@ -97,11 +101,23 @@ func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change
 	return publicCommit(made.Hash, made.Commit), nil
 }
 
+// may returns an error unless the actor has a permission now. It comes before work that would be in vain; what counts
+// is what the unit of work finds that does the rest. The host may do all, and is not asked.
+func (r *Repo) may(ctx context.Context, need access.Permission) error {
+	if r.s.actor.IsHost() {
+		return nil
+	}
+	return r.s.backend.View(ctx, func(v storage.View) error {
+		_, err := r.s.actor.Check(v, r.id, need)
+		return err
+	})
+}
+
 // request checks the options of a commit.
 func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Request, error) {
 	now := r.s.now()
 	req := &commit.Request{
-		Repo: r.id, Message: opts.Message, AllowEmpty: opts.AllowEmpty, Sign: opts.Sign,
+		Repo: r.id, By: r.s.actor, Message: opts.Message, AllowEmpty: opts.AllowEmpty, Sign: opts.Sign,
 		Expect: (*git.Hash)(opts.Expect), Now: now, Quota: r.s.opts.Limits.RepoSize,
 		PathLength: r.s.opts.Limits.PathLength, PathDepth: r.s.opts.Limits.PathDepth,
 	}

@@ -3,13 +3,11 @@ package reposit_test
 import (
 	"context"
 	"crypto/sha1"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -297,100 +295,4 @@ func children(kind storage.Type, data []byte) ([]storage.Hash, error) {
 		return below, nil
 	}
 	return nil, nil
-}
-
-// checkCatalog makes the indexes and counts anew from the repositories, and compares them with those that are stored.
-func checkCatalog(v storage.View) ([]*catalog.Repo, error) {
-	want, got := map[string]string{}, map[string]string{}
-	counts := map[string]uint64{}
-	repos := map[storage.ID]*catalog.Repo{}
-	var owned []string
-	for rec, err := range v.Records(nil, nil, storage.Ascending) {
-		if err != nil {
-			return nil, err
-		}
-		switch rec.Key[0] {
-		case 'i':
-			r, err := catalog.Load(v, storage.ID(rec.Key[1:]))
-			if err != nil {
-				return nil, err
-			}
-			repos[r.ID] = r
-			if err := wantIndexes(v, r, want, counts); err != nil {
-				return nil, err
-			}
-		case 'k', 'n', 'x':
-			got[string(rec.Key)] = string(rec.Value)
-		case 't', 'd', 'g':
-			owned = append(owned, string(rec.Key))
-		case 'v':
-		default:
-			return nil, fmt.Errorf("record %q is of no known kind", rec.Key)
-		}
-	}
-	for _, key := range owned {
-		if repos[storage.ID([]byte(key[1:21]))] == nil {
-			return nil, fmt.Errorf("record %q is of no repository", key)
-		}
-	}
-	for scope, n := range counts {
-		want["n"+scope] = string(binary.AppendUvarint(nil, n))
-	}
-	if !maps.Equal(want, got) {
-		return nil, fmt.Errorf("indexes, -want +got:\n%s", differences(want, got))
-	}
-	return slices.Collect(maps.Values(repos)), nil
-}
-
-func wantIndexes(v storage.View, r *catalog.Repo, want map[string]string, counts map[string]uint64) error {
-	head, err := v.Ref(r.ID, "HEAD")
-	if err != nil || head.Target == "" {
-		return fmt.Errorf("HEAD of %s = %v, %v", r.ID, head, err)
-	}
-	state, err := catalog.LoadState(v, r)
-	if err != nil {
-		return err
-	}
-	times := map[string]byte{}
-	for i, at := range []time.Time{r.Created, state.Updated, state.Pushed} {
-		times[catalogTime(at)] |= 1 << i
-	}
-	scopes := []string{"", "o" + r.Owner}
-	for key, value := range r.Labels {
-		scopes = append(scopes, "l"+key+"\x01"+value)
-	}
-	for _, scope := range scopes {
-		counts[scope]++
-		for at, fields := range times {
-			want["kt"+scope+"\x00"+string([]byte{fields})+at+r.ID.String()] = ""
-		}
-		if !strings.HasPrefix(scope, "o") {
-			want["kn"+scope+"\x00"+r.Owner+"/"+r.Slug] = r.ID.String()
-		}
-	}
-	if !r.Expires.IsZero() {
-		want["x"+catalogTime(r.Expires)+r.ID.String()] = ""
-	}
-	return nil
-}
-
-func catalogTime(t time.Time) string {
-	if t.IsZero() {
-		return strings.Repeat("\x00", 8)
-	}
-	return string(binary.BigEndian.AppendUint64(nil, uint64(t.UnixNano())^1<<63))
-}
-
-// differences returns the first few entries that are only in one of two maps.
-func differences(want, got map[string]string) string {
-	var lines []string
-	for sign, sides := range map[string][2]map[string]string{"-": {want, got}, "+": {got, want}} {
-		for key, value := range sides[0] {
-			if other, ok := sides[1][key]; !ok || other != value {
-				lines = append(lines, fmt.Sprintf("%s%q: %q", sign, key, value))
-			}
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines[:min(len(lines), 20)], "\n")
 }

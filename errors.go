@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/edit"
@@ -131,6 +132,7 @@ var kinds = [...]struct{ internal, kind error }{
 	{storage.ErrClosed, ErrClosed},
 	{storage.ErrCorrupt, ErrCorrupt},
 	{storage.ErrNotFound, ErrNotFound},
+	{access.ErrForbidden, ErrForbidden},
 	{edit.ErrNotFound, ErrNotFound},
 	{catalog.ErrTaken, ErrExists},
 	{edit.ErrExists, ErrExists},

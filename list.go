@@ -52,10 +52,11 @@ const (
 	maxPage         = 1 << 24 // far beyond what can be counted to
 )
 
-// List returns a page of the repositories. Pages by token cost the same wherever they are: a repository that stays
+// List returns a page of the repositories that the actor may read. Pages by token cost the same wherever they are: a repository that stays
 // where it is in the order is on one page just once, whatever others do meanwhile. A list by one label, or by owner,
 // costs what it returns; several labels, or a label and an owner, cost a look at each repository that has the rarest
-// label. It returns ErrInvalid for a token that another query gave out.
+// label. A user's page also costs a look at each private repository of others that is shared with him. List returns
+// ErrInvalid for a token that another query, or the same of another actor, gave out.
 func (s *Store) List(ctx context.Context, opts *ListOptions) (Page[Info], error) {
 	const op = "list"
 	if err := s.calls.Enter(ctx); err != nil {
@@ -70,25 +71,31 @@ func (s *Store) List(ctx context.Context, opts *ListOptions) (Page[Info], error)
 	return page, failed(op, "", "", err)
 }
 
-func (s *Store) list(ctx context.Context, q *catalog.Query) (Page[Info], error) {
-	var page Page[Info]
-	err := s.backend.View(ctx, func(v storage.View) error {
-		found, next, total, err := catalog.List(ctx, v, q)
-		if err != nil {
-			return err
-		}
-		page = Page[Info]{Items: make([]Info, 0, len(found)), NextPageToken: next, TotalCount: total}
-		for _, f := range found {
-			info, err := newInfo(v, f.Repo, f.State)
-			if err != nil {
-				return err
-			}
-			page.Items = append(page.Items, info)
-		}
-		return nil
+func (s *Store) list(ctx context.Context, q *catalog.Query) (page Page[Info], err error) {
+	err = s.backend.View(ctx, func(v storage.View) error {
+		page, err = s.listIn(ctx, v, q)
+		return err
 	})
+	return page, err
+}
+
+// listIn returns a page of what the actor may read.
+func (s *Store) listIn(ctx context.Context, v storage.View, q *catalog.Query) (page Page[Info], err error) {
+	if q.Viewer, err = s.actor.Viewer(v); err != nil {
+		return page, err
+	}
+	q.Secret = &s.secret
+	found, next, total, err := catalog.List(ctx, v, q)
 	if err != nil {
-		return Page[Info]{}, err
+		return page, err
+	}
+	page = Page[Info]{Items: make([]Info, 0, len(found)), NextPageToken: next, TotalCount: total}
+	for _, f := range found {
+		info, err := s.newInfo(v, f.Repo, f.State)
+		if err != nil {
+			return Page[Info]{}, err
+		}
+		page.Items = append(page.Items, info)
 	}
 	return page, nil
 }

@@ -12,13 +12,17 @@ import (
 const expiryBatch = 100
 
 // DeleteExpired deletes the repositories whose ExpiresAt has passed, and returns how many. Until it is called they
-// stay as they are. Each is deleted as a whole; an error leaves the rest for the next call.
+// stay as they are. Each is deleted as a whole; an error leaves the rest for the next call. Only the host may: others get
+// ErrForbidden.
 func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 	const op = "delete expired"
 	if err := s.calls.Enter(ctx); err != nil {
 		return 0, failed(op, "", "", err)
 	}
 	defer s.calls.Leave()
+	if !s.actor.IsHost() {
+		return 0, failed(op, "", "", ErrForbidden)
+	}
 	now := s.now()
 	done := 0
 	for {

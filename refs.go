@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
@@ -170,6 +171,9 @@ func checkRef(name string) error {
 
 // updateRefs checks what the changes point to, and makes them as one.
 func (r *Repo) updateRefs(ctx context.Context, message string, changes []ref.Change, objects ...storage.Object) error {
+	if err := r.may(ctx, access.Write); err != nil {
+		return err
+	}
 	author, err := r.s.opts.Author.clean(r.s.now())
 	if err != nil {
 		return err
@@ -178,7 +182,7 @@ func (r *Repo) updateRefs(ctx context.Context, message string, changes []ref.Cha
 	err = r.resolve(ctx, func(res *revision.Resolver) error {
 		for i := range changes {
 			c := &changes[i]
-			c.Log = logEntry(author, message)
+			c.By, c.Log = r.s.actor, logEntry(author, message)
 			if types[i], err = targetType(ctx, res, c, objects); err != nil {
 				return &named{c.Name, err}
 			}

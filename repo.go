@@ -10,8 +10,10 @@ import (
 	"maps"
 	"time"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
@@ -33,14 +35,15 @@ type Info struct {
 	DefaultBranch                    string // "" if a program outside made HEAD name none
 	HasWiki, HasIssues, HasDownloads bool
 	Fork                             bool
-	Parent, Source                   ID // of a fork: what it came from, and the root of its network
+	Parent, Source                   ID // of a fork: what it came from, and the root of its network; "" if the actor may not read it
 	CreatedAt, UpdatedAt, PushedAt   time.Time
 	ExpiresAt                        time.Time
-	Size                             int64  // bytes of all objects, before compression
-	Forks, Watchers                  int    // nothing counts these yet: 0
-	OpenIssues                       int    // as RepoUpdate set it
-	OpenPulls                        int    // nothing counts these yet: 0
-	Language                         string // nothing finds it out yet: ""
+	Size                             int64 // bytes of all objects, before compression
+	Forks                            int   // direct ones that the actor may read
+	Watchers                         int
+	OpenIssues                       int // as RepoUpdate set it
+	OpenPulls                        int
+	Language                         string // most bytes on the default branch; "" for none
 	Labels                           map[string]string
 }
 
@@ -68,22 +71,30 @@ func (r *Repo) Info(ctx context.Context) (Info, error) {
 	}
 	defer r.s.calls.Leave()
 	var info Info
-	err := r.s.backend.View(ctx, func(v storage.View) error {
-		repo, err := catalog.Load(v, r.id)
-		if err != nil {
-			return err
-		}
-		state, err := catalog.LoadState(v, repo)
-		if err != nil {
-			return err
-		}
-		info, err = newInfo(v, repo, state)
+	err := r.s.backend.View(ctx, func(v storage.View) (err error) {
+		info, err = r.info(v)
 		return err
 	})
 	return info, r.fail(op, "", err)
 }
 
-func newInfo(v storage.View, r *catalog.Repo, s catalog.State) (Info, error) {
+func (r *Repo) info(v storage.View) (Info, error) {
+	if _, err := r.s.actor.Check(v, r.id, access.Read); err != nil {
+		return Info{}, err
+	}
+	repo, err := catalog.Load(v, r.id)
+	if err != nil {
+		return Info{}, err
+	}
+	state, err := catalog.LoadState(v, repo)
+	if err != nil {
+		return Info{}, err
+	}
+	return r.s.newInfo(v, repo, state)
+}
+
+// newInfo describes a repository that the actor may read.
+func (s *Store) newInfo(v storage.View, r *catalog.Repo, state catalog.State) (Info, error) {
 	branch, err := ref.Default(v, r.ID)
 	if errors.Is(err, ref.ErrSymbolic) || errors.Is(err, storage.ErrNotFound) {
 		// Another program detached HEAD, or lost it. That must not keep a whole list from being read.
@@ -92,15 +103,16 @@ func newInfo(v storage.View, r *catalog.Repo, s catalog.State) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return Info{
+	info := Info{
 		ID: publicID(r.ID), Owner: r.Owner, Slug: r.Slug, Name: r.Name,
 		Description: r.Description, Homepage: r.Homepage, Private: r.Private,
 		DefaultBranch: branch[len(ref.Branches):],
 		HasWiki:       r.HasWiki, HasIssues: r.HasIssues, HasDownloads: r.HasDownloads,
-		Fork: !r.Parent.IsZero(), Parent: publicID(r.Parent), Source: publicID(r.Source),
-		CreatedAt: r.Created, UpdatedAt: s.Updated, PushedAt: s.Pushed, ExpiresAt: r.Expires,
-		Size: s.Size, OpenIssues: r.OpenIssues, Labels: r.Labels,
-	}, nil
+		Fork: !r.Family.IsZero(), CreatedAt: r.Created, UpdatedAt: state.Updated, PushedAt: state.Pushed,
+		ExpiresAt: r.Expires, Size: state.Size, Forks: state.Forks, Watchers: state.Watchers,
+		OpenIssues: r.OpenIssues, OpenPulls: state.OpenPulls, Language: state.Language, Labels: r.Labels,
+	}
+	return info, s.addNetwork(v, r, state, &info)
 }
 
 // RepoUpdate says what shall change of a repository. Nil fields stay as they are.
@@ -112,9 +124,10 @@ type RepoUpdate struct {
 	Labels                                                  map[string]string // nil: stay; else replaced
 }
 
-// Update renames, transfers or describes the repository, and returns what it then is. It returns ErrExists if the
-// owner has another repository with the slug, ErrNotFound for a default branch that does not exist, unless there is
-// no branch at all yet, and ErrInvalid.
+// Update renames, transfers or describes the repository, and returns what it then is. It needs Admin, and for a
+// transfer what Create needs with the new owner. The name that it had leads to it until another repository takes it.
+// Update returns ErrExists if the owner has another repository with the slug, ErrNotFound for a default branch that does
+// not exist, unless there is no branch at all yet, and ErrInvalid.
 func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	const op = "update"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -127,6 +140,9 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	now := r.s.now()
 	var info Info
 	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
+		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
+			return err
+		}
 		old, err := catalog.Load(tx, r.id)
 		if err != nil {
 			return err
@@ -134,6 +150,11 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		changed := *old
 		if err := u.apply(&changed); err != nil {
 			return err
+		}
+		if changed.Owner != old.Owner {
+			if err := r.transfer(tx, old, &changed); err != nil {
+				return err
+			}
 		}
 		if u.DefaultBranch != nil {
 			if err := r.setDefaultBranch(tx, *u.DefaultBranch, now); err != nil {
@@ -147,13 +168,21 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		if err != nil {
 			return err
 		}
-		info, err = newInfo(tx, &changed, state)
+		info, err = r.s.newInfo(tx, &changed, state)
 		return err
 	})
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
 	return info, nil
+}
+
+// transfer sees to what a repository leaves behind with its owner.
+func (r *Repo) transfer(tx storage.Tx, from, to *catalog.Repo) error {
+	if err := r.s.actor.CheckOwner(tx, to.Owner); err != nil {
+		return err
+	}
+	return people.Transferred(tx, r.id, from.Owner, to.Owner)
 }
 
 func (u *RepoUpdate) apply(r *catalog.Repo) error {
@@ -203,7 +232,7 @@ func (r *Repo) setDefaultBranch(tx storage.Tx, name string, now time.Time) error
 	if err != nil {
 		return err
 	}
-	return ref.Apply(tx, r.id, []ref.Change{{Name: ref.Head, Target: full, Log: logEntry(author, "default branch: to "+name)}})
+	return ref.Apply(tx, r.id, []ref.Change{{Name: ref.Head, Target: full, By: r.s.actor, Log: logEntry(author, "default branch: to "+name)}})
 }
 
 const deleteTokenLife = 15 * time.Minute
@@ -220,7 +249,7 @@ func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
 	rand.Read(secret[:])
 	token := hex.EncodeToString(secret[:])
 	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
-		if _, err := catalog.Pool(tx, r.id); err != nil {
+		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
 			return err
 		}
 		return catalog.PutToken(tx, r.id, sha256.Sum256([]byte(token)), r.s.now().Add(deleteTokenLife))
@@ -241,7 +270,7 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 	defer r.s.calls.Leave()
 	given := sha256.Sum256([]byte(token))
 	return r.fail(op, "", r.s.backend.Update(ctx, func(tx storage.Tx) error {
-		if _, err := catalog.Pool(tx, r.id); err != nil {
+		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
 			return err
 		}
 		stored, ends, err := catalog.Token(tx, r.id)
@@ -263,10 +292,14 @@ func remove(tx storage.Tx, id storage.ID) error {
 	if err != nil {
 		return err
 	}
-	if err := catalog.Remove(tx, repo); err != nil {
+	if err := people.Drop(tx, id); err != nil {
 		return err
 	}
-	if err := tx.DropRepo(id); err != nil {
+	last, err := catalog.Remove(tx, repo)
+	if err != nil {
+		return err
+	}
+	if err := tx.DropRepo(id); err != nil || !last {
 		return err
 	}
 	return tx.DropPool(repo.Pool)

@@ -111,8 +111,8 @@ func TestHandles(t *testing.T) {
 		if _, err := r.Update(t.Context(), &reposit.RepoUpdate{Owner: ref("ann"), Slug: ref("new")}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Repo(t.Context(), "old"); !errors.Is(err, reposit.ErrNotFound) {
-			t.Errorf("Repo(old) = %v after the rename, want %v", err, reposit.ErrNotFound)
+		if found, err := s.Repo(t.Context(), "old"); err != nil || found.ID() != r.ID() {
+			t.Errorf("Repo(old) = %v, %v after the rename, want %s", found, err, r.ID())
 		}
 		other := create(t, s, "Old", nil) // takes the name
 		write(t, other, "f", "other")

@@ -307,8 +307,12 @@ func (w *script) lists() {
 		opts := &reposit.ListOptions{Sort: sort, PageSize: 3}
 		for {
 			page, err := w.s.List(ctx, opts)
+			opts.PageToken = page.NextPageToken
+			if page.NextPageToken != "" {
+				page.NextPageToken = "more" // each store has a secret of its own
+			}
 			w.log(err, fmt.Sprintf("list by %d", sort), page)
-			if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
+			if opts.PageToken == "" {
 				break
 			}
 		}

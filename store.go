@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/names"
@@ -15,12 +16,16 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Store holds many repositories on one backend.
-type Store struct{ *core }
+// A Store holds many repositories on one backend. One from Open may do all; see As.
+type Store struct {
+	*core
+	actor access.Actor
+}
 
-// core is what all the views of a store share.
+// core is what a store is, whoever uses it.
 type core struct {
 	backend storage.Backend
+	secret  catalog.Secret
 	objects *object.Store
 	commits *commit.Engine
 	opts    Options
@@ -121,17 +126,27 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	if err == nil {
 		err = backend.Update(ctx, catalog.Init)
 	}
+	var secret catalog.Secret
+	if err == nil {
+		err = backend.View(ctx, func(v storage.View) error {
+			secret, err = catalog.LoadSecret(v)
+			return err
+		})
+	}
 	if err != nil {
 		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
 	}
-	c := &core{backend: backend, objects: object.New(backend, o.CacheSize), opts: o}
+	c := &core{backend: backend, secret: secret, objects: object.New(backend, o.CacheSize), opts: o}
 	c.commits = commit.New(backend, c.objects)
-	return &Store{c}, nil
+	return &Store{c, access.Host()}, nil
 }
 
 // Close waits for the calls in flight, closes the backend and lets go of all resources. Later calls, a second Close
-// among them, return ErrClosed.
+// among them, return ErrClosed. Only the Store from Open can be closed; others return ErrForbidden.
 func (s *Store) Close() error {
+	if !s.actor.IsHost() {
+		return failed("close", "", "", ErrForbidden)
+	}
 	if !s.calls.Close() {
 		return failed("close", "", "", ErrClosed)
 	}
@@ -157,8 +172,9 @@ func (s *Store) splitSlug(slug string) (owner, name string, err error) {
 	return owner, name, nil
 }
 
-// Repo returns the repository called "slug", of the default owner, or "owner/slug". Case does not matter. It returns
-// ErrNotFound, or ErrInvalid for what can't be a slug.
+// Repo returns the repository called "slug", of the default owner, or "owner/slug". Case does not matter. A name that a
+// repository had before leads to it until another one takes the name. It returns ErrNotFound, or ErrInvalid for what
+// can't be a slug.
 func (s *Store) Repo(ctx context.Context, slug string) (*Repo, error) {
 	const op = "repo"
 	if err := s.calls.Enter(ctx); err != nil {
@@ -171,7 +187,9 @@ func (s *Store) Repo(ctx context.Context, slug string) (*Repo, error) {
 	}
 	r := &Repo{s: s, name: owner + "/" + name}
 	err = s.backend.View(ctx, func(v storage.View) error {
-		r.id, err = catalog.Find(v, owner, name)
+		if r.id, err = catalog.Find(v, owner, name); err == nil {
+			_, err = s.actor.Check(v, r.id, access.Read)
+		}
 		return err
 	})
 	if err != nil {
@@ -193,6 +211,9 @@ func (s *Store) RepoByID(ctx context.Context, id ID) (*Repo, error) {
 	}
 	r := &Repo{s: s, id: key}
 	err := s.backend.View(ctx, func(v storage.View) error {
+		if _, err := s.actor.Check(v, key, access.Read); err != nil {
+			return err
+		}
 		repo, err := catalog.Load(v, key)
 		if err == nil {
 			r.name = repo.Owner + "/" + repo.Slug
@@ -207,7 +228,7 @@ func (s *Store) RepoByID(ctx context.Context, id ID) (*Repo, error) {
 
 // CreateOptions say what a new repository is, besides its name.
 type CreateOptions struct {
-	Owner, Slug           string // Owner default: Options.Owner; Slug default: Slugify(name)
+	Owner, Slug           string // Owner default: the user that acts, else Options.Owner; Slug default: Slugify(name)
 	Description, Homepage string
 	Private               bool
 	DefaultBranch         string            // default: Options.DefaultBranch
@@ -216,7 +237,8 @@ type CreateOptions struct {
 }
 
 // Create makes an empty repository. It returns ErrExists if the owner has one with that slug, of two calls at once
-// for just one of them, and ErrInvalid for names that can't be.
+// for just one of them, ErrInvalid for names that can't be, and ErrForbidden if the actor is neither the owner nor a
+// member of one of the owner's teams that have Admin.
 func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*Repo, error) {
 	const op = "create"
 	if err := s.calls.Enter(ctx); err != nil {
@@ -232,6 +254,9 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 	}
 	fullName := repo.Owner + "/" + repo.Slug
 	err = s.backend.Update(ctx, func(tx storage.Tx) error {
+		if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
+			return err
+		}
 		if err := catalog.Create(tx, repo); err != nil {
 			return err
 		}
@@ -253,6 +278,7 @@ func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string
 		Private: opts.Private, HasWiki: true, HasIssues: true, HasDownloads: true,
 		Created: now, Expires: opts.ExpiresAt, Labels: opts.Labels,
 	}
+	setDefault(&r.Owner, s.actor.Login())
 	setDefault(&r.Owner, s.opts.Owner)
 	if r.Slug == "" {
 		if r.Slug = Slugify(name); r.Slug == "" {

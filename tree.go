@@ -7,7 +7,7 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
@@ -33,7 +33,7 @@ type tree struct {
 // resolve calls fn with a resolver on a snapshot.
 func (r *Repo) resolve(ctx context.Context, fn func(*revision.Resolver) error) error {
 	return r.s.backend.View(ctx, func(v storage.View) error {
-		pool, err := catalog.Pool(v, r.id)
+		pool, err := r.s.actor.Check(v, r.id, access.Read)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (r *Repo) treeAt(ctx context.Context, rev string) (tree, error) {
 
 func (l *treeLookup) run(v storage.View) error {
 	r := l.tree.r
-	pool, err := catalog.Pool(v, r.id)
+	pool, err := r.s.actor.Check(v, r.id, access.Read)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,9 @@
 package catalog
 
 import (
-	"encoding/binary"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/reposit/reposit/storage"
@@ -17,12 +15,17 @@ import (
 var ErrTaken = errors.New("name is taken")
 
 // formatVersion is the version of the keys and values of this package.
-const formatVersion = 1
+const formatVersion = 2
 
 // Init writes the format version into an empty store, and refuses a store of another one.
 func Init(tx storage.Tx) error {
 	stored, err := tx.Record([]byte{keyVersion})
 	if errors.Is(err, storage.ErrNotFound) {
+		var secret Secret
+		rand.Read(secret[:])
+		if err := tx.PutRecord([]byte{keySecret}, secret[:]); err != nil {
+			return err
+		}
 		return tx.PutRecord([]byte{keyVersion}, []byte{formatVersion})
 	}
 	if err != nil {
@@ -34,15 +37,32 @@ func Init(tx storage.Tx) error {
 	return nil
 }
 
-// Find returns the ID of the repository of that owner and slug, or storage.ErrNotFound.
+// Find returns the ID of the repository of that owner and slug, or the one that had this name last, or
+// storage.ErrNotFound.
 func Find(v storage.View, owner, slug string) (storage.ID, error) {
+	id, err := named(v, owner, slug)
+	if errors.Is(err, storage.ErrNotFound) {
+		return findAlias(v, owner, slug)
+	}
+	return id, err
+}
+
+// named returns the ID of the repository that has a name now, or storage.ErrNotFound.
+func named(v storage.View, owner, slug string) (storage.ID, error) {
 	var buffer [160]byte
-	b, err := v.Record(nameIndexKey(buffer[:0], "", owner, slug))
+	b, err := v.Record(nameIndexKey(buffer[:0], public, "", owner, slug))
+	if errors.Is(err, storage.ErrNotFound) {
+		b, err = v.Record(nameIndexKey(buffer[:0], private, "", owner, slug))
+	}
 	if err != nil {
 		return storage.ID{}, err
 	}
+	return recordID(b, "name")
+}
+
+func recordID(b []byte, what string) (storage.ID, error) {
 	if len(b) != len(storage.ID{}) {
-		return storage.ID{}, fmt.Errorf("%w: name of %s/%s", storage.ErrCorrupt, owner, slug)
+		return storage.ID{}, fmt.Errorf("%w: %s of a repository", storage.ErrCorrupt, what)
 	}
 	return storage.ID(b), nil
 }
@@ -72,6 +92,20 @@ func Pool(v storage.View, id storage.ID) (pool storage.ID, err error) {
 	return pool, nil
 }
 
+// LoadHeader returns what every access to a repository must know of it, or storage.ErrNotFound.
+func LoadHeader(v storage.View, id storage.ID) (Header, error) {
+	b, err := loadRaw(v, id)
+	if err != nil {
+		return Header{}, err
+	}
+	d := decoder{b: b}
+	h, _, err := d.head()
+	if err == nil && d.bad {
+		err = d.end()
+	}
+	return h, err
+}
+
 func loadRaw(v storage.View, id storage.ID) ([]byte, error) {
 	var buffer [1 + len(id)]byte
 	return v.Record(append(append(buffer[:0], keyRepo), id[:]...))
@@ -79,24 +113,49 @@ func loadRaw(v storage.View, id storage.ID) ([]byte, error) {
 
 // LoadState returns a repository's state.
 func LoadState(v storage.View, r *Repo) (State, error) {
-	var buffer [1 + len(r.ID)]byte
-	b, err := v.Record(append(append(buffer[:0], keyState), r.ID[:]...))
+	s, err := loadState(v, r.ID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return State{Updated: r.Created}, nil
 	}
+	return s, err
+}
+
+func loadState(v storage.View, id storage.ID) (State, error) {
+	var buffer [1 + len(id)]byte
+	b, err := v.Record(append(append(buffer[:0], keyState), id[:]...))
 	if err != nil {
 		return State{}, err
 	}
 	return decodeState(b)
 }
 
+// Adjust changes a repository's state, but not its times. It does nothing if there is no such repository.
+func Adjust(tx storage.Tx, id storage.ID, change func(*State)) error {
+	r, err := Load(tx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s, err := LoadState(tx, r)
+	if err != nil {
+		return err
+	}
+	change(&s)
+	return r.putState(tx, &s)
+}
+
 // Create adds a repository, or returns ErrTaken.
 func Create(tx storage.Tx, r *Repo) error {
-	if _, err := Find(tx, r.Owner, r.Slug); !errors.Is(err, storage.ErrNotFound) {
+	if _, err := named(tx, r.Owner, r.Slug); !errors.Is(err, storage.ErrNotFound) {
 		return taken(err)
 	}
 	if _, err := loadRaw(tx, r.ID); !errors.Is(err, storage.ErrNotFound) {
 		return taken(err)
+	}
+	if err := takeAlias(tx, r.Owner, r.Slug); err != nil {
+		return err
 	}
 	if err := tx.PutRecord(idKey(keyRepo, r.ID), r.encode()); err != nil {
 		return err
@@ -114,12 +173,10 @@ func taken(err error) error {
 	return err
 }
 
-// Replace stores what changed of a repository, and moves it in the indexes.
+// Replace stores what changed of a repository, and moves it in the indexes. The name that it had stays an alias.
 func Replace(tx storage.Tx, old, r *Repo, now time.Time) error {
-	if !strings.EqualFold(old.Owner, r.Owner) || !strings.EqualFold(old.Slug, r.Slug) {
-		if _, err := Find(tx, r.Owner, r.Slug); !errors.Is(err, storage.ErrNotFound) {
-			return taken(err)
-		}
+	if err := rename(tx, old, r); err != nil {
+		return err
 	}
 	state, err := LoadState(tx, old)
 	if err != nil {
@@ -138,36 +195,51 @@ func Replace(tx storage.Tx, old, r *Repo, now time.Time) error {
 	if err := tx.PutRecord(idKey(keyRepo, r.ID), r.encode()); err != nil {
 		return err
 	}
+	if old.Private != r.Private {
+		if err := r.countFork(tx, old.Private, -1); err != nil {
+			return err
+		}
+		if err := r.countFork(tx, r.Private, +1); err != nil {
+			return err
+		}
+	}
 	return r.index(tx, state, +1)
 }
 
-// Remove takes a repository out of the catalog.
-func Remove(tx storage.Tx, r *Repo) error {
+// Remove takes a repository out of the catalog, and reports whether it was the last of its pool. Its forks then belong
+// to what it was forked from; those of the root of a network to the oldest of them, which is the new root.
+func Remove(tx storage.Tx, r *Repo) (last bool, err error) {
 	state, err := LoadState(tx, r)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := r.index(tx, state, -1); err != nil {
-		return err
+		return false, err
 	}
 	if err := r.setExpiry(tx, r.Expires, time.Time{}); err != nil {
-		return err
+		return false, err
 	}
 	for _, kind := range []byte{keyRepo, keyState, keyToken} {
 		if err := tx.DeleteRecord(idKey(kind, r.ID)); err != nil {
-			return err
+			return false, err
 		}
 	}
-	own := GoGitKey(r.ID, "")
-	var keys [][]byte
-	for rec, err := range tx.Records(own, after(own), storage.Ascending) {
+	if err := dropPrefix(tx, GoGitKey(r.ID, "")); err != nil {
+		return false, err
+	}
+	if err := dropAliases(tx, r.ID); err != nil {
+		return false, err
+	}
+	return r.leaveNetwork(tx, state)
+}
+
+// dropPrefix deletes all records whose keys begin with prefix.
+func dropPrefix(tx storage.Tx, prefix []byte) error {
+	for rec, err := range tx.Records(prefix, after(prefix), storage.Ascending) {
+		if err == nil {
+			err = tx.DeleteRecord(rec.Key)
+		}
 		if err != nil {
-			return err
-		}
-		keys = append(keys, rec.Key)
-	}
-	for _, key := range keys {
-		if err := tx.DeleteRecord(key); err != nil {
 			return err
 		}
 	}
@@ -176,7 +248,8 @@ func Remove(tx storage.Tx, r *Repo) error {
 
 // Touch notes that a repository's refs changed, and by how many bytes its objects grew.
 func Touch(tx storage.Tx, r *Repo, old State, now time.Time, grown int64) error {
-	state := State{Updated: now, Pushed: now, Size: old.Size + grown}
+	state := old
+	state.Updated, state.Pushed, state.Size = now, now, old.Size+grown
 	if err := r.moveTimes(tx, r.times(old), r.times(state)); err != nil {
 		return err
 	}
@@ -186,121 +259,6 @@ func Touch(tx storage.Tx, r *Repo, old State, now time.Time, grown int64) error 
 func (r *Repo) putState(tx storage.Tx, s *State) error {
 	var buffer [40]byte
 	return tx.PutRecord(idKey(keyState, r.ID), s.encode(buffer[:0]))
-}
-
-// scopes calls fn with each scope that the repository is in.
-func (r *Repo) scopes(fn func(scope string) error) error {
-	if err := fn(""); err != nil {
-		return err
-	}
-	if err := fn(ownerScope(r.Owner)); err != nil {
-		return err
-	}
-	for k, v := range r.Labels {
-		if err := fn(labelScope(k, v)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// A timeEntry is one time of a repository, with the fields that have it.
-type timeEntry struct {
-	fields Sort
-	time   uint64
-}
-
-// times returns the entries of the index by time. Those with no fields are none.
-func (r *Repo) times(s State) [3]timeEntry {
-	entries := [3]timeEntry{
-		{ByCreated, timeKey(r.Created)}, {ByUpdated, timeKey(s.Updated)}, {ByPushed, timeKey(s.Pushed)},
-	}
-	for i := range entries {
-		for j := range i {
-			if entries[j].fields != 0 && entries[j].time == entries[i].time {
-				entries[j].fields |= entries[i].fields
-				entries[i].fields = 0
-				break
-			}
-		}
-	}
-	return entries
-}
-
-// moveTimes replaces entries of the index by time with others.
-func (r *Repo) moveTimes(tx storage.Tx, from, to [3]timeEntry) error {
-	return r.scopes(func(scope string) error {
-		var buffer [128]byte
-		for _, e := range from {
-			if e.fields != 0 && !slices.Contains(to[:], e) {
-				if err := tx.DeleteRecord(timeIndexKey(buffer[:0], scope, e, r.ID)); err != nil {
-					return err
-				}
-			}
-		}
-		for _, e := range to {
-			if e.fields != 0 && !slices.Contains(from[:], e) {
-				if err := tx.PutRecord(timeIndexKey(buffer[:0], scope, e, r.ID), nil); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-}
-
-// index adds the repository to all indexes and counts (step +1), or takes it out (-1).
-func (r *Repo) index(tx storage.Tx, s State, step int) error {
-	var none [3]timeEntry
-	from, to := none, r.times(s)
-	set := tx.PutRecord
-	if step < 0 {
-		from, to = to, none
-		set = func(key, _ []byte) error { return tx.DeleteRecord(key) }
-	}
-	if err := r.moveTimes(tx, from, to); err != nil {
-		return err
-	}
-	return r.scopes(func(scope string) error {
-		if scope == "" || scope[0] == 'l' { // an owner's names are a range of all names
-			var buffer [160]byte
-			if err := set(nameIndexKey(buffer[:0], scope, r.Owner, r.Slug), r.ID[:]); err != nil {
-				return err
-			}
-		}
-		return count(tx, scope, step)
-	})
-}
-
-func count(tx storage.Tx, scope string, step int) error {
-	n, err := Count(tx, scope)
-	if err != nil {
-		return err
-	}
-	var buffer [80]byte
-	key := append(append(buffer[:0], keyCount), scope...)
-	if n += step; n == 0 {
-		return tx.DeleteRecord(key)
-	}
-	var value [binary.MaxVarintLen64]byte
-	return tx.PutRecord(key, binary.AppendUvarint(value[:0], uint64(n)))
-}
-
-// Count returns how many repositories are in a scope.
-func Count(v storage.View, scope string) (int, error) {
-	var buffer [80]byte
-	b, err := v.Record(append(append(buffer[:0], keyCount), scope...))
-	if errors.Is(err, storage.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	n, used := binary.Uvarint(b)
-	if used != len(b) {
-		return 0, fmt.Errorf("%w: count of repositories", storage.ErrCorrupt)
-	}
-	return int(n), nil
 }
 
 func (r *Repo) setExpiry(tx storage.Tx, from, to time.Time) error {

@@ -1,9 +1,7 @@
 package catalog
 
 import (
-	"context"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -80,7 +78,7 @@ func TestTimes(t *testing.T) {
 
 func TestRecords(t *testing.T) {
 	full := &Repo{
-		ID: id(1), Pool: id(2), Parent: id(3), Source: id(4), Owner: "ann", Slug: "x", Name: "名前", Description: "d", Homepage: "h", Private: true,
+		ID: id(1), Pool: id(2), Family: id(3), Protected: true, Networked: true, Owner: "ann", Slug: "x", Name: "名前", Description: "d", Homepage: "h", Private: true,
 		HasIssues: true, OpenIssues: 1 << 40, Created: time.Unix(1, 2).UTC(), Expires: time.Unix(3, 4).UTC(), Labels: map[string]string{"a": "", "b": "c"},
 	}
 	for _, r := range []*Repo{full, {ID: id(1)}} {
@@ -98,9 +96,14 @@ func TestRecords(t *testing.T) {
 	if _, err := decodeRepo(full.ID, append(raw, 0)); !errors.Is(err, storage.ErrCorrupt) {
 		t.Errorf("decodeRepo() with a byte more = %v, want %v", err, storage.ErrCorrupt)
 	}
-	state := State{Updated: time.Unix(5, 0).UTC(), Size: 1 << 50}
-	if got, err := decodeState(state.encode(nil)); err != nil || got != state {
-		t.Errorf("decodeState() = %v, %v, want %v", got, err, state)
+	for _, state := range []State{
+		{Updated: time.Unix(5, 0).UTC(), Size: 1 << 50},
+		{Forks: 1, PrivateForks: 2, Watchers: 300, OpenPulls: 4, Language: "C++", LanguageAt: storage.Hash{1}},
+		{LanguageAt: storage.Hash{1}},
+	} {
+		if got, err := decodeState(state.encode(nil)); err != nil || got != state {
+			t.Errorf("decodeState() = %v, %v, want %v", got, err, state)
+		}
 	}
 }
 
@@ -120,31 +123,59 @@ func TestCorruptIndex(t *testing.T) {
 	}
 }
 
-// TestForgedToken gives List a token with a good sum for a position that is not in the list.
+// TestForgedToken gives List tokens that it did not make, and such as it made for somebody or something else.
 func TestForgedToken(t *testing.T) {
 	var repos []*Repo
 	for i, owner := range []string{"ann", "bob", "bob", "carl"} {
 		repos = append(repos, &Repo{ID: id(i), Owner: owner, Slug: fmt.Sprint("r", i), Created: time.Unix(int64(i), 0)})
 	}
 	b := newStore(t, repos...)
-	for _, descending := range []bool{false, true} {
-		for _, position := range []string{"", "a", "ann/r0", "bob", "bob/", "bob0", "carl/r3", "zzz", "\xff"} {
-			q := &Query{Owner: "bob", Sort: ByName, Size: 10, Descending: descending}
-			l := lister{Query: q, last: []byte(position)}
-			q.Token = l.token()
-			err := b.View(t.Context(), func(v storage.View) error {
-				page, _, _, err := List(t.Context(), v, q)
-				for _, f := range page {
-					if f.Owner != "bob" {
-						t.Errorf("List() from %q, descending: %v, yields %s/%s", position, descending, f.Owner, f.Slug)
-					}
-				}
-				return err
-			})
-			if err != nil && !errors.Is(err, ErrToken) {
-				t.Errorf("List() from %q = %v", position, err)
-			}
+	ask := func(q Query) (next string, err error) {
+		q.Size = 1
+		if q.Secret == nil {
+			q.Secret = &Secret{}
 		}
+		err = b.View(t.Context(), func(v storage.View) error {
+			_, next, _, err = List(t.Context(), v, &q)
+			return err
+		})
+		return next, err
+	}
+	bobs := Query{Owner: "bob", Sort: ByName}
+	good, err := ask(bobs)
+	if err != nil || good == "" {
+		t.Fatalf("List() = %q, %v, want a token", good, err)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range raw {
+		forged := slices.Clone(raw)
+		forged[i] ^= 1
+		q := bobs
+		q.Token = base64.RawURLEncoding.EncodeToString(forged)
+		if _, err := ask(q); !errors.Is(err, ErrToken) {
+			t.Errorf("List() with byte %d of the token changed = %v, want %v", i, err, ErrToken)
+		}
+	}
+	for name, q := range map[string]Query{
+		"owner":     {Owner: "ann", Sort: ByName},
+		"order":     {Owner: "bob", Sort: ByCreated},
+		"direction": {Owner: "bob", Sort: ByName, Descending: true},
+		"label":     {Owner: "bob", Sort: ByName, Labels: map[string]string{"a": "b"}},
+		"viewer":    {Owner: "bob", Sort: ByName, Viewer: &Viewer{Name: "carl"}},
+		"secret":    {Owner: "bob", Sort: ByName, Secret: &Secret{1}},
+		"network":   {Owner: "bob", Sort: ByName, Within: &Within{Repo: repos[0], Network: true}},
+	} {
+		q.Token = good
+		if _, err := ask(q); !errors.Is(err, ErrToken) {
+			t.Errorf("List() with the token of another %s = %v, want %v", name, err, ErrToken)
+		}
+	}
+	bobs.Token = good
+	if next, err := ask(bobs); err != nil || next != "" {
+		t.Errorf("List() with its token = %q, %v", next, err)
 	}
 }
 
@@ -163,21 +194,19 @@ func FuzzDecodeRepo(f *testing.F) {
 	})
 }
 
-// FuzzToken gives a query tokens. It takes those alone that it would give out.
+// FuzzToken asks for the position of what may be a token. None is taken but those that were given out.
 func FuzzToken(f *testing.F) {
-	q := &Query{Owner: "ann", Sort: ByUpdated, Labels: map[string]string{"a": "b"}}
-	l := lister{Query: q, last: []byte("position")}
-	f.Add(l.token())
+	secret := Secret{1, 2, 3}
+	query := []byte("query")
+	f.Add(secret.Token(query, []byte("position")))
+	f.Add(secret.Token(nil, nil))
 	f.Add("")
-	f.Add(base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32([]byte{tokenVersion}, 0)))
 	f.Fuzz(func(t *testing.T, token string) {
-		q := &Query{Owner: "ann", Sort: ByUpdated, Labels: map[string]string{"a": "b"}, Token: token}
-		l := lister{Query: q, ctx: context.Background()}
-		if err := l.parseToken(); err != nil || token == "" {
+		position, err := secret.Position(query, token)
+		if err != nil {
 			return
 		}
-		l.last = slices.Clone(l.from)
-		if got := l.token(); got != token {
+		if got := secret.Token(query, position); got != token {
 			t.Errorf("token %q is taken for %q", token, got)
 		}
 	})

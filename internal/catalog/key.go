@@ -7,27 +7,42 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// The keys of all records, by their first byte:
+// The keys of this package's records, by their first byte:
 //
 //	v                                   version of the format of this table and of all values
+//	M                                   the secret that page tokens are made with
 //	i ID                                a repository (Repo)
 //	t ID                                its state (State); absent before the first change
-//	k t scope 00 fields time ID         the index by time; no value
-//	k n 00 owner/slug                   the index by name, and what a slug is resolved by; the ID
-//	k n scope 00 owner/slug             the same within a label; the ID
-//	n scope                             how many repositories are in the scope
+//	k t vis scope 00 fields time ID     the index by time; no value
+//	k n vis 00 owner/slug               the index by name, and what a slug is resolved by; the ID
+//	k n vis scope 00 owner/slug         the same within a label or a fork network; the ID
+//	n vis scope                         how many repositories are in the scope
 //	x time ID                           when a repository expires; no value
 //	d ID                                its delete token
 //	g ID name                           what go-git stores beside objects and refs
+//	A n owner/slug                      a name that a repository had before; the ID
+//	A i ID owner/slug                   the same by ID; no value
+//	F p pool                            the fork network of a pool (Network); absent before the first fork
+//	F h family                          who the forks of a deleted repository belong to now; the ID
+//	F a ID family                       the same by ID; no value
+//
+// Other packages keep records of their own, each behind a first byte of its own: P and K people, S search, L and C
+// languages and contributors, B protect, R pull, E event.
+//
+// Visibility is 0 for public repositories and 1 for private ones, so that those who may not see the private ones never
+// come across them.
 //
 // A repository stands in the index by time once for each of its times, under the set of the fields that have it: bit 1
 // created, 2 updated, 4 pushed. Two fields mostly have the same time, so a push moves one entry and not two. A list by
 // one field is the merge of the sets that hold it.
 //
-// A scope is empty for all repositories, "o" and the owner, or "l" and a label's key, 01 and its value. Names are
-// lower-case. Neither owners nor labels hold the bytes 00 and 01.
+// A scope is empty for all repositories, "o" and the owner, or "l" and a label's key, 01 and its value. The forks of a
+// repository are "c" and the family, the members of a network "f" and the pool: these two have no times but the created
+// one, so that a push to a fork costs no more than any other. Names are lower-case. Neither owners nor labels hold the
+// bytes 00 and 01.
 const (
 	keyVersion = 'v'
+	keySecret  = 'M'
 	keyRepo    = 'i'
 	keyState   = 't'
 	keyIndex   = 'k'
@@ -35,7 +50,24 @@ const (
 	keyExpiry  = 'x'
 	keyToken   = 'd'
 	keyGoGit   = 'g'
+	keyAlias   = 'A'
+	keyFork    = 'F'
 )
+
+// A visibility is who comes across a repository.
+type visibility byte
+
+const (
+	public  visibility = '0'
+	private visibility = '1'
+)
+
+func (r *Repo) visibility() visibility {
+	if r.Private {
+		return private
+	}
+	return public
+}
 
 // A Sort names the order of a list.
 type Sort byte
@@ -59,27 +91,56 @@ func ownerScope(owner string) string { return "o" + strings.ToLower(owner) }
 
 func labelScope(key, value string) string { return "l" + key + "\x01" + value }
 
+func familyScope(family storage.ID) string { return "c" + string(family[:]) }
+
+func networkScope(pool storage.ID) string { return "f" + string(pool[:]) }
+
+// isStatic reports whether only what a push does not change is indexed in a scope.
+func isStatic(scope string) bool { return scope != "" && (scope[0] == 'c' || scope[0] == 'f') }
+
 func idKey(kind byte, id storage.ID) []byte { return append([]byte{kind}, id[:]...) }
 
 // indexPrefix is what the keys of an index in a scope begin with.
-func indexPrefix(b []byte, index byte, scope string) []byte {
-	b = append(b, keyIndex, index)
+func indexPrefix(b []byte, index byte, vis visibility, scope string) []byte {
+	b = append(b, keyIndex, index, byte(vis))
 	b = append(b, scope...)
 	return append(b, 0)
 }
 
-func timeIndexKey(b []byte, scope string, e timeEntry, id storage.ID) []byte {
-	b = indexPrefix(b, indexTime, scope)
+func timeIndexKey(b []byte, vis visibility, scope string, e timeEntry, id storage.ID) []byte {
+	b = indexPrefix(b, indexTime, vis, scope)
 	b = append(b, byte(e.fields))
 	b = binary.BigEndian.AppendUint64(b, e.time)
 	return append(b, id[:]...)
 }
 
-func nameIndexKey(b []byte, scope, owner, slug string) []byte {
-	b = indexPrefix(b, indexName, scope)
+func nameIndexKey(b []byte, vis visibility, scope, owner, slug string) []byte {
+	return appendName(indexPrefix(b, indexName, vis, scope), owner, slug)
+}
+
+func appendName(b []byte, owner, slug string) []byte {
 	b = append(b, strings.ToLower(owner)...)
 	b = append(b, '/')
 	return append(b, strings.ToLower(slug)...)
+}
+
+func countKey(b []byte, vis visibility, scope string) []byte {
+	return append(append(b, keyCount, byte(vis)), scope...)
+}
+
+func aliasKey(owner, slug string) []byte { return appendName([]byte{keyAlias, 'n'}, owner, slug) }
+
+// aliasOfKey with no name is what the keys of all of a repository's aliases begin with.
+func aliasOfKey(id storage.ID, name []byte) []byte {
+	return append(append([]byte{keyAlias, 'i'}, id[:]...), name...)
+}
+
+func networkKey(pool storage.ID) []byte { return append([]byte{keyFork, 'p'}, pool[:]...) }
+
+func holderKey(family storage.ID) []byte { return append([]byte{keyFork, 'h'}, family[:]...) }
+
+func adoptedKey(id storage.ID, family []byte) []byte {
+	return append(append([]byte{keyFork, 'a'}, id[:]...), family...)
 }
 
 // GoGitKey returns the key of what go-git stores under a name.

@@ -3,12 +3,8 @@ package catalog
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -16,18 +12,33 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// ErrToken says that a page token is not one that this query gave out.
-var ErrToken = errors.New("malformed page token, or one of another query")
-
 // A Query says which repositories are listed, and in which order.
 type Query struct {
 	Owner      string
 	Labels     map[string]string
+	Within     *Within // nil: of the whole store
 	Sort       Sort
 	Descending bool
 	Size       int    // of the page
 	Token      string // where the page before ended
 	Skip       int    // or how many repositories come before the page
+
+	Viewer *Viewer // who asks; nil: one who may see all
+	Secret *Secret // what tokens are made with
+}
+
+// Within bounds a query to the forks of a repository, or to all of its network.
+type Within struct {
+	Repo    *Repo
+	Network bool
+}
+
+// A Viewer comes across public repositories and those private ones that he may read.
+type Viewer struct {
+	Name    string       // what tokens are bound to; different for each viewer
+	Owner   string       // may read the private repositories of this owner; "": of none
+	Granted []storage.ID // may read these, too
+	Only    bool         // comes across nothing but Granted
 }
 
 // A Found repository is one row of a page.
@@ -37,152 +48,239 @@ type Found struct {
 }
 
 // List returns a page of the query, the token of the next one, or "" if it is the last, and how many repositories
-// match. A page costs what its own rows cost; with Skip, also a step for each row before; with more than one label,
-// or a label and an owner, a look at every repository that has the rarest label.
+// match. A page costs what its own rows cost, and a look at each private repository that was granted to the viewer;
+// with Skip, also a step for each row before. A list by more than one label, by a label and an owner, or of forks by
+// owner or label, costs a look at every repository that has the rarest of these; so do the viewer's own private
+// repositories in any list but that of all, or of an owner; and forks in the order of what pushes change.
 func List(ctx context.Context, v storage.View, q *Query) (page []Found, next string, total int, err error) {
 	l := lister{ctx: ctx, v: v, Query: q}
 	if err := l.choose(); err != nil {
 		return nil, "", 0, err
 	}
-	if err := l.start(); err != nil {
+	if err := l.parseToken(); err != nil {
+		return nil, "", 0, err
+	}
+	if err := l.gather(); err != nil {
 		return nil, "", 0, err
 	}
 	if err := l.run(); err != nil {
 		return nil, "", 0, err
 	}
 	if l.more {
-		next = l.token()
+		next = l.Secret.Token(l.text(), l.last)
 	}
-	if l.filter {
-		l.total, err = l.countAll()
+	for i := range l.sources {
+		n, err := l.sources[i].count()
+		if err != nil {
+			return nil, "", 0, err
+		}
+		total += n
 	}
-	return l.page, next, l.total, err
+	return l.page, next, total, nil
 }
 
 type lister struct {
 	*Query
-	ctx    context.Context
-	v      storage.View
-	scope  string
-	filter bool     // the scope holds repositories that do not match
-	ranges [][]byte // what the keys of the list begin with; positions in it follow
-	within []byte   // what positions in the list begin with
-	from   []byte   // position of the token
-	page   []Found
-	last   []byte
-	more   bool
-	total  int
+	ctx     context.Context
+	v       storage.View
+	scopes  []string     // the smallest that hold all matches
+	members []storage.ID // of Within: the families, or the pool
+	filter  bool         // the scopes hold repositories that do not match
+	sources []source
+	from    []byte // position of the token
+	page    []Found
+	last    []byte
+	more    bool
 }
 
-// choose picks the smallest scope that holds all matches.
+// choose picks the smallest scopes that hold all matches.
 func (l *lister) choose() error {
-	if l.Owner != "" {
-		l.scope = ownerScope(l.Owner)
+	if l.Within != nil {
+		return l.chooseWithin()
 	}
-	total, err := Count(l.v, l.scope)
+	scope := ""
+	if l.Owner != "" {
+		scope = ownerScope(l.Owner)
+	}
+	least, err := l.seen(scope)
 	if err != nil {
 		return err
 	}
-	l.total = total
 	for k, value := range l.Labels {
-		n, err := Count(l.v, labelScope(k, value))
+		n, err := l.seen(labelScope(k, value))
 		if err != nil {
 			return err
 		}
-		if n <= l.total || l.scope == "" || l.scope[0] == 'o' {
-			l.scope, l.total = labelScope(k, value), n
+		if n <= least || scope == "" || scope[0] == 'o' {
+			scope, least = labelScope(k, value), n
 		}
 	}
+	l.scopes = []string{scope}
 	l.filter = len(l.Labels) > 1 || len(l.Labels) == 1 && l.Owner != ""
 	return nil
 }
 
-func (l *lister) start() error {
-	switch {
-	case l.Sort != ByName:
-		for fields := Sort(1); fields <= allTimes; fields++ {
-			if fields&l.Sort != 0 {
-				l.ranges = append(l.ranges, append(indexPrefix(nil, indexTime, l.scope), byte(fields)))
-			}
-		}
-	case len(l.Labels) > 0:
-		l.ranges = [][]byte{indexPrefix(nil, indexName, l.scope)}
-	default:
-		l.ranges = [][]byte{indexPrefix(nil, indexName, "")}
-		if l.Owner != "" {
-			l.within = append([]byte(strings.ToLower(l.Owner)), '/')
-		}
+func (l *lister) chooseWithin() error {
+	l.filter = len(l.Labels) > 0 || l.Owner != ""
+	if r := l.Within.Repo; l.Within.Network {
+		l.members = []storage.ID{r.Pool}
+		l.scopes = []string{networkScope(r.Pool)}
+		return nil
 	}
-	return l.parseToken()
+	var err error
+	l.members, err = families(l.v, l.Within.Repo.ID)
+	for _, family := range l.members {
+		l.scopes = append(l.scopes, familyScope(family))
+	}
+	return err
 }
 
-// A row is a place in a list.
-type row struct {
-	position []byte
-	id       storage.ID
+// seen returns how many repositories of a scope are in the ranges that the viewer reads.
+func (l *lister) seen(scope string) (int, error) {
+	n, err := countOf(l.v, public, scope)
+	if err != nil || l.Viewer != nil {
+		return n, err
+	}
+	m, err := countOf(l.v, private, scope)
+	return n + m, err
 }
 
-// rows yields the list behind a position, or from its start: a merge of its ranges.
-func (l *lister) rows(from []byte) iter.Seq2[row, error] {
-	return func(yield func(row, error) bool) {
-		heads := make([]head, 0, len(l.ranges))
-		for _, prefix := range l.ranges {
-			lo := append(slices.Clone(prefix), l.within...)
-			hi := after(lo)
-			if from != nil {
-				at := append(slices.Clone(prefix), from...)
-				// A token may be forged, but not to see more than the query does.
-				switch {
-				case l.Descending && bytes.Compare(at, hi) < 0:
-					hi = at
-				case !l.Descending && bytes.Compare(at, lo) >= 0:
-					lo = append(at, 0)
-				}
-			}
-			next, stop := iter.Pull2(l.v.Records(lo, hi, storage.Order(l.Descending)))
-			defer stop()
-			heads = append(heads, head{next: next, skip: len(prefix)})
+// gather makes the sources whose merge is the list.
+func (l *lister) gather() error {
+	if l.Viewer != nil && l.Viewer.Only {
+		return l.addGranted()
+	}
+	for _, scope := range l.scopes {
+		if err := l.addScope(public, scope, l.filter); err != nil {
+			return err
 		}
-		for i := range heads {
-			heads[i].advance(l.Sort)
-		}
-		for {
-			best := l.best(heads)
-			if best == nil {
-				return
+		if l.Viewer == nil {
+			if err := l.addScope(private, scope, l.filter); err != nil {
+				return err
 			}
-			if !yield(best.row, best.err) || best.err != nil {
-				return
-			}
-			best.advance(l.Sort)
 		}
+	}
+	if l.Viewer == nil {
+		return nil
+	}
+	if own := l.Viewer.Owner; own != "" && (l.Owner == "" || strings.EqualFold(l.Owner, own)) {
+		filter := l.Within != nil || len(l.Labels) > 0
+		if err := l.addScope(private, ownerScope(own), filter); err != nil {
+			return err
+		}
+	}
+	return l.addGranted()
+}
+
+func (l *lister) addGranted() error {
+	var found []Found
+	for _, id := range l.Viewer.Granted {
+		r, err := Load(l.v, id)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !r.Private && !l.Viewer.Only || l.Viewer.Owner != "" && strings.EqualFold(r.Owner, l.Viewer.Owner) || !l.matches(r) {
+			continue
+		}
+		state, err := LoadState(l.v, r)
+		if err != nil {
+			return err
+		}
+		found = append(found, Found{r, state})
+	}
+	return l.addFound(found)
+}
+
+// run merges the sources into the page.
+func (l *lister) run() error {
+	heads := make([]head, len(l.sources))
+	for i := range l.sources {
+		next, stop := l.sources[i].open()
+		defer stop()
+		heads[i] = head{next: next, filter: l.sources[i].filter}
+		heads[i].advance()
+	}
+	skip := l.Skip
+	for {
+		h := l.best(heads)
+		if h == nil {
+			return nil
+		}
+		err := h.err
+		if err == nil {
+			err = l.ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		done, err := l.take(h, &skip)
+		if done || err != nil {
+			return err
+		}
+		h.advance()
 	}
 }
 
-// A head is the next row of a range.
-type head struct {
-	next func() (storage.Record, error, bool)
-	skip int // bytes of the key before the position
-	row  row
-	err  error
-	done bool
+// take looks at the next row of the list, and reports whether it would be on another page.
+func (l *lister) take(h *head, skip *int) (done bool, err error) {
+	if *skip > 0 && !h.filter {
+		*skip--
+		return false, nil
+	}
+	r, err := l.load(h.row.id)
+	if err != nil || h.filter && !l.matches(r) {
+		return false, err
+	}
+	if *skip > 0 {
+		*skip--
+		return false, nil
+	}
+	if len(l.page) == l.Size {
+		l.more = true
+		return true, nil
+	}
+	state, err := LoadState(l.v, r)
+	if err != nil {
+		return false, err
+	}
+	l.page = append(l.page, Found{r, state})
+	l.last = append(l.last[:0], h.row.position...)
+	return false, nil
 }
 
-func (h *head) advance(sort Sort) {
-	rec, err, ok := h.next()
-	if h.done, h.err = !ok, err; !ok || err != nil {
-		return
+// load returns a repository that an index names.
+func (l *lister) load(id storage.ID) (*Repo, error) {
+	r, err := Load(l.v, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, fmt.Errorf("%w: index names repository %s, which is not there", storage.ErrCorrupt, id)
 	}
-	h.row.position = rec.Key[h.skip:]
-	raw := rec.Value
-	if sort != ByName {
-		raw = h.row.position[max(0, len(h.row.position)-len(storage.ID{})):]
+	return r, err
+}
+
+func (l *lister) matches(r *Repo) bool {
+	if l.Within != nil {
+		of := r.Family
+		if l.Within.Network {
+			of = r.Pool
+		}
+		if !slices.Contains(l.members, of) {
+			return false
+		}
 	}
-	if len(raw) != len(storage.ID{}) {
-		h.err = fmt.Errorf("%w: index record", storage.ErrCorrupt)
-		return
+	return l.Matches(r)
+}
+
+// Matches reports whether a repository has the owner and labels that are asked for.
+func (q *Query) Matches(r *Repo) bool {
+	for k, v := range q.Labels {
+		if have, ok := r.Labels[k]; !ok || have != v {
+			return false
+		}
 	}
-	h.row.id = storage.ID(raw)
+	return q.Owner == "" || strings.EqualFold(r.Owner, q.Owner)
 }
 
 // best returns the head whose row comes first, or nil if there are no more.
@@ -201,113 +299,24 @@ func (l *lister) best(heads []head) *head {
 	return best
 }
 
-func (l *lister) run() error {
-	skip := l.Skip
-	for at, err := range l.rows(l.from) {
-		if err == nil {
-			err = l.ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		if skip > 0 && !l.filter {
-			skip--
-			continue
-		}
-		r, err := l.load(at.id)
-		if err != nil {
-			return err
-		}
-		if r == nil {
-			continue
-		}
-		if skip > 0 {
-			skip--
-			continue
-		}
-		if len(l.page) == l.Size {
-			l.more = true
-			return nil
-		}
-		state, err := LoadState(l.v, r)
-		if err != nil {
-			return err
-		}
-		l.page = append(l.page, Found{r, state})
-		l.last = append(l.last[:0], at.position...)
-	}
-	return nil
-}
-
-// load returns the repository that the index names, or nil if it does not match.
-func (l *lister) load(id storage.ID) (*Repo, error) {
-	r, err := Load(l.v, id)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil, fmt.Errorf("%w: index names repository %s, which is not there", storage.ErrCorrupt, id)
-	}
-	if err != nil || !l.filter || l.matches(r) {
-		return r, err
-	}
-	return nil, nil
-}
-
-func (l *lister) matches(r *Repo) bool {
-	for k, v := range l.Labels {
-		if have, ok := r.Labels[k]; !ok || have != v {
-			return false
-		}
-	}
-	return l.Owner == "" || strings.EqualFold(r.Owner, l.Owner)
-}
-
-func (l *lister) countAll() (int, error) {
-	n := 0
-	for at, err := range l.rows(nil) {
-		if err == nil {
-			err = l.ctx.Err()
-		}
-		if err != nil {
-			return 0, err
-		}
-		r, err := l.load(at.id)
-		if err != nil {
-			return 0, err
-		}
-		if r != nil {
-			n++
-		}
-	}
-	return n, nil
-}
-
-// sum binds a token to its query.
-func (l *lister) sum(position []byte) uint32 {
-	h := crc32.NewIEEE()
-	fmt.Fprintf(h, "%d%t%q", l.Sort, l.Descending, strings.ToLower(l.Owner))
+// text is what a token is bound to.
+func (l *lister) text() []byte {
+	b := fmt.Appendf(nil, "list %d %t %q", l.Sort, l.Descending, strings.ToLower(l.Owner))
 	for _, k := range slices.Sorted(maps.Keys(l.Labels)) {
-		fmt.Fprintf(h, "%q%q", k, l.Labels[k])
+		b = fmt.Appendf(b, " %q=%q", k, l.Labels[k])
 	}
-	h.Write(position)
-	return h.Sum32()
+	if l.Within != nil {
+		b = fmt.Appendf(b, " within %s %t", l.Within.Repo.ID, l.Within.Network)
+	}
+	if l.Viewer != nil {
+		b = fmt.Appendf(b, " as %q", l.Viewer.Name)
+	}
+	return b
 }
 
-const tokenVersion = 1
-
-func (l *lister) token() string {
-	b := binary.BigEndian.AppendUint32([]byte{tokenVersion}, l.sum(l.last))
-	return base64.RawURLEncoding.EncodeToString(append(b, l.last...))
-}
-
-func (l *lister) parseToken() error {
-	if l.Token == "" {
-		return nil
+func (l *lister) parseToken() (err error) {
+	if l.Token != "" {
+		l.from, err = l.Secret.Position(l.text(), l.Token)
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(l.Token)
-	if err != nil || len(b) < 6 || b[0] != tokenVersion || binary.BigEndian.Uint32(b[1:]) != l.sum(b[5:]) {
-		return ErrToken
-	}
-	if l.from = b[5:]; !bytes.HasPrefix(l.from, l.within) {
-		return ErrToken
-	}
-	return nil
+	return err
 }

@@ -13,26 +13,41 @@ import (
 
 // A Repo is what the catalog knows of a repository, apart from what every push changes.
 type Repo struct {
-	ID, Pool, Parent, Source         storage.ID
+	ID, Pool                         storage.ID
+	Family                           storage.ID // of a fork: what it was forked from, also when that is gone; see Parent
 	Owner, Slug                      string
 	Name, Description, Homepage      string
 	Private                          bool
 	HasWiki, HasIssues, HasDownloads bool
+	Protected                        bool // some of its branches are
+	Networked                        bool // it is in the list of its fork network
 	OpenIssues                       int
 	Created, Expires                 time.Time
 	Labels                           map[string]string
 }
 
-// A State is what changes with every push.
+// A Header is what every access to a repository must know of it.
+type Header struct {
+	Pool      storage.ID
+	Owner     string
+	Private   bool
+	Protected bool // some of its branches are
+}
+
+// A State is what changes with every push, and what else changes often.
 type State struct {
-	Updated, Pushed time.Time
-	Size            int64 // bytes of all objects, before compression
+	Updated, Pushed     time.Time
+	Size                int64 // bytes of all objects, before compression
+	Forks, PrivateForks int   // direct ones that all may see, and others
+	Watchers, OpenPulls int
+	Language            string       // with most bytes on the default branch
+	LanguageAt          storage.Hash // the commit at which Language was found out
 }
 
 // The first byte of each stored value is the version of its layout.
 const (
-	repoVersion  = 1
-	stateVersion = 1
+	repoVersion  = 2
+	stateVersion = 2
 )
 
 const (
@@ -40,6 +55,9 @@ const (
 	flagWiki
 	flagIssues
 	flagDownloads
+	flagProtected
+	flagNetworked
+	flagFork
 )
 
 func (r *Repo) encode() []byte {
@@ -47,15 +65,11 @@ func (r *Repo) encode() []byte {
 	b = append(b, repoVersion)
 	b = append(b, r.Pool[:]...)
 	b = append(b, r.flags())
-	for _, id := range [2]storage.ID{r.Parent, r.Source} {
-		if id.IsZero() {
-			b = append(b, 0)
-			continue
-		}
-		b = append(b, 1)
-		b = append(b, id[:]...)
+	b = appendString(b, r.Owner)
+	if !r.Family.IsZero() {
+		b = append(b, r.Family[:]...)
 	}
-	for _, s := range [5]string{r.Owner, r.Slug, r.Name, r.Description, r.Homepage} {
+	for _, s := range [4]string{r.Slug, r.Name, r.Description, r.Homepage} {
 		b = appendString(b, s)
 	}
 	b = binary.AppendUvarint(b, uint64(r.OpenIssues))
@@ -74,7 +88,9 @@ func (r *Repo) encode() []byte {
 
 func (r *Repo) flags() byte {
 	var f byte
-	for i, set := range [4]bool{r.Private, r.HasWiki, r.HasIssues, r.HasDownloads} {
+	for i, set := range [7]bool{
+		r.Private, r.HasWiki, r.HasIssues, r.HasDownloads, r.Protected, r.Networked, !r.Family.IsZero(),
+	} {
 		if set {
 			f |= 1 << i
 		}
@@ -82,21 +98,31 @@ func (r *Repo) flags() byte {
 	return f
 }
 
+// head reads what a repository's record begins with.
+func (d *decoder) head() (h Header, flags byte, err error) {
+	if v := d.byte(); v != repoVersion {
+		return h, 0, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, v)
+	}
+	h.Pool = d.id()
+	flags = d.byte()
+	h.Owner = d.string()
+	h.Private, h.Protected = flags&flagPrivate != 0, flags&flagProtected != 0
+	return h, flags, nil
+}
+
 func decodeRepo(id storage.ID, b []byte) (*Repo, error) {
 	d := decoder{b: b}
-	if v := d.byte(); v != repoVersion {
-		return nil, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, v)
+	h, flags, err := d.head()
+	if err != nil {
+		return nil, err
 	}
-	r := &Repo{ID: id, Pool: d.id()}
-	flags := d.byte()
-	r.Private, r.HasWiki = flags&flagPrivate != 0, flags&flagWiki != 0
-	r.HasIssues, r.HasDownloads = flags&flagIssues != 0, flags&flagDownloads != 0
-	for _, to := range [2]*storage.ID{&r.Parent, &r.Source} {
-		if d.byte() == 1 {
-			*to = d.id()
-		}
+	r := &Repo{ID: id, Pool: h.Pool, Owner: h.Owner, Private: h.Private, Protected: h.Protected}
+	r.HasWiki, r.HasIssues = flags&flagWiki != 0, flags&flagIssues != 0
+	r.HasDownloads, r.Networked = flags&flagDownloads != 0, flags&flagNetworked != 0
+	if flags&flagFork != 0 {
+		r.Family = d.id()
 	}
-	for _, to := range [5]*string{&r.Owner, &r.Slug, &r.Name, &r.Description, &r.Homepage} {
+	for _, to := range [4]*string{&r.Slug, &r.Name, &r.Description, &r.Homepage} {
 		*to = d.string()
 	}
 	r.OpenIssues = int(d.uvarint())
@@ -115,7 +141,15 @@ func (s *State) encode(b []byte) []byte {
 	b = append(b, stateVersion)
 	b = appendTime(b, s.Updated)
 	b = appendTime(b, s.Pushed)
-	return binary.AppendUvarint(b, uint64(s.Size))
+	b = binary.AppendUvarint(b, uint64(s.Size))
+	for _, n := range [4]int{s.Forks, s.PrivateForks, s.Watchers, s.OpenPulls} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	if s.LanguageAt.IsZero() {
+		return b
+	}
+	b = append(b, s.LanguageAt[:]...)
+	return append(b, s.Language...)
 }
 
 func decodeState(b []byte) (State, error) {
@@ -124,6 +158,13 @@ func decodeState(b []byte) (State, error) {
 		return State{}, fmt.Errorf("%w: state record of version %d", storage.ErrFormat, v)
 	}
 	s := State{Updated: d.time(), Pushed: d.time(), Size: int64(d.uvarint())}
+	for _, to := range [4]*int{&s.Forks, &s.PrivateForks, &s.Watchers, &s.OpenPulls} {
+		*to = int(d.uvarint())
+	}
+	if len(d.b) > 0 {
+		copy(s.LanguageAt[:], d.take(uint64(len(s.LanguageAt))))
+		s.Language = string(d.take(uint64(len(d.b))))
+	}
 	return s, d.end()
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/landing"
@@ -47,6 +48,7 @@ func New(backend storage.Backend, objects *object.Store) *Engine {
 // A Request is one commit. Everything in it was checked.
 type Request struct {
 	Repo              storage.ID
+	By                access.Actor
 	Branch            string                                              // full name; "" is the one that HEAD names
 	Start             func(*catalog.Repo, storage.View) (git.Hash, error) // where a new branch starts; nil: at the default branch
 	Message           string
@@ -156,8 +158,8 @@ func (e *Engine) land(jobs []*job) {
 			return
 		case b.moved(err):
 			jobs = added
-		case len(added) > 1 && (errors.Is(err, storage.ErrTooLarge) || errors.Is(err, storage.ErrNotFound)):
-			// One of them is too much, or names what is not there. Each has its own answer.
+		case len(added) > 1 && b.ofOne(err):
+			// One of them is too much, may not, or names what is not there. Each has its own answer.
 			for _, j := range added {
 				e.land([]*job{j})
 			}
@@ -169,6 +171,11 @@ func (e *Engine) land(jobs []*job) {
 			return
 		}
 	}
+}
+
+// ofOne reports whether an error may be about one commit of the batch and not the others.
+func (b *batch) ofOne(err error) bool {
+	return errors.Is(err, storage.ErrTooLarge) || errors.Is(err, storage.ErrNotFound) || errors.Is(err, access.ErrForbidden)
 }
 
 // addAll adds what can be added of jobs. If none could, and the branch does not exist yet, it leaves a rest: the next
@@ -324,7 +331,7 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 	l.Items = append(l.Items, items...)
 	l.Now = j.Now
 	l.Quota = j.Quota
-	l.Refs = append(l.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, Log: storage.LogEntry{
+	l.Refs = append(l.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, By: j.By, Log: storage.LogEntry{
 		Name: c.Committer.Name, Email: c.Committer.Email, When: c.Committer.When, Message: names.LogMessage(action + subject),
 	}})
 	b.tip, b.tree = h, c.Tree

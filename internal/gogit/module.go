@@ -7,7 +7,7 @@ import (
 
 	gogitstorage "github.com/go-git/go-git/v5/storage"
 
-	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
@@ -113,7 +113,7 @@ func (t moduleRefs) set(c ref.Change, allow func(storage.View) error, objects []
 		}
 	}
 	return t.Backend.Update(t.ctx, func(tx storage.Tx) error {
-		if _, err := catalog.Pool(tx, t.Repo); err != nil {
+		if _, err := t.By.Check(tx, t.Repo, access.Write); err != nil {
 			return err
 		}
 		if err := allow(tx); err != nil {

@@ -237,7 +237,7 @@ func (s *Storer) SetEncodedObject(o plumbing.EncodedObject) (h plumbing.Hash, er
 }
 
 func (s *Storer) set(o plumbing.EncodedObject) (git.Hash, error) {
-	pool, err := s.pool()
+	pool, err := s.writable()
 	if err != nil {
 		return git.Hash{}, err
 	}

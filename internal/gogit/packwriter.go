@@ -23,7 +23,7 @@ const (
 func (s *Storer) PackfileWriter() (io.WriteCloser, error) {
 	var pool storage.ID
 	err := s.call("pack", "", func() (err error) {
-		pool, err = s.pool()
+		pool, err = s.writable()
 		return err
 	})
 	if err != nil {

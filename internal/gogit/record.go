@@ -13,6 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/index"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
@@ -79,7 +80,7 @@ func (s *Storer) save(name string, v value) error {
 	header = binary.BigEndian.AppendUint32(header, crc32.ChecksumIEEE(v.data))
 	parts := (len(v.data) + partSize - 1) / partSize
 	return s.Backend.Update(s.ctx, func(tx storage.Tx) error {
-		if err := s.exists(tx); err != nil {
+		if _, err := s.By.Check(tx, s.Repo, access.Write); err != nil {
 			return err
 		}
 		if err := s.cut(tx, name, parts); err != nil {
@@ -169,7 +170,7 @@ func (s *Storer) Index() (idx *index.Index, err error) {
 // refused.
 func (s *Storer) SetIndex(idx *index.Index) error {
 	return s.call("set index", "", func() error {
-		pool, err := s.pool()
+		pool, err := s.writable()
 		if err != nil {
 			return err
 		}

@@ -183,7 +183,7 @@ func stored(r *plumbing.Reference) (storage.Ref, error) {
 // move makes a ref hold what to says, if that of from's name holds what from says. The objects that were held back
 // land with it.
 func (s *Storer) move(to storage.Ref, from *storage.Ref) error {
-	pool, err := s.pool()
+	pool, err := s.writable()
 	if err != nil {
 		return err
 	}
@@ -337,6 +337,7 @@ func (t repoRefs) set(c ref.Change, allow func(storage.View) error, objects []*h
 	if err != nil {
 		return err
 	}
+	c.By = t.By
 	c.Log = storage.LogEntry{Name: author.Name, Email: author.Email, When: author.When, Message: "go-git"}
 	staged := t.staged.Swap(0)
 	l := &landing.Landing{Repo: t.Repo, Refs: []ref.Change{c}, Staged: staged, Now: t.Now(), Quota: t.Limits.Repo}

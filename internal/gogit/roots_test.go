@@ -11,6 +11,7 @@ import (
 	gogitstorage "github.com/go-git/go-git/v5/storage"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
@@ -28,7 +29,7 @@ func newStorer(t *testing.T, b storage.Backend) *Storer {
 		t.Fatal(err)
 	}
 	return New(t.Context(), &Host{
-		Backend: b, Objects: object.New(b, 1<<20), Repo: id, Limits: Limits{Blob: 1 << 20, Pack: 1 << 20, Total: 1 << 20},
+		Backend: b, Objects: object.New(b, 1<<20), Repo: id, By: access.Host(), Limits: Limits{Blob: 1 << 20, Pack: 1 << 20, Total: 1 << 20},
 		Now:    func() time.Time { return time.Unix(1, 0) },
 		Author: func() (git.Signature, error) { return git.Signature{Name: "A", Email: "a"}, nil },
 		Ref:    func(string) error { return nil },

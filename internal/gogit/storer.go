@@ -20,7 +20,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	gogitstorage "github.com/go-git/go-git/v5/storage"
 
-	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
@@ -31,6 +31,7 @@ type Host struct {
 	Backend storage.Backend
 	Objects *object.Store
 	Repo    storage.ID
+	By      access.Actor
 
 	Limits Limits
 	Now    func() time.Time
@@ -117,16 +118,23 @@ func (e *missingError) Unwrap() []error {
 
 // pool returns where the repository's objects are, or storage.ErrNotFound if it was deleted.
 func (s *Storer) pool() (pool storage.ID, err error) {
+	return s.poolFor(access.Read)
+}
+
+// writable is pool for what is about to store objects.
+func (s *Storer) writable() (pool storage.ID, err error) { return s.poolFor(access.Write) }
+
+func (s *Storer) poolFor(need access.Permission) (pool storage.ID, err error) {
 	err = s.Backend.View(s.ctx, func(v storage.View) error {
-		pool, err = catalog.Pool(v, s.Repo)
+		pool, err = s.By.Check(v, s.Repo, need)
 		return err
 	})
 	return pool, err
 }
 
-// exists returns storage.ErrNotFound if the repository was deleted.
+// exists returns storage.ErrNotFound if the repository was deleted, or may not be read.
 func (s *Storer) exists(v storage.View) error {
-	_, err := catalog.Pool(v, s.Repo)
+	_, err := s.By.Check(v, s.Repo, access.Read)
 	return err
 }
 
@@ -140,7 +148,10 @@ func (s *Storer) stat(pool storage.ID, h git.Hash) (storage.Type, int64, error) 
 // because the objects that it names never came. The Storer may be used on.
 func (s *Storer) Close() error {
 	err := s.call("close", "", func() error {
-		pool, err := s.pool()
+		if s.pending.empty() {
+			return s.view(func(storage.View) error { return nil })
+		}
+		pool, err := s.writable()
 		if err != nil {
 			return err
 		}

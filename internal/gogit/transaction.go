@@ -58,7 +58,7 @@ func (t *transaction) Commit() error {
 	return t.s.call("commit objects", "", func() error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		pool, err := t.s.pool()
+		pool, err := t.s.writable()
 		if err != nil {
 			return err
 		}

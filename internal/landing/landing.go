@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/ref"
@@ -32,11 +33,15 @@ type Landing struct {
 }
 
 // Land stores all of it or nothing. It returns storage.ErrNotFound if there is no such repository, or an object that is
-// named is missing, ErrQuota, and the errors of Check and ref.Apply.
+// named is missing, ErrQuota, access.ErrForbidden if one of those who change refs may not, and the errors of Check and
+// ref.Apply.
 func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Landing) error {
 	var pool storage.ID
 	fresh := make([]bool, len(l.Objects))
 	err := b.Update(ctx, func(tx storage.Tx) error {
+		if err := l.checkAccess(tx); err != nil {
+			return err
+		}
 		r, err := catalog.Load(tx, l.Repo)
 		if err != nil {
 			return err
@@ -94,6 +99,20 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 		// Of an object that was there before, it is not known how many deltas it takes.
 		if item != nil && fresh[i] {
 			objects.Remember(pool, l.Objects[i].Hash, item)
+		}
+	}
+	return nil
+}
+
+// checkAccess asks whether each of those who change refs may write.
+func (l *Landing) checkAccess(v storage.View) error {
+	for i := range l.Refs {
+		by := l.Refs[i].By
+		if by.IsHost() || i > 0 && by == l.Refs[i-1].By {
+			continue
+		}
+		if _, err := by.Check(v, l.Repo, access.Write); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -47,6 +48,7 @@ type Change struct {
 	New    storage.Hash  // zero deletes, unless there is a Target
 	Target string        // makes the ref symbolic
 	Old    *storage.Hash // what it must hold; zero: it must not exist; nil: anything
+	By     access.Actor  // who makes the change
 	Log    storage.LogEntry
 }
 

@@ -1,0 +1,81 @@
+package reposit
+
+import (
+	"context"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/storage"
+)
+
+// An Actor is on whose behalf a Store is used. The zero value is Anonymous. Actors can be compared.
+type Actor struct{ a access.Actor }
+
+// Anonymous is an actor who is nobody in particular: he may read what is public.
+var Anonymous Actor
+
+// User returns the user with that login. He need not be known to Users to own repositories.
+func User(login string) Actor { return Actor{access.User(login)} }
+
+// String names the actor.
+func (a Actor) String() string { return a.a.String() }
+
+// A Permission is how much of a repository somebody may use.
+type Permission = people.Permission
+
+// Each permission holds those before it.
+const (
+	None  = people.None  // nothing: to him, a private repository is not there
+	Read  = people.Read  // read all, fork, watch, open and review pull requests
+	Write = people.Write // change content and refs, merge pull requests
+	Admin = people.Admin // describe, rename, transfer, share, protect, delete
+)
+
+// ParsePermission returns the permission that a text names: "none", "read", "write" or "admin". Another one is
+// ErrInvalid.
+func ParsePermission(text string) (Permission, error) {
+	p, err := people.ParsePermission(text)
+	if err != nil {
+		return None, failed("parse permission", "", text, err)
+	}
+	return p, nil
+}
+
+// As returns the same store as an actor may see and use it. What he may not read is ErrNotFound, as if it were not there,
+// and missing from lists and counts; what he may read but not change is ErrForbidden. That is decided anew in each unit
+// of work, so a grant holds, and ends, at once, also for handles that he has. As costs nothing.
+//
+// A store that an actor got can't be made into that of another one: it then is that of Anonymous.
+func (s *Store) As(actor Actor) *Store {
+	if !s.actor.IsHost() && actor.a != s.actor {
+		return &Store{s.core, access.Actor{}}
+	}
+	return &Store{s.core, actor.a}
+}
+
+// Permission returns what a user may do with the repository: as its owner, as a collaborator, by a team, or because it is
+// public. An empty login is Anonymous. One may ask for himself; for others one needs Admin.
+func (r *Repo) Permission(ctx context.Context, login string) (Permission, error) {
+	const op = "permission"
+	if err := r.s.calls.Enter(ctx); err != nil {
+		return None, r.fail(op, login, err)
+	}
+	defer r.s.calls.Leave()
+	asked := access.User(login)
+	if login == "" {
+		asked = access.Actor{}
+	}
+	need := Admin
+	if asked == r.s.actor {
+		need = Read
+	}
+	var p Permission
+	err := r.s.backend.View(ctx, func(v storage.View) error {
+		_, err := r.s.actor.Check(v, r.id, need)
+		if err == nil {
+			p, err = asked.Permission(v, r.id)
+		}
+		return err
+	})
+	return p, r.fail(op, login, err)
+}

@@ -1,0 +1,222 @@
+// Package access decides who may do what. Decide is the one function that does, and Actor.Check the one that asks it.
+package access
+
+import (
+	"errors"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/storage"
+)
+
+// ErrForbidden says that an actor may not do what he asked for, with a repository that he may read.
+var ErrForbidden = errors.New("forbidden")
+
+// Permission is how much of a repository an actor may use.
+type Permission = people.Permission
+
+// Each permission holds those before it.
+const (
+	None  = people.None
+	Read  = people.Read
+	Write = people.Write
+	Admin = people.Admin
+)
+
+// An Actor is on whose behalf a call is made. The zero value is anonymous. Actors can be compared.
+type Actor struct {
+	kind  kind
+	login string     // of a user, in lower case
+	repo  storage.ID // of a deploy key
+	key   int64      // its number
+}
+
+type kind byte
+
+const (
+	anonymous kind = iota
+	host
+	user
+	deployKey
+)
+
+// Host is the program that opened the store, which may do all.
+func Host() Actor { return Actor{kind: host} }
+
+// User is the user with that login, known or not.
+func User(login string) Actor { return Actor{kind: user, login: names.Key(login)} }
+
+// Key is the holder of a deploy key of a repository.
+func Key(repo storage.ID, id int64) Actor { return Actor{kind: deployKey, repo: repo, key: id} }
+
+// IsHost reports whether the actor may do all.
+func (a Actor) IsHost() bool { return a.kind == host }
+
+// Login returns the login of a user, and "" for others.
+func (a Actor) Login() string { return a.login }
+
+// IsAnonymous reports whether the actor is nobody in particular.
+func (a Actor) IsAnonymous() bool { return a.kind == anonymous }
+
+// String names the actor: what page tokens are bound to.
+func (a Actor) String() string {
+	switch a.kind {
+	case host:
+		return "host"
+	case user:
+		return "user " + a.login
+	case deployKey:
+		return "key of " + a.repo.String()
+	}
+	return "anonymous"
+}
+
+// Facts are what a decision stands on.
+type Facts struct {
+	Repo    storage.ID
+	Owner   string
+	Private bool
+	Grant   Permission // what a user was granted as a collaborator or by a team, or what a deploy key may do
+}
+
+// Decide returns what an actor may do with a repository.
+func Decide(a Actor, f Facts) Permission {
+	switch a.kind {
+	case host:
+		return Admin
+	case deployKey:
+		if a.repo != f.Repo {
+			return None
+		}
+		return min(f.Grant, Write)
+	case user:
+		if a.login != "" && a.login == names.Key(f.Owner) {
+			return Admin
+		}
+	default:
+		f.Grant = None
+	}
+	if f.Private {
+		return f.Grant
+	}
+	return max(f.Grant, Read)
+}
+
+// Check returns the pool of a repository in which the actor has a permission. It returns storage.ErrNotFound if he may
+// not even read it, as if it were not there, and ErrForbidden if he may do less than what is needed.
+func (a Actor) Check(v storage.View, repo storage.ID, need Permission) (pool storage.ID, err error) {
+	if a.kind == host {
+		return catalog.Pool(v, repo)
+	}
+	h, err := catalog.LoadHeader(v, repo)
+	if err != nil {
+		return pool, err
+	}
+	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private}
+	have := Decide(a, f)
+	if have < need {
+		if f.Grant, err = a.grant(v, repo, h.Owner); err != nil {
+			return pool, err
+		}
+		have = Decide(a, f)
+	}
+	switch {
+	case have == None:
+		return pool, storage.ErrNotFound
+	case have < need:
+		return pool, ErrForbidden
+	}
+	return h.Pool, nil
+}
+
+// Permission returns what the actor may do with a repository, or storage.ErrNotFound if there is none.
+func (a Actor) Permission(v storage.View, repo storage.ID) (Permission, error) {
+	h, err := catalog.LoadHeader(v, repo)
+	if err != nil {
+		return None, err
+	}
+	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private}
+	f.Grant, err = a.grant(v, repo, h.Owner)
+	return Decide(a, f), err
+}
+
+// Sees reports whether the actor may read a repository. One that is not there, nobody sees.
+func (a Actor) Sees(v storage.View, repo storage.ID) (bool, error) {
+	_, err := a.Check(v, repo, Read)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (a Actor) grant(v storage.View, repo storage.ID, owner string) (Permission, error) {
+	if a.kind == user && a.login != "" {
+		return people.Granted(v, repo, owner, a.login)
+	}
+	return None, nil
+}
+
+// CheckOwner returns nil if the actor may have repositories of an owner come and go: the owner himself, and members
+// of the owner's teams that have Admin. Others get ErrForbidden.
+func (a Actor) CheckOwner(v storage.View, owner string) error {
+	owner = names.Key(owner)
+	if a.kind == host || a.kind == user && a.login != "" && a.login == owner {
+		return nil
+	}
+	if a.kind == user && a.login != "" {
+		may, err := administers(v, owner, a.login)
+		if may || err != nil {
+			return err
+		}
+	}
+	return ErrForbidden
+}
+
+// administers reports whether a user is in a team of the owner that has Admin.
+func administers(v storage.View, owner, login string) (bool, error) {
+	teams, err := people.Teams(v, owner)
+	if err != nil {
+		return false, err
+	}
+	for _, name := range teams {
+		member, err := people.IsMember(v, owner, name, login)
+		if err != nil {
+			return false, err
+		}
+		if !member {
+			continue
+		}
+		team, err := people.LoadTeam(v, owner, name)
+		if err != nil || team.Permission == Admin {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// Viewer returns what the actor comes across in lists, or nil for all.
+func (a Actor) Viewer(v storage.View) (*catalog.Viewer, error) {
+	if a.kind == host {
+		return nil, nil
+	}
+	seen := &catalog.Viewer{Name: a.String(), Owner: a.login}
+	switch a.kind {
+	case deployKey:
+		seen.Only = true
+		may, err := a.Sees(v, a.repo)
+		if may {
+			seen.Granted = []storage.ID{a.repo}
+		}
+		return seen, err
+	case user:
+		grants, err := people.GrantedRepos(v, a.login)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range grants {
+			seen.Granted = append(seen.Granted, g.Repo)
+		}
+	}
+	return seen, nil
+}

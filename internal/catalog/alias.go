@@ -1,0 +1,67 @@
+package catalog
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// An alias is a name that a repository had before. It leads to the repository until another one takes the name.
+
+func findAlias(v storage.View, owner, slug string) (storage.ID, error) {
+	b, err := v.Record(aliasKey(owner, slug))
+	if err != nil {
+		return storage.ID{}, err
+	}
+	return recordID(b, "alias")
+}
+
+// takeAlias ends the alias of a name that a repository takes.
+func takeAlias(tx storage.Tx, owner, slug string) error {
+	id, err := findAlias(tx, owner, slug)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := tx.DeleteRecord(aliasKey(owner, slug)); err != nil {
+		return err
+	}
+	return tx.DeleteRecord(aliasOfKey(id, appendName(nil, owner, slug)))
+}
+
+// rename checks the new name of a repository, and makes the old one an alias.
+func rename(tx storage.Tx, old, r *Repo) error {
+	if strings.EqualFold(old.Owner, r.Owner) && strings.EqualFold(old.Slug, r.Slug) {
+		return nil
+	}
+	if _, err := named(tx, r.Owner, r.Slug); !errors.Is(err, storage.ErrNotFound) {
+		return taken(err)
+	}
+	if err := takeAlias(tx, r.Owner, r.Slug); err != nil {
+		return err
+	}
+	if err := tx.PutRecord(aliasKey(old.Owner, old.Slug), r.ID[:]); err != nil {
+		return err
+	}
+	return tx.PutRecord(aliasOfKey(r.ID, appendName(nil, old.Owner, old.Slug)), nil)
+}
+
+func dropAliases(tx storage.Tx, id storage.ID) error {
+	prefix := aliasOfKey(id, nil)
+	for rec, err := range tx.Records(prefix, after(prefix), storage.Ascending) {
+		if err != nil {
+			return err
+		}
+		name := rec.Key[len(prefix):]
+		if err := tx.DeleteRecord(append([]byte{keyAlias, 'n'}, name...)); err != nil {
+			return err
+		}
+		if err := tx.DeleteRecord(rec.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

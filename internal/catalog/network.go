@@ -1,0 +1,300 @@
+package catalog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// A Network is what the catalog knows of repositories that share a pool.
+type Network struct {
+	Root    storage.ID
+	Members int
+}
+
+const networkVersion = 1
+
+func (n *Network) encode() []byte {
+	b := append([]byte{networkVersion}, n.Root[:]...)
+	return binary.AppendUvarint(b, uint64(n.Members))
+}
+
+// LoadNetwork returns the network of a pool, or storage.ErrNotFound if none of its repositories was ever forked.
+func LoadNetwork(v storage.View, pool storage.ID) (Network, error) {
+	b, err := v.Record(networkKey(pool))
+	if err != nil {
+		return Network{}, err
+	}
+	d := decoder{b: b}
+	if version := d.byte(); version != networkVersion {
+		return Network{}, fmt.Errorf("%w: fork network of version %d", storage.ErrFormat, version)
+	}
+	n := Network{Root: d.id(), Members: int(d.uvarint())}
+	return n, d.end()
+}
+
+// Fork adds a fork of a repository, which it puts into the pool of that one, or returns ErrTaken.
+func Fork(tx storage.Tx, from, r *Repo) error {
+	r.Pool, r.Family, r.Networked = from.Pool, from.ID, true
+	n, err := LoadNetwork(tx, from.Pool)
+	if errors.Is(err, storage.ErrNotFound) {
+		n, err = Network{Root: from.ID, Members: 1}, from.joinNetwork(tx)
+	}
+	if err != nil {
+		return err
+	}
+	n.Members++
+	if err := tx.PutRecord(networkKey(r.Pool), n.encode()); err != nil {
+		return err
+	}
+	if err := Create(tx, r); err != nil {
+		return err
+	}
+	return r.countFork(tx, r.Private, +1)
+}
+
+// joinNetwork puts the first member of a network into its list.
+func (r *Repo) joinNetwork(tx storage.Tx) error {
+	if r.Networked {
+		return nil
+	}
+	joined := *r
+	joined.Networked = true
+	if err := tx.PutRecord(idKey(keyRepo, r.ID), joined.encode()); err != nil {
+		return err
+	}
+	return joined.indexIn(tx, networkScope(r.Pool), [3]timeEntry{}, +1)
+}
+
+// countFork adds step to the forks that the repository counts, whose fork this is.
+func (r *Repo) countFork(tx storage.Tx, isPrivate bool, step int) error {
+	parent, err := Parent(tx, r)
+	if err != nil || parent.IsZero() {
+		return err
+	}
+	return Adjust(tx, parent, func(s *State) { s.addForks(isPrivate, step) })
+}
+
+func (s *State) addForks(isPrivate bool, step int) {
+	if isPrivate {
+		s.PrivateForks += step
+	} else {
+		s.Forks += step
+	}
+}
+
+// Parent returns what a repository is a fork of; if that was deleted, whoever its forks went to. It is zero if the
+// repository is no fork.
+func Parent(v storage.View, r *Repo) (storage.ID, error) {
+	if r.Family.IsZero() {
+		return storage.ID{}, nil
+	}
+	return holder(v, r.Family)
+}
+
+// holder returns the repository whose forks a family is.
+func holder(v storage.View, family storage.ID) (storage.ID, error) {
+	b, err := v.Record(holderKey(family))
+	if errors.Is(err, storage.ErrNotFound) {
+		return family, nil
+	}
+	if err != nil {
+		return storage.ID{}, err
+	}
+	return recordID(b, "family")
+}
+
+// Source returns the root of the network that a fork belongs to, or zero if it is no fork.
+func Source(v storage.View, r *Repo) (storage.ID, error) {
+	if r.Family.IsZero() {
+		return storage.ID{}, nil
+	}
+	n, err := LoadNetwork(v, r.Pool)
+	return n.Root, err
+}
+
+// families returns the families that a repository's forks are in: its own, and those of deleted repositories whose
+// forks went to it.
+func families(v storage.View, id storage.ID) ([]storage.ID, error) {
+	all := []storage.ID{id}
+	prefix := adoptedKey(id, nil)
+	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+		if err != nil {
+			return nil, err
+		}
+		family, err := recordID(rec.Key[len(prefix):], "adopted family")
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, family)
+	}
+	return all, nil
+}
+
+// leaveNetwork sees to the forks of a repository that was taken out of the indexes, and reports whether the pool has
+// no member any more.
+func (r *Repo) leaveNetwork(tx storage.Tx, s State) (last bool, err error) {
+	n, err := LoadNetwork(tx, r.Pool)
+	if errors.Is(err, storage.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := r.countFork(tx, r.Private, -1); err != nil {
+		return false, err
+	}
+	if err := r.bequeath(tx, s, &n); err != nil {
+		return false, err
+	}
+	if err := forgetFamily(tx, r.Family); err != nil {
+		return false, err
+	}
+	if n.Members--; n.Members == 0 {
+		return true, tx.DeleteRecord(networkKey(r.Pool))
+	}
+	return false, tx.PutRecord(networkKey(r.Pool), n.encode())
+}
+
+// bequeath gives the forks of a repository to its parent, or if it was the root of the network, to the oldest fork.
+func (r *Repo) bequeath(tx storage.Tx, s State, n *Network) error {
+	held, err := families(tx, r.ID)
+	if err != nil {
+		return err
+	}
+	heir, err := Parent(tx, r)
+	if err != nil {
+		return err
+	}
+	if heir.IsZero() {
+		first, err := oldest(tx, held)
+		if err != nil || first == nil {
+			return err
+		}
+		if err := first.becomeRoot(tx); err != nil {
+			return err
+		}
+		s.addForks(first.Private, -1)
+		heir, n.Root = first.ID, first.ID
+	}
+	for i, family := range held {
+		if i > 0 {
+			if err := tx.DeleteRecord(adoptedKey(r.ID, family[:])); err != nil {
+				return err
+			}
+		}
+		if err := bequeathFamily(tx, family, heir); err != nil {
+			return err
+		}
+	}
+	return Adjust(tx, heir, func(to *State) {
+		to.Forks += s.Forks
+		to.PrivateForks += s.PrivateForks
+	})
+}
+
+func bequeathFamily(tx storage.Tx, family, heir storage.ID) error {
+	empty, err := isEmpty(tx, family)
+	if err != nil {
+		return err
+	}
+	if empty {
+		return tx.DeleteRecord(holderKey(family))
+	}
+	if err := tx.PutRecord(holderKey(family), heir[:]); err != nil {
+		return err
+	}
+	return tx.PutRecord(adoptedKey(heir, family[:]), nil)
+}
+
+// forgetFamily drops what is kept of the family of a deleted repository when the last fork has left it.
+func forgetFamily(tx storage.Tx, family storage.ID) error {
+	if family.IsZero() {
+		return nil
+	}
+	empty, err := isEmpty(tx, family)
+	if err != nil || !empty {
+		return err
+	}
+	id, err := holder(tx, family)
+	if err != nil || id == family {
+		return err
+	}
+	if err := tx.DeleteRecord(adoptedKey(id, family[:])); err != nil {
+		return err
+	}
+	return tx.DeleteRecord(holderKey(family))
+}
+
+func isEmpty(v storage.View, family storage.ID) (bool, error) {
+	for _, vis := range [2]visibility{public, private} {
+		if n, err := countOf(v, vis, familyScope(family)); n > 0 || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// oldest returns the fork that was made first, or nil if there is none.
+func oldest(v storage.View, families []storage.ID) (*Repo, error) {
+	var first *Repo
+	for _, family := range families {
+		for _, vis := range [2]visibility{public, private} {
+			prefix := append(indexPrefix(nil, indexTime, vis, familyScope(family)), byte(ByCreated))
+			for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+				if err != nil {
+					return nil, err
+				}
+				id, err := recordID(rec.Key[max(0, len(rec.Key)-len(storage.ID{})):], "index")
+				if err != nil {
+					return nil, err
+				}
+				r, err := Load(v, id)
+				if err != nil {
+					return nil, err
+				}
+				if first == nil || r.Created.Before(first.Created) {
+					first = r
+				}
+				break
+			}
+		}
+	}
+	return first, nil
+}
+
+// PrivateForks yields the private ones of a repository's direct forks.
+func PrivateForks(v storage.View, id storage.ID) iter.Seq2[storage.ID, error] {
+	return func(yield func(storage.ID, error) bool) {
+		held, err := families(v, id)
+		if err != nil {
+			yield(storage.ID{}, err)
+			return
+		}
+		for _, family := range held {
+			prefix := append(indexPrefix(nil, indexTime, private, familyScope(family)), byte(ByCreated))
+			for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+				var fork storage.ID
+				if err == nil {
+					fork, err = recordID(rec.Key[max(0, len(rec.Key)-len(fork)):], "index")
+				}
+				if !yield(fork, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// becomeRoot makes a fork whose parent is gone a repository like any other.
+func (r *Repo) becomeRoot(tx storage.Tx) error {
+	family := r.Family
+	if err := r.indexIn(tx, familyScope(family), [3]timeEntry{}, -1); err != nil {
+		return err
+	}
+	r.Family = storage.ID{}
+	return tx.PutRecord(idKey(keyRepo, r.ID), r.encode())
+}
