@@ -1,0 +1,230 @@
+package reposit
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// ForkOptions say what a fork is, where it differs from what it is forked from.
+type ForkOptions struct {
+	Owner, Slug, Name string            // Owner default: the user that acts, else Options.Owner; others as in the parent
+	Private           *bool             // nil: as the parent. The fork of a private repository is private
+	DefaultBranchOnly bool              // leaves out other branches, and tags
+	Labels            map[string]string // default: none
+	ExpiresAt         time.Time         // zero: never; see Store.DeleteExpired
+}
+
+// Fork makes a repository of another owner, or of the same with another slug, that begins with the branches and tags that
+// this one has now. No object is copied, and refs only as they change: it costs the same whatever there is. From then on
+// neither sees what the other does, and neither needs the other. The repositories of a network share storage, but each
+// answers only for what its own refs reach.
+//
+// It needs Read, and what Create needs with the owner. It returns ErrExists if the owner has a repository with that slug,
+// and ErrForbidden for a public fork of a private repository.
+func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
+	const op = "fork"
+	if err := r.s.calls.Enter(ctx); err != nil {
+		return nil, r.fail(op, "", err)
+	}
+	defer r.s.calls.Leave()
+	if opts == nil {
+		opts = &ForkOptions{}
+	}
+	id, ok := r.s.opts.IDs().storage()
+	if !ok {
+		return nil, r.fail(op, "", invalidf("ID from Options.IDs"))
+	}
+	now := r.s.now()
+	var made *catalog.Repo
+	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
+		if _, err := r.s.actor.Check(tx, r.id, access.Read); err != nil {
+			return err
+		}
+		from, err := catalog.Load(tx, r.id)
+		if err != nil {
+			return err
+		}
+		if made, err = r.s.newFork(from, opts); err != nil {
+			return err
+		}
+		made.ID, made.Created = id, now
+		if err := r.s.actor.CheckOwner(tx, made.Owner); err != nil {
+			return err
+		}
+		if err := catalog.Fork(tx, from, made); err != nil {
+			return err
+		}
+		if opts.DefaultBranchOnly {
+			return r.forkDefault(tx, made)
+		}
+		return tx.ForkRepo(made.ID, r.id)
+	})
+	if err != nil {
+		return nil, r.fail(op, "", err)
+	}
+	return &Repo{s: r.s, id: id, name: made.Owner + "/" + made.Slug}, nil
+}
+
+// newFork returns what a fork is, but for its ID and time.
+func (s *Store) newFork(from *catalog.Repo, opts *ForkOptions) (*catalog.Repo, error) {
+	fork := &catalog.Repo{
+		Owner: opts.Owner, Slug: opts.Slug, Name: opts.Name, Description: from.Description, Homepage: from.Homepage,
+		Private: from.Private, HasWiki: from.HasWiki, HasDownloads: from.HasDownloads,
+		Expires: opts.ExpiresAt, Labels: maps.Clone(opts.Labels),
+	}
+	setDefault(&fork.Owner, s.actor.Login())
+	setDefault(&fork.Owner, s.opts.Owner)
+	if fork.Slug == "" && fork.Name != "" {
+		fork.Slug = Slugify(fork.Name)
+	}
+	setDefault(&fork.Slug, from.Slug)
+	setDefault(&fork.Name, from.Name)
+	fork.Owner, fork.Slug = names.Key(fork.Owner), names.Key(fork.Slug)
+	if opts.Private != nil {
+		fork.Private = *opts.Private
+	}
+	if from.Private && !fork.Private {
+		return nil, &detail{ErrForbidden, "forbidden: the fork of a private repository is private", nil}
+	}
+	return fork, checkRepo(fork)
+}
+
+// forkDefault gives a fork the default branch alone.
+func (r *Repo) forkDefault(tx storage.Tx, fork *catalog.Repo) error {
+	if err := tx.CreateRepo(fork.ID, fork.Pool); err != nil {
+		return err
+	}
+	name, err := ref.Default(tx, r.id)
+	if err != nil {
+		return err
+	}
+	branch, err := ref.Follow(tx, r.id, name)
+	if err != nil {
+		return err
+	}
+	if !branch.Hash.IsZero() {
+		if err := tx.PutRef(fork.ID, storage.Ref{Name: name, Hash: branch.Hash}, nil); err != nil {
+			return err
+		}
+	}
+	return tx.PutRef(fork.ID, storage.Ref{Name: ref.Head, Target: name}, nil)
+}
+
+// Forks returns a page of the repositories that were forked from this one, or came to it from a deleted fork in between,
+// and that the actor may read. In the orders by time of update or push, and by owner or label, it costs a look at each.
+func (r *Repo) Forks(ctx context.Context, opts *ListOptions) (Page[Info], error) {
+	page, err := r.listWithin(ctx, opts, false)
+	return page, r.fail("forks", "", err)
+}
+
+// Network returns a page of all repositories that share a history of forks with this one, itself among them, and that
+// the actor may read. The root of the network is the one that is no fork. The cost is as with Forks.
+func (r *Repo) Network(ctx context.Context, opts *ListOptions) (Page[Info], error) {
+	page, err := r.listWithin(ctx, opts, true)
+	return page, r.fail("network", "", err)
+}
+
+func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) (page Page[Info], err error) {
+	if err := r.s.calls.Enter(ctx); err != nil {
+		return page, err
+	}
+	defer r.s.calls.Leave()
+	q, err := opts.query()
+	if err != nil {
+		return page, err
+	}
+	err = r.s.backend.View(ctx, func(v storage.View) error {
+		if _, err := r.s.actor.Check(v, r.id, access.Read); err != nil {
+			return err
+		}
+		repo, err := catalog.Load(v, r.id)
+		if err != nil {
+			return err
+		}
+		if network && !repo.Networked { // never forked: it is its whole network
+			page, err = r.alone(v, repo, q)
+			return err
+		}
+		q.Within = &catalog.Within{Repo: repo, Network: network}
+		page, err = r.s.listIn(ctx, v, q)
+		return err
+	})
+	return page, err
+}
+
+// alone is the network of a repository that was never forked.
+func (r *Repo) alone(v storage.View, repo *catalog.Repo, q *catalog.Query) (Page[Info], error) {
+	page := Page[Info]{Items: []Info{}}
+	if q.Token != "" {
+		return page, catalog.ErrToken
+	}
+	if !q.Matches(repo) {
+		return page, nil
+	}
+	page.TotalCount = 1
+	if q.Skip > 0 {
+		return page, nil
+	}
+	info, err := r.info(v)
+	page.Items = append(page.Items, info)
+	return page, err
+}
+
+// addNetwork fills in what an actor may know of a repository's forks and of what it was forked from.
+func (s *Store) addNetwork(v storage.View, r *catalog.Repo, state catalog.State, info *Info) error {
+	if err := s.addPrivateForks(v, r, state, info); err != nil || r.Family.IsZero() {
+		return err
+	}
+	parent, err := catalog.Parent(v, r)
+	if err != nil {
+		return err
+	}
+	source, err := catalog.Source(v, r)
+	if err != nil {
+		return err
+	}
+	for _, of := range [2]struct {
+		id storage.ID
+		to *ID
+	}{{parent, &info.Parent}, {source, &info.Source}} {
+		seen, err := s.actor.Sees(v, of.id)
+		if err != nil {
+			return err
+		}
+		if seen {
+			*of.to = publicID(of.id)
+		}
+	}
+	return nil
+}
+
+// addPrivateForks counts the private forks that the actor may read.
+func (s *Store) addPrivateForks(v storage.View, r *catalog.Repo, state catalog.State, info *Info) error {
+	if state.PrivateForks == 0 {
+		return nil
+	}
+	if s.actor.IsHost() {
+		info.Forks += state.PrivateForks
+		return nil
+	}
+	for id, err := range catalog.PrivateForks(v, r.ID) {
+		if err != nil {
+			return err
+		}
+		seen, err := s.actor.Sees(v, id)
+		if err != nil {
+			return err
+		}
+		if seen {
+			info.Forks++
+		}
+	}
+	return nil
+}
