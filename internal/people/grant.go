@@ -14,9 +14,11 @@ import (
 // of the owner's teams. What he may do as owner, or as anyone may, is not its business. It costs a look-up if the
 // repository is shared by nothing, one more if it has collaborators, and one for each team that has it.
 func Granted(v storage.View, repo storage.ID, owner, login string) (Permission, error) {
-	login = names.Key(login)
+	if login = names.Key(login); names.CheckOwner(login) != nil {
+		return None, nil
+	}
 	s, err := loadSharing(v, repo)
-	if err != nil || login == "" {
+	if err != nil {
 		return None, err
 	}
 	best := None
@@ -65,6 +67,28 @@ func memberPermission(v storage.View, owner, team, login string) (Permission, er
 	return permissionAt(v, nameKey(keyTeam, owner, team))
 }
 
+// GrantedByOwner returns the best that the owner's teams give to login on any of their repositories, if they have any. It
+// costs what his memberships in them cost.
+func GrantedByOwner(v storage.View, owner, login string) (Permission, error) {
+	owner, login = names.Key(owner), names.Key(login)
+	if names.CheckOwner(login) != nil {
+		return None, nil
+	}
+	teams, err := suffixes(v, nameKey(keyMembership, login, owner, ""), 0)
+	if err != nil {
+		return None, err
+	}
+	best := None
+	for _, team := range teams {
+		p, err := permissionAt(v, nameKey(keyTeam, owner, team))
+		if err != nil {
+			return None, err
+		}
+		best = max(best, p)
+	}
+	return best, nil
+}
+
 // A Grant is the best of what someone was granted on a repository.
 type Grant struct {
 	Repo       storage.ID
@@ -74,8 +98,7 @@ type Grant struct {
 // GrantedRepos returns what login was granted, on each repository once, in the order of their IDs. It costs what
 // these repositories cost, once for each way to the grant. Teams of his own may be among the ways.
 func GrantedRepos(v storage.View, login string) ([]Grant, error) {
-	login = names.Key(login)
-	if login == "" {
+	if login = names.Key(login); names.CheckOwner(login) != nil {
 		return nil, nil
 	}
 	best := make(map[storage.ID]Permission)

@@ -300,11 +300,14 @@ func (m *model) checkRepo(v storage.View, repo storage.ID, equal func(what strin
 	}
 	all, err := Collaborators(v, repo, m.owners[repo])
 	equal("Collaborators", all, collaborators, err)
-	watchers, err := Watchers(v, repo, Watcher{}, 0)
-	equal("Watchers", watchers, m.watchers[repo], err)
-	for i, w := range watchers {
-		rest, err := Watchers(v, repo, w, 2)
-		equal("Watchers behind one", rest, m.watchers[repo][i+1:min(i+3, len(watchers))], err)
+	want := m.watchers[repo]
+	watchers, err := Watchers(v, repo, nil, storage.Ascending, 0)
+	equal("Watchers", watchers, want, err)
+	for i, w := range want {
+		next, err := Watchers(v, repo, w.Position(), storage.Ascending, 2)
+		equal("Watchers behind one", next, want[i+1:min(i+3, len(want))], err)
+		before, err := Watchers(v, repo, w.Position(), storage.Descending, 1)
+		equal("Watchers before one", before, want[max(i-1, 0):i], err)
 	}
 	keys, err := DeployKeys(v, repo)
 	equal("DeployKeys", keys, m.keys[repo], err)

@@ -84,10 +84,21 @@ func TestGranted(t *testing.T) {
 			{1, "acme", "bob", Write}, {1, "ACME", "BOB", Write}, {1, "acme", "ann", Write}, {1, "acme", "cid", Read}, {1, "acme", "dan", None},
 			{1, "other", "bob", Read}, {1, "other", "ann", None}, // no team of the owner
 			{2, "acme", "bob", Admin}, {2, "acme", "ann", None}, {3, "acme", "bob", Write}, {3, "acme", "cid", None}, {4, "acme", "bob", None},
-			{1, "acme", "", None},
+			{1, "acme", "", None}, {1, "acme", "core\x00bob", None},
 		} {
 			if got, err := Granted(v, id(test.repo), test.owner, test.login); got != test.want || err != nil {
 				t.Errorf("Granted(%d, %q, %q) = %v, %v, want %v", test.repo, test.owner, test.login, got, err, test.want)
+			}
+		}
+		for login, want := range map[string]Permission{"Bob": Write, "ann": Write, "cid": Read, "dan": None, "": None} {
+			if got, err := GrantedByOwner(v, "ACME", login); got != want || err != nil {
+				t.Errorf("GrantedByOwner(%q) = %v, %v, want %v", login, got, err, want)
+			}
+		}
+		for _, login := range []string{"bob\x00acme", "bob\x00", "\x00", ""} {
+			p, err := Granted(v, id(1), "acme", login)
+			if repos, repoErr := GrantedRepos(v, login); p != None || len(repos) > 0 || err != nil || repoErr != nil {
+				t.Errorf("%q was granted %v, %v, and %v, %v, want nothing", login, p, err, repos, repoErr)
 			}
 		}
 		got, err := GrantedRepos(v, "BOB")

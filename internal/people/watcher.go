@@ -2,6 +2,7 @@ package people
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/reposit/reposit/internal/names"
@@ -60,16 +61,24 @@ func Watches(v storage.View, repo storage.ID, login string) (bool, error) {
 	return err == nil, err
 }
 
-// Watchers returns up to limit watchers of a repository behind a position, which is a watcher or the zero Watcher, in
-// the order in which they began.
-func Watchers(v storage.View, repo storage.ID, behind Watcher, limit int) ([]Watcher, error) {
+// Position returns where a watcher stands in the list of a repository's watchers.
+func (w Watcher) Position() []byte { return append(appendTime(nil, w.Since), w.Login...) }
+
+// Watchers returns up to limit watchers of a repository, all if limit is 0, in the order in which they began, or the
+// reverse of it. A position that is not nil is that of the watcher before them.
+func Watchers(v storage.View, repo storage.ID, behind []byte, order storage.Order, limit int) ([]Watcher, error) {
 	prefix := repoKey(keyWatcher, repo, "")
-	lo := prefix
-	if behind != (Watcher{}) {
-		lo = append(watcherKey(repo, behind.Since, names.Key(behind.Login)), 0)
+	lo, hi := prefix, after(prefix)
+	if behind != nil {
+		at := append(slices.Clone(prefix), behind...)
+		if order == storage.Descending {
+			hi = at
+		} else {
+			lo = append(at, 0)
+		}
 	}
 	var all []Watcher
-	for rec, err := range v.Records(lo, after(prefix), storage.Ascending) {
+	for rec, err := range v.Records(lo, hi, order) {
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +109,7 @@ func removeWatches(tx storage.Tx, login string) ([]storage.ID, error) {
 
 // dropWatchers removes up to batch watchers of a repository, and reports whether there may be more.
 func dropWatchers(tx storage.Tx, repo storage.ID) (more bool, err error) {
-	all, err := Watchers(tx, repo, Watcher{}, batch)
+	all, err := Watchers(tx, repo, nil, storage.Ascending, batch)
 	if err != nil {
 		return false, err
 	}
@@ -116,5 +125,5 @@ func dropWatchers(tx storage.Tx, repo storage.ID) (more bool, err error) {
 }
 
 func watcherKey(repo storage.ID, since time.Time, login string) []byte {
-	return append(appendTime(repoKey(keyWatcher, repo, ""), since), login...)
+	return append(repoKey(keyWatcher, repo, ""), Watcher{login, since}.Position()...)
 }
