@@ -230,6 +230,13 @@ type Backend interface {
 	Close() error
 }
 
+// Exclusive reports whether b says that nothing but its own Updates changes its refs while it is open, by a method
+// Exclusive() bool. Of a Backend that says nothing, other programs may change them too.
+func Exclusive(b Backend) bool {
+	e, ok := b.(interface{ Exclusive() bool })
+	return ok && e.Exclusive()
+}
+
 // ErrDelta is returned by OpenObject for an object that is kept as a delta.
 var ErrDelta = errors.New("storage: object is stored as a delta")
 

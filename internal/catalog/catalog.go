@@ -129,6 +129,20 @@ func loadState(v storage.View, id storage.ID) (State, error) {
 	return decodeState(b)
 }
 
+// Moves returns how often what the names of a repository lead to has changed: as long as it is the same, so are the
+// repository's refs, but for those that other programs change.
+func Moves(v storage.View, id storage.ID) (uint64, error) {
+	var buffer [1 + len(id)]byte
+	b, err := v.Record(append(append(buffer[:0], keyState), id[:]...))
+	if errors.Is(err, storage.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return decodeMoves(b)
+}
+
 // Adjust changes a repository's state, but not its times. It does nothing if there is no such repository.
 func Adjust(tx storage.Tx, id storage.ID, change func(*State)) error {
 	r, err := Load(tx, id)
@@ -250,6 +264,7 @@ func dropPrefix(tx storage.Tx, prefix []byte) error {
 func Touch(tx storage.Tx, r *Repo, old State, now time.Time, grown int64) error {
 	state := old
 	state.Updated, state.Pushed, state.Size = now, now, old.Size+grown
+	state.Moves++
 	if err := r.moveTimes(tx, r.times(old), r.times(state)); err != nil {
 		return err
 	}

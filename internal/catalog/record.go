@@ -38,6 +38,7 @@ type Header struct {
 type State struct {
 	Updated, Pushed     time.Time
 	Size                int64 // bytes of all objects, before compression
+	Moves               uint64 // how often what the repository's names lead to changed: its refs, and go-git's records
 	Forks, PrivateForks int   // direct ones that all may see, and others
 	Watchers, OpenPulls int
 	Language            string       // with most bytes on the default branch
@@ -142,6 +143,7 @@ func (s *State) encode(b []byte) []byte {
 	b = appendTime(b, s.Updated)
 	b = appendTime(b, s.Pushed)
 	b = binary.AppendUvarint(b, uint64(s.Size))
+	b = binary.AppendUvarint(b, s.Moves)
 	for _, n := range [4]int{s.Forks, s.PrivateForks, s.Watchers, s.OpenPulls} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
@@ -157,7 +159,7 @@ func decodeState(b []byte) (State, error) {
 	if v := d.byte(); v != stateVersion {
 		return State{}, fmt.Errorf("%w: state record of version %d", storage.ErrFormat, v)
 	}
-	s := State{Updated: d.time(), Pushed: d.time(), Size: int64(d.uvarint())}
+	s := State{Updated: d.time(), Pushed: d.time(), Size: int64(d.uvarint()), Moves: d.uvarint()}
 	for _, to := range [4]*int{&s.Forks, &s.PrivateForks, &s.Watchers, &s.OpenPulls} {
 		*to = int(d.uvarint())
 	}
@@ -166,6 +168,19 @@ func decodeState(b []byte) (State, error) {
 		s.Language = string(d.take(uint64(len(d.b))))
 	}
 	return s, d.end()
+}
+
+// decodeMoves returns the Moves of a State alone.
+func decodeMoves(b []byte) (uint64, error) {
+	d := decoder{b: b}
+	if v := d.byte(); v != stateVersion {
+		return 0, fmt.Errorf("%w: state record of version %d", storage.ErrFormat, v)
+	}
+	d.take(2 * 8) // times
+	d.uvarint()   // Size
+	moves := d.uvarint()
+	d.b = nil
+	return moves, d.end()
 }
 
 func appendString(b []byte, s string) []byte {

@@ -297,6 +297,9 @@ func (b *backend) leave() {
 // Durability implements storage.Backend.
 func (b *backend) Durability() storage.Durability { return b.durability }
 
+// Exclusive is asked by storage.Exclusive.
+func (b *backend) Exclusive() bool { return true }
+
 // Close implements storage.Backend.
 func (b *backend) Close() (err error) {
 	if b.closing.Swap(true) {

@@ -266,6 +266,9 @@ func (s *store) leave() {
 // Durability implements storage.Backend.
 func (s *store) Durability() storage.Durability { return s.durability }
 
+// Exclusive is asked by storage.Exclusive: git may work on the repositories beside this program.
+func (s *store) Exclusive() bool { return !s.shared }
+
 // Close implements storage.Backend.
 func (s *store) Close() error {
 	if !s.closed.CompareAndSwap(false, true) {

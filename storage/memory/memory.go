@@ -48,6 +48,9 @@ const (
 
 func (b *backend) Durability() storage.Durability { return storage.Volatile }
 
+// Exclusive is asked by storage.Exclusive.
+func (b *backend) Exclusive() bool { return true }
+
 func (b *backend) Close() error {
 	if !b.calls.Close() {
 		return storage.ErrClosed
