@@ -7,6 +7,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
@@ -61,6 +62,7 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 		if err := catalog.Fork(tx, from, made); err != nil {
 			return err
 		}
+		r.s.note(tx, event.RepoCreated, made, "fork of "+from.ID.String())
 		if opts.DefaultBranchOnly {
 			return r.forkDefault(tx, made)
 		}

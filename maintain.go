@@ -64,7 +64,7 @@ func (s *Store) deleteExpired(ctx context.Context, id storage.ID, now time.Time)
 			return nil
 		}
 		deleted = true
-		return remove(tx, id)
+		return s.remove(tx, id)
 	})
 	return deleted, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/ref"
@@ -164,6 +165,9 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		if err := catalog.Replace(tx, old, &changed, now); err != nil {
 			return err
 		}
+		noted := changed
+		noted.Private = old.Private || changed.Private // what it was called while it was private is nobody else's business
+		r.s.note(tx, event.RepoUpdated, &noted, old.Owner+"/"+old.Slug)
 		state, err := catalog.LoadState(tx, &changed)
 		if err != nil {
 			return err
@@ -282,16 +286,17 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 		case !r.s.now().Before(ends):
 			return &detail{ErrForbidden, "forbidden: the delete token is out of date", nil}
 		}
-		return remove(tx, r.id)
+		return r.s.remove(tx, r.id)
 	}))
 }
 
 // remove takes a repository out of the store.
-func remove(tx storage.Tx, id storage.ID) error {
+func (s *Store) remove(tx storage.Tx, id storage.ID) error {
 	repo, err := catalog.Load(tx, id)
 	if err != nil {
 		return err
 	}
+	s.note(tx, event.RepoDeleted, repo, "")
 	if err := people.Drop(tx, id); err != nil {
 		return err
 	}

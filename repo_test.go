@@ -231,7 +231,7 @@ func TestDelete(t *testing.T) {
 	})
 }
 
-// records returns the keys of all records.
+// records returns the keys of all records but events.
 func (s *store) records(t testing.TB) (keys []string) {
 	t.Helper()
 	err := s.backend.View(t.Context(), func(v storage.View) error {
@@ -239,7 +239,9 @@ func (s *store) records(t testing.TB) (keys []string) {
 			if err != nil {
 				return err
 			}
-			keys = append(keys, string(rec.Key))
+			if rec.Key[0] != 'E' {
+				keys = append(keys, string(rec.Key))
+			}
 		}
 		return nil
 	})

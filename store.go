@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
+	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/ref"
@@ -24,7 +25,7 @@ type Store struct {
 
 // core is what a store is, whoever uses it.
 type core struct {
-	backend storage.Backend
+	backend *event.Log
 	secret  catalog.Secret
 	objects *object.Store
 	commits *commit.Engine
@@ -40,6 +41,7 @@ type Options struct {
 	Now           func() time.Time // clock; default time.Now. It must be safe for concurrent use
 	IDs           func() ID        // source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for concurrent use
 	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB
+	KeepEvents    int              // how many of the last events are kept at least; default 100,000
 	Limits        Limits           // what untrusted input may ask for
 	Logger        *slog.Logger     // told of damage and of deleted repositories; default: discard
 }
@@ -57,6 +59,7 @@ const (
 	defaultOwner      = "local"
 	defaultBranch     = "main"
 	defaultCache      = 64 << 20
+	defaultEvents     = 100_000
 	defaultBlobSize   = 1 << 30
 	defaultCommitSize = 4 << 30
 	defaultPathLength = 4096
@@ -72,6 +75,7 @@ func (o *Options) withDefaults() (Options, error) {
 	setDefault(&opts.Owner, defaultOwner)
 	setDefault(&opts.DefaultBranch, defaultBranch)
 	setDefault(&opts.CacheSize, defaultCache)
+	setDefault(&opts.KeepEvents, defaultEvents)
 	setDefault(&opts.Limits.BlobSize, defaultBlobSize)
 	setDefault(&opts.Limits.CommitSize, defaultCommitSize)
 	setDefault(&opts.Limits.PathLength, defaultPathLength)
@@ -109,7 +113,7 @@ func (o *Options) check() error {
 		return invalid("option Author", err)
 	}
 	l := o.Limits
-	if min(o.CacheSize, l.BlobSize, l.CommitSize, l.RepoSize, int64(l.PathLength), int64(l.PathDepth)) < 0 {
+	if min(o.CacheSize, int64(o.KeepEvents), l.BlobSize, l.CommitSize, l.RepoSize, int64(l.PathLength), int64(l.PathDepth)) < 0 {
 		return invalidf("option: sizes and limits can't be negative")
 	}
 	return nil
@@ -136,8 +140,9 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	if err != nil {
 		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
 	}
-	c := &core{backend: backend, secret: secret, objects: object.New(backend, o.CacheSize), opts: o}
-	c.commits = commit.New(backend, c.objects)
+	log := event.NewLog(backend, o.Now, o.KeepEvents)
+	c := &core{backend: log, secret: secret, objects: object.New(log, o.CacheSize), opts: o}
+	c.commits = commit.New(log, c.objects)
 	return &Store{c, access.Host()}, nil
 }
 
@@ -150,6 +155,7 @@ func (s *Store) Close() error {
 	if !s.calls.Close() {
 		return failed("close", "", "", ErrClosed)
 	}
+	s.backend.Wake()
 	return failed("close", "", "", s.backend.Close())
 }
 
@@ -263,6 +269,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		if err := tx.CreateRepo(repo.ID, repo.Pool); err != nil {
 			return err
 		}
+		s.note(tx, event.RepoCreated, repo, "")
 		return tx.PutRef(repo.ID, storage.Ref{Name: ref.Head, Target: ref.Branches + branch}, nil)
 	})
 	if err != nil {

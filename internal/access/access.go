@@ -150,6 +150,24 @@ func (a Actor) Sees(v storage.View, repo storage.ID) (bool, error) {
 	return err == nil, err
 }
 
+// Witnesses reports whether the actor may learn of what needed a permission when it happened, in a repository that was
+// private then, or not. Of one that is not there any more, the host alone learns all, and others that it was public.
+func (a Actor) Witnesses(v storage.View, repo storage.ID, wasPrivate bool, need Permission) (bool, error) {
+	if a.kind == host {
+		return true, nil
+	}
+	h, err := catalog.LoadHeader(v, repo)
+	if errors.Is(err, storage.ErrNotFound) {
+		return !wasPrivate && need <= Read && a.kind != deployKey, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private || wasPrivate}
+	f.Grant, err = a.grant(v, repo, h.Owner)
+	return Decide(a, f) >= need, err
+}
+
 func (a Actor) grant(v storage.View, repo storage.ID, owner string) (Permission, error) {
 	if a.kind == user && a.login != "" {
 		return people.Granted(v, repo, owner, a.login)

@@ -37,9 +37,9 @@ type Header struct {
 // A State is what changes with every push, and what else changes often.
 type State struct {
 	Updated, Pushed     time.Time
-	Size                int64 // bytes of all objects, before compression
+	Size                int64  // bytes of all objects, before compression
 	Moves               uint64 // how often what the repository's names lead to changed: its refs, and go-git's records
-	Forks, PrivateForks int   // direct ones that all may see, and others
+	Forks, PrivateForks int    // direct ones that all may see, and others
 	Watchers, OpenPulls int
 	Language            string       // with most bytes on the default branch
 	LanguageAt          storage.Hash // the commit at which Language was found out

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -86,19 +88,29 @@ func Default(v storage.View, repo storage.ID) (string, error) {
 
 // Apply makes the changes, in order, or returns a *ConflictError, ErrTaken, or storage.ErrNotFound for a deletion
 // of what is not there. A new hash for a symbolic ref is given to the ref that it leads to.
-// Old and New of the log entries are filled in. The caller has checked the names.
+// Old and New of the log entries are filled in. The caller has checked the names. Each change is an event.
 func Apply(tx storage.Tx, repo storage.ID, changes []Change) error {
+	h, err := catalog.LoadHeader(tx, repo)
+	if err != nil {
+		return err
+	}
 	for i := range changes {
-		if err := apply(tx, repo, &changes[i]); err != nil {
+		c := &changes[i]
+		change := event.Event{Kind: event.RefChanged, Repo: repo, Private: h.Private, By: c.By.String()}
+		if err := apply(tx, repo, c, &change); err != nil {
 			return err
+		}
+		if change.Name != "" {
+			event.Add(tx, change)
 		}
 	}
 	return nil
 }
 
-func apply(tx storage.Tx, repo storage.ID, c *Change) error {
+// apply makes one change, and says in e what it was. Where there was nothing to do, e has no name.
+func apply(tx storage.Tx, repo storage.ID, c *Change, e *event.Event) error {
 	if c.Target != "" {
-		return setSymbolic(tx, repo, c)
+		return setSymbolic(tx, repo, c, e)
 	}
 	now, err := Follow(tx, repo, c.Name)
 	if err != nil {
@@ -110,18 +122,19 @@ func apply(tx storage.Tx, repo storage.ID, c *Change) error {
 	entry := c.Log
 	entry.Old, entry.New = now.Hash, c.New
 	if c.New.IsZero() {
-		return remove(tx, repo, c, &entry)
+		return remove(tx, repo, c, &entry, e)
 	}
 	if now.Hash.IsZero() {
 		if err := checkFree(tx, repo, now.Name); err != nil {
 			return err
 		}
 	}
+	e.Name, e.Old, e.New = now.Name, now.Hash, c.New
 	return tx.PutRef(repo, storage.Ref{Name: now.Name, Hash: c.New}, &entry)
 }
 
 // remove deletes the ref itself: of a symbolic one, not what it leads to.
-func remove(tx storage.Tx, repo storage.ID, c *Change, entry *storage.LogEntry) error {
+func remove(tx storage.Tx, repo storage.ID, c *Change, entry *storage.LogEntry, e *event.Event) error {
 	_, err := tx.Ref(repo, c.Name)
 	if errors.Is(err, storage.ErrNotFound) && c.Old != nil {
 		return nil // it was expected not to be there
@@ -129,10 +142,11 @@ func remove(tx storage.Tx, repo storage.ID, c *Change, entry *storage.LogEntry) 
 	if err != nil {
 		return fmt.Errorf("%q: %w", c.Name, err)
 	}
+	e.Name, e.Old = c.Name, entry.Old
 	return tx.DeleteRef(repo, c.Name, entry)
 }
 
-func setSymbolic(tx storage.Tx, repo storage.ID, c *Change) error {
+func setSymbolic(tx storage.Tx, repo storage.ID, c *Change, e *event.Event) error {
 	now, err := tx.Ref(repo, c.Name)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = checkFree(tx, repo, c.Name)
@@ -152,6 +166,7 @@ func setSymbolic(tx storage.Tx, repo storage.ID, c *Change) error {
 	}
 	entry := c.Log
 	entry.Old, entry.New = now.Hash, target.Hash
+	e.Name, e.Old, e.New, e.Detail = c.Name, entry.Old, entry.New, c.Target
 	return tx.PutRef(repo, storage.Ref{Name: c.Name, Target: c.Target}, &entry)
 }
 

@@ -1,0 +1,171 @@
+package reposit
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/storage"
+)
+
+// An EventKind is what an event is about.
+type EventKind int
+
+// The kinds of events.
+const (
+	RepoCreated   EventKind = EventKind(event.RepoCreated)   // Detail: "fork of" and the parent's ID, of a fork
+	RepoUpdated   EventKind = EventKind(event.RepoUpdated)   // renamed, transferred or described; Detail: its full name before
+	RepoDeleted   EventKind = EventKind(event.RepoDeleted)   // by Delete or DeleteExpired
+	RefChanged    EventKind = EventKind(event.RefChanged)    // Old and New; Detail: what a symbolic ref now names
+	AccessChanged EventKind = EventKind(event.AccessChanged) // of a collaborator, team, deploy key or protection
+	PullChanged   EventKind = EventKind(event.PullChanged)   // opened, reviewed, merged or closed: Detail
+)
+
+// String returns "repo created" and its like.
+func (k EventKind) String() string {
+	switch k {
+	case RepoCreated:
+		return "repo created"
+	case RepoUpdated:
+		return "repo updated"
+	case RepoDeleted:
+		return "repo deleted"
+	case RefChanged:
+		return "ref changed"
+	case AccessChanged:
+		return "access changed"
+	case PullChanged:
+		return "pull changed"
+	}
+	return "unknown"
+}
+
+// An Event is one change in a store.
+type Event struct {
+	Number   int64 // from 1, in the order in which the changes happened
+	When     time.Time
+	Kind     EventKind
+	Repo     ID     // "" if it is about none
+	By       string // who made the change: "host", "user ann"
+	Name     string // the repository's full name, the ref, or who or what was given access or denied it
+	Detail   string // what else the kind says
+	Old, New Hash   // of a ref; zero: it did not exist
+	Pull     int    // number of the pull request
+}
+
+// eventUnits is how many units of work are read at a time.
+const eventUnits = 64
+
+// Events yields every change that was made after the one with that number, 0 for all, once and in order, and then waits
+// for more until the loop is left, the context ends, or the store is closed. Who stores the Number of the last event that
+// he saw can go on from there, also after the store was opened anew. An event is there if, and only if, its change is.
+//
+// An actor sees the events of the repositories that he may read, those about access where he has Admin, and of what
+// happened while a repository was private only what he might read if it still were.
+//
+// It returns ErrNotFound if some events after that number are not kept any more (see Options.KeepEvents), ErrInvalid for
+// a number that was not given out yet. What programs outside did to refs is no event.
+func (s *Store) Events(ctx context.Context, after int64) iter.Seq2[Event, error] {
+	const op = "events"
+	return func(yield func(Event, error) bool) {
+		if after < 0 {
+			yield(Event{}, failed(op, "", "", invalidf("number of an event: %d", after)))
+			return
+		}
+		at := uint64(after)
+		for first := true; ; first = false {
+			changed := s.backend.Changed() // before the look, so that no change falls in between
+			seen, last, err := s.eventsAfter(ctx, at, first)
+			if err != nil {
+				yield(Event{}, failed(op, "", "", err))
+				return
+			}
+			for _, e := range seen {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			if last > at {
+				at = last
+				continue
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				yield(Event{}, failed(op, "", "", ctx.Err()))
+				return
+			}
+		}
+	}
+}
+
+// eventsAfter returns the next few events that the actor may see, and the number of the last one that was looked at.
+func (s *Store) eventsAfter(ctx context.Context, after uint64, first bool) (seen []Event, last uint64, err error) {
+	if err := s.calls.Enter(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer s.calls.Leave()
+	err = s.backend.View(ctx, func(v storage.View) error {
+		seen, last = nil, after
+		found, err := event.After(v, after, eventUnits)
+		if errors.Is(err, event.ErrGone) {
+			return &detail{ErrNotFound, "events not found: those after that number are no longer kept", err}
+		}
+		if err == nil && first && len(found) == 0 {
+			err = checkEventNumber(v, after)
+		}
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			last = found[i].Number
+			may, err := s.witnesses(v, &found[i])
+			if err != nil {
+				return err
+			}
+			if may {
+				seen = append(seen, publicEvent(&found[i]))
+			}
+		}
+		return nil
+	})
+	return seen, last, err
+}
+
+// checkEventNumber refuses a number that no event had yet.
+func checkEventNumber(v storage.View, number uint64) error {
+	last, err := event.Last(v)
+	if err == nil && number > last {
+		err = invalidf("number of an event: %d was not given out yet", number)
+	}
+	return err
+}
+
+func (s *Store) witnesses(v storage.View, e *event.Event) (bool, error) {
+	if e.Repo.IsZero() {
+		return s.actor.IsHost(), nil
+	}
+	need := access.Read
+	if e.Kind == event.AccessChanged {
+		need = access.Admin
+	}
+	return s.actor.Witnesses(v, e.Repo, e.Private, need)
+}
+
+func publicEvent(e *event.Event) Event {
+	return Event{
+		Number: int64(e.Number), When: e.When, Kind: EventKind(e.Kind), Repo: publicID(e.Repo), By: e.By, Name: e.Name,
+		Detail: e.Detail, Old: Hash(e.Old), New: Hash(e.New), Pull: e.Pull,
+	}
+}
+
+// note adds an event about a repository as a whole.
+func (s *Store) note(tx storage.Tx, kind event.Kind, r *catalog.Repo, detail string) {
+	event.Add(tx, event.Event{
+		Kind: kind, Repo: r.ID, Private: r.Private, By: s.actor.String(), Name: r.Owner + "/" + r.Slug, Detail: detail,
+	})
+}
