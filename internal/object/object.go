@@ -227,6 +227,35 @@ func (s *Store) Open(ctx context.Context, pool storage.ID, h git.Hash) (int64, i
 	return size, io.NopCloser(bytes.NewReader(data)), nil
 }
 
+// Head returns a blob's size and its first n bytes, or all if it has fewer, which must not be changed. It leaves the
+// cache as it is, and holds no large blob in memory.
+func (s *Store) Head(ctx context.Context, pool storage.ID, h git.Hash, n int64) (int64, []byte, error) {
+	t, data, size := storage.Blob, []byte(nil), int64(0)
+	if item := s.Cached(pool, h); item != nil {
+		t, data, size = item.Type, item.Data, item.Size
+	} else {
+		var r io.ReadCloser
+		var err error
+		t, size, r, err = s.backend.OpenObject(ctx, pool, h)
+		switch {
+		case errors.Is(err, storage.ErrDelta):
+			t, data, _, err = s.read(ctx, pool, h)
+			size = int64(len(data))
+		case err == nil:
+			data = make([]byte, min(n, size))
+			_, err = io.ReadFull(r, data)
+			err = errors.Join(err, r.Close())
+		}
+		if err != nil {
+			return 0, nil, named(h, err)
+		}
+	}
+	if t != storage.Blob {
+		return 0, nil, fmt.Errorf("object %s is a %s, not a blob: %w", h, t, storage.ErrNotFound)
+	}
+	return size, data[:min(n, size)], nil
+}
+
 // Matching yields the hashes of the pool that begin with the given hexadecimal digits, in ascending order.
 func (s *Store) Matching(ctx context.Context, pool storage.ID, digits string) iter.Seq2[git.Hash, error] {
 	fill := func(with string) git.Hash {

@@ -232,3 +232,51 @@ func TestOpenAndMatching(t *testing.T) {
 		}
 	}
 }
+
+func TestHead(t *testing.T) {
+	objects, contents := chain(t, 3)
+	tree := storage.Object{Hash: git.EmptyTree, Type: storage.Tree, Data: []byte{}}
+	b := newBackend(t, append(objects, tree)...)
+	s := New(b, 1<<20)
+	large := bytes.Repeat([]byte("large"), storage.LargeObject)
+	stage, err := b.Stage(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := stage.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(large); err != nil {
+		t.Fatal(err)
+	}
+	name := hashOf(t, storage.Blob, large)
+	if err := errors.Join(w.Commit(t.Context(), name, storage.Blob), stage.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	check := func(h git.Hash, content []byte, n int64) {
+		t.Helper()
+		size, head, err := s.Head(t.Context(), pool, h, n)
+		if want := content[:min(n, int64(len(content)))]; err != nil || size != int64(len(content)) || !bytes.Equal(head, want) {
+			t.Errorf("Head(%d) = %d, %.20q, %v; want %d, %.20q", n, size, head, err, len(content), want)
+		}
+	}
+	for _, n := range []int64{0, 10, 1 << 20, int64(len(large)), 1 << 40} {
+		check(name, large, n)
+		for i, o := range objects {
+			check(o.Hash, contents[i], n)
+		}
+	}
+	if s.Cached(pool, objects[2].Hash) != nil {
+		t.Error("Head put a blob into the cache")
+	}
+	if _, err := s.Item(t.Context(), pool, objects[2].Hash); err != nil {
+		t.Fatal(err)
+	}
+	check(objects[2].Hash, contents[2], 10)
+	for _, h := range []git.Hash{git.EmptyTree, {1}} {
+		if _, _, err := s.Head(t.Context(), pool, h, 10); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("Head(%v) = %v, want ErrNotFound", h, err)
+		}
+	}
+}
