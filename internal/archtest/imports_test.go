@@ -36,6 +36,8 @@ var rules = []rule{
 		"a backend knows the contract and its own engine only"},
 	{"storage", []string{module + "/storage", module + "/storage/internal/..."}, "the contract stands on the standard library"},
 	{"internal/sshkey", []string{"golang.org/x/crypto/ssh"}, "it reads keys, and is alone with the package that can also dial"},
+	{"internal/language", []string{module + "/storage", module + "/internal/...", "github.com/go-enry/go-enry/v2/..."},
+		"only what counts languages asks go-enry"},
 	{"internal", []string{module + "/storage", module + "/internal/...",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
 		"github.com/go-git/go-git/v5/config", "github.com/go-git/go-git/v5/utils/...",

@@ -1,0 +1,174 @@
+package language
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/go-enry/go-enry/v2/data"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
+)
+
+// The keys of the records, by their first two bytes:
+//
+//	L c ID    the last counts of a repository that were kept (Kept)
+//	L d ID    the repository's refs have changed since its language was found out; no value
+const (
+	keyFirst  = 'L'
+	keyCounts = 'c'
+	keyDirty  = 'd'
+)
+
+func key(kind byte, repo storage.ID) []byte { return append([]byte{keyFirst, kind}, repo[:]...) }
+
+// Kept are counts with what they are for.
+type Kept struct {
+	Commit, Tree git.Hash
+	Counts       Counts
+}
+
+// keptVersion is the first byte of a stored Kept.
+const keptVersion = 1
+
+// rulesVersion must change with whatever changes what a file counts for, including a new version of go-enry.
+const rulesVersion = 1
+
+// rulesName names the rules by which a file was counted. Counts by other rules can't be gone on with.
+func rulesName() string { return fmt.Sprintf("%d-%.8s", rulesVersion, data.LinguistCommit) }
+
+// Load returns the counts of a repository, or storage.ErrNotFound if there are none by the rules of this program.
+func Load(v storage.View, repo storage.ID) (Kept, error) {
+	b, err := v.Record(key(keyCounts, repo))
+	if err != nil {
+		return Kept{}, err
+	}
+	return decode(b)
+}
+
+// Save keeps counts in place of any that the repository has.
+func Save(tx storage.Tx, repo storage.ID, k Kept) error {
+	b := k.encode()
+	if len(b) > storage.MaxValue {
+		return nil // they are counted afresh each time
+	}
+	return tx.PutRecord(key(keyCounts, repo), b)
+}
+
+// Drop removes all records of a repository.
+func Drop(tx storage.Tx, repo storage.ID) error {
+	return errors.Join(tx.DeleteRecord(key(keyCounts, repo)), Clean(tx, repo))
+}
+
+// Mark notes that a repository's language may have changed.
+func Mark(tx storage.Tx, repo storage.ID) error { return tx.PutRecord(key(keyDirty, repo), nil) }
+
+// Clean takes the mark back.
+func Clean(tx storage.Tx, repo storage.ID) error { return tx.DeleteRecord(key(keyDirty, repo)) }
+
+// Dirty returns up to limit repositories that are marked, in the order of their IDs, from the one after the given ID.
+func Dirty(v storage.View, after storage.ID, limit int) ([]storage.ID, error) {
+	var ids []storage.ID
+	lo := append(key(keyDirty, after), 0)
+	if after.IsZero() {
+		lo = []byte{keyFirst, keyDirty}
+	}
+	for rec, err := range v.Records(lo, []byte{keyFirst, keyDirty + 1}, storage.Ascending) {
+		if err != nil {
+			return nil, err
+		}
+		if len(rec.Key) != 2+len(storage.ID{}) {
+			return nil, fmt.Errorf("%w: mark of a changed repository", storage.ErrCorrupt)
+		}
+		if ids = append(ids, storage.ID(rec.Key[2:])); len(ids) == limit {
+			break
+		}
+	}
+	return ids, nil
+}
+
+func (k *Kept) encode() []byte {
+	b := []byte{keptVersion}
+	b = appendString(b, rulesName())
+	b = append(b, k.Commit[:]...)
+	b = append(b, k.Tree[:]...)
+	b = binary.AppendUvarint(b, uint64(k.Counts.Files))
+	b = binary.AppendUvarint(b, uint64(k.Counts.Dirs))
+	b = binary.AppendUvarint(b, uint64(len(k.Counts.Bytes)))
+	for _, name := range slices.Sorted(maps.Keys(k.Counts.Bytes)) {
+		b = appendString(b, name)
+		b = binary.AppendUvarint(b, uint64(k.Counts.Bytes[name]))
+	}
+	return b
+}
+
+func decode(b []byte) (Kept, error) {
+	d := decoder{b: b}
+	if v := d.take(1); v == nil || v[0] != keptVersion {
+		return Kept{}, fmt.Errorf("%w: counts of languages of version %v", storage.ErrFormat, v)
+	}
+	if string(d.take(d.uvarint())) != rulesName() && !d.bad {
+		return Kept{}, fmt.Errorf("counts of languages by other rules: %w", storage.ErrNotFound)
+	}
+	var k Kept
+	copy(k.Commit[:], d.take(uint64(len(k.Commit))))
+	copy(k.Tree[:], d.take(uint64(len(k.Tree))))
+	k.Counts.Files, k.Counts.Dirs = d.count(), d.count()
+	n := d.uvarint()
+	k.Counts.Bytes = make(map[string]int64, min(n, uint64(len(d.b))))
+	for range n {
+		name := string(d.take(d.uvarint()))
+		size := int64(d.uvarint())
+		if size <= 0 || d.bad {
+			d.bad = true
+			break
+		}
+		k.Counts.Bytes[name] = size
+	}
+	if d.bad || len(d.b) > 0 {
+		return Kept{}, fmt.Errorf("%w: counts of languages", storage.ErrCorrupt)
+	}
+	return k, nil
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// A decoder reads what encode wrote. After the first thing that is not there it yields zero values.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.b)) {
+		d.bad, d.b = true, nil
+		return nil
+	}
+	b := d.b[:n]
+	d.b = d.b[n:]
+	return b
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) count() int {
+	n := d.uvarint()
+	if n > MaxFiles {
+		d.bad = true
+	}
+	return int(n)
+}
