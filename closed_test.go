@@ -20,13 +20,28 @@ type method struct {
 // methods returns the exported methods that may fail, or yield errors.
 func methods(r *reposit.Repo, s *reposit.Store) []method {
 	var found []method
-	for _, of := range []any{s, r, r.Refs(), r.Branches(), r.Tags()} {
-		v := reflect.ValueOf(of)
+	for _, v := range nouns(r, s) {
 		for i := range v.NumMethod() {
 			m := method{v.Type().String() + "." + v.Type().Method(i).Name, v.Method(i)}
 			if m.mayFail() {
 				found = append(found, m)
 			}
+		}
+	}
+	return found
+}
+
+// nouns returns the store, the repository, and all that they hand out without an argument and that has methods itself,
+// as Branches does.
+func nouns(r *reposit.Repo, s *reposit.Store) []reflect.Value {
+	found := []reflect.Value{reflect.ValueOf(s), reflect.ValueOf(r)}
+	for _, of := range found[:2] {
+		for i := range of.NumMethod() {
+			t := of.Method(i).Type()
+			if t.NumIn() > 0 || t.NumOut() != 1 || t.Out(0).Kind() != reflect.Struct || t.Out(0).NumMethod() == 0 {
+				continue
+			}
+			found = append(found, of.Method(i).Call(nil)[0])
 		}
 	}
 	return found

@@ -1,0 +1,342 @@
+package reposit_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"reflect"
+	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/storage"
+)
+
+// A door is an exported method, what it needs, and a call of it that a holder of that succeeds with.
+type door struct {
+	need reposit.Permission
+	call func(*cell) error
+}
+
+// A cell is one store in which one actor tries one door.
+type cell struct {
+	ctx context.Context
+	s   *reposit.Store // as the actor
+	r   *reposit.Repo  // as the actor
+	all *reposit.Repo  // as the host
+}
+
+// open are the methods that ask nobody: they do nothing but hand out what asks.
+var openDoors = map[string]bool{
+	"Store.As": true, "Repo.ID": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true,
+}
+
+// storeDoors are the methods of a store that are not about one repository. TestStoreDoors and others look at each.
+var storeDoors = map[string]bool{
+	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Close": true, "Store.DeleteExpired": true, "Store.Events": true,
+}
+
+var doors = map[string]door{
+	"Store.Repo":        {reposit.Read, func(c *cell) error { _, err := c.s.Repo(c.ctx, "owner/x"); return err }},
+	"Store.RepoByID":    {reposit.Read, func(c *cell) error { _, err := c.s.RepoByID(c.ctx, c.all.ID()); return err }},
+	"Repo.Info":         {reposit.Read, func(c *cell) error { _, err := c.r.Info(c.ctx); return err }},
+	"Repo.Read":         {reposit.Read, func(c *cell) error { _, err := c.r.Read(c.ctx, "", "f"); return err }},
+	"Repo.Open":         {reposit.Read, func(c *cell) error { r, err := c.r.Open(c.ctx, "", "f"); return errors.Join(err, closeAll(r)) }},
+	"Repo.Stat":         {reposit.Read, func(c *cell) error { _, err := c.r.Stat(c.ctx, "", "f"); return err }},
+	"Repo.List":         {reposit.Read, func(c *cell) error { _, err := c.r.List(c.ctx, "", ""); return err }},
+	"Repo.Walk":         {reposit.Read, func(c *cell) error { return firstError(c.r.Walk(c.ctx, "", "")) }},
+	"Repo.FS":           {reposit.Read, func(c *cell) error { _, err := c.r.FS(c.ctx, ""); return err }},
+	"Repo.Resolve":      {reposit.Read, func(c *cell) error { _, err := c.r.Resolve(c.ctx, ""); return err }},
+	"Repo.Archive":      {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
+	"Repo.Storer":       {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
+	"Repo.Forks":        {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
+	"Repo.Network":      {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
+	"Repo.Permission":   {reposit.Admin, func(c *cell) error { _, err := c.r.Permission(c.ctx, "somebody"); return err }},
+	"Repo.Write":        {reposit.Write, func(c *cell) error { _, err := c.r.Write(c.ctx, "g", nil, "m"); return err }},
+	"Repo.Commit":       {reposit.Write, func(c *cell) error { _, err := c.r.Commit(c.ctx, nil, reposit.Delete("f")); return err }},
+	"Repo.Update":       {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
+	"Repo.DeleteToken":  {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},
+	"Repo.Delete":       {reposit.Admin, deleteDoor},
+	"Repo.Fork":         {reposit.Read, forkDoor},
+	"Branches.List":     {reposit.Read, func(c *cell) error { _, err := c.r.Branches().List(c.ctx, nil); return err }},
+	"Branches.All":      {reposit.Read, func(c *cell) error { return firstError(c.r.Branches().All(c.ctx)) }},
+	"Branches.Branch":   {reposit.Read, func(c *cell) error { _, err := c.r.Branches().Branch(c.ctx, "main"); return err }},
+	"Branches.Create":   {reposit.Write, func(c *cell) error { _, err := c.r.Branches().Create(c.ctx, "new", ""); return err }},
+	"Branches.Rename":   {reposit.Write, func(c *cell) error { return c.r.Branches().Rename(c.ctx, "side", "new") }},
+	"Branches.Delete":   {reposit.Write, func(c *cell) error { return c.r.Branches().Delete(c.ctx, "side") }},
+	"Tags.List":         {reposit.Read, func(c *cell) error { _, err := c.r.Tags().List(c.ctx, nil); return err }},
+	"Tags.All":          {reposit.Read, func(c *cell) error { return firstError(c.r.Tags().All(c.ctx)) }},
+	"Tags.Tag":          {reposit.Read, func(c *cell) error { _, err := c.r.Tags().Tag(c.ctx, "v1"); return err }},
+	"Tags.Create":       {reposit.Write, func(c *cell) error { _, err := c.r.Tags().Create(c.ctx, "v2", "", nil); return err }},
+	"Tags.Delete":       {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
+	"Refs.All":          {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
+	"Refs.Update":       {reposit.Write, func(c *cell) error { return c.r.Refs().Update(c.ctx, reposit.RefUpdate{Name: "refs/tags/v1"}) }},
+	"Storer.SetObject":  {reposit.Write, storerObjectDoor},
+	"Storer.SetConfig":  {reposit.Write, storerConfigDoor},
+	"Storer.SetRef":     {reposit.Write, storerRefDoor},
+	"Storer.RemoveRef":  {reposit.Write, storerRemoveDoor},
+	"Storer.Object":     {reposit.Read, storerReadDoor},
+	"Storer.PackWriter": {reposit.Write, storerPackDoor},
+}
+
+func closeAll(c io.Closer) error {
+	if v := reflect.ValueOf(c); !v.IsValid() || v.IsNil() {
+		return nil
+	}
+	return c.Close()
+}
+
+func firstError[T any](seq iter.Seq2[T, error]) error {
+	for _, err := range seq {
+		return err
+	}
+	return nil
+}
+
+// deleteDoor deletes with a token of the host, so that it is Delete that refuses.
+func deleteDoor(c *cell) error {
+	token, err := c.all.DeleteToken(c.ctx)
+	if err != nil {
+		return err
+	}
+	return c.r.Delete(c.ctx, token)
+}
+
+// forkDoor forks to the actor himself. Who has no name can't have repositories, which is not what this is about.
+func forkDoor(c *cell) error {
+	_, err := c.r.Fork(c.ctx, &reposit.ForkOptions{Slug: "forked"})
+	if errors.Is(err, reposit.ErrForbidden) {
+		return nil
+	}
+	return err
+}
+
+func storerObjectDoor(c *cell) error {
+	s, err := c.r.Storer(c.ctx)
+	if err != nil {
+		return err
+	}
+	o := s.NewEncodedObject()
+	o.SetType(plumbing.BlobObject)
+	_, err = s.SetEncodedObject(o)
+	return err
+}
+
+func storerConfigDoor(c *cell) error {
+	s, err := c.r.Storer(c.ctx)
+	if err != nil {
+		return err
+	}
+	cfg, err := s.Config()
+	if err != nil {
+		return err
+	}
+	return s.SetConfig(cfg)
+}
+
+func storerRefDoor(c *cell) error {
+	s, err := c.r.Storer(c.ctx)
+	if err != nil {
+		return err
+	}
+	at, err := s.Reference("refs/heads/main")
+	if err != nil {
+		return err
+	}
+	return s.SetReference(plumbing.NewHashReference("refs/heads/new", at.Hash()))
+}
+
+func storerRemoveDoor(c *cell) error {
+	s, err := c.r.Storer(c.ctx)
+	if err != nil {
+		return err
+	}
+	return s.RemoveReference("refs/heads/side")
+}
+
+func storerReadDoor(c *cell) error {
+	s, err := c.r.Storer(c.ctx)
+	if err != nil {
+		return err
+	}
+	at, err := s.Reference("refs/heads/main")
+	if err != nil {
+		return err
+	}
+	_, err = s.EncodedObject(plumbing.AnyObject, at.Hash())
+	return err
+}
+
+func storerPackDoor(c *cell) error {
+	s, err := c.r.Storer(c.ctx)
+	if err != nil {
+		return err
+	}
+	w, err := s.(interface {
+		PackfileWriter() (io.WriteCloser, error)
+	}).PackfileWriter()
+	return errors.Join(err, closeAll(w))
+}
+
+// A role is an actor with what he may do in a private repository of another owner. All of them may read public ones.
+type role struct {
+	actor   func(*testing.T, *matrix) *reposit.Store
+	private reposit.Permission
+	outside bool // may not even read what is public, but for the one repository
+}
+
+func user(login string) func(*testing.T, *matrix) *reposit.Store {
+	return func(_ *testing.T, m *matrix) *reposit.Store { return m.s.As(reposit.User(login)) }
+}
+
+var roles = map[string]role{
+	"host":        {func(_ *testing.T, m *matrix) *reposit.Store { return m.s.Store }, reposit.Admin, false},
+	"owner":       {user("owner"), reposit.Admin, false},
+	"admin":       {user("admin"), reposit.Admin, false},
+	"writer":      {user("writer"), reposit.Write, false},
+	"reader":      {user("reader"), reposit.Read, false},
+	"team admin":  {user("teamadmin"), reposit.Admin, false},
+	"team writer": {user("teamwriter"), reposit.Write, false},
+	"team reader": {user("teamreader"), reposit.Read, false},
+	"both":        {user("both"), reposit.Write, false}, // reads as a collaborator, writes by a team
+	"removed":     {user("removed"), reposit.None, false},
+	"left":        {user("left"), reposit.None, false},    // was in a team
+	"foreign":     {user("foreign"), reposit.None, false}, // in a team of another owner
+	"stranger":    {user("stranger"), reposit.None, false},
+	"nobody":      {user(""), reposit.None, false},
+	"anonymous":   {func(_ *testing.T, m *matrix) *reposit.Store { return m.s.As(reposit.Anonymous) }, reposit.None, false},
+	"zero":        {func(_ *testing.T, m *matrix) *reposit.Store { return m.s.As(reposit.Actor{}) }, reposit.None, false},
+}
+
+// A matrix is a store with one repository, and people of all roles.
+type matrix struct {
+	s *store
+	r *reposit.Repo
+}
+
+func newMatrix(t *testing.T) *matrix {
+	t.Helper()
+	m := &matrix{s: openMemory(t, nil)}
+	m.r = create(t, m.s, "x", &reposit.CreateOptions{Owner: "owner"})
+	write(t, m.r, "f", "1")
+	if _, err := m.r.Branches().Create(t.Context(), "side", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.r.Tags().Create(t.Context(), "v1", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	err := m.s.backend.Update(t.Context(), func(tx storage.Tx) error {
+		id := storage.ID([]byte(m.r.ID()[len("rp_"):]))
+		for _, login := range []string{"owner", "admin", "writer", "reader", "teamadmin", "teamwriter", "teamreader", "both", "removed", "left", "foreign", "stranger"} {
+			if err := people.PutUser(tx, &people.User{Login: login}); err != nil {
+				return err
+			}
+		}
+		for login, p := range map[string]people.Permission{"admin": people.Admin, "writer": people.Write, "reader": people.Read, "both": people.Read, "removed": people.Admin} {
+			if err := people.AddCollaborator(tx, id, login, p); err != nil {
+				return err
+			}
+		}
+		if _, err := people.RemoveCollaborator(tx, id, "removed"); err != nil {
+			return err
+		}
+		for _, team := range []people.Team{
+			{Owner: "owner", Name: "admins", Permission: people.Admin, Members: []string{"teamadmin", "left"}, Repos: []storage.ID{id}},
+			{Owner: "owner", Name: "admins", Permission: people.Admin, Members: []string{"teamadmin"}, Repos: []storage.ID{id}},
+			{Owner: "owner", Name: "writers", Permission: people.Write, Members: []string{"teamwriter", "both"}, Repos: []storage.ID{id}},
+			{Owner: "owner", Name: "readers", Permission: people.Read, Members: []string{"teamreader", "teamwriter"}, Repos: []storage.ID{id}},
+			{Owner: "other", Name: "admins", Permission: people.Admin, Members: []string{"foreign"}},
+		} {
+			if err := people.PutTeam(tx, &team); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestMatrix tries every door as every role, in public and private repositories and forks.
+func TestMatrix(t *testing.T) {
+	m := newMatrix(t)
+	for _, v := range nouns(m.r, m.s.Store) {
+		for i := range v.NumMethod() {
+			name := reflect.Indirect(v).Type().Name() + "." + v.Type().Method(i).Name
+			if _, ok := doors[name]; !ok && !openDoors[name] && !storeDoors[name] {
+				t.Errorf("%s is in no row of the matrix: say what it needs", name)
+			}
+		}
+	}
+	cells := 0
+	for name, d := range doors {
+		for who, role := range roles {
+			for _, private := range []bool{false, true} {
+				cells++
+				have := role.private
+				if !private && !role.outside {
+					have = max(have, reposit.Read)
+				}
+				got := tryDoor(t, d, role, private)
+				want := error(nil)
+				switch {
+				case have == reposit.None:
+					want = reposit.ErrNotFound
+				case have < d.need:
+					want = reposit.ErrForbidden
+				}
+				if !errors.Is(got, want) || want == nil && got != nil {
+					t.Errorf("%s as %s, private: %v = %v, want %v", name, who, private, got, want)
+				}
+			}
+		}
+	}
+	t.Logf("%d cells of %d methods and %d roles", cells, len(doors), len(roles))
+}
+
+// tryDoor has a role try a door of a repository, with a handle that he took when he could read it.
+func tryDoor(t *testing.T, d door, who role, private bool) error {
+	t.Helper()
+	m := newMatrix(t)
+	as := who.actor(t, m)
+	c := &cell{ctx: t.Context(), s: as, all: m.r}
+	var err error
+	if c.r, err = as.RepoByID(t.Context(), m.r.ID()); err != nil && !who.outside {
+		t.Fatal(err)
+	}
+	if private {
+		if _, err := m.r.Update(t.Context(), &reposit.RepoUpdate{Private: &private}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := m.s.digest(t)
+	err = d.call(c)
+	if err != nil && m.s.digest(t) != before && !errors.Is(err, reposit.ErrForbidden) && !errors.Is(err, reposit.ErrNotFound) {
+		t.Errorf("a call that returned %v changed something", err)
+	}
+	return err
+}
+
+// TestStoreDoors looks at what a store does that is not about one repository.
+func TestStoreDoors(t *testing.T) {
+	ctx := t.Context()
+	for who, role := range roles {
+		m := newMatrix(t)
+		as := role.actor(t, m)
+		_, err := as.Create(ctx, "y", &reposit.CreateOptions{Owner: "owner"})
+		if may := role.private == reposit.Admin && who != "admin"; may != (err == nil) || !may && !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Create() for owner as %s = %v, may: %v", who, err, may)
+		}
+		if _, err := as.DeleteExpired(ctx); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("DeleteExpired() as %s = %v", who, err)
+		}
+		if err := as.Close(); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Close() as %s = %v", who, err)
+		}
+	}
+}
