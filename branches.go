@@ -8,6 +8,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
@@ -23,23 +24,39 @@ func (r *Repo) Branches() Branches { return Branches{r} }
 type Branch struct {
 	Name      string // "main"
 	Commit    Commit // the tip
-	Protected bool   // no branch can be protected yet: false
+	Protected bool   // a rule applies to it, see Repo.Protection
+}
+
+// newBranches makes branches of refs.
+func newBranches(res *revision.Resolver) (itemMaker[Branch], error) {
+	rules, err := protect.Load(res.View, res.Repo)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, r storage.Ref) (Branch, error) {
+		tip := r.Hash
+		if r.Target != "" {
+			end, err := ref.Follow(res.View, res.Repo, r.Target)
+			if err != nil {
+				return Branch{}, err
+			}
+			tip = end.Hash
+		}
+		c, err := res.Objects.Commit(ctx, res.Pool, tip)
+		if err != nil {
+			return Branch{}, missingObject(err)
+		}
+		name := r.Name[len(ref.Branches):]
+		return Branch{Name: name, Commit: *publicCommit(tip, c), Protected: rules.For(name) != nil}, nil
+	}, nil
 }
 
 func newBranch(ctx context.Context, res *revision.Resolver, r storage.Ref) (Branch, error) {
-	end, err := ref.Follow(res.View, res.Repo, r.Name)
+	branch, err := newBranches(res)
 	if err != nil {
 		return Branch{}, err
 	}
-	return branchAt(ctx, res, r.Name[len(ref.Branches):], end.Hash)
-}
-
-func branchAt(ctx context.Context, res *revision.Resolver, name string, tip git.Hash) (Branch, error) {
-	c, err := res.Objects.Commit(ctx, res.Pool, tip)
-	if err != nil {
-		return Branch{}, missingObject(err)
-	}
-	return Branch{Name: name, Commit: *publicCommit(tip, c)}, nil
+	return branch(ctx, r)
 }
 
 // List returns a page of the branches, in the order of their names' bytes. A page costs a step for each branch that
@@ -49,7 +66,7 @@ func (b Branches) List(ctx context.Context, opts *RefListOptions) (Page[Branch],
 }
 
 func (b Branches) lister() refLister[Branch] {
-	return refLister[Branch]{r: b.r, op: "list branches", dir: ref.Branches, item: newBranch}
+	return refLister[Branch]{r: b.r, op: "list branches", dir: ref.Branches, maker: newBranches}
 }
 
 // All yields all branches, in the order of their names' bytes.
@@ -95,7 +112,7 @@ func (b Branches) Create(ctx context.Context, name, from string) (Branch, error)
 			at, err = res.Peel(ctx, at, storage.Commit)
 		}
 		if err == nil {
-			branch, err = branchAt(ctx, res, name, at)
+			branch, err = newBranch(ctx, res, storage.Ref{Name: ref.Branches + name, Hash: at})
 		}
 		return err
 	})
@@ -129,7 +146,8 @@ func sameDefault(v storage.View, repo storage.ID, head string) error {
 	return err
 }
 
-// Rename gives a branch another name, the default branch too. It returns ErrExists or ErrNotFound.
+// Rename gives a branch another name, the default branch too. The rule that names a protected branch follows it, but may
+// refuse: to be renamed is to be deleted. It returns ErrExists, ErrNotFound or ErrProtected.
 func (b Branches) Rename(ctx context.Context, from, to string) error {
 	const op = "rename branch"
 	if err := b.r.s.calls.Enter(ctx); err != nil {
@@ -166,7 +184,7 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 		}
 		// The old name goes first: "a" may become "a/b".
 		changes := []ref.Change{
-			{Name: oldName, Old: &at.Hash, By: b.r.s.actor, Log: entry},
+			{Name: oldName, Old: &at.Hash, By: b.r.s.actor, Log: entry, Renamed: newName},
 			{Name: newName, New: at.Hash, Old: &git.Hash{}, By: b.r.s.actor, Log: entry},
 		}
 		if oldName == newName {
@@ -192,8 +210,8 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 	}
 }
 
-// Delete removes a branch. It returns ErrNotFound, or ErrInvalid for the default branch, which can't be deleted. Its
-// commits stay for as long as another ref, or the log of one, leads to them.
+// Delete removes a branch. It returns ErrNotFound, ErrProtected, or ErrInvalid for the default branch, which can't be
+// deleted. Its commits stay for as long as another ref, or the log of one, leads to them.
 func (b Branches) Delete(ctx context.Context, name string) error {
 	const op = "delete branch"
 	if err := b.r.s.calls.Enter(ctx); err != nil {

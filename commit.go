@@ -69,8 +69,9 @@ func (r *Repo) Write(ctx context.Context, path string, data []byte, message stri
 // The cost is that of the content and of the directories on the changed paths, whatever else the tree holds.
 //
 // It returns ErrNoChange if the tree stays as it is, ErrConflict (*ConflictError) if Expect or a change's Expect does
-// not hold, ErrExists or ErrNotFound for changes that do not fit the tree, ErrTooLarge over Options.Limits, and
-// ErrInvalid. Writers of one branch take turns; those that wait land together, each with a commit of its own.
+// not hold, ErrExists or ErrNotFound for changes that do not fit the tree, ErrTooLarge over Options.Limits, ErrProtected
+// for a branch that takes pull requests only, and ErrInvalid. Writers of one branch take turns; those that wait land
+// together, each with a commit of its own.
 func (r *Repo) Commit(ctx context.Context, opts *CommitOptions, changes ...Change) (*Commit, error) {
 	if opts == nil {
 		opts = &CommitOptions{}

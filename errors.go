@@ -13,6 +13,7 @@ import (
 	"github.com/reposit/reposit/internal/edit"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
@@ -133,6 +134,7 @@ var kinds = [...]struct{ internal, kind error }{
 	{storage.ErrCorrupt, ErrCorrupt},
 	{storage.ErrNotFound, ErrNotFound},
 	{access.ErrForbidden, ErrForbidden},
+	{protect.ErrRefused, ErrProtected},
 	{edit.ErrNotFound, ErrNotFound},
 	{catalog.ErrTaken, ErrExists},
 	{edit.ErrExists, ErrExists},
@@ -140,6 +142,7 @@ var kinds = [...]struct{ internal, kind error }{
 	{commit.ErrNoChange, ErrNoChange},
 	{storage.ErrTooLarge, ErrTooLarge},
 	{names.ErrTooLong, ErrTooLarge},
+	{protect.ErrRule, ErrInvalid},
 	{names.ErrMalformed, ErrInvalid},
 	{revision.ErrSyntax, ErrInvalid},
 	{revision.ErrAmbiguous, ErrInvalid},

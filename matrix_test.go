@@ -31,7 +31,7 @@ type cell struct {
 
 // open are the methods that ask nobody: they do nothing but hand out what asks.
 var openDoors = map[string]bool{
-	"Store.As": true, "Repo.ID": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true,
+	"Store.As": true, "Repo.ID": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true, "Repo.Protection": true,
 }
 
 // storeDoors are the methods of a store that are not about one repository. TestStoreDoors and others look at each.
@@ -40,46 +40,52 @@ var storeDoors = map[string]bool{
 }
 
 var doors = map[string]door{
-	"Store.Repo":        {reposit.Read, func(c *cell) error { _, err := c.s.Repo(c.ctx, "owner/x"); return err }},
-	"Store.RepoByID":    {reposit.Read, func(c *cell) error { _, err := c.s.RepoByID(c.ctx, c.all.ID()); return err }},
-	"Repo.Info":         {reposit.Read, func(c *cell) error { _, err := c.r.Info(c.ctx); return err }},
-	"Repo.Read":         {reposit.Read, func(c *cell) error { _, err := c.r.Read(c.ctx, "", "f"); return err }},
-	"Repo.Open":         {reposit.Read, func(c *cell) error { r, err := c.r.Open(c.ctx, "", "f"); return errors.Join(err, closeAll(r)) }},
-	"Repo.Stat":         {reposit.Read, func(c *cell) error { _, err := c.r.Stat(c.ctx, "", "f"); return err }},
-	"Repo.List":         {reposit.Read, func(c *cell) error { _, err := c.r.List(c.ctx, "", ""); return err }},
-	"Repo.Walk":         {reposit.Read, func(c *cell) error { return firstError(c.r.Walk(c.ctx, "", "")) }},
-	"Repo.FS":           {reposit.Read, func(c *cell) error { _, err := c.r.FS(c.ctx, ""); return err }},
-	"Repo.Resolve":      {reposit.Read, func(c *cell) error { _, err := c.r.Resolve(c.ctx, ""); return err }},
-	"Repo.Archive":      {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
-	"Repo.Storer":       {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
-	"Repo.Forks":        {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
-	"Repo.Network":      {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
-	"Repo.Permission":   {reposit.Admin, func(c *cell) error { _, err := c.r.Permission(c.ctx, "somebody"); return err }},
-	"Repo.Write":        {reposit.Write, func(c *cell) error { _, err := c.r.Write(c.ctx, "g", nil, "m"); return err }},
-	"Repo.Commit":       {reposit.Write, func(c *cell) error { _, err := c.r.Commit(c.ctx, nil, reposit.Delete("f")); return err }},
-	"Repo.Update":       {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
-	"Repo.DeleteToken":  {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},
-	"Repo.Delete":       {reposit.Admin, deleteDoor},
-	"Repo.Fork":         {reposit.Read, forkDoor},
-	"Branches.List":     {reposit.Read, func(c *cell) error { _, err := c.r.Branches().List(c.ctx, nil); return err }},
-	"Branches.All":      {reposit.Read, func(c *cell) error { return firstError(c.r.Branches().All(c.ctx)) }},
-	"Branches.Branch":   {reposit.Read, func(c *cell) error { _, err := c.r.Branches().Branch(c.ctx, "main"); return err }},
-	"Branches.Create":   {reposit.Write, func(c *cell) error { _, err := c.r.Branches().Create(c.ctx, "new", ""); return err }},
-	"Branches.Rename":   {reposit.Write, func(c *cell) error { return c.r.Branches().Rename(c.ctx, "side", "new") }},
-	"Branches.Delete":   {reposit.Write, func(c *cell) error { return c.r.Branches().Delete(c.ctx, "side") }},
-	"Tags.List":         {reposit.Read, func(c *cell) error { _, err := c.r.Tags().List(c.ctx, nil); return err }},
-	"Tags.All":          {reposit.Read, func(c *cell) error { return firstError(c.r.Tags().All(c.ctx)) }},
-	"Tags.Tag":          {reposit.Read, func(c *cell) error { _, err := c.r.Tags().Tag(c.ctx, "v1"); return err }},
-	"Tags.Create":       {reposit.Write, func(c *cell) error { _, err := c.r.Tags().Create(c.ctx, "v2", "", nil); return err }},
-	"Tags.Delete":       {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
-	"Refs.All":          {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
-	"Refs.Update":       {reposit.Write, func(c *cell) error { return c.r.Refs().Update(c.ctx, reposit.RefUpdate{Name: "refs/tags/v1"}) }},
-	"Storer.SetObject":  {reposit.Write, storerObjectDoor},
-	"Storer.SetConfig":  {reposit.Write, storerConfigDoor},
-	"Storer.SetRef":     {reposit.Write, storerRefDoor},
-	"Storer.RemoveRef":  {reposit.Write, storerRemoveDoor},
-	"Storer.Object":     {reposit.Read, storerReadDoor},
-	"Storer.PackWriter": {reposit.Write, storerPackDoor},
+	"Store.Repo":         {reposit.Read, func(c *cell) error { _, err := c.s.Repo(c.ctx, "owner/x"); return err }},
+	"Store.RepoByID":     {reposit.Read, func(c *cell) error { _, err := c.s.RepoByID(c.ctx, c.all.ID()); return err }},
+	"Repo.Info":          {reposit.Read, func(c *cell) error { _, err := c.r.Info(c.ctx); return err }},
+	"Repo.Read":          {reposit.Read, func(c *cell) error { _, err := c.r.Read(c.ctx, "", "f"); return err }},
+	"Repo.Open":          {reposit.Read, func(c *cell) error { r, err := c.r.Open(c.ctx, "", "f"); return errors.Join(err, closeAll(r)) }},
+	"Repo.Stat":          {reposit.Read, func(c *cell) error { _, err := c.r.Stat(c.ctx, "", "f"); return err }},
+	"Repo.List":          {reposit.Read, func(c *cell) error { _, err := c.r.List(c.ctx, "", ""); return err }},
+	"Repo.Walk":          {reposit.Read, func(c *cell) error { return firstError(c.r.Walk(c.ctx, "", "")) }},
+	"Repo.FS":            {reposit.Read, func(c *cell) error { _, err := c.r.FS(c.ctx, ""); return err }},
+	"Repo.Resolve":       {reposit.Read, func(c *cell) error { _, err := c.r.Resolve(c.ctx, ""); return err }},
+	"Repo.Archive":       {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
+	"Repo.Storer":        {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
+	"Repo.Forks":         {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
+	"Repo.Network":       {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
+	"Repo.Permission":    {reposit.Admin, func(c *cell) error { _, err := c.r.Permission(c.ctx, "somebody"); return err }},
+	"Repo.Write":         {reposit.Write, func(c *cell) error { _, err := c.r.Write(c.ctx, "g", nil, "m"); return err }},
+	"Repo.Commit":        {reposit.Write, func(c *cell) error { _, err := c.r.Commit(c.ctx, nil, reposit.Delete("f")); return err }},
+	"Repo.Update":        {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
+	"Repo.DeleteToken":   {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},
+	"Repo.Delete":        {reposit.Admin, deleteDoor},
+	"Repo.Fork":          {reposit.Read, forkDoor},
+	"Branches.List":      {reposit.Read, func(c *cell) error { _, err := c.r.Branches().List(c.ctx, nil); return err }},
+	"Branches.All":       {reposit.Read, func(c *cell) error { return firstError(c.r.Branches().All(c.ctx)) }},
+	"Branches.Branch":    {reposit.Read, func(c *cell) error { _, err := c.r.Branches().Branch(c.ctx, "main"); return err }},
+	"Branches.Create":    {reposit.Write, func(c *cell) error { _, err := c.r.Branches().Create(c.ctx, "new", ""); return err }},
+	"Branches.Rename":    {reposit.Write, func(c *cell) error { return c.r.Branches().Rename(c.ctx, "side", "new") }},
+	"Branches.Delete":    {reposit.Write, func(c *cell) error { return c.r.Branches().Delete(c.ctx, "side") }},
+	"Tags.List":          {reposit.Read, func(c *cell) error { _, err := c.r.Tags().List(c.ctx, nil); return err }},
+	"Tags.All":           {reposit.Read, func(c *cell) error { return firstError(c.r.Tags().All(c.ctx)) }},
+	"Tags.Tag":           {reposit.Read, func(c *cell) error { _, err := c.r.Tags().Tag(c.ctx, "v1"); return err }},
+	"Tags.Create":        {reposit.Write, func(c *cell) error { _, err := c.r.Tags().Create(c.ctx, "v2", "", nil); return err }},
+	"Tags.Delete":        {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
+	"Refs.All":           {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
+	"Refs.Update":        {reposit.Write, func(c *cell) error { return c.r.Refs().Update(c.ctx, reposit.RefUpdate{Name: "refs/tags/v1"}) }},
+	"Protections.List":   {reposit.Read, func(c *cell) error { _, err := c.r.Protection().List(c.ctx); return err }},
+	"Protections.Branch": {reposit.Read, func(c *cell) error { _, err := c.r.Protection().Branch(c.ctx, "locked"); return err }},
+	"Protections.Set": {reposit.Admin, func(c *cell) error {
+		return c.r.Protection().Set(c.ctx, "main", reposit.Protection{})
+	}},
+	"Protections.Remove": {reposit.Admin, func(c *cell) error { return c.r.Protection().Remove(c.ctx, "locked") }},
+	"Storer.SetObject":   {reposit.Write, storerObjectDoor},
+	"Storer.SetConfig":   {reposit.Write, storerConfigDoor},
+	"Storer.SetRef":      {reposit.Write, storerRefDoor},
+	"Storer.RemoveRef":   {reposit.Write, storerRemoveDoor},
+	"Storer.Object":      {reposit.Read, storerReadDoor},
+	"Storer.PackWriter":  {reposit.Write, storerPackDoor},
 }
 
 func closeAll(c io.Closer) error {
@@ -228,6 +234,7 @@ func newMatrix(t *testing.T) *matrix {
 	if _, err := m.r.Tags().Create(t.Context(), "v1", "", nil); err != nil {
 		t.Fatal(err)
 	}
+	protect(t, m.r, "locked", reposit.Protection{})
 	err := m.s.backend.Update(t.Context(), func(tx storage.Tx) error {
 		id := storage.ID([]byte(m.r.ID()[len("rp_"):]))
 		for _, login := range []string{"owner", "admin", "writer", "reader", "teamadmin", "teamwriter", "teamreader", "both", "removed", "left", "foreign", "stranger"} {

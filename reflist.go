@@ -18,12 +18,15 @@ type RefListOptions struct {
 	PageToken      string // from the page before
 }
 
-// A refLister lists the refs under a directory, with the items that item makes of them.
+// A refLister lists the refs under a directory, with the items that are made of them.
 type refLister[T any] struct {
 	r       *Repo
 	op, dir string
-	item    func(context.Context, *revision.Resolver, storage.Ref) (T, error)
+	maker   func(*revision.Resolver) (itemMaker[T], error)
 }
+
+// An itemMaker makes items of refs of one snapshot.
+type itemMaker[T any] func(context.Context, storage.Ref) (T, error)
 
 // list returns a page of the refs, and how many there are in all.
 func (l refLister[T]) list(ctx context.Context, o *RefListOptions) (Page[T], error) {
@@ -85,6 +88,10 @@ func dangling(res *revision.Resolver, r storage.Ref) bool {
 // items returns up to size items of the refs after a name, less skip, and the name of the last if there are more.
 func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix, after string, skip, size int) ([]T, string, error) {
 	items, last := []T{}, ""
+	item, err := l.maker(res)
+	if err != nil {
+		return nil, "", err
+	}
 	for found, err := range res.View.Refs(l.r.id, prefix, after) {
 		if err == nil {
 			err = ctx.Err()
@@ -102,7 +109,7 @@ func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix,
 		if len(items) == size {
 			return items, last, nil
 		}
-		it, err := l.item(ctx, res, found)
+		it, err := item(ctx, found)
 		if err != nil {
 			return nil, "", err
 		}

@@ -123,8 +123,8 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 
 // Update moves all the given refs, or none. Each new hash must be an object of the repository, under refs/heads/ a
 // commit. It returns ErrConflict (*ConflictError) naming the first ref whose Old is stale, ErrNotFound for an object
-// or a ref to delete that is not there, ErrExists for a name that is a directory of another ref's name, and
-// ErrInvalid for names that Git refuses (git-check-ref-format), names outside of refs/, and the deletion of the
+// or a ref to delete that is not there, ErrExists for a name that is a directory of another ref's name, ErrProtected for
+// what a branch is protected from, and ErrInvalid for names that Git refuses (git-check-ref-format), names outside of refs/, and the deletion of the
 // default branch.
 func (f Refs) Update(ctx context.Context, updates ...RefUpdate) error {
 	const op = "update refs"

@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
@@ -158,7 +160,7 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 			}
 		}
 		if u.DefaultBranch != nil {
-			if err := r.setDefaultBranch(tx, *u.DefaultBranch, now); err != nil {
+			if err := r.setDefaultBranch(tx, old, *u.DefaultBranch, now); err != nil {
 				return err
 			}
 		}
@@ -217,7 +219,7 @@ func update[T any](to, from *T) {
 	}
 }
 
-func (r *Repo) setDefaultBranch(tx storage.Tx, name string, now time.Time) error {
+func (r *Repo) setDefaultBranch(tx storage.Tx, repo *catalog.Repo, name string, now time.Time) error {
 	if err := names.CheckBranch(name); err != nil {
 		return invalid("default branch", err)
 	}
@@ -236,7 +238,8 @@ func (r *Repo) setDefaultBranch(tx storage.Tx, name string, now time.Time) error
 	if err != nil {
 		return err
 	}
-	return ref.Apply(tx, r.id, []ref.Change{{Name: ref.Head, Target: full, By: r.s.actor, Log: logEntry(author, "default branch: to "+name)}})
+	change := ref.Change{Name: ref.Head, Target: full, By: r.s.actor, Log: logEntry(author, "default branch: to "+name)}
+	return ref.Apply(tx, repo, []ref.Change{change}, &ancestry.Facts{})
 }
 
 const deleteTokenLife = 15 * time.Minute
@@ -297,8 +300,10 @@ func (s *Store) remove(tx storage.Tx, id storage.ID) error {
 		return err
 	}
 	s.note(tx, event.RepoDeleted, repo, "")
-	if err := people.Drop(tx, id); err != nil {
-		return err
+	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop} {
+		if err := drop(tx, id); err != nil {
+			return err
+		}
 	}
 	last, err := catalog.Remove(tx, repo)
 	if err != nil {

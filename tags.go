@@ -72,7 +72,10 @@ func (t Tags) List(ctx context.Context, opts *RefListOptions) (Page[Tag], error)
 }
 
 func (t Tags) lister() refLister[Tag] {
-	return refLister[Tag]{r: t.r, op: "list tags", dir: ref.Tags, item: newTag}
+	maker := func(res *revision.Resolver) (itemMaker[Tag], error) {
+		return func(ctx context.Context, r storage.Ref) (Tag, error) { return newTag(ctx, res, r) }, nil
+	}
+	return refLister[Tag]{r: t.r, op: "list tags", dir: ref.Tags, maker: maker}
 }
 
 // All yields all tags, in the order of their names' bytes.

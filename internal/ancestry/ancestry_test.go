@@ -146,3 +146,33 @@ func TestErrors(t *testing.T) {
 		t.Errorf("Contains() of a cancelled context = %v, want %v", err, context.Canceled)
 	}
 }
+
+func TestFacts(t *testing.T) {
+	h := &history{}
+	root := h.add(0)
+	a, b := h.add(1, root), h.add(2, root)
+	merge := h.add(3, a, b)
+	var f Facts
+	ask := func() (contains, known bool, among int) {
+		f.Begin()
+		contains, known = f.Contains(hash(a), hash(b))
+		return contains, known, len(f.Among(hash(merge), hash(a), []git.Hash{hash(merge), hash(b), hash(9)}))
+	}
+	if contains, known, among := ask(); contains || known || among != 1 || !errors.Is(f.Unanswered(), ErrUnanswered) {
+		t.Errorf("Facts that know nothing = %v, %v, %d, %v, want false, false, 1, %v", contains, known, among, f.Unanswered(), ErrUnanswered)
+	}
+	if err := f.Answer(t.Context(), h.read); err != nil || f.Unanswered() != nil {
+		t.Fatalf("Answer() = %v, Unanswered() = %v, want nil", err, f.Unanswered())
+	}
+	h.reads = 0
+	if contains, known, among := ask(); contains || !known || among != 2 || f.Unanswered() != nil || h.reads > 0 {
+		t.Errorf("Facts = %v, %v, %d, %v with %d reads, want false, true, 2, nil with none", contains, known, among, f.Unanswered(), h.reads)
+	}
+	if contains, known := f.Contains(hash(9), hash(9)); !contains || !known {
+		t.Errorf("Contains() of itself = %v, %v, want true, true", contains, known)
+	}
+	f.Contains(hash(9), hash(a))
+	if err := f.Answer(t.Context(), h.read); !errors.Is(err, errGone) {
+		t.Errorf("Answer() of a commit that is not there = %v, want %v", err, errGone)
+	}
+}

@@ -160,6 +160,16 @@ func Adjust(tx storage.Tx, id storage.ID, change func(*State)) error {
 	return r.putState(tx, &s)
 }
 
+// Protect notes whether a repository has protected branches.
+func Protect(tx storage.Tx, id storage.ID, protected bool) error {
+	r, err := Load(tx, id)
+	if err != nil || r.Protected == protected {
+		return err
+	}
+	r.Protected = protected
+	return tx.PutRecord(idKey(keyRepo, id), r.encode())
+}
+
 // Create adds a repository, or returns ErrTaken.
 func Create(tx storage.Tx, r *Repo) error {
 	if _, err := named(tx, r.Owner, r.Slug); !errors.Is(err, storage.ErrNotFound) {

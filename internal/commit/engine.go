@@ -15,6 +15,7 @@ import (
 	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/queue"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
@@ -175,7 +176,8 @@ func (e *Engine) land(jobs []*job) {
 
 // ofOne reports whether an error may be about one commit of the batch and not the others.
 func (b *batch) ofOne(err error) bool {
-	return errors.Is(err, storage.ErrTooLarge) || errors.Is(err, storage.ErrNotFound) || errors.Is(err, access.ErrForbidden)
+	return errors.Is(err, storage.ErrTooLarge) || errors.Is(err, storage.ErrNotFound) ||
+		errors.Is(err, access.ErrForbidden) || errors.Is(err, protect.ErrRefused)
 }
 
 // addAll adds what can be added of jobs. If none could, and the branch does not exist yet, it leaves a rest: the next
@@ -331,7 +333,7 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 	l.Items = append(l.Items, items...)
 	l.Now = j.Now
 	l.Quota = j.Quota
-	l.Refs = append(l.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, By: j.By, Log: storage.LogEntry{
+	l.Refs = append(l.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, By: j.By, OnTop: !old.IsZero(), Log: storage.LogEntry{
 		Name: c.Committer.Name, Email: c.Committer.Email, When: c.Committer.When, Message: names.LogMessage(action + subject),
 	}})
 	b.tip, b.tree = h, c.Tree

@@ -3,11 +3,14 @@ package landing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
@@ -36,9 +39,40 @@ type Landing struct {
 // named is missing, ErrQuota, access.ErrForbidden if one of those who change refs may not, and the errors of Check and
 // ref.Apply.
 func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Landing) error {
-	var pool storage.ID
+	var facts ancestry.Facts
+	for {
+		pool, err := l.land(ctx, b, objects, &facts)
+		if !errors.Is(err, ancestry.ErrUnanswered) {
+			return err
+		}
+		// Histories are walked outside of the unit of work, where nobody waits. What it then finds to be as it was
+		// when it asked, it need not ask again.
+		if err := facts.Answer(ctx, l.commits(objects, pool)); err != nil {
+			return err
+		}
+	}
+}
+
+// commits returns a reader of the pool's commits and of those that are about to be there.
+func (l *Landing) commits(objects *object.Store, pool storage.ID) ancestry.Reader {
+	brought := map[git.Hash][]byte{}
+	for _, o := range l.Objects {
+		if o.Type == storage.Commit {
+			brought[o.Hash] = o.Data
+		}
+	}
+	return func(ctx context.Context, h git.Hash) (*git.Commit, error) {
+		if raw, ok := brought[h]; ok {
+			return git.ParseCommit(raw)
+		}
+		return objects.Commit(ctx, pool, h)
+	}
+}
+
+// land makes one attempt, and returns the repository's pool.
+func (l *Landing) land(ctx context.Context, b storage.Backend, objects *object.Store, facts *ancestry.Facts) (pool storage.ID, err error) {
 	fresh := make([]bool, len(l.Objects))
-	err := b.Update(ctx, func(tx storage.Tx) error {
+	err = b.Update(ctx, func(tx storage.Tx) error {
 		if err := l.checkAccess(tx); err != nil {
 			return err
 		}
@@ -87,13 +121,13 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 				return err
 			}
 		}
-		if err := ref.Apply(tx, l.Repo, l.Refs); err != nil {
+		if err := ref.Apply(tx, r, l.Refs, facts); err != nil {
 			return err
 		}
 		return catalog.Touch(tx, r, state, l.Now, grown)
 	})
 	if err != nil {
-		return err
+		return pool, err
 	}
 	for i, item := range l.Items {
 		// Of an object that was there before, it is not known how many deltas it takes.
@@ -101,7 +135,7 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 			objects.Remember(pool, l.Objects[i].Hash, item)
 		}
 	}
-	return nil
+	return pool, nil
 }
 
 // checkAccess asks whether each of those who change refs may write.

@@ -1,0 +1,162 @@
+package reposit
+
+import (
+	"context"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/storage"
+)
+
+// Protections are the rules by which the branches of a repository are protected.
+type Protections struct{ r *Repo }
+
+// Protection returns the rules by which the branches of the repository are protected.
+//
+// A rule is for a pattern. "*" stands for any characters but a slash, "**" between slashes for any number of directories,
+// "?" for one character, "[a-z]" and "[!a-z]" for one of a set or none of it: "release/*" is "release/1", but not
+// "release/1/fix", which "release/**" is too. To each branch one rule applies at most: the one that names it, or else the
+// oldest whose pattern matches.
+//
+// Rules hold for every verb that moves a ref, whatever name leads to it, in the unit of work that moves it. To give a
+// branch another name is to delete it; the rule that names it then follows. A branch that does not exist yet may be
+// created. Nobody but admins can make another branch the default in place of a protected one.
+func (r *Repo) Protection() Protections { return Protections{r} }
+
+// A Protection says what a branch is protected from. The zero value lets every commit in that comes on top of the
+// branch, and refuses to delete the branch or to take commits from it.
+type Protection struct {
+	RequirePR              bool // commits reach the branch through a pull request only
+	RequiredReviews        int  // approvals that a pull request needs, at most 100
+	DismissStaleReviews    bool // a new commit on the head drops the approvals so far
+	RequireCodeOwnerReview bool // an owner, by CODEOWNERS on the base, of each changed path must approve
+	AllowForcePush         bool // else only fast-forwards
+	AllowDeletion          bool
+	BypassAdmins           bool // admins and the host's own calls are exempt
+}
+
+// A ProtectionRule is a Protection and the pattern of the branches that it is for.
+type ProtectionRule struct {
+	Pattern string
+	Protection
+}
+
+// List returns all rules in the order in which they are asked: those that name a branch before those with wildcards, and
+// the older ones first. It needs Read.
+func (p Protections) List(ctx context.Context) ([]ProtectionRule, error) {
+	rules, err := p.load(ctx)
+	if err != nil {
+		return nil, p.r.fail("list protections", "", err)
+	}
+	list := make([]ProtectionRule, 0, len(rules))
+	for _, rule := range rules.Sorted() {
+		list = append(list, publicRule(&rule))
+	}
+	return list, nil
+}
+
+// Branch returns the rule that applies to a branch, which need not exist yet. It returns ErrNotFound if there is none.
+// It needs Read.
+func (p Protections) Branch(ctx context.Context, name string) (ProtectionRule, error) {
+	const op = "branch protection"
+	if err := names.CheckBranch(name); err != nil {
+		return ProtectionRule{}, p.r.fail(op, name, invalid("branch", err))
+	}
+	rules, err := p.load(ctx)
+	if err != nil {
+		return ProtectionRule{}, p.r.fail(op, name, err)
+	}
+	rule := rules.For(name)
+	if rule == nil {
+		return ProtectionRule{}, p.r.fail(op, name, &detail{ErrNotFound, "not found: the branch is not protected", nil})
+	}
+	return publicRule(rule), nil
+}
+
+func (p Protections) load(ctx context.Context) (rules protect.Rules, err error) {
+	if err := p.r.s.calls.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer p.r.s.calls.Leave()
+	err = p.r.s.backend.View(ctx, func(v storage.View) error {
+		if _, err := p.r.s.actor.Check(v, p.r.id, access.Read); err != nil {
+			return err
+		}
+		rules, err = protect.Load(v, p.r.id)
+		return err
+	})
+	return rules, err
+}
+
+// Set protects the branches that a pattern matches, in place of what was set for the pattern before. It needs Admin. It
+// returns ErrInvalid for a pattern that is malformed or matches no branch, whatever its wildcards stand for, and
+// ErrTooLarge beyond 256 patterns.
+func (p Protections) Set(ctx context.Context, pattern string, protection Protection) error {
+	const op = "protect"
+	if err := p.r.s.calls.Enter(ctx); err != nil {
+		return p.r.fail(op, pattern, err)
+	}
+	defer p.r.s.calls.Leave()
+	rule := protect.Rule{
+		Pattern: pattern, RequirePR: protection.RequirePR, RequiredReviews: protection.RequiredReviews,
+		DismissStaleReviews: protection.DismissStaleReviews, RequireCodeOwnerReview: protection.RequireCodeOwnerReview,
+		AllowForcePush: protection.AllowForcePush, AllowDeletion: protection.AllowDeletion, BypassAdmins: protection.BypassAdmins,
+	}
+	if err := rule.Check(); err != nil {
+		return p.r.fail(op, pattern, err)
+	}
+	return p.r.fail(op, pattern, p.r.s.backend.Update(ctx, func(tx storage.Tx) error {
+		if _, err := p.r.s.actor.Check(tx, p.r.id, access.Admin); err != nil {
+			return err
+		}
+		if err := protect.Set(tx, p.r.id, rule); err != nil {
+			return err
+		}
+		if err := catalog.Protect(tx, p.r.id, true); err != nil {
+			return err
+		}
+		return p.note(tx, pattern, "protected")
+	}))
+}
+
+// Remove takes the rule of a pattern away. It needs Admin. It returns ErrNotFound if there is none.
+func (p Protections) Remove(ctx context.Context, pattern string) error {
+	const op = "unprotect"
+	if err := p.r.s.calls.Enter(ctx); err != nil {
+		return p.r.fail(op, pattern, err)
+	}
+	defer p.r.s.calls.Leave()
+	return p.r.fail(op, pattern, p.r.s.backend.Update(ctx, func(tx storage.Tx) error {
+		if _, err := p.r.s.actor.Check(tx, p.r.id, access.Admin); err != nil {
+			return err
+		}
+		left, err := protect.Remove(tx, p.r.id, pattern)
+		if err != nil {
+			return err
+		}
+		if err := catalog.Protect(tx, p.r.id, left); err != nil {
+			return err
+		}
+		return p.note(tx, pattern, "unprotected")
+	}))
+}
+
+// note adds the event of a changed rule.
+func (p Protections) note(tx storage.Tx, pattern, detail string) error {
+	h, err := catalog.LoadHeader(tx, p.r.id)
+	event.Add(tx, event.Event{
+		Kind: event.AccessChanged, Repo: p.r.id, Private: h.Private, By: p.r.s.actor.String(), Name: pattern, Detail: detail,
+	})
+	return err
+}
+
+func publicRule(r *protect.Rule) ProtectionRule {
+	return ProtectionRule{r.Pattern, Protection{
+		RequirePR: r.RequirePR, RequiredReviews: r.RequiredReviews, DismissStaleReviews: r.DismissStaleReviews,
+		RequireCodeOwnerReview: r.RequireCodeOwnerReview, AllowForcePush: r.AllowForcePush, AllowDeletion: r.AllowDeletion,
+		BypassAdmins: r.BypassAdmins,
+	}}
+}
