@@ -1,0 +1,276 @@
+package search
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// recordVersion is the first byte of each stored value.
+const recordVersion = 1
+
+// A document is what is indexed of a repository.
+type document struct {
+	private               bool
+	created               uint64
+	owner, slug, language string
+	words                 []word // sorted by text, each once
+}
+
+// A word of a document, and where in it it stands.
+type word struct {
+	text, stem string
+	class      class
+}
+
+func (d *document) encode() []byte {
+	b := make([]byte, 0, 64+16*len(d.words))
+	b = append(b, recordVersion, 0)
+	if d.private {
+		b[1] = 1
+	}
+	b = binary.BigEndian.AppendUint64(b, d.created)
+	for _, s := range [3]string{d.owner, d.slug, d.language} {
+		b = appendString(b, s)
+	}
+	before := ""
+	for _, w := range d.words {
+		b = append(b, byte(w.class))
+		b = appendShared(b, before, w.text)
+		b = appendShared(b, w.text, w.stem)
+		before = w.text
+	}
+	return b
+}
+
+func decodeDocument(b []byte) (*document, error) {
+	r := reader{b: b}
+	r.version()
+	d := &document{private: r.byte() == 1, created: r.fixed()}
+	for _, s := range [3]*string{&d.owner, &d.slug, &d.language} {
+		*s = r.string()
+	}
+	d.words = make([]word, 0, len(r.b)/8)
+	before := ""
+	for len(r.b) > 0 && !r.bad {
+		w := word{class: class(r.byte())}
+		w.text = r.shared(before)
+		w.stem = r.shared(w.text)
+		d.words = append(d.words, w)
+		before = w.text
+	}
+	return d, r.end("document")
+}
+
+// A term says how many documents have it. The place of the only one is in it; of several it has the numbers by class,
+// and by shared: how many bytes the word has in common with the one before it in the document. By these, the documents
+// that have any of the words in a range can be counted though some have several.
+type term struct {
+	total   int
+	only    posting // if total is 1 and it was never more
+	inline  bool    // only is set
+	classes tally
+	shared  tally
+}
+
+// A posting is one document that has a term.
+type posting struct {
+	place
+	shared byte
+}
+
+// A tally counts by a number, in the order of the numbers.
+type tally []struct {
+	of byte
+	n  int
+}
+
+func (t *tally) add(of byte, n int) {
+	for i := range *t {
+		if e := &(*t)[i]; e.of == of {
+			if e.n += n; e.n == 0 {
+				*t = slices.Delete(*t, i, i+1)
+			}
+			return
+		}
+	}
+	i := 0
+	for i < len(*t) && (*t)[i].of < of {
+		i++
+	}
+	*t = slices.Insert(*t, i, struct {
+		of byte
+		n  int
+	}{of, n})
+}
+
+// of returns how many have that class.
+func (t *term) of(c class) int {
+	for _, e := range t.classes {
+		if e.of == byte(c) {
+			return e.n
+		}
+	}
+	return 0
+}
+
+func (t *term) encode(b []byte) []byte {
+	if t.inline {
+		b = append(b, recordVersion, 1, byte(t.only.class), t.only.shared)
+		b = binary.BigEndian.AppendUint64(b, t.only.created)
+		return append(b, t.only.id[:]...)
+	}
+	b = append(b, recordVersion, 0)
+	for _, tallied := range [2]tally{t.classes, t.shared} {
+		b = append(b, byte(len(tallied)))
+		for _, e := range tallied {
+			b = binary.AppendUvarint(append(b, e.of), uint64(e.n))
+		}
+	}
+	return b
+}
+
+func decodeTerm(b []byte) (term, error) {
+	r := reader{b: b}
+	r.version()
+	var t term
+	if t.inline = r.byte() == 1; t.inline {
+		t.total, t.only.class, t.only.shared = 1, class(r.byte()), r.byte()
+		t.only.created, t.only.id = r.fixed(), r.id()
+		t.classes.add(byte(t.only.class), 1)
+		t.shared.add(t.only.shared, 1)
+		return t, r.end("term")
+	}
+	for _, tallied := range [2]*tally{&t.classes, &t.shared} {
+		t.total = 0
+		for range r.byte() {
+			of, n := r.byte(), int(r.uvarint())
+			if n <= 0 {
+				r.bad = true
+				break
+			}
+			tallied.add(of, n)
+			t.total += n
+		}
+	}
+	return t, r.end("term")
+}
+
+// A group is the words of a part that have the same stem, but for the stem itself.
+type group struct {
+	words  []string // sorted
+	excess int      // of the documents' words with this stem, the stem itself included, those that are not a document's first
+}
+
+func (g *group) encode() []byte {
+	b := binary.AppendUvarint([]byte{recordVersion}, uint64(g.excess))
+	for _, w := range g.words {
+		b = appendString(b, w)
+	}
+	return b
+}
+
+func decodeGroup(b []byte) (group, error) {
+	r := reader{b: b}
+	r.version()
+	g := group{excess: int(r.uvarint())}
+	for len(r.b) > 0 && !r.bad {
+		g.words = append(g.words, r.string())
+	}
+	return g, r.end("group")
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// appendShared appends s as the number of bytes it shares with the string before it, and the rest.
+func appendShared(b []byte, before, s string) []byte {
+	n := shared(before, s)
+	return appendString(append(b, n), s[n:])
+}
+
+// shared returns how many bytes two words have in common at their beginning, 255 at most.
+func shared(a, b string) byte {
+	n := 0
+	for n < min(len(a), len(b), 255) && a[n] == b[n] {
+		n++
+	}
+	return byte(n)
+}
+
+// A reader reads what the encode methods wrote. After the first thing that is not there it yields zero values, and end
+// says so.
+type reader struct {
+	b       []byte
+	bad     bool
+	unknown bool // the version
+}
+
+func (r *reader) version() { r.unknown = r.byte() != recordVersion }
+
+func (r *reader) take(n uint64) []byte {
+	if n > uint64(len(r.b)) {
+		r.bad, r.b = true, nil
+		return nil
+	}
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) fixed() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (r *reader) id() (id storage.ID) {
+	copy(id[:], r.take(uint64(len(id))))
+	return id
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) string() string { return string(r.take(r.uvarint())) }
+
+func (r *reader) shared(before string) string {
+	n := int(r.byte())
+	rest := r.take(r.uvarint())
+	switch {
+	case n > len(before):
+		r.bad = true
+		return ""
+	case len(rest) == 0:
+		return before[:n]
+	}
+	return before[:n] + string(rest)
+}
+
+func (r *reader) end(what string) error {
+	switch {
+	case r.unknown:
+		return fmt.Errorf("%w: search %s record of another version", storage.ErrFormat, what)
+	case r.bad || len(r.b) > 0:
+		return fmt.Errorf("%w: search %s record", storage.ErrCorrupt, what)
+	}
+	return nil
+}
