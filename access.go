@@ -79,3 +79,23 @@ func (r *Repo) Permission(ctx context.Context, login string) (Permission, error)
 	})
 	return p, r.fail(op, login, err)
 }
+
+// read runs fn on a view in which the actor has a permission on the repository.
+func (r *Repo) read(ctx context.Context, need Permission, fn func(v storage.View) error) error {
+	return r.s.backend.View(ctx, func(v storage.View) error {
+		if _, err := r.s.actor.Check(v, r.id, need); err != nil {
+			return err
+		}
+		return fn(v)
+	})
+}
+
+// change runs fn in a unit of work in which the actor has a permission on the repository.
+func (r *Repo) change(ctx context.Context, need Permission, fn func(tx storage.Tx) error) error {
+	return r.s.backend.Update(ctx, func(tx storage.Tx) error {
+		if _, err := r.s.actor.Check(tx, r.id, need); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}

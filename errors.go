@@ -13,9 +13,11 @@ import (
 	"github.com/reposit/reposit/internal/edit"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/sshkey"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -137,13 +139,17 @@ var kinds = [...]struct{ internal, kind error }{
 	{protect.ErrRefused, ErrProtected},
 	{edit.ErrNotFound, ErrNotFound},
 	{catalog.ErrTaken, ErrExists},
+	{people.ErrTaken, ErrExists},
 	{edit.ErrExists, ErrExists},
 	{ref.ErrTaken, ErrExists},
 	{commit.ErrNoChange, ErrNoChange},
 	{storage.ErrTooLarge, ErrTooLarge},
+	{people.ErrTooMany, ErrTooLarge},
 	{names.ErrTooLong, ErrTooLarge},
 	{protect.ErrRule, ErrInvalid},
 	{names.ErrMalformed, ErrInvalid},
+	{people.ErrPermission, ErrInvalid},
+	{sshkey.ErrMalformed, ErrInvalid},
 	{revision.ErrSyntax, ErrInvalid},
 	{revision.ErrAmbiguous, ErrInvalid},
 	{catalog.ErrToken, ErrInvalid},

@@ -21,7 +21,7 @@ const (
 	RepoUpdated   EventKind = EventKind(event.RepoUpdated)   // renamed, transferred or described; Detail: its full name before
 	RepoDeleted   EventKind = EventKind(event.RepoDeleted)   // by Delete or DeleteExpired
 	RefChanged    EventKind = EventKind(event.RefChanged)    // Old and New; Detail: what a symbolic ref now names
-	AccessChanged EventKind = EventKind(event.AccessChanged) // of a collaborator, team, deploy key or protection
+	AccessChanged EventKind = EventKind(event.AccessChanged) // of a collaborator, team, deploy key or protection; Detail: the Permission that it now gives
 	PullChanged   EventKind = EventKind(event.PullChanged)   // opened, reviewed, merged or closed: Detail
 )
 
@@ -49,7 +49,7 @@ type Event struct {
 	Number   int64 // from 1, in the order in which the changes happened
 	When     time.Time
 	Kind     EventKind
-	Repo     ID     // "" if it is about none
+	Repo     ID     // "" if it is about none, as a team as such
 	By       string // who made the change: "host", "user ann"
 	Name     string // the repository's full name, the ref, or who or what was given access or denied it
 	Detail   string // what else the kind says
@@ -161,6 +161,18 @@ func publicEvent(e *event.Event) Event {
 		Number: int64(e.Number), When: e.When, Kind: EventKind(e.Kind), Repo: publicID(e.Repo), By: e.By, Name: e.Name,
 		Detail: e.Detail, Old: Hash(e.Old), New: Hash(e.New), Pull: e.Pull,
 	}
+}
+
+// noteAccess adds an event about what somebody may now do with a repository.
+func (s *Store) noteAccess(tx storage.Tx, repo storage.ID, name string, p Permission) error {
+	h, err := catalog.LoadHeader(tx, repo)
+	if err != nil {
+		return err
+	}
+	event.Add(tx, event.Event{
+		Kind: event.AccessChanged, Repo: repo, Private: h.Private, By: s.actor.String(), Name: name, Detail: p.String(),
+	})
+	return nil
 }
 
 // note adds an event about a repository as a whole.

@@ -84,6 +84,11 @@ func (s *Store) listIn(ctx context.Context, v storage.View, q *catalog.Query) (p
 	if q.Viewer, err = s.actor.Viewer(v); err != nil {
 		return page, err
 	}
+	return s.listSeen(ctx, v, q)
+}
+
+// listSeen returns a page of what the query's viewer comes across.
+func (s *Store) listSeen(ctx context.Context, v storage.View, q *catalog.Query) (page Page[Info], err error) {
 	q.Secret = &s.secret
 	found, next, total, err := catalog.List(ctx, v, q)
 	if err != nil {

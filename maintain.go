@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -32,6 +33,9 @@ func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 			ids, err = catalog.Expired(v, now, expiryBatch)
 			return err
 		})
+		if err == nil && len(ids) == 0 {
+			err = s.sweep(ctx)
+		}
 		if err != nil || len(ids) == 0 {
 			return done, failed(op, "", "", err)
 		}
@@ -67,4 +71,21 @@ func (s *Store) deleteExpired(ctx context.Context, id storage.ID, now time.Time)
 		return s.remove(tx, id)
 	})
 	return deleted, err
+}
+
+// sweep removes what deletions left, since it was more than one unit of work should remove. Nothing shows it any more.
+func (s *Store) sweep(ctx context.Context) error {
+	swept := false
+	err := s.backend.View(ctx, func(v storage.View) (err error) {
+		swept, err = people.Swept(v)
+		return err
+	})
+	for !swept && err == nil {
+		err = s.backend.Update(ctx, func(tx storage.Tx) error {
+			more, err := people.Sweep(tx)
+			swept = !more
+			return err
+		})
+	}
+	return err
 }

@@ -32,11 +32,14 @@ type cell struct {
 // open are the methods that ask nobody: they do nothing but hand out what asks.
 var openDoors = map[string]bool{
 	"Store.As": true, "Repo.ID": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true, "Repo.Protection": true,
+	"Repo.Collaborators": true, "Repo.DeployKeys": true, "Repo.Watchers": true, "Store.Users": true, "Store.Teams": true,
 }
 
 // storeDoors are the methods of a store that are not about one repository. TestStoreDoors and others look at each.
 var storeDoors = map[string]bool{
 	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Close": true, "Store.DeleteExpired": true, "Store.Events": true,
+	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true, "Users.All": true,
+	"Teams.Put": true, "Teams.Team": true, "Teams.Remove": true, "Teams.List": true,
 }
 
 var doors = map[string]door{
@@ -86,6 +89,17 @@ var doors = map[string]door{
 	"Storer.RemoveRef":   {reposit.Write, storerRemoveDoor},
 	"Storer.Object":      {reposit.Read, storerReadDoor},
 	"Storer.PackWriter":  {reposit.Write, storerPackDoor},
+
+	"Repo.Teams":           {reposit.Write, func(c *cell) error { _, err := c.r.Teams(c.ctx); return err }},
+	"Collaborators.List":   {reposit.Read, func(c *cell) error { _, err := c.r.Collaborators().List(c.ctx); return err }},
+	"Collaborators.Add":    {reposit.Admin, func(c *cell) error { return c.r.Collaborators().Add(c.ctx, "stranger", reposit.Read) }},
+	"Collaborators.Remove": {reposit.Admin, func(c *cell) error { return c.r.Collaborators().Remove(c.ctx, "reader") }},
+	"DeployKeys.List":      {reposit.Admin, func(c *cell) error { _, err := c.r.DeployKeys().List(c.ctx); return err }},
+	"DeployKeys.Add":       {reposit.Admin, func(c *cell) error { _, err := c.r.DeployKeys().Add(c.ctx, "", sshKey(9), nil); return err }},
+	"DeployKeys.Remove":    {reposit.Admin, removeKeyDoor},
+	"Watchers.List":        {reposit.Read, func(c *cell) error { _, err := c.r.Watchers().List(c.ctx, nil); return err }},
+	"Watchers.Add":         {reposit.Read, func(c *cell) error { return ownDoor(c.r.Watchers().Add(c.ctx, "stranger")) }},
+	"Watchers.Remove":      {reposit.Read, func(c *cell) error { return ownDoor(c.r.Watchers().Remove(c.ctx, "stranger")) }},
 }
 
 func closeAll(c io.Closer) error {
@@ -114,6 +128,23 @@ func deleteDoor(c *cell) error {
 // forkDoor forks to the actor himself. Who has no name can't have repositories, which is not what this is about.
 func forkDoor(c *cell) error {
 	_, err := c.r.Fork(c.ctx, &reposit.ForkOptions{Slug: "forked"})
+	if errors.Is(err, reposit.ErrForbidden) {
+		return nil
+	}
+	return err
+}
+
+// removeKeyDoor removes a key that is of no role.
+func removeKeyDoor(c *cell) error {
+	key, err := c.all.DeployKeys().Add(c.ctx, "", sshKey(9), nil)
+	if err != nil {
+		return err
+	}
+	return c.r.DeployKeys().Remove(c.ctx, key.ID)
+}
+
+// ownDoor is what a user may for himself alone. TestWhoMayWithPeople looks at who that is.
+func ownDoor(err error) error {
 	if errors.Is(err, reposit.ErrForbidden) {
 		return nil
 	}
@@ -198,6 +229,10 @@ func user(login string) func(*testing.T, *matrix) *reposit.Store {
 	return func(_ *testing.T, m *matrix) *reposit.Store { return m.s.As(reposit.User(login)) }
 }
 
+func key(n byte) func(*testing.T, *matrix) *reposit.Store {
+	return func(t *testing.T, m *matrix) *reposit.Store { return must(m.s.AsKey(t.Context(), sshKey(n)))(t) }
+}
+
 var roles = map[string]role{
 	"host":        {func(_ *testing.T, m *matrix) *reposit.Store { return m.s.Store }, reposit.Admin, false},
 	"owner":       {user("owner"), reposit.Admin, false},
@@ -214,6 +249,8 @@ var roles = map[string]role{
 	"stranger":    {user("stranger"), reposit.None, false},
 	"nobody":      {user(""), reposit.None, false},
 	"anonymous":   {func(_ *testing.T, m *matrix) *reposit.Store { return m.s.As(reposit.Anonymous) }, reposit.None, false},
+	"key":         {key(1), reposit.Write, true},
+	"reading key": {key(2), reposit.Read, true},
 	"zero":        {func(_ *testing.T, m *matrix) *reposit.Store { return m.s.As(reposit.Actor{}) }, reposit.None, false},
 }
 
@@ -235,6 +272,8 @@ func newMatrix(t *testing.T) *matrix {
 		t.Fatal(err)
 	}
 	protect(t, m.r, "locked", reposit.Protection{})
+	must(m.r.DeployKeys().Add(t.Context(), "key", sshKey(1), nil))(t)
+	must(m.r.DeployKeys().Add(t.Context(), "reading key", sshKey(2), &reposit.KeyOptions{ReadOnly: true}))(t)
 	err := m.s.backend.Update(t.Context(), func(tx storage.Tx) error {
 		id := storage.ID([]byte(m.r.ID()[len("rp_"):]))
 		for _, login := range []string{"owner", "admin", "writer", "reader", "teamadmin", "teamwriter", "teamreader", "both", "removed", "left", "foreign", "stranger"} {
@@ -257,7 +296,7 @@ func newMatrix(t *testing.T) *matrix {
 			{Owner: "owner", Name: "readers", Permission: people.Read, Members: []string{"teamreader", "teamwriter"}, Repos: []storage.ID{id}},
 			{Owner: "other", Name: "admins", Permission: people.Admin, Members: []string{"foreign"}},
 		} {
-			if err := people.PutTeam(tx, &team); err != nil {
+			if _, _, err := people.PutTeam(tx, &team); err != nil {
 				return err
 			}
 		}

@@ -276,7 +276,7 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 	}
 	defer r.s.calls.Leave()
 	given := sha256.Sum256([]byte(token))
-	return r.fail(op, "", r.s.backend.Update(ctx, func(tx storage.Tx) error {
+	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
 		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
 			return err
 		}
@@ -290,7 +290,14 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 			return &detail{ErrForbidden, "forbidden: the delete token is out of date", nil}
 		}
 		return r.s.remove(tx, r.id)
-	}))
+	})
+	if err != nil {
+		return r.fail(op, "", err)
+	}
+	if err := r.s.sweep(ctx); err != nil { // the repository is gone; the next deletion goes on
+		r.s.opts.Logger.Warn("records of a deleted repository are left", "repo", r.ID(), "err", err)
+	}
+	return nil
 }
 
 // remove takes a repository out of the store.

@@ -169,48 +169,32 @@ func (a Actor) Witnesses(v storage.View, repo storage.ID, wasPrivate bool, need 
 }
 
 func (a Actor) grant(v storage.View, repo storage.ID, owner string) (Permission, error) {
-	if a.kind == user && a.login != "" {
+	switch {
+	case a.kind == user && a.login != "":
 		return people.Granted(v, repo, owner, a.login)
+	case a.kind == deployKey && a.repo == repo:
+		return people.KeyPermission(v, repo, a.key)
 	}
 	return None, nil
+}
+
+// ActsFor reports whether the actor may change what is a user's own: he himself may, and the host.
+func (a Actor) ActsFor(login string) bool {
+	return a.kind == host || a.kind == user && a.login != "" && a.login == names.Key(login)
 }
 
 // CheckOwner returns nil if the actor may have repositories of an owner come and go: the owner himself, and members
 // of the owner's teams that have Admin. Others get ErrForbidden.
 func (a Actor) CheckOwner(v storage.View, owner string) error {
-	owner = names.Key(owner)
-	if a.kind == host || a.kind == user && a.login != "" && a.login == owner {
+	if a.ActsFor(owner) {
 		return nil
 	}
-	if a.kind == user && a.login != "" {
-		may, err := administers(v, owner, a.login)
-		if may || err != nil {
+	if a.kind == user {
+		if p, err := people.GrantedByOwner(v, owner, a.login); p == Admin || err != nil {
 			return err
 		}
 	}
 	return ErrForbidden
-}
-
-// administers reports whether a user is in a team of the owner that has Admin.
-func administers(v storage.View, owner, login string) (bool, error) {
-	teams, err := people.Teams(v, owner)
-	if err != nil {
-		return false, err
-	}
-	for _, name := range teams {
-		member, err := people.IsMember(v, owner, name, login)
-		if err != nil {
-			return false, err
-		}
-		if !member {
-			continue
-		}
-		team, err := people.LoadTeam(v, owner, name)
-		if err != nil || team.Permission == Admin {
-			return err == nil, err
-		}
-	}
-	return false, nil
 }
 
 // Viewer returns what the actor comes across in lists, or nil for all.

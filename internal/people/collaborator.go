@@ -38,7 +38,7 @@ func AddCollaborator(tx storage.Tx, repo storage.ID, login string, p Permission)
 			return err
 		}
 		if s.collaborators == maxCollaborators {
-			return fmt.Errorf("%w collaborators: a repository can have %d", ErrTooMany, maxCollaborators)
+			return fmt.Errorf("%w: a repository can have %d collaborators", ErrTooMany, maxCollaborators)
 		}
 		s.collaborators++
 		if err := s.put(tx, repo); err != nil {
@@ -75,18 +75,18 @@ func (s *sharing) removeCollaborator(tx storage.Tx, repo storage.ID, login strin
 	return true, deleteCollaborator(tx, repo, login)
 }
 
-// removeCollaborations makes login no collaborator of up to batch repositories, and returns of how many.
-func removeCollaborations(tx storage.Tx, login string) (int, error) {
+// removeCollaborations makes login no collaborator of up to batch repositories, and returns which.
+func removeCollaborations(tx storage.Tx, login string) ([]storage.ID, error) {
 	repos, err := reposBehind(tx, nameKey(keyShared, login, ""), batch)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, id := range repos {
 		if _, err := RemoveCollaborator(tx, id, login); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	return len(repos), nil
+	return repos, nil
 }
 
 func deleteCollaborator(tx storage.Tx, repo storage.ID, login string) error {

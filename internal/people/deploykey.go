@@ -39,7 +39,7 @@ func AddDeployKey(tx storage.Tx, repo storage.ID, k DeployKey) (int64, error) {
 		return 0, err
 	}
 	if len(numbers) == maxDeployKeys {
-		return 0, fmt.Errorf("%w deploy keys: a repository can have %d", ErrTooMany, maxDeployKeys)
+		return 0, fmt.Errorf("%w: a repository can have %d deploy keys", ErrTooMany, maxDeployKeys)
 	}
 	if k.Number, err = nextNumber(tx); err != nil {
 		return 0, err
@@ -67,13 +67,13 @@ func nextNumber(tx storage.Tx) (int64, error) {
 	return int64(n), tx.PutRecord(key, binary.BigEndian.AppendUint64(nil, n))
 }
 
-// RemoveDeployKey takes a key off a repository, or returns storage.ErrNotFound.
-func RemoveDeployKey(tx storage.Tx, repo storage.ID, number int64) error {
+// RemoveDeployKey takes a key off a repository and returns it, or storage.ErrNotFound.
+func RemoveDeployKey(tx storage.Tx, repo storage.ID, number int64) (DeployKey, error) {
 	k, err := LoadDeployKey(tx, repo, number)
 	if err != nil {
-		return err
+		return DeployKey{}, err
 	}
-	return errors.Join(tx.DeleteRecord(deployKeyKey(repo, number)), tx.DeleteRecord(fingerprintKey(k.Fingerprint)))
+	return k, errors.Join(tx.DeleteRecord(deployKeyKey(repo, number)), tx.DeleteRecord(fingerprintKey(k.Fingerprint)))
 }
 
 // LoadDeployKey returns a key of a repository, or storage.ErrNotFound.
@@ -85,18 +85,24 @@ func LoadDeployKey(v storage.View, repo storage.ID, number int64) (DeployKey, er
 	return decodeDeployKey(number, b)
 }
 
+// Allows returns what whoever has the key may do with the repository.
+func (k *DeployKey) Allows() Permission {
+	if k.ReadOnly {
+		return Read
+	}
+	return Write
+}
+
 // KeyPermission returns what a key allows: Read, Write, or None if the repository has no such key any more.
 func KeyPermission(v storage.View, repo storage.ID, number int64) (Permission, error) {
 	k, err := LoadDeployKey(v, repo, number)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
+	if errors.Is(err, storage.ErrNotFound) {
 		return None, nil
-	case err != nil:
-		return None, err
-	case k.ReadOnly:
-		return Read, nil
 	}
-	return Write, nil
+	if err != nil {
+		return None, err
+	}
+	return k.Allows(), nil
 }
 
 // FindDeployKey returns the repository that has a key, and the key's number, or storage.ErrNotFound.
@@ -138,7 +144,7 @@ func dropDeployKeys(tx storage.Tx, repo storage.ID) error {
 		return err
 	}
 	for _, k := range keys {
-		if err := RemoveDeployKey(tx, repo, k.Number); err != nil {
+		if _, err := RemoveDeployKey(tx, repo, k.Number); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -74,7 +75,7 @@ func (m *model) step(r *rand.Rand, tx storage.Tx, n int) (what string, got, want
 		u := User{Login: login, Name: fmt.Sprint("name ", n), Email: pick(r, append(addresses, "")), Emails: some(r, addresses)}
 		return fmt.Sprint("put ", u), PutUser(tx, &u), m.putUser(u)
 	case 2:
-		_, _, err := RemoveUser(tx, login)
+		_, err := RemoveUser(tx, login)
 		return "remove " + login, err, m.removeUser(login)
 	case 3:
 		repo := id(n)
@@ -101,12 +102,14 @@ func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string, repo 
 		return fmt.Sprint("unshare ", had), err, disagree(was == had)
 	case 2, 3:
 		t := Team{owner, name, Permission(1 + r.IntN(3)), some(r, historyLogins), some(r, m.repos(owner))}
-		return fmt.Sprint("put team ", t), PutTeam(tx, &t), m.putTeam(t)
+		was := m.teams[owner+"/"+name].Repos
+		joined, left, err := PutTeam(tx, &t)
+		return fmt.Sprint("put team ", t), err, cmp.Or(m.putTeam(t), disagree(err != nil || moved(was, joined, left, t.Repos)))
 	case 4:
-		_, was := m.teams[owner+"/"+name]
+		team, was := m.teams[owner+"/"+name]
 		delete(m.teams, owner+"/"+name)
-		err := RemoveTeam(tx, owner, name)
-		return "remove team", err, absent(was)
+		left, err := RemoveTeam(tx, owner, name)
+		return "remove team", err, cmp.Or(absent(was), disagree(slices.Equal(left, team.Repos)))
 	case 5:
 		added, err := Watch(tx, repo, login, time.Unix(int64(n/3), 0))
 		return fmt.Sprint("watch ", added), err, m.watch(repo, login, time.Unix(int64(n/3), 0))
@@ -123,7 +126,8 @@ func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string, repo 
 		number := r.Int64N(m.number + 1)
 		i := slices.IndexFunc(m.keys[repo], func(k DeployKey) bool { return k.Number == number })
 		m.keys[repo] = without(m.keys[repo], func(k DeployKey) bool { return k.Number == number })
-		return "remove key", RemoveDeployKey(tx, repo, number), absent(i >= 0)
+		k, err := RemoveDeployKey(tx, repo, number)
+		return "remove key", err, cmp.Or(absent(i >= 0), disagree(k.Number == number))
 	default:
 		from := m.owners[repo]
 		if n%2 == 0 {
@@ -141,6 +145,12 @@ func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string, repo 
 		}
 		return "transfer to " + owner, Transferred(tx, repo, from, owner), nil
 	}
+}
+
+// moved reports whether a list is what another was with some joined and some left.
+func moved(was, joined, left, is []storage.ID) bool {
+	stayed := without(was, func(id storage.ID) bool { return slices.Contains(left, id) })
+	return len(stayed)+len(left) == len(was) && slices.Equal(slices.SortedFunc(slices.Values(append(stayed, joined...)), compareIDs), is)
 }
 
 var errDisagree = errors.New("the store reports what the model does not")
@@ -178,8 +188,8 @@ func (m *model) putUser(u User) error {
 		if other.Login == u.Login {
 			continue
 		}
-		for _, address := range u.addresses() {
-			if slices.Contains(other.addresses(), address) {
+		for _, address := range u.Addresses() {
+			if slices.Contains(other.Addresses(), address) {
 				return ErrTaken
 			}
 		}
@@ -301,12 +311,12 @@ func (m *model) checkRepo(v storage.View, repo storage.ID, equal func(what strin
 	all, err := Collaborators(v, repo, m.owners[repo])
 	equal("Collaborators", all, collaborators, err)
 	want := m.watchers[repo]
-	watchers, err := Watchers(v, repo, nil, storage.Ascending, 0)
+	watchers, err := take(Watchers(v, repo, nil, storage.Ascending), len(want)+1)
 	equal("Watchers", watchers, want, err)
 	for i, w := range want {
-		next, err := Watchers(v, repo, w.Position(), storage.Ascending, 2)
+		next, err := take(Watchers(v, repo, w.Position(), storage.Ascending), 2)
 		equal("Watchers behind one", next, want[i+1:min(i+3, len(want))], err)
-		before, err := Watchers(v, repo, w.Position(), storage.Descending, 1)
+		before, err := take(Watchers(v, repo, w.Position(), storage.Descending), 1)
 		equal("Watchers before one", before, want[max(i-1, 0):i], err)
 	}
 	keys, err := DeployKeys(v, repo)
@@ -320,11 +330,24 @@ func (m *model) checkRepo(v storage.View, repo storage.ID, equal func(what strin
 	}
 }
 
+// take returns the first n watchers.
+func take(seq iter.Seq2[Watcher, error], n int) (all []Watcher, err error) {
+	for w, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, w); len(all) == n {
+			break
+		}
+	}
+	return all, nil
+}
+
 func (m *model) checkUsers(v storage.View, equal func(what string, got, want any, err error)) {
 	var want []User
 	for _, login := range slices.Sorted(maps.Keys(m.users)) {
 		want = append(want, m.users[login])
-		for _, address := range want[len(want)-1].addresses() {
+		for _, address := range want[len(want)-1].Addresses() {
 			got, err := UserByAddress(v, address)
 			equal("UserByAddress", got, login, err)
 		}
@@ -397,12 +420,12 @@ func (m *model) removeAll(t *testing.T, b storage.Backend) {
 			}
 		}
 		for _, team := range m.teams {
-			if err := RemoveTeam(tx, team.Owner, team.Name); err != nil {
+			if _, err := RemoveTeam(tx, team.Owner, team.Name); err != nil {
 				return err
 			}
 		}
 		for login := range m.users {
-			if _, _, err := RemoveUser(tx, login); err != nil {
+			if _, err := RemoveUser(tx, login); err != nil {
 				return err
 			}
 		}

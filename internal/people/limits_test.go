@@ -71,16 +71,16 @@ func TestRemoveBusyUser(t *testing.T) {
 			return nil
 		})
 	}
-	calls, unwatched := 0, 0
+	calls, unwatched, unshared := 0, 0, 0
 	for more := true; more; calls++ {
 		update(t, b, func(tx storage.Tx) error {
-			ids, again, err := RemoveUser(tx, "Ann")
-			more, unwatched = again, unwatched+len(ids)
+			r, err := RemoveUser(tx, "Ann")
+			more, unwatched, unshared = r.More, unwatched+len(r.Watched), unshared+len(r.Shared)
 			return err
 		})
 	}
-	if calls != 2 || unwatched != n {
-		t.Errorf("RemoveUser() takes %d calls and ends %d watches, want 2 and %d", calls, unwatched, n)
+	if calls != 2 || unwatched != n || unshared != n {
+		t.Errorf("RemoveUser() takes %d calls and ends %d watches and %d collaborations, want 2 and %d", calls, unwatched, unshared, n)
 	}
 	view(t, b, func(v storage.View) error {
 		for login, want := range map[string]int{"ann": 0, "bob": n} {
@@ -115,7 +115,7 @@ func TestTooMany(t *testing.T) {
 	})
 	update(t, b, func(tx storage.Tx) error {
 		for i := range maxTeams + 1 {
-			err := PutTeam(tx, &Team{Owner: "acme", Name: fmt.Sprint("team", i), Permission: Read, Repos: []storage.ID{id(1)}})
+			err := putTeam(tx, Team{Owner: "acme", Name: fmt.Sprint("team", i), Permission: Read, Repos: []storage.ID{id(1)}})
 			if want := i == maxTeams; errors.Is(err, ErrTooMany) != want {
 				t.Fatalf("PutTeam() number %d = %v", i, err)
 			}

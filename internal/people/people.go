@@ -56,6 +56,12 @@ func Drop(tx storage.Tx, repo storage.ID) error {
 	return tx.PutRecord(repoKey(keyDropped, repo, ""), nil)
 }
 
+// Swept reports whether Drop left nothing to Sweep.
+func Swept(v storage.View) (bool, error) {
+	dropped, err := suffixes(v, nameKey(keyDropped), 1)
+	return len(dropped) == 0, err
+}
+
 // Sweep removes some of what Drop left, and reports whether there may be more.
 func Sweep(tx storage.Tx) (more bool, err error) {
 	prefix := nameKey(keyDropped)

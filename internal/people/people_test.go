@@ -43,6 +43,11 @@ func view(t testing.TB, b storage.Backend, fn func(storage.View) error) {
 	}
 }
 
+func putTeam(tx storage.Tx, t Team) error {
+	_, _, err := PutTeam(tx, &t)
+	return err
+}
+
 func TestPermission(t *testing.T) {
 	for p, text := range map[Permission]string{None: "none", Read: "read", Write: "write", Admin: "admin"} {
 		if got, err := p.MarshalText(); string(got) != text || err != nil || p.String() != text {
@@ -71,8 +76,8 @@ func TestGranted(t *testing.T) {
 		return errors.Join(
 			AddCollaborator(tx, id(1), "Bob", Read),
 			AddCollaborator(tx, id(2), "bob", Admin),
-			PutTeam(tx, &Team{Owner: "Acme", Name: "Core", Permission: Write, Members: []string{"BOB", "ann", "ann"}, Repos: []storage.ID{id(3), id(1)}}),
-			PutTeam(tx, &Team{Owner: "acme", Name: "all", Permission: Read, Members: []string{"cid", "ann"}, Repos: []storage.ID{id(1)}}),
+			putTeam(tx, Team{Owner: "Acme", Name: "Core", Permission: Write, Members: []string{"BOB", "ann", "ann"}, Repos: []storage.ID{id(3), id(1)}}),
+			putTeam(tx, Team{Owner: "acme", Name: "all", Permission: Read, Members: []string{"cid", "ann"}, Repos: []storage.ID{id(1)}}),
 		)
 	})
 	view(t, b, func(v storage.View) error {

@@ -25,39 +25,41 @@ type Team struct {
 
 // PutTeam makes a team be what t says. It returns storage.ErrNotFound if a member is no user, ErrPermission if the
 // permission can't be given, and ErrTooMany if one of the repositories has too many teams. The caller vouches that
-// the repositories are there, and the owner's. Members and repositories that stay cost no writes.
-func PutTeam(tx storage.Tx, t *Team) error {
+// the repositories are there, and the owner's. Members and repositories that stay cost no writes. PutTeam returns the
+// repositories that the team has now and did not have, and the reverse.
+func PutTeam(tx storage.Tx, t *Team) (joined, left []storage.ID, err error) {
 	if err := t.Permission.grantable(); err != nil {
-		return err
+		return nil, nil, err
 	}
 	owner, name := names.Key(t.Owner), names.Key(t.Name)
 	old, err := loadTeam(tx, owner, name)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return err
+		return nil, nil, err
 	}
 	if err := tx.PutRecord(nameKey(keyTeam, owner, name), encodePermission(t.Permission)); err != nil {
-		return err
+		return nil, nil, err
 	}
 	if err := old.setMembers(tx, unique(t.Members)); err != nil {
-		return err
+		return nil, nil, err
 	}
 	repos := slices.SortedFunc(slices.Values(t.Repos), compareIDs)
 	return old.setRepos(tx, slices.Compact(repos))
 }
 
-// RemoveTeam removes a team and all that it gave, or returns storage.ErrNotFound.
-func RemoveTeam(tx storage.Tx, owner, name string) error {
+// RemoveTeam removes a team and all that it gave, or returns storage.ErrNotFound. It returns the repositories that the
+// team had.
+func RemoveTeam(tx storage.Tx, owner, name string) (left []storage.ID, err error) {
 	t, err := loadTeam(tx, names.Key(owner), names.Key(name))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := t.setMembers(tx, nil); err != nil {
-		return err
+		return nil, err
 	}
-	if err := t.setRepos(tx, nil); err != nil {
-		return err
+	if _, _, err := t.setRepos(tx, nil); err != nil {
+		return nil, err
 	}
-	return tx.DeleteRecord(nameKey(keyTeam, t.Owner, t.Name))
+	return t.Repos, tx.DeleteRecord(nameKey(keyTeam, t.Owner, t.Name))
 }
 
 // LoadTeam returns a team, or storage.ErrNotFound.
@@ -126,29 +128,31 @@ func (t *Team) setMembers(tx storage.Tx, members []string) error {
 	return nil
 }
 
-func (t *Team) setRepos(tx storage.Tx, repos []storage.ID) error {
+func (t *Team) setRepos(tx storage.Tx, repos []storage.ID) (joined, left []storage.ID, err error) {
 	for id, added := range changes(t.Repos, repos, compareIDs) {
+		key := nameKey(keyTeamRepo, t.Owner, t.Name, id.String())
 		s, err := loadSharing(tx, id)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		key := nameKey(keyTeamRepo, t.Owner, t.Name, id.String())
 		if added {
+			joined = append(joined, id)
 			if err = s.addTeam(id, t.Owner, t.Name); err == nil {
 				err = tx.PutRecord(key, nil)
 			}
 		} else {
+			left = append(left, id)
 			s.removeTeam(t.Name)
 			err = tx.DeleteRecord(key)
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			err = s.put(tx, id)
 		}
-		if err := s.put(tx, id); err != nil {
-			return err
+		if err != nil {
+			return nil, nil, err
 		}
 	}
-	return nil
+	return joined, left, nil
 }
 
 func (s *sharing) addTeam(repo storage.ID, owner, name string) error {
@@ -158,7 +162,7 @@ func (s *sharing) addTeam(repo storage.ID, owner, name string) error {
 	case s.owner != owner:
 		return corrupt("repository %s of %s has teams of %s", repo, owner, s.owner)
 	case len(s.teams) == maxTeams:
-		return fmt.Errorf("%w teams: a repository can have %d", ErrTooMany, maxTeams)
+		return fmt.Errorf("%w: a repository can have %d teams", ErrTooMany, maxTeams)
 	}
 	if i, found := slices.BinarySearch(s.teams, name); !found {
 		s.teams = slices.Insert(s.teams, i, name)

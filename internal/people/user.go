@@ -28,7 +28,7 @@ func PutUser(tx storage.Tx, u *User) error {
 	if err != nil {
 		return err
 	}
-	for address, added := range changes(old.addresses(), u.addresses(), strings.Compare) {
+	for address, added := range changes(old.Addresses(), u.Addresses(), strings.Compare) {
 		key := nameKey(keyAddress, address)
 		if !added {
 			if err := tx.DeleteRecord(key); err != nil {
@@ -49,8 +49,8 @@ func PutUser(tx storage.Tx, u *User) error {
 	return tx.PutRecord(userKey(login), u.encode())
 }
 
-// addresses returns all addresses in lower case, sorted.
-func (u *User) addresses() []string {
+// Addresses returns all addresses in lower case, sorted, each once.
+func (u *User) Addresses() []string {
 	var all []string
 	for _, address := range append([]string{u.Email}, u.Emails...) {
 		if address != "" {
@@ -61,35 +61,41 @@ func (u *User) addresses() []string {
 	return slices.Compact(all)
 }
 
+// Removed is what RemoveUser took a user out of.
+type Removed struct {
+	Shared  []storage.ID // repositories of which he was a collaborator
+	Watched []storage.ID // repositories that he watched: the caller keeps their counts
+	More    bool         // there is more than one unit of work should do: he is still there, with less
+}
+
 // RemoveUser removes a user with his addresses, and takes him out of everything that he is in: collaborations, teams,
-// watches. It returns the repositories that he watched, whose counts the caller has to keep. If that is more than one
-// unit of work should do, more is true: he is still there, with less, and the call must be made again in another one.
-// It returns storage.ErrNotFound if there is no such user. What he owns is not its business.
-func RemoveUser(tx storage.Tx, login string) (unwatched []storage.ID, more bool, err error) {
+// watches. If there is more, it must be called again in another unit of work. It returns storage.ErrNotFound if there is
+// no such user. What he owns is not its business.
+func RemoveUser(tx storage.Tx, login string) (Removed, error) {
 	u, err := LoadUser(tx, login)
 	if err != nil {
-		return nil, false, err
+		return Removed{}, err
 	}
-	shared, err := removeCollaborations(tx, u.Login)
-	if err != nil {
-		return nil, false, err
+	var r Removed
+	if r.Shared, err = removeCollaborations(tx, u.Login); err != nil {
+		return Removed{}, err
 	}
 	teams, err := removeMemberships(tx, u.Login)
 	if err != nil {
-		return nil, false, err
+		return Removed{}, err
 	}
-	if unwatched, err = removeWatches(tx, u.Login); err != nil {
-		return nil, false, err
+	if r.Watched, err = removeWatches(tx, u.Login); err != nil {
+		return Removed{}, err
 	}
-	if max(shared, teams, len(unwatched)) == batch {
-		return unwatched, true, nil
+	if r.More = max(len(r.Shared), teams, len(r.Watched)) == batch; r.More {
+		return r, nil
 	}
-	for _, address := range u.addresses() {
+	for _, address := range u.Addresses() {
 		if err := tx.DeleteRecord(nameKey(keyAddress, address)); err != nil {
-			return nil, false, err
+			return Removed{}, err
 		}
 	}
-	return unwatched, false, tx.DeleteRecord(userKey(u.Login))
+	return r, tx.DeleteRecord(userKey(u.Login))
 }
 
 // LoadUser returns a user, or storage.ErrNotFound.

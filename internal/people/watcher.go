@@ -2,6 +2,7 @@ package people
 
 import (
 	"errors"
+	"iter"
 	"slices"
 	"time"
 
@@ -64,9 +65,9 @@ func Watches(v storage.View, repo storage.ID, login string) (bool, error) {
 // Position returns where a watcher stands in the list of a repository's watchers.
 func (w Watcher) Position() []byte { return append(appendTime(nil, w.Since), w.Login...) }
 
-// Watchers returns up to limit watchers of a repository, all if limit is 0, in the order in which they began, or the
-// reverse of it. A position that is not nil is that of the watcher before them.
-func Watchers(v storage.View, repo storage.ID, behind []byte, order storage.Order, limit int) ([]Watcher, error) {
+// Watchers yields the watchers of a repository in the order in which they began, or the reverse of it. A position that is
+// not nil is that of the watcher before them.
+func Watchers(v storage.View, repo storage.ID, behind []byte, order storage.Order) iter.Seq2[Watcher, error] {
 	prefix := repoKey(keyWatcher, repo, "")
 	lo, hi := prefix, after(prefix)
 	if behind != nil {
@@ -77,20 +78,21 @@ func Watchers(v storage.View, repo storage.ID, behind []byte, order storage.Orde
 			lo = append(at, 0)
 		}
 	}
-	var all []Watcher
-	for rec, err := range v.Records(lo, hi, order) {
-		if err != nil {
-			return nil, err
-		}
-		if len(rec.Key) <= len(prefix)+timeSize {
-			return nil, corrupt("key of a watcher of %s", repo)
-		}
-		at := rec.Key[len(prefix):]
-		if all = append(all, Watcher{string(at[timeSize:]), keyTime(at)}); len(all) == limit {
-			break
+	return func(yield func(Watcher, error) bool) {
+		for rec, err := range v.Records(lo, hi, order) {
+			if err == nil && len(rec.Key) <= len(prefix)+timeSize {
+				err = corrupt("key of a watcher of %s", repo)
+			}
+			if err != nil {
+				yield(Watcher{}, err)
+				return
+			}
+			at := rec.Key[len(prefix):]
+			if !yield(Watcher{string(at[timeSize:]), keyTime(at)}, nil) {
+				return
+			}
 		}
 	}
-	return all, nil
 }
 
 // removeWatches makes login no watcher of up to batch repositories, and returns which.
@@ -107,13 +109,16 @@ func removeWatches(tx storage.Tx, login string) ([]storage.ID, error) {
 	return repos, nil
 }
 
-// dropWatchers removes up to batch watchers of a repository, and reports whether there may be more.
+// dropWatchers removes up to batch watchers of a repository, and reports whether there are more.
 func dropWatchers(tx storage.Tx, repo storage.ID) (more bool, err error) {
-	all, err := Watchers(tx, repo, nil, storage.Ascending, batch)
-	if err != nil {
-		return false, err
-	}
-	for _, w := range all {
+	n := 0
+	for w, err := range Watchers(tx, repo, nil, storage.Ascending) {
+		if err != nil {
+			return false, err
+		}
+		if n++; n > batch {
+			return true, nil
+		}
 		if err := tx.DeleteRecord(watcherKey(repo, w.Since, w.Login)); err != nil {
 			return false, err
 		}
@@ -121,7 +126,7 @@ func dropWatchers(tx storage.Tx, repo storage.ID) (more bool, err error) {
 			return false, err
 		}
 	}
-	return len(all) == batch, nil
+	return false, nil
 }
 
 func watcherKey(repo storage.ID, since time.Time, login string) []byte {

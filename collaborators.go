@@ -1,0 +1,162 @@
+package reposit
+
+import (
+	"context"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/storage"
+)
+
+// Collaborators are the users to whom a repository was opened, besides its owner.
+type Collaborators struct{ r *Repo }
+
+// Collaborators returns the collaborators of the repository.
+func (r *Repo) Collaborators() Collaborators { return Collaborators{r} }
+
+// A Collaborator is a user with what he may do with a repository.
+type Collaborator struct {
+	Login      string
+	Permission Permission
+}
+
+// List returns the collaborators and the members of the owner's teams that have the repository, by login, each once and
+// with the most that any of it allows. It needs Read. The cost is that of all these.
+func (c Collaborators) List(ctx context.Context) ([]Collaborator, error) {
+	const op = "list collaborators"
+	if err := c.r.s.calls.Enter(ctx); err != nil {
+		return nil, c.r.fail(op, "", err)
+	}
+	defer c.r.s.calls.Leave()
+	var list []Collaborator
+	err := c.r.read(ctx, access.Read, func(v storage.View) error {
+		h, err := catalog.LoadHeader(v, c.r.id)
+		if err != nil {
+			return err
+		}
+		found, err := people.Collaborators(v, c.r.id, h.Owner)
+		list = make([]Collaborator, 0, len(found))
+		for _, f := range found {
+			if f.Login == h.Owner {
+				f.Permission = Admin
+			}
+			list = append(list, Collaborator(f))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, c.r.fail(op, "", err)
+	}
+	return list, nil
+}
+
+// Add makes a user a collaborator, or gives one another permission. It needs Admin. It returns ErrNotFound if there is
+// no such user, ErrInvalid for None, what is no permission, and the owner, who has all of them, and ErrTooLarge for
+// more than 2,000 collaborators: a team can have more members.
+func (c Collaborators) Add(ctx context.Context, login string, p Permission) error {
+	const op = "add collaborator"
+	if err := c.r.s.calls.Enter(ctx); err != nil {
+		return c.r.fail(op, login, err)
+	}
+	defer c.r.s.calls.Leave()
+	key, err := checkLogin(login)
+	if err != nil {
+		return c.r.fail(op, login, err)
+	}
+	return c.r.fail(op, login, c.r.change(ctx, access.Admin, func(tx storage.Tx) error {
+		h, err := catalog.LoadHeader(tx, c.r.id)
+		if err != nil {
+			return err
+		}
+		if h.Owner == key {
+			return invalidf("collaborator: the repository is his")
+		}
+		if err := people.AddCollaborator(tx, c.r.id, key, p); err != nil {
+			return err
+		}
+		return c.r.s.noteAccess(tx, c.r.id, key, p)
+	}))
+}
+
+// Remove makes a user no collaborator. What teams allow him stays. It needs Admin. It returns ErrNotFound if he is none.
+func (c Collaborators) Remove(ctx context.Context, login string) error {
+	const op = "remove collaborator"
+	if err := c.r.s.calls.Enter(ctx); err != nil {
+		return c.r.fail(op, login, err)
+	}
+	defer c.r.s.calls.Leave()
+	key, err := checkLogin(login)
+	if err != nil {
+		return c.r.fail(op, login, err)
+	}
+	return c.r.fail(op, login, c.r.change(ctx, access.Admin, func(tx storage.Tx) error {
+		was, err := people.RemoveCollaborator(tx, c.r.id, key)
+		if err == nil && !was {
+			err = storage.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return c.r.s.noteAccess(tx, c.r.id, key, None)
+	}))
+}
+
+// Pushable returns a page of the repositories of others that a user may push to, since he is a collaborator or in a
+// team. Users see all of their own; about others, an actor learns only of repositories that he may read himself. It
+// returns ErrNotFound if there is no such user. A page costs a look at each repository that was opened to the user.
+func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (Page[Info], error) {
+	const op = "pushable"
+	if err := s.calls.Enter(ctx); err != nil {
+		return Page[Info]{}, failed(op, "", login, err)
+	}
+	defer s.calls.Leave()
+	key, err := checkLogin(login)
+	if err != nil {
+		return Page[Info]{}, failed(op, "", login, err)
+	}
+	q, err := opts.query()
+	if err != nil {
+		return Page[Info]{}, failed(op, "", login, err)
+	}
+	var page Page[Info]
+	err = s.backend.View(ctx, func(v storage.View) error {
+		if _, err := people.LoadUser(v, key); err != nil {
+			return err
+		}
+		q.Viewer = &catalog.Viewer{Name: s.actor.String() + " for " + key, Only: true}
+		if q.Viewer.Granted, err = s.pushable(v, key); err != nil {
+			return err
+		}
+		page, err = s.listSeen(ctx, v, q)
+		return err
+	})
+	return page, failed(op, "", login, err)
+}
+
+// pushable returns what login may push to and does not own, as far as the actor may know.
+func (s *Store) pushable(v storage.View, login string) ([]storage.ID, error) {
+	grants, err := people.GrantedRepos(v, login)
+	if err != nil {
+		return nil, err
+	}
+	var ids []storage.ID
+	for _, g := range grants {
+		if g.Permission < Write {
+			continue
+		}
+		h, err := catalog.LoadHeader(v, g.Repo)
+		if err != nil {
+			return nil, err
+		}
+		if h.Owner == login {
+			continue
+		}
+		if seen, err := s.actor.Sees(v, g.Repo); err != nil {
+			return nil, err
+		} else if seen {
+			ids = append(ids, g.Repo)
+		}
+	}
+	return ids, nil
+}

@@ -1,0 +1,268 @@
+package reposit
+
+import (
+	"context"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/storage"
+)
+
+// Teams are groups of users to whom an owner opens several of his repositories at once.
+type Teams struct{ s *Store }
+
+// Teams returns the teams of the store.
+func (s *Store) Teams() Teams { return Teams{s} }
+
+// A Team gives its members a permission on repositories of its owner. Members of a team with Admin may also make
+// repositories for the owner. A repository that is transferred leaves its teams.
+type Team struct {
+	Owner, Name string // Name is as slugs are, and unique for the owner
+	Permission  Permission
+	Members     []string // logins
+	Repos       []ID
+}
+
+// Put makes a team be what t says, whether or not there was one. The owner may do so, and the host; others get
+// ErrForbidden. It returns ErrNotFound for members who are no users and repositories that the owner does not have,
+// ErrInvalid for names and permissions that can't be, and ErrTooLarge for more than 500 teams of one repository, and for
+// more new members and repositories than the backend takes at once. The cost is that of all members and repositories.
+func (t Teams) Put(ctx context.Context, team Team) error {
+	const op = "put team"
+	name := team.Owner + "/" + team.Name
+	if err := t.s.calls.Enter(ctx); err != nil {
+		return failed(op, "", name, err)
+	}
+	defer t.s.calls.Leave()
+	made, err := team.internal()
+	if err != nil {
+		return failed(op, "", name, err)
+	}
+	if !t.s.actor.ActsFor(made.Owner) {
+		return failed(op, "", name, ErrForbidden)
+	}
+	return failed(op, "", name, t.s.backend.Update(ctx, func(tx storage.Tx) error {
+		for _, id := range made.Repos {
+			h, err := catalog.LoadHeader(tx, id)
+			if err == nil && h.Owner != made.Owner {
+				err = storage.ErrNotFound
+			}
+			if err != nil {
+				return &named{string(publicID(id)), err}
+			}
+		}
+		joined, left, err := people.PutTeam(tx, made)
+		if err != nil {
+			return err
+		}
+		return t.note(tx, made, joined, left)
+	}))
+}
+
+// note adds the events of a team that changed: one of its own, which only the host sees, and one of each repository that
+// joined or left it.
+func (t Teams) note(tx storage.Tx, team *people.Team, joined, left []storage.ID) error {
+	name := "team " + team.Owner + "/" + team.Name
+	event.Add(tx, event.Event{Kind: event.AccessChanged, By: t.s.actor.String(), Name: name, Detail: team.Permission.String()})
+	for _, id := range joined {
+		if err := t.s.noteAccess(tx, id, name, team.Permission); err != nil {
+			return err
+		}
+	}
+	for _, id := range left {
+		if err := t.s.noteAccess(tx, id, name, None); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// internal returns the team as the engine knows it, or ErrInvalid.
+func (t *Team) internal() (*people.Team, error) {
+	made := &people.Team{Permission: t.Permission}
+	var err error
+	if made.Owner, made.Name, err = checkTeam(t.Owner, t.Name); err != nil {
+		return nil, err
+	}
+	for _, login := range t.Members {
+		key, err := checkLogin(login)
+		if err != nil {
+			return nil, &named{login, err}
+		}
+		made.Members = append(made.Members, key)
+	}
+	for _, id := range t.Repos {
+		key, ok := id.storage()
+		if !ok {
+			return nil, &named{string(id), invalidf("ID")}
+		}
+		made.Repos = append(made.Repos, key)
+	}
+	return made, nil
+}
+
+// Team returns a team. Its owner, its members and the host see it; for others it is ErrNotFound, as if it were not there.
+func (t Teams) Team(ctx context.Context, owner, name string) (Team, error) {
+	const op = "team"
+	fullName := owner + "/" + name
+	if err := t.s.calls.Enter(ctx); err != nil {
+		return Team{}, failed(op, "", fullName, err)
+	}
+	defer t.s.calls.Leave()
+	owner, name, err := checkTeam(owner, name)
+	if err != nil {
+		return Team{}, failed(op, "", fullName, err)
+	}
+	var team Team
+	err = t.s.backend.View(ctx, func(v storage.View) error {
+		seen, err := t.seen(v, owner, name)
+		if err == nil && !seen {
+			err = storage.ErrNotFound
+		}
+		if err == nil {
+			team, err = t.s.team(v, owner, name)
+		}
+		return err
+	})
+	return team, failed(op, "", fullName, err)
+}
+
+// seen reports whether the actor may see a team.
+func (t Teams) seen(v storage.View, owner, name string) (bool, error) {
+	if t.s.actor.ActsFor(owner) {
+		return true, nil
+	}
+	return people.IsMember(v, owner, name, t.s.actor.Login())
+}
+
+// Remove removes a team with all that it allows. The owner may do so, and the host; others get ErrForbidden. It returns
+// ErrNotFound if there is no such team, and ErrTooLarge as Put does, which can take out members in parts.
+func (t Teams) Remove(ctx context.Context, owner, name string) error {
+	const op = "remove team"
+	fullName := owner + "/" + name
+	if err := t.s.calls.Enter(ctx); err != nil {
+		return failed(op, "", fullName, err)
+	}
+	defer t.s.calls.Leave()
+	owner, name, err := checkTeam(owner, name)
+	if err != nil {
+		return failed(op, "", fullName, err)
+	}
+	if !t.s.actor.ActsFor(owner) {
+		return failed(op, "", fullName, ErrForbidden)
+	}
+	return failed(op, "", fullName, t.s.backend.Update(ctx, func(tx storage.Tx) error {
+		left, err := people.RemoveTeam(tx, owner, name)
+		if err != nil {
+			return err
+		}
+		return t.note(tx, &people.Team{Owner: owner, Name: name}, nil, left)
+	}))
+}
+
+// List returns the teams of an owner that the actor may see, by name.
+func (t Teams) List(ctx context.Context, owner string) ([]Team, error) {
+	const op = "list teams"
+	if err := t.s.calls.Enter(ctx); err != nil {
+		return nil, failed(op, "", owner, err)
+	}
+	defer t.s.calls.Leave()
+	key := names.Key(owner)
+	if err := names.CheckOwner(key); err != nil {
+		return nil, failed(op, "", owner, invalid("owner", err))
+	}
+	var list []Team
+	err := t.s.backend.View(ctx, func(v storage.View) error {
+		all, err := people.Teams(v, key)
+		if err != nil {
+			return err
+		}
+		list = make([]Team, 0, len(all))
+		for _, name := range all {
+			if seen, err := t.seen(v, key, name); err != nil || !seen {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			team, err := t.s.team(v, key, name)
+			if err != nil {
+				return err
+			}
+			list = append(list, team)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, failed(op, "", owner, err)
+	}
+	return list, nil
+}
+
+// Teams returns the teams that have the repository, by name, and of their repositories those that the actor may read. It
+// needs Write: who works together is not for everybody.
+func (r *Repo) Teams(ctx context.Context) ([]Team, error) {
+	const op = "teams"
+	if err := r.s.calls.Enter(ctx); err != nil {
+		return nil, r.fail(op, "", err)
+	}
+	defer r.s.calls.Leave()
+	var list []Team
+	err := r.read(ctx, access.Write, func(v storage.View) error {
+		h, err := catalog.LoadHeader(v, r.id)
+		if err != nil {
+			return err
+		}
+		all, err := people.TeamsOf(v, r.id, h.Owner)
+		if err != nil {
+			return err
+		}
+		list = make([]Team, 0, len(all))
+		for _, name := range all {
+			team, err := r.s.team(v, h.Owner, name)
+			if err != nil {
+				return err
+			}
+			list = append(list, team)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, r.fail(op, "", err)
+	}
+	return list, nil
+}
+
+// team returns a team, with the repositories that the actor may read.
+func (s *Store) team(v storage.View, owner, name string) (Team, error) {
+	found, err := people.LoadTeam(v, owner, name)
+	if err != nil {
+		return Team{}, err
+	}
+	team := Team{Owner: found.Owner, Name: found.Name, Permission: found.Permission, Members: found.Members}
+	for _, id := range found.Repos {
+		seen, err := s.actor.Sees(v, id)
+		if err != nil {
+			return Team{}, err
+		}
+		if seen {
+			team.Repos = append(team.Repos, publicID(id))
+		}
+	}
+	return team, nil
+}
+
+// checkTeam returns the names of a team's owner and a team as they are compared, or ErrInvalid for what can't be one.
+func checkTeam(owner, name string) (string, string, error) {
+	owner, name = names.Key(owner), names.Key(name)
+	if err := names.CheckOwner(owner); err != nil {
+		return "", "", invalid("owner", err)
+	}
+	if err := names.CheckSlug(name); err != nil {
+		return "", "", invalid("name of a team", err)
+	}
+	return owner, name, nil
+}

@@ -1,0 +1,236 @@
+package reposit
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/storage"
+)
+
+// Users are the people that a store knows. Only they can be collaborators, members of teams and watchers; owners of
+// repositories need not be users.
+type Users struct{ s *Store }
+
+// Users returns the users of the store.
+func (s *Store) Users() Users { return Users{s} }
+
+// A Profile describes a user.
+type Profile struct {
+	Login                                string   // as slugs are: a-z, 0-9 and between them . _ -
+	Name, Email, Company, Blog, Location string   // what he shows to all; may be ""
+	Emails                               []string // further addresses, shown to him and the host: commits of all of them are his
+}
+
+const (
+	maxEmails = 100
+	maxEmail  = 254 // bytes (RFC 5321, "Path")
+)
+
+// Put makes a user be what p says, whether or not there was one. The host may do so, and a user with his own profile,
+// to which he may add no address, since nobody but the host vouches for it; others get ErrForbidden. It returns
+// ErrExists if another user has one of the addresses, whatever their case, and ErrInvalid.
+func (u Users) Put(ctx context.Context, p Profile) error {
+	const op = "put user"
+	if err := u.s.calls.Enter(ctx); err != nil {
+		return failed(op, "", p.Login, err)
+	}
+	defer u.s.calls.Leave()
+	p.Login = names.Key(p.Login)
+	if err := p.check(); err != nil {
+		return failed(op, "", p.Login, err)
+	}
+	user := people.User(p)
+	return failed(op, "", p.Login, u.s.backend.Update(ctx, func(tx storage.Tx) error {
+		if !u.s.actor.IsHost() {
+			if err := u.checkOwn(tx, &user); err != nil {
+				return err
+			}
+		}
+		return people.PutUser(tx, &user)
+	}))
+}
+
+// checkOwn returns ErrForbidden unless user is the actor, is known, and has no new address.
+func (u Users) checkOwn(v storage.View, user *people.User) error {
+	if !u.s.actor.ActsFor(user.Login) {
+		return ErrForbidden
+	}
+	old, err := people.LoadUser(v, user.Login)
+	if errors.Is(err, storage.ErrNotFound) {
+		return &detail{ErrForbidden, "forbidden: only the host makes users", nil}
+	}
+	if err != nil {
+		return err
+	}
+	for _, address := range user.Addresses() {
+		if !slices.Contains(old.Addresses(), address) {
+			return &detail{ErrForbidden, "forbidden: only the host adds e-mail addresses", nil}
+		}
+	}
+	return nil
+}
+
+func (p *Profile) check() error {
+	if err := names.CheckOwner(p.Login); err != nil {
+		return invalid("login", err)
+	}
+	for what, text := range map[string]string{"name": p.Name, "company": p.Company, "blog": p.Blog, "location": p.Location} {
+		if text == "" {
+			continue
+		}
+		if err := names.CheckDisplayName(text); err != nil {
+			return invalid(what, err)
+		}
+	}
+	if p.Email != "" {
+		if err := checkEmail(p.Email); err != nil {
+			return err
+		}
+	}
+	if len(p.Emails) > maxEmails {
+		return &detail{ErrTooLarge, "too large: more than 100 e-mail addresses", nil}
+	}
+	for _, address := range p.Emails {
+		if err := checkEmail(address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkEmail checks an address as far as it must be one to stand in a commit.
+func checkEmail(address string) error {
+	if len(address) > maxEmail {
+		return &detail{ErrTooLarge, "too large: e-mail address " + cut(address), nil}
+	}
+	local, domain, ok := strings.Cut(address, "@")
+	if !ok || local == "" || domain == "" || strings.ContainsAny(address, " <>") {
+		return invalidf("e-mail address %q", address)
+	}
+	if err := names.CheckDisplayName(address); err != nil {
+		return invalid("e-mail address", err)
+	}
+	return nil
+}
+
+// User returns a user's profile, or ErrNotFound.
+func (u Users) User(ctx context.Context, login string) (Profile, error) {
+	const op = "user"
+	if err := u.s.calls.Enter(ctx); err != nil {
+		return Profile{}, failed(op, "", login, err)
+	}
+	defer u.s.calls.Leave()
+	key, err := checkLogin(login)
+	if err != nil {
+		return Profile{}, failed(op, "", login, err)
+	}
+	var found *people.User
+	err = u.s.backend.View(ctx, func(v storage.View) error {
+		found, err = people.LoadUser(v, key)
+		return err
+	})
+	if err != nil {
+		return Profile{}, failed(op, "", login, err)
+	}
+	return u.s.profile(found), nil
+}
+
+// All yields all users, in the order of their logins.
+func (u Users) All(ctx context.Context) iter.Seq2[Profile, error] {
+	return func(yield func(Profile, error) bool) {
+		for behind := ""; ; {
+			page, err := u.page(ctx, behind)
+			if err != nil {
+				yield(Profile{}, failed("list users", "", "", err))
+				return
+			}
+			for i := range page {
+				if !yield(u.s.profile(&page[i]), nil) {
+					return
+				}
+			}
+			if len(page) < maxPageSize {
+				return
+			}
+			behind = page[len(page)-1].Login
+		}
+	}
+}
+
+func (u Users) page(ctx context.Context, behind string) (page []people.User, err error) {
+	if err := u.s.calls.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer u.s.calls.Leave()
+	err = u.s.backend.View(ctx, func(v storage.View) error {
+		page, err = people.Users(v, behind, maxPageSize)
+		return err
+	})
+	return page, err
+}
+
+// Remove removes a user with all that he is as one: addresses, collaborations, memberships, watches. What he owns and
+// did stays, and whoever gets the login next is its owner. Only the host may; others get ErrForbidden. It returns
+// ErrNotFound if there is no such user. A user with more than a thousand watches or other ties loses them in several
+// units of work, and is gone with the last one: after an error, Remove goes on where it was.
+func (u Users) Remove(ctx context.Context, login string) error {
+	const op = "remove user"
+	if err := u.s.calls.Enter(ctx); err != nil {
+		return failed(op, "", login, err)
+	}
+	defer u.s.calls.Leave()
+	if !u.s.actor.IsHost() {
+		return failed(op, "", login, ErrForbidden)
+	}
+	key, err := checkLogin(login)
+	for more := true; more && err == nil; {
+		err = u.s.backend.Update(ctx, func(tx storage.Tx) error {
+			removed, err := people.RemoveUser(tx, key)
+			if err != nil {
+				return err
+			}
+			more = removed.More
+			return u.removed(tx, key, removed)
+		})
+	}
+	return failed(op, "", login, err)
+}
+
+// removed sees to what a user left behind.
+func (u Users) removed(tx storage.Tx, login string, r people.Removed) error {
+	for _, repo := range r.Watched {
+		if err := catalog.Adjust(tx, repo, func(s *catalog.State) { s.Watchers-- }); err != nil {
+			return err
+		}
+	}
+	for _, repo := range r.Shared {
+		if err := u.s.noteAccess(tx, repo, login, None); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// profile returns what the actor may know of a user.
+func (s *Store) profile(u *people.User) Profile {
+	p := Profile(*u)
+	if !s.actor.ActsFor(u.Login) {
+		p.Emails = nil
+	}
+	return p
+}
+
+// checkLogin returns a login as it is compared, or ErrInvalid for what can't be one.
+func checkLogin(login string) (string, error) {
+	key := names.Key(login)
+	if err := names.CheckOwner(key); err != nil {
+		return "", invalid("login", err)
+	}
+	return key, nil
+}
