@@ -1,0 +1,315 @@
+package reposit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/reposit/reposit"
+)
+
+func ExampleParseID() {
+	id, err := reposit.ParseID("rp_8f3k2m1q9t6w4z7c5n2h")
+	fmt.Println(id, err)
+	_, err = reposit.ParseID("my-project")
+	fmt.Println(errors.Is(err, reposit.ErrInvalid))
+	// Output:
+	// rp_8f3k2m1q9t6w4z7c5n2h <nil>
+	// true
+}
+
+// Keep the ID of a repository, not its name: it stays when the repository is renamed or gets another owner.
+func ExampleStore_RepoByID() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	kept := map[string]reposit.ID{"user 7": exampleRepo(store).ID()}
+
+	// Later, from the stored ID.
+	repo, err := store.RepoByID(ctx, kept["user 7"])
+	if err != nil {
+		log.Fatal(err)
+	}
+	data, err := repo.Read(ctx, "", "README.md")
+	fmt.Printf("%s %q %v\n", repo.ID(), data, err)
+	// Output: rp_00000000000000000001 "# Hello\n" <nil>
+}
+
+// A name that a repository had before leads to it until another repository takes the name.
+func ExampleStore_Repo() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	slug := "renamed"
+	if _, err := repo.Update(ctx, &reposit.RepoUpdate{Slug: &slug}); err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"renamed", "local/renamed", "my-new-project"} {
+		found, err := store.Repo(ctx, name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(name, "is", found.ID())
+	}
+	// Output:
+	// renamed is rp_00000000000000000001
+	// local/renamed is rp_00000000000000000001
+	// my-new-project is rp_00000000000000000001
+}
+
+func ExampleStore_All() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	for _, name := range []string{"alpha", "beta", "gamma"} {
+		if _, err := store.Create(ctx, name, &reposit.CreateOptions{Owner: "ann", Private: name == "beta"}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, actor := range []reposit.Actor{reposit.User("ann"), reposit.Anonymous} {
+		fmt.Println("as", actor)
+		for info, err := range store.As(actor).All(ctx, &reposit.ListOptions{Owner: "ann", Sort: reposit.SortName}) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(" ", info.FullName())
+		}
+	}
+	// Output:
+	// as user ann
+	//   ann/alpha
+	//   ann/beta
+	//   ann/gamma
+	// as anonymous
+	//   ann/alpha
+	//   ann/gamma
+}
+
+func ExampleRepo_Info() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	info, err := exampleRepo(store).Info(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(info.ID, info.FullName(), info.DefaultBranch, info.Private)
+	fmt.Println(info.PushedAt.Format("2006-01-02"), info.Size > 0, info.Forks, info.OpenPulls)
+	// Output:
+	// rp_00000000000000000001 local/my-new-project main false
+	// 2026-01-01 true 0 0
+}
+
+func ExampleRepo_Update() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	description, homepage := "What it is for", "https://example.org"
+	private, wiki, issues := true, false, 5
+	info, err := repo.Update(ctx, &reposit.RepoUpdate{
+		Description: &description, Homepage: &homepage, Private: &private, HasWiki: &wiki, OpenIssues: &issues,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(info.Description, info.Homepage, info.Private, info.HasWiki, info.HasIssues, info.OpenIssues)
+	_, err = store.As(reposit.Anonymous).RepoByID(ctx, repo.ID())
+	fmt.Println(errors.Is(err, reposit.ErrNotFound))
+	// Output:
+	// What it is for https://example.org true false true 5
+	// true
+}
+
+func ExampleRepo_Read() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	entry, err := repo.Stat(ctx, "main", "README.md")
+	if err != nil {
+		log.Fatal(err)
+	}
+	data, err := repo.Read(ctx, "main", "README.md")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s %d %.7s %q\n", entry.Path, entry.Size, entry.Hash, data)
+	// Output: README.md 8 fec5601 "# Hello\n"
+}
+
+func ExampleRepo_List() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	entries, err := exampleRepo(store).List(ctx, "main", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range entries {
+		fmt.Printf("%o %d %s\n", e.Mode, e.Size, e.Path)
+	}
+	// Output:
+	// 100644 8 README.md
+	// 120000 9 latest
+	// 100755 10 run.sh
+}
+
+func ExampleBranches_List() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	if _, err := repo.Branches().Create(ctx, "develop", "main"); err != nil {
+		log.Fatal(err)
+	}
+	page, err := repo.Branches().List(ctx, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, b := range page.Items {
+		fmt.Printf("%s %q protected: %v\n", b.Name, b.Commit.Message, b.Protected)
+	}
+	// Output:
+	// develop "First words" protected: false
+	// main "First words" protected: false
+}
+
+// Branches and tags, as names and hashes.
+func ExampleRefs_All() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	if _, err := repo.Tags().Create(ctx, "v1", "main", nil); err != nil {
+		log.Fatal(err)
+	}
+	for ref, err := range repo.Refs().All(ctx, "refs/") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s %.7s\n", ref.Name, ref.Hash)
+	}
+	// Output:
+	// refs/heads/main 4ed9eb1
+	// refs/tags/v1 4ed9eb1
+}
+
+// An agent works in a fork of its own, which costs nothing.
+func ExampleRepo_Fork() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	fork, err := repo.Fork(ctx, &reposit.ForkOptions{Owner: "agent-7"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := fork.Write(ctx, "README.md", []byte("# Changed\n"), "Try something"); err != nil {
+		log.Fatal(err)
+	}
+	for _, r := range []*reposit.Repo{repo, fork} {
+		info, err := r.Info(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		data, err := r.Read(ctx, "", "README.md")
+		fmt.Printf("%s fork: %v of %q, %d forks: %q %v\n", info.FullName(), info.Fork, info.Parent, info.Forks, data, err)
+	}
+	// Output:
+	// local/my-new-project fork: false of "", 1 forks: "# Hello\n" <nil>
+	// agent-7/my-new-project fork: true of "rp_00000000000000000001", 0 forks: "# Changed\n" <nil>
+}
+
+func ExampleRepo_Network() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	fork, err := repo.Fork(ctx, &reposit.ForkOptions{Owner: "ann"})
+	if err == nil {
+		_, err = fork.Fork(ctx, &reposit.ForkOptions{Owner: "bob"})
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	page, err := fork.Network(ctx, &reposit.ListOptions{Sort: reposit.SortName})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, info := range page.Items {
+		fmt.Printf("%s from %q, root %q\n", info.FullName(), info.Parent, info.Source)
+	}
+	// Output:
+	// ann/my-new-project from "rp_00000000000000000001", root "rp_00000000000000000001"
+	// bob/my-new-project from "rp_00000000000000000002", root "rp_00000000000000000001"
+	// local/my-new-project from "", root ""
+}
+
+func ExampleStore_As() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo, err := store.Create(ctx, "notes", &reposit.CreateOptions{Owner: "ann"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := repo.Write(ctx, "a", []byte("1"), "First"); err != nil {
+		log.Fatal(err)
+	}
+
+	asBob, err := store.As(reposit.User("bob")).Repo(ctx, "ann/notes")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = asBob.Write(ctx, "a", []byte("2"), "Mine")
+	fmt.Println(errors.Is(err, reposit.ErrForbidden))
+
+	private := true
+	if _, err := repo.Update(ctx, &reposit.RepoUpdate{Private: &private}); err != nil {
+		log.Fatal(err)
+	}
+	_, err = asBob.Read(ctx, "", "a")
+	fmt.Println(errors.Is(err, reposit.ErrNotFound))
+	// Output:
+	// true
+	// true
+}
+
+// A host that mirrors a store keeps the number of the last event that it has seen.
+func ExampleStore_Events() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	var seen int64
+	for e, err := range store.Events(ctx, seen) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(e.Number, e.Kind, e.Name, "by", e.By)
+		if seen = e.Number; seen == 2 {
+			break
+		}
+	}
+	if err := repo.Branches().Rename(ctx, "main", "trunk"); err != nil {
+		log.Fatal(err)
+	}
+	for e, err := range store.Events(ctx, seen) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%d %s %s %q\n", e.Number, e.Kind, e.Name, e.Detail)
+		if e.Number == 5 {
+			break
+		}
+	}
+	// Output:
+	// 1 repo created local/my-new-project by host
+	// 2 ref changed refs/heads/main by host
+	// 3 ref changed refs/heads/main ""
+	// 4 ref changed refs/heads/trunk ""
+	// 5 ref changed HEAD "refs/heads/trunk"
+}
