@@ -211,7 +211,7 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 }
 
 // Delete removes a branch. It returns ErrNotFound, ErrProtected, or ErrInvalid for the default branch, which can't be
-// deleted. Its commits stay for as long as another ref, or the log of one, leads to them.
+// deleted. Of its commits, those are not found from then on to which no other ref leads.
 func (b Branches) Delete(ctx context.Context, name string) error {
 	const op = "delete branch"
 	if err := b.r.s.calls.Enter(ctx); err != nil {

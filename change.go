@@ -45,7 +45,7 @@ func PutReader(path string, r io.Reader) Change {
 }
 
 // PutBlob writes a file whose content is stored already, or comes with another change of the same commit. It is
-// ErrNotFound if the repository does not have the blob.
+// ErrNotFound if the repository does not have the blob, that is, if Resolve would not find it.
 func PutBlob(path string, blob Hash) Change {
 	return Change{edit: commit.Edit{Path: path, Hash: git.Hash(blob), Stored: true}}
 }

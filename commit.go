@@ -14,7 +14,6 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
-	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -141,7 +140,7 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 	}
 	if opts.From != "" {
 		req.Start = func(repo *catalog.Repo, v storage.View) (git.Hash, error) {
-			res := revision.Resolver{View: v, Objects: r.s.objects, Repo: repo.ID, Pool: repo.Pool}
+			res := r.resolver(v, repo.Pool)
 			h, err := res.Resolve(ctx, opts.From)
 			if err == nil {
 				h, err = res.Peel(ctx, h, storage.Commit)

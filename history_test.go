@@ -69,7 +69,6 @@ type history struct {
 	commits  []planned
 	branches map[string]int // index of the tip in commits
 	tags     map[string]int
-	contents []string // of blobs that are stored for sure
 	clock    time.Time
 }
 
@@ -206,7 +205,7 @@ func (h *history) addCommit(branch, from string) {
 	}
 	tree, changed := old.clone(), 1+h.rand.IntN(6)
 	for i := 0; i < changed && s.want == nil; i++ {
-		o := h.op(tree, s.ops)
+		o := h.op(tree)
 		s.ops = append(s.ops, o)
 		s.want = tree.apply(o)
 	}
@@ -217,22 +216,14 @@ func (h *history) addCommit(branch, from string) {
 		s.commit = len(h.commits)
 		h.commits = append(h.commits, planned{parent, tree, s.opts})
 		h.branches[branch] = s.commit
-		for _, o := range s.ops {
-			if o.kind <= opPutBlob {
-				h.contents = append(h.contents, o.content)
-			}
-		}
 	}
 	h.steps = append(h.steps, s)
 }
 
 // op returns a change that mostly fits the tree.
-func (h *history) op(tree model, before []op) op {
+func (h *history) op(tree model) op {
 	for {
 		o := h.anyOp(tree)
-		if o.kind == opPutBlob && !slices.Contains(h.contents, o.content) {
-			continue
-		}
 		if h.rand.IntN(25) == 0 || tree.clone().apply(o) == nil {
 			return o
 		}
@@ -255,8 +246,10 @@ func (h *history) anyOp(tree model) op {
 		o.kind, o.content = opPut, h.content(tree[o.path].Content)
 	case n < 45:
 		o.kind, o.content = opPutReader, h.content("")
-	case n < 52 && len(h.contents) > 0:
-		o.kind, o.content = opPutBlob, h.pick(h.contents)
+	case n < 52 && len(h.branches) > 0:
+		if o.content = h.stored(); o.content != "" {
+			o.kind = opPutBlob
+		}
 	case n < 58:
 		o.kind, o.content, o.mode = opSymlink, h.pick([]string{"a", "../b", "/etc/passwd", "no\nwhere"}), 0
 	case n < 62:
@@ -274,6 +267,20 @@ func (h *history) anyOp(tree model) op {
 		o.path = h.path(nil)
 	}
 	return o
+}
+
+// stored returns the content of a file that a branch leads to, or "" if it did not find any.
+func (h *history) stored() string {
+	_, at := h.revision()
+	tree := h.commits[at].tree
+	if len(tree) == 0 {
+		return ""
+	}
+	f := tree[h.pick(slices.Sorted(maps.Keys(tree)))]
+	if f.Mode == reposit.ModeSubmodule {
+		return ""
+	}
+	return f.Content
 }
 
 // The names are such that directories, files and names between them in Git's order are often neighbours.

@@ -18,6 +18,12 @@ import (
 // Resolve returns the object that a revision names; see Read for what can be one. A tag is not followed: "v1" is the
 // tag object of an annotated tag, "v1^{}" what it names. It returns ErrNotFound, also for a branch that has no
 // commit yet, and ErrInvalid for a malformed or ambiguous revision.
+//
+// A name costs a look-up. A hash, whole or abbreviated, is found only if the refs of this repository lead to it: not if
+// it is stored for a fork, or was left behind by a deletion or a forced move. Those who may write also find what the
+// logs of refs tell of. The first such question reads the refs, and of the history as much as it takes; so does the
+// first one after refs changed, but only what is new. Others cost look-ups, as long as there is memory for what is
+// known. To find a tree or blob by its hash, trees are compared along the whole way to it.
 func (r *Repo) Resolve(ctx context.Context, rev string) (Hash, error) {
 	const op = "resolve"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -121,7 +127,7 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 	return page, err
 }
 
-// Update moves all the given refs, or none. Each new hash must be an object of the repository, under refs/heads/ a
+// Update moves all the given refs, or none. Each new hash must be one that Resolve finds, under refs/heads/ a
 // commit. It returns ErrConflict (*ConflictError) naming the first ref whose Old is stale, ErrNotFound for an object
 // or a ref to delete that is not there, ErrExists for a name that is a directory of another ref's name, ErrProtected for
 // what a branch is protected from, and ErrInvalid for names that Git refuses (git-check-ref-format), names outside of refs/, and the deletion of the
@@ -138,6 +144,12 @@ func (f Refs) Update(ctx context.Context, updates ...RefUpdate) error {
 			return f.r.fail(op, u.Name, err)
 		}
 		changes[i] = ref.Change{Name: u.Name, New: git.Hash(u.New), Old: (*git.Hash)(u.Old)}
+	}
+	if err := f.r.may(ctx, access.Write); err != nil {
+		return f.r.fail(op, "", err)
+	}
+	if err := f.r.reaches(ctx, changes); err != nil {
+		return f.r.fail(op, "", err)
 	}
 	if len(changes) == 0 {
 		return nil
@@ -167,6 +179,21 @@ func checkRef(name string) error {
 		}
 	}
 	return nil
+}
+
+// reaches returns ErrNotFound unless the refs of the repository reach all that the changes name.
+func (r *Repo) reaches(ctx context.Context, changes []ref.Change) error {
+	return r.resolve(ctx, func(res *revision.Resolver) error {
+		for _, c := range changes {
+			if c.New.IsZero() {
+				continue
+			}
+			if err := res.Has(ctx, c.New); err != nil {
+				return &named{c.Name, err}
+			}
+		}
+		return nil
+	})
 }
 
 // updateRefs checks what the changes point to, and makes them as one.

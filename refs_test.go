@@ -114,9 +114,8 @@ func TestBranches(t *testing.T) {
 		if data, err := r.Read(t.Context(), "", "a"); err != nil || string(data) != "1" {
 			t.Errorf("Read() on the new default branch = %q, %v, want 1", data, err)
 		}
-		// The log of a ref outlives it.
-		if h, err := r.Resolve(t.Context(), third.Hash.String()); err != nil || h != third.Hash {
-			t.Errorf("Resolve(%s) = %v", third.Hash, err)
+		if h, err := r.Resolve(t.Context(), third.Hash.String()); !errors.Is(err, reposit.ErrNotFound) {
+			t.Errorf("Resolve(%s) of a deleted branch = %s, %v, want %v", third.Hash, h, err, reposit.ErrNotFound)
 		}
 	})
 }

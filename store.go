@@ -13,6 +13,7 @@ import (
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
@@ -28,6 +29,7 @@ type core struct {
 	backend *event.Log
 	secret  catalog.Secret
 	objects *object.Store
+	reach   *reach.Index
 	commits *commit.Engine
 	opts    Options
 	calls   storage.Gate
@@ -40,7 +42,7 @@ type Options struct {
 	Author        Signature        // of commits that name none; default reposit <reposit@localhost>
 	Now           func() time.Time // clock; default time.Now. It must be safe for concurrent use
 	IDs           func() ID        // source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for concurrent use
-	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB
+	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB. Half as much more is kept of what refs reach
 	KeepEvents    int              // how many of the last events are kept at least; default 100,000
 	Limits        Limits           // what untrusted input may ask for
 	Logger        *slog.Logger     // told of damage and of deleted repositories; default: discard
@@ -64,6 +66,8 @@ const (
 	defaultCommitSize = 4 << 30
 	defaultPathLength = 4096
 	defaultPathDepth  = 256
+
+	minReach = 16 << 20 // bytes in which is kept what refs reach
 )
 
 // withDefaults returns the options with zero values replaced, or ErrInvalid.
@@ -142,7 +146,10 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	}
 	log := event.NewLog(backend, o.Now, o.KeepEvents)
 	c := &core{backend: log, secret: secret, objects: object.New(log, o.CacheSize), opts: o}
-	c.commits = commit.New(log, c.objects)
+	c.reach = reach.New(c.objects, reach.Options{
+		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend),
+	})
+	c.commits = commit.New(log, c.objects, c.reach)
 	return &Store{c, access.Host()}, nil
 }
 

@@ -37,8 +37,13 @@ func (r *Repo) resolve(ctx context.Context, fn func(*revision.Resolver) error) e
 		if err != nil {
 			return err
 		}
-		return fn(&revision.Resolver{View: v, Objects: r.s.objects, Repo: r.id, Pool: pool})
+		res := r.resolver(v, pool)
+		return fn(&res)
 	})
+}
+
+func (r *Repo) resolver(v storage.View, pool storage.ID) revision.Resolver {
+	return revision.Resolver{View: v, Objects: r.s.objects, Reach: r.s.reach, Repo: r.id, Pool: pool, By: r.s.actor}
 }
 
 // A treeLookup is treeAt on its way. It is one allocation, where closures over variables would be many.
@@ -63,7 +68,7 @@ func (l *treeLookup) run(v storage.View) error {
 		return err
 	}
 	l.tree.pool = pool
-	l.res = revision.Resolver{View: v, Objects: r.s.objects, Repo: r.id, Pool: pool}
+	l.res = r.resolver(v, pool)
 	h, err := l.res.Resolve(l.ctx, l.rev)
 	if errors.Is(err, storage.ErrNotFound) && unborn(&l.res, l.rev) {
 		l.tree.root, l.tree.commit = git.Hash{}, git.Hash{}

@@ -1,14 +1,18 @@
 package commit
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/edit"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -30,6 +34,7 @@ type Edit struct {
 	Mode   git.Mode // 0: that of the file that is replaced, moved or copied; regular for a new one
 	Hash   git.Hash
 	Stored bool      // Hash was named by the caller, and must be there
+	known  bool      // it is there
 	Expect *git.Hash // what Path, or From if there is one, must hold; zero: nothing
 }
 
@@ -128,19 +133,56 @@ func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.H
 			mode = git.ModeExecutable
 		}
 	}
-	if e.Stored && !j.Content.has(e.Hash) && !b.has(e.Hash) {
-		t, _, err := b.e.objects.Stat(j.ctx, b.pool, e.Hash)
-		if errors.Is(err, storage.ErrNotFound) || err == nil && t != storage.Blob {
-			return ErrUnknownBlob
-		}
-		if err != nil {
+	if e.Stored && !e.known && !j.Content.has(e.Hash) && !b.has(e.Hash) {
+		// It may have come with a commit that was ahead in the queue.
+		if err := b.e.know(j.ctx, j.Request); err != nil {
 			return err
+		}
+		if !e.known {
+			return ErrUnknownBlob
 		}
 	}
 	if found && !old.IsDir() {
 		bases[e.Hash] = old.Hash
 	}
 	return tree.Put(j.ctx, e.Path, mode, e.Hash)
+}
+
+// know notes which of the blobs that the caller named are there: those that the repository's refs reach, or that their
+// logs tell of.
+func (e *Engine) know(ctx context.Context, r *Request) error {
+	if !slices.ContainsFunc(r.Edits, func(edit Edit) bool { return edit.Stored && !edit.known }) {
+		return nil
+	}
+	return e.backend.View(ctx, func(v storage.View) error {
+		pool, err := r.By.Check(v, r.Repo, access.Write)
+		if err != nil {
+			return err
+		}
+		in := reach.Repo{View: v, ID: r.Repo, Pool: pool, Logs: true}
+		for i := range r.Edits {
+			edit := &r.Edits[i]
+			if !edit.Stored || edit.known || r.Content.has(edit.Hash) {
+				continue
+			}
+			if edit.known, err = e.hasBlob(ctx, &in, edit.Hash); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (e *Engine) hasBlob(ctx context.Context, in *reach.Repo, h git.Hash) (bool, error) {
+	found, err := e.reach.Has(ctx, in, h)
+	if !found || err != nil {
+		return false, err
+	}
+	t, _, err := e.objects.Stat(ctx, in.Pool, h)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return t == storage.Blob, err
 }
 
 // checkName checks the new name of what is moved or copied.

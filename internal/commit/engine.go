@@ -17,6 +17,7 @@ import (
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/queue"
+	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
@@ -31,6 +32,7 @@ var errRenamed = errors.New("default branch was renamed")
 type Engine struct {
 	backend storage.Backend
 	objects *object.Store
+	reach   *reach.Index
 	queue   queue.Queue[line, *job]
 
 	unlanded unlanded
@@ -42,8 +44,8 @@ type line struct {
 }
 
 // New returns an Engine.
-func New(backend storage.Backend, objects *object.Store) *Engine {
-	return &Engine{backend: backend, objects: objects}
+func New(backend storage.Backend, objects *object.Store, index *reach.Index) *Engine {
+	return &Engine{backend: backend, objects: objects, reach: index}
 }
 
 // A Request is one commit. Everything in it was checked.
@@ -83,6 +85,10 @@ type job struct {
 
 // Commit makes the commit, or returns ErrNoChange, a *ref.ConflictError, or the errors of its edits.
 func (e *Engine) Commit(ctx context.Context, r *Request) (Made, error) {
+	// Here nobody waits for it, as they would for one whose turn it is.
+	if err := e.know(ctx, r); err != nil {
+		return Made{}, err
+	}
 	if r.Branch != "" {
 		return e.commit(ctx, r)
 	}

@@ -179,6 +179,22 @@ func next[T []byte | string](name T, at int, dir bool) byte {
 	return 0
 }
 
+// Changed returns the range of the entries of t that are not the same, byte for byte, as those at the same places from
+// the beginning or the end of old.
+func (t *Tree) Changed(old *Tree) (from, to int) {
+	to, last := t.Len(), old.Len()
+	for from < to && from < last && bytes.Equal(t.line(from), old.line(from)) {
+		from++
+	}
+	for to > from && last > from && bytes.Equal(t.line(to-1), old.line(last-1)) {
+		to, last = to-1, last-1
+	}
+	return from, to
+}
+
+// line returns the bytes of entry i.
+func (t *Tree) line(i int) []byte { return t.raw[t.starts[i]:t.end(i)] }
+
 // Less reports whether entry a stands before b in a tree.
 func Less(a, b Entry) bool {
 	return compareNames([]byte(a.Name), a.IsDir(), b.Name, b.IsDir()) < 0

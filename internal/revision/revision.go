@@ -3,15 +3,18 @@
 package revision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
@@ -22,12 +25,39 @@ var (
 	ErrAmbiguous = errors.New("ambiguous revision")
 )
 
-// A Resolver resolves revisions in one repository, on one snapshot.
+// A Resolver resolves revisions in one repository, on one snapshot. Names of refs cost it a look-up; a hash must be
+// one that the refs reach, which costs what reach.Index.Has says.
 type Resolver struct {
 	View    storage.View
 	Objects *object.Store
+	Reach   *reach.Index
 	Repo    storage.ID
 	Pool    storage.ID
+	By      access.Actor // who may write may also know what refs held before
+}
+
+// Has returns storage.ErrNotFound unless the refs of the repository reach an object, whether or not the pool holds it.
+// To those who may write, what the logs of refs tell of is reached too.
+func (r *Resolver) Has(ctx context.Context, h git.Hash) error {
+	in := reach.Repo{View: r.View, ID: r.Repo, Pool: r.Pool}
+	found, err := r.Reach.Has(ctx, &in, h)
+	if err == nil && !found {
+		if in.Logs, err = r.seesLogs(); in.Logs {
+			found, err = r.Reach.Has(ctx, &in, h)
+		}
+	}
+	if err == nil && !found {
+		err = fmt.Errorf("object %s: %w", h, storage.ErrNotFound)
+	}
+	return err
+}
+
+func (r *Resolver) seesLogs() (bool, error) {
+	_, err := r.By.Check(r.View, r.Repo, access.Write)
+	if errors.Is(err, access.ErrForbidden) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 const minPrefix = 4 // digits of an abbreviated hash (git's MINIMUM_ABBREV)
@@ -80,18 +110,25 @@ func (r *Resolver) atPath(ctx context.Context, rev, path string) (git.Hash, erro
 	if h, err = r.Peel(ctx, h, storage.Tree); err != nil || path == "" {
 		return h, err
 	}
+	at := git.Entry{Mode: git.ModeDir, Hash: h}
 	for name := range strings.SplitSeq(strings.TrimSuffix(path, "/"), "/") {
-		item, err := r.Objects.Tree(ctx, r.Pool, h)
-		if err != nil {
-			return git.Hash{}, err
+		var ok bool
+		if at.IsDir() {
+			item, err := r.Objects.Tree(ctx, r.Pool, at.Hash)
+			if err != nil {
+				return git.Hash{}, err
+			}
+			at, ok = item.Tree.Find(name)
 		}
-		e, ok := item.Tree.Find(name)
 		if !ok {
 			return git.Hash{}, fmt.Errorf("%q: %w", path, storage.ErrNotFound)
 		}
-		h = e.Hash
 	}
-	return h, nil
+	if at.Mode == git.ModeSubmodule {
+		// Whoever writes a submodule may name any commit.
+		return at.Hash, r.Has(ctx, at.Hash)
+	}
+	return at.Hash, nil
 }
 
 // base resolves what stands before any step.
@@ -100,6 +137,9 @@ func (r *Resolver) base(ctx context.Context, base string) (git.Hash, error) {
 		base = ref.Head
 	}
 	if h, ok := git.ParseHash(base); ok {
+		if err := r.Has(ctx, h); err != nil {
+			return git.Hash{}, err
+		}
 		_, _, err := r.Objects.Stat(ctx, r.Pool, h)
 		return h, err
 	}
@@ -181,6 +221,9 @@ func (r *Resolver) logged(name string, n int) (git.Hash, error) {
 	if n == 0 {
 		return found.Hash, nil
 	}
+	if sees, err := r.seesLogs(); err != nil || !sees {
+		return git.Hash{}, cmp.Or(err, tooOld(found.Name))
+	}
 	for entry, err := range r.View.Log(r.Repo, found.Name) {
 		if err != nil {
 			return git.Hash{}, err
@@ -192,7 +235,11 @@ func (r *Resolver) logged(name string, n int) (git.Hash, error) {
 			return entry.Old, nil
 		}
 	}
-	return git.Hash{}, fmt.Errorf("the log of %q does not go back that far: %w", found.Name, storage.ErrNotFound)
+	return git.Hash{}, tooOld(found.Name)
+}
+
+func tooOld(name string) error {
+	return fmt.Errorf("the log of %q does not go back that far: %w", name, storage.ErrNotFound)
 }
 
 func isPrefix(s string) bool {
@@ -202,9 +249,10 @@ func isPrefix(s string) bool {
 	return strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }
 
-// abbreviated returns the one object whose hash begins with digits. Of several, a single commit or tag is meant.
+// abbreviated returns the one object whose hash begins with digits, of those that the refs reach. Of several, a single
+// commit or tag is meant.
 func (r *Resolver) abbreviated(ctx context.Context, digits string) (git.Hash, error) {
-	var all, commits []git.Hash
+	var commits, others []git.Hash
 	for h, err := range r.Objects.Matching(ctx, r.Pool, digits) {
 		if err != nil {
 			return git.Hash{}, err
@@ -213,23 +261,40 @@ func (r *Resolver) abbreviated(ctx context.Context, digits string) (git.Hash, er
 		if err != nil {
 			return git.Hash{}, err
 		}
-		all = append(all, h)
 		if t == storage.Commit || t == storage.Tag {
 			commits = append(commits, h)
-		}
-		if len(commits) > 1 {
-			break
+		} else {
+			others = append(others, h)
 		}
 	}
-	switch {
-	case len(all) == 0:
-		return git.Hash{}, storage.ErrNotFound
-	case len(all) == 1:
-		return all[0], nil
-	case len(commits) == 1:
-		return commits[0], nil
+	// Whether trees and blobs are reached costs more to find out, and matters only if no commit is meant.
+	for _, candidates := range [2][]git.Hash{commits, others} {
+		h, err := r.only(ctx, candidates)
+		if !errors.Is(err, storage.ErrNotFound) {
+			return h, err
+		}
 	}
-	return git.Hash{}, fmt.Errorf("%w: %d objects begin with it", ErrAmbiguous, len(all))
+	return git.Hash{}, storage.ErrNotFound
+}
+
+// only returns the one object that the refs reach.
+func (r *Resolver) only(ctx context.Context, candidates []git.Hash) (found git.Hash, err error) {
+	for _, h := range candidates {
+		err := r.Has(ctx, h)
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+		case err != nil:
+			return git.Hash{}, err
+		case !found.IsZero():
+			return git.Hash{}, fmt.Errorf("%w: several objects begin with it", ErrAmbiguous)
+		default:
+			found = h
+		}
+	}
+	if found.IsZero() {
+		err = storage.ErrNotFound
+	}
+	return found, err
 }
 
 // step applies the first of the steps "~n", "^n" and "^{type}".

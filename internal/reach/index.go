@@ -1,0 +1,228 @@
+// Package reach answers whether the refs of a repository lead to an object. Repositories share pools, and a pool holds
+// what deleted branches led to: an object is a repository's own only if its refs reach it.
+//
+// # What is kept
+//
+// Of each pool that was asked about, its commits with their parents are kept in memory as they are read (a graph), and
+// of each repository the set of those that its refs reach, as bits. Sets that have much in common share it: one of a
+// fork costs what it has of its own, and so does the set that follows a fast-forward. After a deletion or a forced move
+// a set is made anew, from the graph and without reading an object.
+//
+// For trees and blobs the pool keeps which commits brought them: whose tree has them where no parent's tree has them.
+// A repository reaches one of them exactly if it reaches a commit that brought it, since of the commits in an
+// unbroken history that have an object, one has no parent that has it. That is found out by comparing trees, once for
+// each commit of a pool, and only when somebody asks for a tree or blob by its hash.
+//
+// # When it is right
+//
+// Every answer is that of the View that came with the question. A set bears the number that catalog.Moves had in the
+// View in which its tips were read, and answers for Views with the same number only. Where other programs may change
+// refs (see storage.Exclusive), a set also bears what all refs held, which is read for each question.
+package reach
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"sync/atomic"
+
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Repo is a repository in a View.
+type Repo struct {
+	View     storage.View
+	ID, Pool storage.ID
+
+	Logs    bool // what the logs of refs that exist tell of is reached too
+	Records bool // so is what the records of go-git lead to
+}
+
+// An origin is where tips come from.
+type origin uint8
+
+const (
+	refs origin = iota
+	logs
+	records
+)
+
+// origins returns those that a question is about.
+func (r *Repo) origins() []origin {
+	all := make([]origin, 1, 3)
+	if r.Logs {
+		all = append(all, logs)
+	}
+	if r.Records {
+		all = append(all, records)
+	}
+	return all
+}
+
+// An Index answers for the repositories of one store. It is safe for concurrent use.
+type Index struct {
+	objects   *object.Store
+	exclusive bool
+	records   func(storage.View, storage.ID) iter.Seq2[storage.Hash, error]
+	budget    int64
+	pace      pace
+
+	mu    sync.RWMutex
+	pools map[storage.ID]*pool
+	bytes atomic.Int64 // about what all of them take
+}
+
+// Options say how an Index works.
+type Options struct {
+	// Budget is about how many bytes are kept in memory. Beyond it, what was not asked for longest is forgotten, but
+	// never the pool that was asked about last.
+	Budget int64
+	// Exclusive says that refs change by Updates of the backend alone. See storage.Exclusive.
+	Exclusive bool
+	// Records yields what the records of go-git lead to. If it is nil, that is nothing.
+	Records func(storage.View, storage.ID) iter.Seq2[storage.Hash, error]
+}
+
+// New returns an Index.
+func New(objects *object.Store, o Options) *Index {
+	return &Index{
+		objects: objects, exclusive: o.Exclusive, records: o.Records, budget: o.Budget, pace: usualPace,
+		pools: map[storage.ID]*pool{},
+	}
+}
+
+// Has reports whether an object is reached. That does not tell that it can be read: a damaged store may lack it.
+//
+// What was found out before costs two look-ups, and is true. The first question about a repository, and the first after
+// its refs changed, reads the refs; beyond that, a commit or tag costs the way to it from the refs, and one that is not
+// reached the whole history, as far as it was not read for this or another repository of the pool. A tree or blob costs
+// the comparison of trees along that way, after a look at the tree of the default branch. What the pool does not hold
+// costs a look-up. Of several questions that need the same, one works and the others wait.
+//
+// A nil error means that the answer is sure: an object that may be behind damage is an error that wraps
+// storage.ErrCorrupt. If the context ends, what was found out is kept.
+func (x *Index) Has(ctx context.Context, r *Repo, h storage.Hash) (bool, error) {
+	at, err := x.stamp(r)
+	if err != nil {
+		return false, err
+	}
+	p := x.pool(r.Pool)
+	unsure := make([]origin, 0, 3)
+	for _, o := range r.origins() {
+		switch p.look(key{r.ID, o}, at, h) {
+		case yes:
+			return true, nil
+		case unknown:
+			unsure = append(unsure, o)
+		}
+	}
+	if len(unsure) == 0 {
+		return false, nil
+	}
+	t, _, err := x.objects.Stat(ctx, r.Pool, h)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer x.shrink(p)
+	for _, o := range unsure {
+		q := question{x, p, r, o, at, h}
+		found, err := q.find(ctx, t)
+		if found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// Settled reports whether all that the refs of a repository reach is known already.
+func (x *Index) Settled(r *Repo) (bool, error) {
+	at, err := x.stamp(r)
+	if err != nil {
+		return false, err
+	}
+	p := x.pool(r.Pool)
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	s := p.sets[key{r.ID, refs}]
+	return s != nil && s.whole && s.full && s.stamp.equal(at), nil
+}
+
+func (x *Index) pool(id storage.ID) *pool {
+	x.mu.RLock()
+	p := x.pools[id]
+	x.mu.RUnlock()
+	if p == nil {
+		x.mu.Lock()
+		if p = x.pools[id]; p == nil {
+			p = newPool(id, x)
+			x.pools[id] = p
+		}
+		x.mu.Unlock()
+	}
+	if !p.used.Load() {
+		p.used.Store(true)
+	}
+	return p
+}
+
+// shrink forgets pools that were not asked about for long, until the rest is within the budget.
+func (x *Index) shrink(asked *pool) {
+	if x.bytes.Load() <= x.budget {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var bytes int64 // x.bytes also has what is still added to pools that were forgotten
+	for _, p := range x.pools {
+		bytes += p.bytes.Load()
+	}
+	for range 2 { // after the first round, all are unused
+		for id, p := range x.pools {
+			if bytes > x.budget && p != asked && !p.used.Swap(false) {
+				delete(x.pools, id)
+				bytes -= p.bytes.Load()
+			}
+		}
+	}
+	if bytes > x.budget && asked.outgrown() && x.pools[asked.id] == asked {
+		delete(x.pools, asked.id)
+		bytes -= asked.bytes.Load()
+	}
+	x.bytes.Store(bytes)
+}
+
+type answer int
+
+const (
+	unknown answer = iota
+	yes
+	no
+)
+
+// look returns what is known already of the set that k names.
+func (p *pool) look(k key, at stamp, h storage.Hash) answer {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	s := p.sets[k]
+	if s == nil || !s.whole || !s.stamp.equal(at) {
+		return unknown
+	}
+	n, ok := p.index[h]
+	if !s.used.Load() {
+		s.used.Store(true)
+	}
+	switch {
+	case ok && s.nodes.has(n), p.bringsTo(s, h):
+		return yes
+	case s.err != nil:
+		return unknown
+	case s.full, ok && (p.nodes[n].kind == aCommit || p.nodes[n].kind == aTag):
+		return no
+	}
+	return unknown
+}

@@ -1,0 +1,277 @@
+package reach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/storage"
+)
+
+// A pool is what is known of the objects of one pool, whichever repositories led there: the commits with their parents,
+// and for each other object the commits that brought it. Objects never change, so none of that is ever wrong; it is
+// forgotten when memory is short. What a repository reaches is a set of nodes.
+type pool struct {
+	id      storage.ID
+	objects *object.Store
+	pace    pace
+
+	walking turn // of those who add nodes and make sets
+	marking turn // of those who add to brought
+
+	// Who holds a turn changes what is marked with it, and for that holds mu, too.
+	mu         sync.RWMutex
+	index      map[storage.Hash]uint32   // walking: the numbers of nodes
+	nodes      []node                    // walking
+	more       map[uint32][]uint32       // walking: the parents after the second
+	sets       map[key]*set              // walking
+	brought    map[storage.Hash]uint32   // marking: an object, and a node that brought it
+	again      map[storage.Hash][]uint32 // marking: further such nodes
+	marked     bitset                    // marking: nodes of which it is known what they brought
+	latest     *set                      // walking, without mu: the last set that was made of refs
+	covered    bitset                    // marking, without mu: nodes of which all that their trees hold is in brought
+	expansions map[expanding]*expansion  // marking, without mu: those that were begun
+	trees      trees                     // marking, without mu
+
+	used  atomic.Bool   // since memory was short last
+	bytes atomic.Int64  // about what all this takes
+	total *atomic.Int64 // the same of all pools
+
+	// How many nodes there were when a set was whole first, and objects in brought when one was full first. What came
+	// since then may be of use to nobody any more.
+	firstNodes, firstBrought int
+}
+
+// A turn is held by one goroutine at a time.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turn) give() { <-t }
+
+// do calls fn, which holds the turn.
+func (t turn) do(ctx context.Context, fn func() error) error {
+	if err := t.take(ctx); err != nil {
+		return err
+	}
+	defer t.give()
+	return fn()
+}
+
+// A node is an object that refs may lead to by way of commits and tags alone.
+type node struct {
+	hash  storage.Hash
+	tree  storage.Hash // of a commit
+	links [2]uint32    // numbers, plus one, of a commit's first parents, or of what a tag names
+	kind  kind
+	more  bool // has further parents
+}
+
+type kind uint8
+
+const (
+	unread  kind = iota
+	parent       // unread, but named as a commit's parent
+	missing      // it could not be read
+	aCommit
+	aTag
+	aTree
+	aBlob
+)
+
+// About what is held for each, in bytes, with its share of a map that is not full.
+const (
+	nodeCost  = 100
+	entryCost = 48
+	againCost = 16
+	setCost   = 300
+)
+
+func newPool(id storage.ID, x *Index) *pool {
+	return &pool{
+		id: id, objects: x.objects, pace: x.pace, walking: make(turn, 1), marking: make(turn, 1),
+		index: map[storage.Hash]uint32{}, more: map[uint32][]uint32{}, sets: map[key]*set{},
+		brought: map[storage.Hash]uint32{}, again: map[storage.Hash][]uint32{}, expansions: map[expanding]*expansion{}, total: &x.bytes,
+	}
+}
+
+func (p *pool) grow(bytes int64) {
+	p.bytes.Add(bytes)
+	p.total.Add(bytes)
+}
+
+// add returns the number of a node, which it makes if there is none.
+func (p *pool) add(h storage.Hash, k kind) uint32 {
+	n, ok := p.index[h]
+	if ok {
+		return n
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n = uint32(len(p.nodes))
+	p.nodes = append(p.nodes, node{hash: h, kind: k})
+	p.index[h] = n
+	p.grow(nodeCost)
+	return n
+}
+
+// read finds out what a node is, and what it names. One that is not there is missing, as is one that is damaged, of
+// which the error tells: it wraps storage.ErrCorrupt.
+func (p *pool) read(ctx context.Context, n uint32) error {
+	h, was := p.nodes[n].hash, p.nodes[n].kind
+	read, err := p.decode(ctx, h, was)
+	if errors.Is(err, storage.ErrNotFound) {
+		read, err = node{kind: missing}, nil
+	}
+	damaged := errors.Is(err, storage.ErrCorrupt)
+	if damaged {
+		read = node{kind: missing}
+	}
+	if err != nil && !damaged {
+		return err
+	}
+	read.hash = h
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.nodes[n] = read
+	return err
+}
+
+// decode reads an object, and makes nodes of what it names.
+func (p *pool) decode(ctx context.Context, h storage.Hash, was kind) (node, error) {
+	if was != parent {
+		t, _, err := p.objects.Stat(ctx, p.id, h)
+		switch {
+		case err != nil:
+			return node{}, err
+		case t == storage.Tree:
+			return node{kind: aTree}, nil
+		case t == storage.Blob:
+			return node{kind: aBlob}, nil
+		}
+	}
+	t, data, err := p.objects.Pass(ctx, p.id, h)
+	if err != nil {
+		return node{}, err
+	}
+	switch t {
+	case storage.Tree:
+		return node{kind: aTree}, nil
+	case storage.Blob:
+		return node{kind: aBlob}, nil
+	case storage.Tag:
+		named, err := git.ParseTag(data)
+		if err != nil {
+			return node{}, fmt.Errorf("object %s: %w: %w", h, storage.ErrCorrupt, err)
+		}
+		return node{kind: aTag, links: [2]uint32{p.add(named.Object, unread) + 1}}, nil
+	}
+	c, err := git.ParseCommit(data)
+	if err != nil {
+		return node{}, fmt.Errorf("object %s: %w: %w", h, storage.ErrCorrupt, err)
+	}
+	return p.commit(p.index[h], c), nil
+}
+
+func (p *pool) commit(n uint32, c *git.Commit) node {
+	made := node{kind: aCommit, tree: c.Tree}
+	var more []uint32
+	for i, h := range c.Parents {
+		m := p.add(h, parent)
+		if i < len(made.links) {
+			made.links[i] = m + 1
+		} else {
+			more = append(more, m)
+		}
+	}
+	if len(more) > 0 {
+		made.more = true
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.more[n] = more
+	}
+	return made
+}
+
+// links calls fn with the nodes that a node names.
+func (p *pool) links(n uint32, fn func(uint32)) {
+	from := &p.nodes[n]
+	for _, m := range from.links {
+		if m != 0 {
+			fn(m - 1)
+		}
+	}
+	if from.more {
+		for _, m := range p.more[n] {
+			fn(m)
+		}
+	}
+}
+
+// bringsTo reports whether a node of s brought an object.
+func (p *pool) bringsTo(s *set, h storage.Hash) bool {
+	n, ok := p.brought[h]
+	if !ok {
+		return false
+	}
+	return s.nodes.has(n) || slices.ContainsFunc(p.again[h], s.nodes.has)
+}
+
+// brings reports whether one node is known to have an object.
+func (p *pool) brings(n uint32, h storage.Hash) bool {
+	first, ok := p.brought[h]
+	return ok && (first == n || slices.Contains(p.again[h], n))
+}
+
+// keep makes s the set that k names.
+func (p *pool) keep(k key, s *set) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if old := p.sets[k]; old != nil {
+		p.grow(-old.bytes)
+	}
+	s.key, s.bytes = k, setCost+s.tips.cost()+int64(len(storage.Hash{})*cap(s.stamp.refs))
+	p.grow(s.bytes)
+	p.sets[k] = s
+	s.used.Store(true)
+	if k.origin == refs {
+		p.latest = s
+	}
+}
+
+// trim forgets sets that were not asked for since it was called last. The caller holds the turn of walking.
+func (p *pool) trim() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k, s := range p.sets {
+		if !s.used.Swap(false) {
+			delete(p.sets, k)
+			p.grow(-s.bytes)
+		}
+	}
+}
+
+// outgrown reports whether much of what is kept may be of use to nobody: commits that were forced away, and what they
+// brought.
+func (p *pool) outgrown() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.firstNodes > 0 && len(p.nodes) > 2*p.firstNodes || p.firstBrought > 0 && len(p.brought) > 2*p.firstBrought
+}

@@ -1,0 +1,153 @@
+package reach
+
+import (
+	"context"
+	"errors"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// A question is whether an object is among what the tips of one origin reach.
+type question struct {
+	index  *Index
+	pool   *pool
+	repo   *Repo
+	origin origin
+	stamp  stamp
+	hash   storage.Hash
+}
+
+// find answers for an object of type t that the pool holds.
+func (q *question) find(ctx context.Context, t storage.Type) (bool, error) {
+	s, err := q.set(ctx)
+	if err != nil {
+		return false, err
+	}
+	inTrees := t == storage.Tree || t == storage.Blob
+	if inTrees {
+		if found, err := q.ahead(ctx, s); found || err != nil {
+			return found, err
+		}
+	}
+	found, err := q.walk(ctx, s)
+	if !found && err == nil && inTrees {
+		found, err = q.content(ctx, s)
+	}
+	if !found && err == nil {
+		err = s.err
+	}
+	return found, err
+}
+
+// set returns the set of the question's origin and stamp. What is new about it is yet to be walked.
+func (q *question) set(ctx context.Context) (*set, error) {
+	p := q.pool
+	if err := p.walking.take(ctx); err != nil {
+		return nil, err
+	}
+	defer p.walking.give()
+	k := key{q.repo.ID, q.origin}
+	old := p.sets[k]
+	if old != nil && old.stamp.equal(q.stamp) {
+		return old, nil
+	}
+	t, err := q.index.tips(q.repo, q.origin, q.stamp)
+	if err != nil {
+		return nil, err
+	}
+	from := old
+	switch {
+	case from != nil:
+	case q.origin == refs:
+		from = p.latest
+	case q.origin == logs:
+		from = p.sets[key{q.repo.ID, refs}]
+	}
+	s := p.advance(from, t)
+	// What a unit of work shows may never come to be, and a View that is older must not take a newer one's place.
+	_, unsure := q.repo.View.(storage.Tx)
+	if !unsure && (old == nil || old.stamp.moves <= s.stamp.moves) {
+		p.keep(k, s)
+		if q.index.bytes.Load() > q.index.budget {
+			p.trim()
+		}
+	}
+	return s, nil
+}
+
+// ahead looks at what HEAD leads to, as long as little is known: it is what most are after.
+func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
+	p := q.pool
+	for settled := false; !settled; {
+		var found bool
+		err := p.walking.do(ctx, func() (err error) {
+			if settled = s.before == nil; settled {
+				if !s.whole && s.head != 0 && p.nodes[s.head-1].kind <= missing {
+					err = p.readFor(ctx, s, s.head-1)
+				}
+				return err
+			}
+			found, _, err = p.walk(ctx, s, q.hash)
+			return err
+		})
+		if found || err != nil {
+			return found, err
+		}
+	}
+	p.mu.RLock()
+	known := s.ahead || s.head == 0 || p.nodes[s.head-1].kind != aCommit
+	p.mu.RUnlock()
+	for !known {
+		err := p.marking.do(ctx, func() (err error) {
+			known, err = p.cover(ctx, s.head-1)
+			return err
+		})
+		if errors.Is(err, storage.ErrCorrupt) {
+			return false, nil // it is met again if it matters
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.ahead = true
+	return s.head != 0 && p.brings(s.head-1, q.hash), nil
+}
+
+// walk looks for the object among the nodes of s.
+func (q *question) walk(ctx context.Context, s *set) (found bool, err error) {
+	for whole := false; !found && !whole && err == nil; {
+		err = q.pool.walking.do(ctx, func() (err error) {
+			found, whole, err = q.pool.walk(ctx, s, q.hash)
+			return err
+		})
+	}
+	return found, err
+}
+
+// content looks for the object among what the nodes of s brought, all of which are known.
+func (q *question) content(ctx context.Context, s *set) (found bool, err error) {
+	p := q.pool
+	damaged := map[uint32]error{}
+	for {
+		p.mu.RLock()
+		found, all := p.bringsTo(s, q.hash), s.full
+		p.mu.RUnlock()
+		if found || all {
+			return found, nil
+		}
+		err := p.marking.do(ctx, func() (err error) {
+			found, all, err = p.mark(ctx, s, q.hash, damaged)
+			return err
+		})
+		if found || err != nil {
+			return found, err
+		}
+		if all {
+			for _, err := range damaged {
+				return false, err
+			}
+		}
+	}
+}
