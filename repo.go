@@ -14,6 +14,7 @@ import (
 	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
@@ -239,7 +240,7 @@ func (r *Repo) setDefaultBranch(tx storage.Tx, repo *catalog.Repo, name string, 
 		return err
 	}
 	change := ref.Change{Name: ref.Head, Target: full, By: r.s.actor, Log: logEntry(author, "default branch: to "+name)}
-	return ref.Apply(tx, repo, []ref.Change{change}, &ancestry.Facts{})
+	return landing.Move(tx, repo, []ref.Change{change}, &ancestry.Facts{})
 }
 
 const deleteTokenLife = 15 * time.Minute

@@ -2,6 +2,7 @@
 package archtest
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -108,6 +109,35 @@ func checkFile(t *testing.T, name, rel string) {
 		if !slices.ContainsFunc(rules[i].allowed, func(a string) bool { return covers(a, imported) }) {
 			t.Errorf("%s imports %s: %s", rel, imported, rules[i].why)
 		}
+	}
+}
+
+// TestRefsMoveByLanding holds that none but package landing calls ref.Apply. What it notes of each change is what tells
+// that the refs of a repository are not as they were.
+func TestRefsMoveByLanding(t *testing.T) {
+	calls := 0
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Apply" {
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == "ref" {
+					if calls++; filepath.Base(filepath.Dir(name)) != "landing" {
+						t.Errorf("%s calls ref.Apply, not landing.Land or landing.Move", name)
+					}
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil || calls == 0 {
+		t.Errorf("found %d calls of ref.Apply, %v, want some", calls, err)
 	}
 }
 

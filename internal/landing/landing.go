@@ -53,6 +53,15 @@ func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Land
 	}
 }
 
+// Move changes refs of a repository as Land does, within a unit of work that does other things too. It returns the errors
+// of ref.Apply.
+func Move(tx storage.Tx, r *catalog.Repo, changes []ref.Change, facts *ancestry.Facts) error {
+	if err := ref.Apply(tx, r, changes, facts); err != nil {
+		return err
+	}
+	return catalog.Adjust(tx, r.ID, func(s *catalog.State) { s.Moves++ })
+}
+
 // commits returns a reader of the pool's commits and of those that are about to be there.
 func (l *Landing) commits(objects *object.Store, pool storage.ID) ancestry.Reader {
 	brought := map[git.Hash][]byte{}

@@ -1,4 +1,5 @@
-// Package ref reads and changes refs within a unit of work. Every change of a ref, by whatever verb, is Apply.
+// Package ref reads and changes refs within a unit of work. Every change of a ref, by whatever verb, is Apply, by way of
+// package landing, which notes that refs moved.
 package ref
 
 import (
