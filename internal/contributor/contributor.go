@@ -1,0 +1,152 @@
+// Package contributor counts the commits of each author, keeps the counts of a repository's default branch up to date,
+// and says who the authors are.
+//
+// As on GitHub, merge commits and commits that change nothing are nobody's contribution
+// (docs.github.com/en/rest/metrics/statistics), and a commit is that of its author alone: neither its committer nor
+// who is named in its message has a share.
+//
+// What is kept are the names and addresses as the commits have them. A .mailmap and the addresses of users, which may
+// change at any time, are looked at when it is asked who the contributors are.
+package contributor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/storage"
+)
+
+// An Author is a name and an address as commits have them, with the number of their commits.
+type Author struct {
+	Name, Email string
+	Commits     int
+}
+
+// A Tally says how many commits each author has among those that a tip reaches. It is never changed.
+type Tally struct {
+	Tip     git.Hash // zero: no commit
+	Authors []Author // in the order in which they were found; each once
+
+	span   span
+	serial uint64 // how often a tally of the repository was saved
+}
+
+// A span bounds the times of commits. Walking back by time must know how far it can go wrong.
+type span struct {
+	latest int64 // no commit is later, in seconds since 1970
+	skew   int64 // no ancestor of a commit is later than it by more than that
+}
+
+// A Counter counts the commits of one store. It is safe for concurrent use.
+type Counter struct {
+	objects *object.Store
+}
+
+// NewCounter returns a Counter of what objects reads.
+func NewCounter(objects *object.Store) *Counter { return &Counter{objects: objects} }
+
+// Count counts all commits that tip reaches, at the cost of reading each, and of about 100 bytes of memory for each. The
+// zero hash reaches none. The errors are those of object.Store, for what is missing or damaged, and ctx's.
+func (c *Counter) Count(ctx context.Context, pool storage.ID, tip git.Hash) (*Tally, error) {
+	h := &history{index: map[git.Hash]int32{}}
+	if !tip.IsZero() {
+		if err := h.read(ctx, c.objects, pool, tip); err != nil {
+			return nil, err
+		}
+	}
+	s := newSum(nil)
+	for i := range h.commits {
+		if h.counts(i) {
+			s.add(h.authors[h.commits[i].author], 1)
+		}
+	}
+	return &Tally{Tip: tip, Authors: s.authors, span: h.span()}, nil
+}
+
+// Advance returns the tally of another tip. It reads the commits that only one of the two reaches, and further ones
+// only as far as their times leave it open which those are. If that can't be, as when the old tip is gone, it counts.
+func (c *Counter) Advance(ctx context.Context, pool storage.ID, from *Tally, tip git.Hash) (*Tally, error) {
+	if from.Tip == tip {
+		return from, nil
+	}
+	if from.Tip.IsZero() || tip.IsZero() {
+		return c.Count(ctx, pool, tip)
+	}
+	d := &difference{objects: c.objects, pool: pool, span: from.span, seen: map[git.Hash]*node{}}
+	err := d.find(ctx, from.Tip, tip)
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt) {
+		return c.Count(ctx, pool, tip)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := newSum(from.Authors)
+	gone := false
+	for _, n := range d.only() {
+		switch {
+		case !d.counts(n):
+		case n.sides == ofNew:
+			s.add(newAuthor(n.commit), 1)
+		default:
+			s.add(newAuthor(n.commit), -1)
+			gone = true
+		}
+	}
+	if gone {
+		s.authors = slices.DeleteFunc(s.authors, func(a Author) bool { return a.Commits <= 0 })
+	}
+	return &Tally{Tip: tip, Authors: s.authors, span: d.newSpan(), serial: from.serial}, nil
+}
+
+// maxText is how many bytes of a name or an address are heeded.
+const maxText = 1 << 10
+
+func newAuthor(c *git.Commit) Author {
+	return Author{Name: cleanText(c.Author.Name), Email: cleanText(c.Author.Email)}
+}
+
+// cleanText returns s in UTF-8 and of bounded length. What is not UTF-8 is taken for Latin-1, as git does with what is
+// committed (git's verify_utf8).
+func cleanText(s string) string {
+	if !utf8.ValidString(s) {
+		var b strings.Builder
+		for _, c := range []byte(s) {
+			b.WriteRune(rune(c))
+		}
+		s = b.String()
+	}
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
+	return strings.Clone(s)
+}
+
+// A sum adds up the commits of authors.
+type sum struct {
+	authors []Author
+	index   map[[2]string]int
+}
+
+func newSum(authors []Author) *sum {
+	s := &sum{authors: slices.Clone(authors), index: make(map[[2]string]int, len(authors))}
+	for i, a := range authors {
+		s.index[[2]string{a.Name, a.Email}] = i
+	}
+	return s
+}
+
+func (s *sum) add(a Author, n int) {
+	key := [2]string{a.Name, a.Email}
+	i, ok := s.index[key]
+	if !ok {
+		i = len(s.authors)
+		s.index[key] = i
+		s.authors = append(s.authors, Author{Name: a.Name, Email: a.Email})
+	}
+	s.authors[i].Commits += n
+}
