@@ -72,6 +72,9 @@ func checkCatalog(v storage.View) ([]*catalog.Repo, error) {
 	if !maps.Equal(c.want, got) {
 		return nil, fmt.Errorf("indexes, -want +got:\n%s", differences(c.want, got))
 	}
+	if err := checkSearch(v, c.repos); err != nil {
+		return nil, err
+	}
 	return slices.Collect(maps.Values(c.repos)), c.checkNetworks()
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/internal/sshkey"
 	"github.com/reposit/reposit/storage"
 )
@@ -153,6 +154,7 @@ var kinds = [...]struct{ internal, kind error }{
 	{revision.ErrSyntax, ErrInvalid},
 	{revision.ErrAmbiguous, ErrInvalid},
 	{catalog.ErrToken, ErrInvalid},
+	{search.ErrText, ErrInvalid},
 	{edit.ErrInside, ErrInvalid},
 	{edit.ErrNotFile, ErrInvalid},
 	{ref.ErrSymbolic, ErrInvalid},

@@ -129,6 +129,33 @@ func ExampleStore_List() {
 	// two of 3
 }
 
+func ExampleStore_Search() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	for name, description := range map[string]string{
+		"Git": "The content tracker", "ruby-git": "Git commands from Ruby", "notes": "Thoughts about testing",
+	} {
+		if _, err := store.Create(ctx, name, &reposit.CreateOptions{Description: description}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, query := range []string{"git", "ruby comm", "tests"} {
+		page, err := store.Search(ctx, query, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, result := range page.Items {
+			fmt.Println(query+":", result.Slug)
+		}
+	}
+	// Output:
+	// git: git
+	// git: ruby-git
+	// ruby comm: ruby-git
+	// tests: notes
+}
+
 func ExampleRepo_Commit() {
 	ctx := context.Background()
 	store := exampleStore()

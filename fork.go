@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -60,6 +61,9 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 			return err
 		}
 		if err := catalog.Fork(tx, from, made); err != nil {
+			return err
+		}
+		if err := search.Add(tx, searched(made, "")); err != nil {
 			return err
 		}
 		r.s.note(tx, event.RepoCreated, made, "fork of "+from.ID.String())

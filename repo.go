@@ -19,6 +19,7 @@ import (
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -175,6 +176,9 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		if err != nil {
 			return err
 		}
+		if err := search.Replace(tx, searched(&changed, state.Language)); err != nil {
+			return err
+		}
 		info, err = r.s.newInfo(tx, &changed, state)
 		return err
 	})
@@ -308,7 +312,7 @@ func (s *Store) remove(tx storage.Tx, id storage.ID) error {
 		return err
 	}
 	s.note(tx, event.RepoDeleted, repo, "")
-	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop} {
+	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop} {
 		if err := drop(tx, id); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -266,11 +267,15 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		return nil, failed(op, "", name, err)
 	}
 	fullName := repo.Owner + "/" + repo.Slug
+	entry := searched(repo, "")
 	err = s.backend.Update(ctx, func(tx storage.Tx) error {
 		if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
 			return err
 		}
 		if err := catalog.Create(tx, repo); err != nil {
+			return err
+		}
+		if err := search.Add(tx, entry); err != nil {
 			return err
 		}
 		if err := tx.CreateRepo(repo.ID, repo.Pool); err != nil {

@@ -59,6 +59,17 @@ func Replace(tx storage.Tx, e *Entry) error {
 	return change(tx, e.id, old, e.document)
 }
 
+// SetLanguage changes the language of a repository, if it is indexed.
+func SetLanguage(tx storage.Tx, id storage.ID, language string) error {
+	old, err := load(tx, id)
+	if err != nil || old == nil || old.language == language {
+		return err
+	}
+	changed := *old
+	changed.language = language
+	return change(tx, id, old, &changed)
+}
+
 // Drop removes all records of a repository, if there are any.
 func Drop(tx storage.Tx, id storage.ID) error {
 	old, err := load(tx, id)

@@ -44,6 +44,7 @@ type Query struct {
 type Viewer struct {
 	Login   string // in lower case; "" owns nothing
 	Granted []storage.ID
+	Only    bool // sees nothing but Granted
 }
 
 // IsList reports whether the query has neither text nor language, so that nothing is searched for. It is a list of

@@ -69,8 +69,8 @@ func decodeDocument(b []byte) (*document, error) {
 // that have any of the words in a range can be counted though some have several.
 type term struct {
 	total   int
-	only    posting // if total is 1 and it was never more
-	inline  bool    // only is set
+	only    posting // if total is 1
+	inline  bool    // it is
 	classes tally
 	shared  tally
 }
@@ -143,18 +143,17 @@ func decodeTerm(b []byte) (term, error) {
 		t.shared.add(t.only.shared, 1)
 		return t, r.end("term")
 	}
-	for _, tallied := range [2]*tally{&t.classes, &t.shared} {
-		t.total = 0
+	totals := [2]int{}
+	for i, tallied := range [2]*tally{&t.classes, &t.shared} {
 		for range r.byte() {
 			of, n := r.byte(), int(r.uvarint())
-			if n <= 0 {
-				r.bad = true
-				break
-			}
+			r.bad = r.bad || n <= 0
 			tallied.add(of, n)
-			t.total += n
+			totals[i] += n
 		}
 	}
+	t.total = totals[0]
+	r.bad = r.bad || totals[0] != totals[1]
 	return t, r.end("term")
 }
 

@@ -89,6 +89,8 @@ func (s *searcher) parts() []part {
 	switch {
 	case s.Viewer == nil:
 		return []part{public, private}
+	case s.Viewer.Only:
+		return nil
 	case s.Viewer.Login == "":
 		return []part{public}
 	}
@@ -109,7 +111,7 @@ func (s *searcher) loadGranted() error {
 		if err != nil {
 			return err
 		}
-		if d == nil || !d.private || d.owner == s.Viewer.Login || seen[id] {
+		if d == nil || seen[id] || !s.Viewer.Only && (!d.private || d.owner == s.Viewer.Login) {
 			continue
 		}
 		seen[id] = true

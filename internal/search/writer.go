@@ -146,6 +146,24 @@ func (w *writer) take(t *term, e *entry) {
 	t.total--
 	t.classes.add(byte(e.class), -1)
 	t.shared.add(e.shared, -1)
+	if t.total == 1 {
+		w.inline(t, e.term)
+	}
+}
+
+// inline puts the only posting that is left of a term into it, so that what is stored does not depend on what was.
+func (w *writer) inline(t *term, name string) {
+	all := append(partKey(nil, keyPosting, w.part, name), 0)
+	for at, err := range scan(w.tx, all, end(all)) {
+		if err != nil {
+			w.err = err
+			return
+		}
+		t.inline, t.only = true, posting{at, t.shared[0].of}
+		w.set(name, at, func(key, _ []byte) error { return w.tx.DeleteRecord(key) })
+		return
+	}
+	w.err = fmt.Errorf("%w: search term of which a posting is missing", storage.ErrCorrupt)
 }
 
 func (w *writer) set(term string, at place, set func(key, value []byte) error) {

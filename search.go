@@ -1,0 +1,133 @@
+package reposit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/search"
+	"github.com/reposit/reposit/storage"
+)
+
+// SearchOptions say where is searched, and which page of what is found.
+type SearchOptions struct {
+	Language  string // as Languages names it: "Ruby", not "ruby"; "" for all
+	Owner     string // "" for all
+	PageSize  int    // default 30, at most 100; more is ErrInvalid
+	Page      int    // 1-based; costs a step for each repository before it
+	PageToken string // from the page before, instead of Page; holds while repositories come and go
+}
+
+// A SearchResult is a repository that was found.
+type SearchResult struct {
+	Info
+	Score float64 // higher is better; results come best first
+}
+
+// Search returns a page of the repositories that the actor may read and that have all words of the query: the best first,
+// of equal ones the latest. Words are looked for in names, which count most, in owners, descriptions and labels; of long
+// texts in the first 64 different words. Case and accents do not matter, nor which form of an English word it is, but
+// the same form is better. Of the last word the beginning is enough, and of several words the rare ones count more. A query
+// like "go-git", "GoGit" or "go_git" is of two words, "owner/slug" has what is called so first. Without a word, all are
+// found, the latest first.
+//
+// A page of a query of one word, of a language or of an owner costs what it returns, however many are found. Several
+// words, or a word with a language or an owner, cost a look at each repository that has the rarest of them. A user's
+// search also costs a look at each private repository of others that is shared with him.
+//
+// It returns ErrInvalid for a query of more than 1 KiB, one that is not UTF-8 or holds a zero byte, and for a token that
+// another query, or the same of another actor, gave out.
+func (s *Store) Search(ctx context.Context, query string, opts *SearchOptions) (Page[SearchResult], error) {
+	const op = "search"
+	if err := s.calls.Enter(ctx); err != nil {
+		return Page[SearchResult]{}, failed(op, "", query, err)
+	}
+	defer s.calls.Leave()
+	if opts == nil {
+		opts = &SearchOptions{}
+	}
+	q := &search.Query{Text: query, Owner: names.Key(opts.Owner), Language: opts.Language}
+	var err error
+	if q.Size, q.Skip, err = pageBounds(opts.PageSize, opts.Page, opts.PageToken); err != nil {
+		return Page[SearchResult]{}, failed(op, "", query, err)
+	}
+	var page Page[SearchResult]
+	err = s.backend.View(ctx, func(v storage.View) error {
+		if q.IsList() {
+			page, err = s.searchAll(ctx, v, q, opts.PageToken)
+		} else {
+			page, err = s.search(ctx, v, q, opts.PageToken)
+		}
+		return err
+	})
+	if err != nil {
+		return Page[SearchResult]{}, failed(op, "", query, err)
+	}
+	return page, nil
+}
+
+// search returns a page of what matches.
+func (s *Store) search(ctx context.Context, v storage.View, q *search.Query, token string) (Page[SearchResult], error) {
+	var page Page[SearchResult]
+	viewer, err := s.actor.Viewer(v)
+	if err != nil {
+		return page, err
+	}
+	if viewer != nil {
+		q.Viewer = &search.Viewer{Login: viewer.Owner, Granted: viewer.Granted, Only: viewer.Only}
+	}
+	asked := fmt.Appendf(nil, "search %q %q %q %s", q.Text, q.Owner, q.Language, s.actor)
+	if token != "" {
+		if q.From, err = s.secret.Position(asked, token); err != nil {
+			return page, err
+		}
+	}
+	found, err := search.Search(ctx, v, q)
+	if errors.Is(err, search.ErrPosition) {
+		err = catalog.ErrToken
+	}
+	if err != nil {
+		return page, err
+	}
+	page.TotalCount = found.Total
+	if found.Next != nil {
+		page.NextPageToken = s.secret.Token(asked, found.Next)
+	}
+	page.Items = make([]SearchResult, 0, len(found.Hits))
+	for _, hit := range found.Hits {
+		info, err := (&Repo{s: s, id: hit.ID}).info(v)
+		if err != nil {
+			return Page[SearchResult]{}, err
+		}
+		page.Items = append(page.Items, SearchResult{info, hit.Score})
+	}
+	return page, nil
+}
+
+// searchAll returns a page of a query that has no word: a list.
+func (s *Store) searchAll(ctx context.Context, v storage.View, q *search.Query, token string) (Page[SearchResult], error) {
+	list, err := s.listIn(ctx, v, &catalog.Query{
+		Owner: q.Owner, Sort: catalog.ByCreated, Descending: true, Size: q.Size, Skip: q.Skip, Token: token,
+	})
+	if err != nil {
+		return Page[SearchResult]{}, err
+	}
+	page := Page[SearchResult]{
+		Items: make([]SearchResult, 0, len(list.Items)), NextPageToken: list.NextPageToken, TotalCount: list.TotalCount,
+	}
+	for _, info := range list.Items {
+		page.Items = append(page.Items, SearchResult{Info: info})
+	}
+	return page, nil
+}
+
+// searched returns what a repository is found by.
+func searched(r *catalog.Repo, language string) *search.Entry {
+	d := search.Doc{
+		ID: r.ID, Owner: r.Owner, Slug: r.Slug, Name: r.Name, Description: r.Description, Labels: r.Labels,
+		Language: language, Private: r.Private, Created: r.Created,
+	}
+	return d.Entry()
+}
