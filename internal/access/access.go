@@ -116,7 +116,7 @@ func (a Actor) Check(v storage.View, repo storage.ID, need Permission) (pool sto
 	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private}
 	have := Decide(a, f)
 	if have < need {
-		if f.Grant, err = a.grant(v, repo, h.Owner); err != nil {
+		if f.Grant, err = a.grant(v, repo, h.Owner, need); err != nil {
 			return pool, err
 		}
 		have = Decide(a, f)
@@ -137,7 +137,7 @@ func (a Actor) Permission(v storage.View, repo storage.ID) (Permission, error) {
 		return None, err
 	}
 	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private}
-	f.Grant, err = a.grant(v, repo, h.Owner)
+	f.Grant, err = a.grant(v, repo, h.Owner, Admin)
 	return Decide(a, f), err
 }
 
@@ -164,14 +164,14 @@ func (a Actor) Witnesses(v storage.View, repo storage.ID, wasPrivate bool, need 
 		return false, err
 	}
 	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private || wasPrivate}
-	f.Grant, err = a.grant(v, repo, h.Owner)
+	f.Grant, err = a.grant(v, repo, h.Owner, need)
 	return Decide(a, f) >= need, err
 }
 
-func (a Actor) grant(v storage.View, repo storage.ID, owner string) (Permission, error) {
+func (a Actor) grant(v storage.View, repo storage.ID, owner string, enough Permission) (Permission, error) {
 	switch {
 	case a.kind == user && a.login != "":
-		return people.Granted(v, repo, owner, a.login)
+		return people.Granted(v, repo, owner, a.login, enough)
 	case a.kind == deployKey && a.repo == repo:
 		return people.KeyPermission(v, repo, a.key)
 	}

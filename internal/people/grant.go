@@ -11,9 +11,10 @@ import (
 )
 
 // Granted returns the best of what login was granted on the repository of that owner, as collaborator and as member
-// of the owner's teams. What he may do as owner, or as anyone may, is not its business. It costs a look-up if the
-// repository is shared by nothing, one more if it has collaborators, and one for each team that has it.
-func Granted(v storage.View, repo storage.ID, owner, login string) (Permission, error) {
+// of the owner's teams, or what it finds first that is enough. What he may do as owner, or as anyone may, is not its
+// business. It costs a look-up if the repository is shared by nothing, one more if it has collaborators, and one for each
+// team that has it.
+func Granted(v storage.View, repo storage.ID, owner, login string, enough Permission) (Permission, error) {
 	if login = names.Key(login); names.CheckOwner(login) != nil {
 		return None, nil
 	}
@@ -27,11 +28,11 @@ func Granted(v storage.View, repo storage.ID, owner, login string) (Permission, 
 			return None, err
 		}
 	}
-	if s.owner != names.Key(owner) {
+	if best >= enough || s.owner != names.Key(owner) {
 		return best, nil
 	}
 	for _, team := range s.teams {
-		if best == Admin {
+		if best >= enough {
 			break
 		}
 		p, err := memberPermission(v, s.owner, team, login)

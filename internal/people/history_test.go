@@ -284,7 +284,7 @@ func (m *model) check(t *testing.T, v storage.View) {
 		var want []Grant
 		for _, repo := range m.repos("") {
 			p := m.granted(repo, login)
-			got, err := Granted(v, repo, m.owners[repo], login)
+			got, err := Granted(v, repo, m.owners[repo], login, Admin)
 			equal(fmt.Sprintf("Granted(%s, %s)", repo, login), got, p, err)
 			if p > None {
 				want = append(want, Grant{repo, p})

@@ -91,7 +91,7 @@ func TestGranted(t *testing.T) {
 			{2, "acme", "bob", Admin}, {2, "acme", "ann", None}, {3, "acme", "bob", Write}, {3, "acme", "cid", None}, {4, "acme", "bob", None},
 			{1, "acme", "", None}, {1, "acme", "core\x00bob", None},
 		} {
-			if got, err := Granted(v, id(test.repo), test.owner, test.login); got != test.want || err != nil {
+			if got, err := Granted(v, id(test.repo), test.owner, test.login, Admin); got != test.want || err != nil {
 				t.Errorf("Granted(%d, %q, %q) = %v, %v, want %v", test.repo, test.owner, test.login, got, err, test.want)
 			}
 		}
@@ -101,7 +101,7 @@ func TestGranted(t *testing.T) {
 			}
 		}
 		for _, login := range []string{"bob\x00acme", "bob\x00", "\x00", ""} {
-			p, err := Granted(v, id(1), "acme", login)
+			p, err := Granted(v, id(1), "acme", login, Admin)
 			if repos, repoErr := GrantedRepos(v, login); p != None || len(repos) > 0 || err != nil || repoErr != nil {
 				t.Errorf("%q was granted %v, %v, and %v, %v, want nothing", login, p, err, repos, repoErr)
 			}

@@ -1,0 +1,47 @@
+package access
+
+import (
+	"testing"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// TestDecide holds that no actor gets more than one of four sources gives: that he is the host, that he is the owner, what
+// was granted to him, and that all may read what is public.
+func TestDecide(t *testing.T) {
+	repo, other := storage.ID{1}, storage.ID{2}
+	for _, test := range []struct {
+		name            string
+		actor           Actor
+		public, private Permission // with no grant
+		grants          bool       // a grant adds to it
+		most            Permission // that a grant gives
+	}{
+		{"host", Host(), Admin, Admin, false, Admin},
+		{"owner", User("ANN"), Admin, Admin, false, Admin},
+		{"another user", User("bob"), Read, None, true, Admin},
+		{"a user without a name", User(""), Read, None, true, Admin},
+		{"zero", Actor{}, Read, None, false, Admin},
+		{"key", Key(repo, 1), None, None, true, Write},
+		{"key of another repository", Key(other, 1), None, None, false, Admin},
+	} {
+		for _, private := range []bool{false, true} {
+			for grant := None; grant <= Admin; grant++ {
+				want := test.public
+				if private {
+					want = test.private
+				}
+				if test.grants {
+					want = max(want, min(grant, test.most))
+				}
+				f := Facts{Repo: repo, Owner: "Ann", Private: private, Grant: grant}
+				if got := Decide(test.actor, f); got != want {
+					t.Errorf("Decide(%s, %+v) = %v, want %v", test.name, f, got, want)
+				}
+			}
+		}
+	}
+	if got := Decide(User(""), Facts{Repo: repo, Owner: "", Private: true}); got != None {
+		t.Errorf("Decide() of no login and no owner = %v, want %v", got, None)
+	}
+}
