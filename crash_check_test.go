@@ -58,7 +58,11 @@ func (p *player) check(ctx context.Context, s *reposit.Store) error {
 func (h *holding) check(ctx context.Context, s *reposit.Store, info reposit.Info) error {
 	want := info
 	want.Description, want.Private, want.DefaultBranch = h.description, h.private, h.head
-	want.Labels = map[string]string{"state": h.label}
+	want.Labels = nil
+	if h.label != "" {
+		want.Labels = map[string]string{"state": h.label}
+	}
+	want.Watchers = len(h.forge.watchers)
 	r, err := s.Repo(ctx, info.FullName())
 	if err != nil {
 		return err
@@ -73,6 +77,9 @@ func (h *holding) check(ctx context.Context, s *reposit.Store, info reposit.Info
 	}
 	if diff := cmp.Diff(want, info) + cmp.Diff(info, again); diff != "" || r.ID() != info.ID {
 		return fmt.Errorf("info, -want +got: %s", diff)
+	}
+	if err := h.forge.check(ctx, r); err != nil {
+		return err
 	}
 	left := maps.Clone(h.refs)
 	for ref, err := range r.Refs().All(ctx, "") {

@@ -21,7 +21,7 @@ var scripts = map[string][]string{
 	"many verbs": {
 		"create", "commit", "commit to the shared repository", "create branch", "commit", "commit from readers", "create tag", "update refs",
 		"rename branch", "describe", "commit", "read all", "rename", "create tag", "delete tag", "commit", "update refs", "delete branch", "create",
-		"read all", "commit", "delete", "commit to the shared repository", "create", "read all",
+		"read all", "commit", "fork", "watch", "invite", "protect", "fork", "commit", "invite", "delete", "watch", "protect", "commit to the shared repository", "create", "read all",
 	},
 	"large file": {"create", "commit", "commit a large file", "commit", "delete"},
 }

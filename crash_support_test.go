@@ -33,6 +33,7 @@ type holding struct {
 	private                  bool
 	head                     string          // name of the default branch
 	refs                     map[string]mark // by full name
+	forge                    forgeHolding
 }
 
 // A mark is what a ref holds.
@@ -85,7 +86,7 @@ var verbs = []struct {
 	think  func(*player) *deed
 }{
 	{"create", 5, (*player).create},
-	{"commit", 40, func(p *player) *deed { return p.commit(1+p.rand.IntN(5), 0) }},
+	{"commit", 30, func(p *player) *deed { return p.commit(1+p.rand.IntN(5), 0) }},
 	{"commit from readers", 5, func(p *player) *deed { return p.commit(2, 2000) }},
 	{"commit many files", 2, func(p *player) *deed { return p.commit(100+p.rand.IntN(200), 0) }},
 	{"commit a large file", 2, func(p *player) *deed { return p.commit(1, storage.LargeObject+p.rand.IntN(200_000)) }},
@@ -99,6 +100,10 @@ var verbs = []struct {
 	{"describe", 4, (*player).describe},
 	{"rename", 3, (*player).rename},
 	{"delete", 2, (*player).remove},
+	{"fork", 3, (*player).fork},
+	{"watch", 2, (*player).watch},
+	{"invite", 3, (*player).invite},
+	{"protect", 2, (*player).protect},
 	{"read all", 0, (*player).readAll},
 }
 
