@@ -11,6 +11,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
@@ -148,7 +149,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	log := event.NewLog(backend, o.Now, o.KeepEvents)
 	c := &core{backend: log, secret: secret, objects: object.New(log, o.CacheSize), opts: o}
 	c.reach = reach.New(c.objects, reach.Options{
-		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend),
+		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
 	})
 	c.commits = commit.New(log, c.objects, c.reach)
 	return &Store{c, access.Host()}, nil

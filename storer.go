@@ -44,7 +44,7 @@ func (r *Repo) Storer(ctx context.Context) (gogitstorage.Storer, error) {
 	s := r.s
 	limits := &s.opts.Limits
 	host := &gogit.Host{
-		Backend: s.backend, Objects: s.objects, Repo: r.id, By: s.actor,
+		Backend: s.backend, Objects: s.objects, Reach: s.reach, Repo: r.id, By: s.actor,
 		Limits: gogit.Limits{
 			Blob: limits.BlobSize, Pack: limits.CommitSize, Total: packFactor * limits.CommitSize, Repo: limits.RepoSize,
 		},

@@ -2,15 +2,14 @@ package gogit
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/storage"
 )
 
 // IterEncodedObjects returns an iterator over the objects of a type, or of all types with plumbing.AnyObject. It sees
@@ -18,8 +17,7 @@ import (
 func (s *Storer) IterEncodedObjects(t plumbing.ObjectType) (storer.EncodedObjectIter, error) {
 	it := &iterator{s: s, want: t, size: firstPage}
 	err := s.call("objects", t.String(), func() (err error) {
-		it.pool, err = s.pool()
-		return err
+		return s.look(access.Read, func(*sight) error { return nil })
 	})
 	if err != nil {
 		return nil, err
@@ -51,7 +49,6 @@ const (
 type iterator struct {
 	s    *Storer
 	want plumbing.ObjectType
-	pool storage.ID
 	held []*held
 	seen map[git.Hash]*held
 	page []git.Hash
@@ -67,45 +64,53 @@ func (it *iterator) Next() (o plumbing.EncodedObject, err error) {
 		it.held = it.held[1:]
 		return newEncoded(next.Hash, next.Type, next.Data), nil
 	}
-	end := false
 	err = it.s.call("objects", it.want.String(), func() error {
-		for {
-			if len(it.page) == 0 {
-				if end = it.done; end {
-					return nil
-				}
-				if err := it.read(); err != nil {
-					return err
-				}
-				continue
-			}
-			h := it.page[0]
-			it.page = it.page[1:]
-			if it.seen[h] != nil {
-				continue
-			}
-			o, err = it.s.open(it.pool, it.want, h)
-			if err == nil || !errors.Is(err, storage.ErrNotFound) && err != plumbing.ErrObjectNotFound {
-				return err
-			}
-		}
+		return it.s.look(access.Read, func(g *sight) error {
+			o, err = it.next(g)
+			return err
+		})
 	})
-	if end {
-		return nil, io.EOF
-	}
 	if err != nil {
 		return nil, err
+	}
+	if o == nil {
+		return nil, io.EOF
 	}
 	return o, nil
 }
 
-func (it *iterator) read() error {
+// next returns nil at the end.
+func (it *iterator) next(g *sight) (plumbing.EncodedObject, error) {
+	for {
+		if len(it.page) == 0 {
+			if it.done {
+				return nil, nil
+			}
+			if err := it.read(g); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		h := it.page[0]
+		it.page = it.page[1:]
+		if it.seen[h] != nil {
+			continue
+		}
+		o, err := g.open(it.want, h)
+		if err == plumbing.ErrObjectNotFound {
+			continue
+		}
+		return o, err
+	}
+}
+
+func (it *iterator) read(g *sight) error {
 	var last git.Hash
 	for i := range last {
 		last[i] = 0xff
 	}
 	it.page = make([]git.Hash, 0, it.size)
-	for h, err := range it.s.Backend.Objects(it.s.ctx, it.pool, it.from, last) {
+	for h, err := range it.s.Backend.Objects(it.s.ctx, g.in.Pool, it.from, last) {
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	gogitstorage "github.com/go-git/go-git/v5/storage"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
@@ -31,7 +32,7 @@ func (s *Storer) Module(name string) (gogitstorage.Storer, error) {
 		if m = s.modules[name]; m != nil {
 			return nil
 		}
-		m = &Storer{Host: s.Host, ctx: s.ctx, space: space}
+		m = &Storer{Host: s.Host, ctx: s.ctx, space: space, session: s.session}
 		m.refs = moduleRefs{m}
 		if s.modules == nil {
 			s.modules = map[string]*Storer{}
@@ -43,6 +44,11 @@ func (s *Storer) Module(name string) (gogitstorage.Storer, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// moved notes that what go-git's records lead to changes.
+func moved(tx storage.Tx, repo storage.ID) error {
+	return catalog.Adjust(tx, repo, func(s *catalog.State) { s.Moves++ })
 }
 
 // moduleRefs are the refs of a submodule. A value is a version byte, and the hash or the name that the ref holds.
@@ -104,7 +110,7 @@ func (t moduleRefs) removes(storage.View, storage.Ref) error { return nil }
 
 func (t moduleRefs) set(c ref.Change, allow func(storage.View) error, objects []*held) error {
 	if len(objects) > 0 {
-		pool, err := t.pool()
+		pool, err := t.writable()
 		if err != nil {
 			return err
 		}
@@ -117,6 +123,9 @@ func (t moduleRefs) set(c ref.Change, allow func(storage.View) error, objects []
 			return err
 		}
 		if err := allow(tx); err != nil {
+			return err
+		}
+		if err := moved(tx, t.Repo); err != nil {
 			return err
 		}
 		key := t.refKey(c.Name)

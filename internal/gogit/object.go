@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
 )
@@ -78,14 +79,11 @@ func (s *Storer) find(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject
 		}
 		return newEncoded(h, o.Type, o.Data), nil
 	}
-	pool, err := s.pool()
-	if err != nil {
-		return nil, err
-	}
-	o, err := s.open(pool, t, h)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil, plumbing.ErrObjectNotFound
-	}
+	var o plumbing.EncodedObject
+	err := s.look(access.Read, func(g *sight) (err error) {
+		o, err = g.open(t, h)
+		return err
+	})
 	return o, err
 }
 
@@ -93,38 +91,38 @@ func matches(want plumbing.ObjectType, t storage.Type) bool {
 	return want == plumbing.AnyObject || want == plumbing.ObjectType(t)
 }
 
-// open returns a stored object.
-func (s *Storer) open(pool storage.ID, t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject, error) {
-	item := s.Objects.Cached(pool, h)
-	if item == nil {
-		typ, size, err := s.stat(pool, h)
-		if err != nil {
-			return nil, err
-		}
-		if !matches(t, typ) {
-			return nil, plumbing.ErrObjectNotFound
-		}
-		if typ == storage.Blob && size >= storage.LargeObject {
-			return &encoded{plumbing.Hash(h), plumbing.BlobObject, size, func() (r io.ReadCloser, err error) {
-				err = s.call("read", h.String(), func() error {
-					_, r, err = s.Objects.Open(s.ctx, pool, h)
-					return err
-				})
-				return r, err
-			}}, nil
-		}
-		if item, err = s.Objects.Item(s.ctx, pool, h); err != nil {
-			return nil, err
-		}
-	}
-	if !matches(t, item.Type) {
+// open returns a stored object, or plumbing.ErrObjectNotFound.
+func (g *sight) open(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject, error) {
+	typ, size, err := g.stat(h)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && !matches(t, typ) {
 		return nil, plumbing.ErrObjectNotFound
 	}
-	return newEncoded(h, item.Type, item.Data), nil
+	if err != nil {
+		return nil, err
+	}
+	if typ == storage.Blob && size >= storage.LargeObject && g.Objects.Cached(g.in.Pool, h) == nil {
+		return g.openLarge(h, size), nil
+	}
+	item, err := g.Objects.Item(g.ctx, g.in.Pool, h)
+	if err != nil {
+		return nil, err
+	}
+	return newEncoded(h, item.Type, item.Data), g.handedOut(h, item)
 }
 
-// DeltaObject returns an object as it is stored: as a plumbing.DeltaObject if that is a difference from another one,
-// else as EncodedObject does.
+func (g *sight) openLarge(h git.Hash, size int64) plumbing.EncodedObject {
+	s, pool := g.Storer, g.in.Pool // the sight ends before the object is read
+	return &encoded{plumbing.Hash(h), plumbing.BlobObject, size, func() (r io.ReadCloser, err error) {
+		err = s.call("read", h.String(), func() error {
+			_, r, err = s.Objects.Open(s.ctx, pool, h)
+			return err
+		})
+		return r, err
+	}}
+}
+
+// DeltaObject returns an object as it is stored: as a plumbing.DeltaObject if that is a difference from another one
+// that is known to be the repository's, else as EncodedObject does.
 func (s *Storer) DeltaObject(t plumbing.ObjectType, h plumbing.Hash) (found plumbing.EncodedObject, err error) {
 	err = s.call("delta object", h.String(), func() error {
 		found, err = s.findDelta(t, git.Hash(h))
@@ -140,20 +138,28 @@ func (s *Storer) findDelta(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedO
 	if _, ok := s.pending.get(h); ok {
 		return s.find(t, h)
 	}
-	pool, err := s.pool()
-	if err != nil {
-		return nil, err
+	var found plumbing.EncodedObject
+	err := s.look(access.Read, func(g *sight) (err error) {
+		if found, err = g.delta(t, h); found == nil && err == nil {
+			found, err = g.open(t, h)
+		}
+		return err
+	})
+	return found, err
+}
+
+// delta returns an object as a delta, or nil.
+func (g *sight) delta(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject, error) {
+	typ, size, err := g.stat(h)
+	if err != nil || !matches(t, typ) || size >= storage.LargeObject {
+		return nil, nil // open tells why
 	}
-	typ, size, err := s.stat(pool, h)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && !matches(t, typ) {
-		return nil, plumbing.ErrObjectNotFound
-	}
-	if err != nil || size >= storage.LargeObject {
-		return s.find(t, h)
-	}
-	o, err := s.Backend.Object(s.ctx, pool, h)
+	o, err := g.Backend.Object(g.ctx, g.in.Pool, h)
 	if err != nil || o.Delta == nil {
-		return s.find(t, h)
+		return nil, nil
+	}
+	if known, err := g.knows(o.Delta.Base); !known || err != nil {
+		return nil, err
 	}
 	ops := newEncoded(h, o.Type, o.Delta.Ops)
 	ops.typ = plumbing.OFSDeltaObject
@@ -173,15 +179,13 @@ func (s *Storer) EncodedObjectSize(h plumbing.Hash) (size int64, err error) {
 			size = o.Size
 			return nil
 		}
-		pool, err := s.pool()
-		if err != nil {
+		return s.look(access.Read, func(g *sight) (err error) {
+			_, size, err = g.stat(git.Hash(h))
+			if errors.Is(err, storage.ErrNotFound) {
+				return plumbing.ErrObjectNotFound
+			}
 			return err
-		}
-		_, size, err = s.stat(pool, git.Hash(h))
-		if errors.Is(err, storage.ErrNotFound) {
-			return plumbing.ErrObjectNotFound
-		}
-		return err
+		})
 	})
 	return size, err
 }
@@ -192,16 +196,23 @@ func (s *Storer) HashesWithPrefix(prefix []byte) (hashes []plumbing.Hash, err er
 		if len(prefix) > len(git.Hash{}) {
 			return nil
 		}
-		pool, err := s.pool()
+		held := s.pending.hashes()
+		err := s.look(access.Read, func(g *sight) error {
+			for h, err := range s.Objects.Matching(s.ctx, g.in.Pool, hex.EncodeToString(prefix)) {
+				if err == nil {
+					err = g.has(h)
+				}
+				switch {
+				case err == nil:
+					held = append(held, h)
+				case !errors.Is(err, storage.ErrNotFound):
+					return err
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return err
-		}
-		held := s.pending.hashes()
-		for h, err := range s.Objects.Matching(s.ctx, pool, hex.EncodeToString(prefix)) {
-			if err != nil {
-				return err
-			}
-			held = append(held, h)
 		}
 		slices.SortFunc(held, func(a, b git.Hash) int { return bytes.Compare(a[:], b[:]) })
 		for _, h := range slices.Compact(held) {
@@ -248,7 +259,7 @@ func (s *Storer) set(o plumbing.EncodedObject) (git.Hash, error) {
 	if err != nil {
 		return git.Hash{}, err
 	}
-	return made.Hash, s.hold(pool, made)
+	return made.Hash, s.hold(made)
 }
 
 // read makes an object of what go-git made.
@@ -321,6 +332,7 @@ func (s *Storer) setLarge(pool storage.ID, o plumbing.EncodedObject) (git.Hash, 
 	if err := stage.Close(s.ctx); err != nil {
 		return git.Hash{}, err
 	}
+	s.session.wrote(h)
 	if isNew {
 		s.staged.Add(size)
 	}
@@ -348,7 +360,7 @@ func (s *Storer) copyLarge(stage storage.Stage, pool storage.ID, r io.Reader, si
 	if err != nil {
 		return h, false, errors.Join(err, w.Discard())
 	}
-	if _, _, err := s.stat(pool, h); !errors.Is(err, storage.ErrNotFound) {
+	if _, _, err := s.stored(pool, h); !errors.Is(err, storage.ErrNotFound) {
 		return h, false, errors.Join(err, w.Discard())
 	}
 	return h, true, w.Commit(s.ctx, h, storage.Blob)

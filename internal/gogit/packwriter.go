@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gogit/pack"
 	"github.com/reposit/reposit/internal/object"
@@ -122,6 +125,7 @@ func (w *packWriter) store() error {
 		return err
 	}
 	s.staged.Add(c.size)
+	s.session.wrote(slices.Collect(maps.Keys(c.types))...)
 	return nil
 }
 
@@ -137,13 +141,19 @@ type contents struct {
 
 // wanted is an object that another one names.
 type wanted struct {
-	typ storage.Type
-	by  git.Hash
+	typ     storage.Type
+	by      git.Hash
+	mayLack bool // it is a parent where a shallow history ends
 }
 
 // base returns a stored object that a delta of a thin pack is based on.
 func (c *contents) base(ctx context.Context, h git.Hash) (storage.Type, []byte, error) {
-	t, size, err := c.s.stat(c.pool, h)
+	var t storage.Type
+	var size int64
+	err := c.s.look(access.Write, func(g *sight) (err error) {
+		t, size, err = g.stat(h)
+		return err
+	})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -169,7 +179,7 @@ func (c *contents) check(o *pack.Object) error {
 		}
 		delete(c.wanted, o.Hash)
 	}
-	if _, _, err := c.s.stat(c.pool, o.Hash); errors.Is(err, storage.ErrNotFound) {
+	if _, _, err := c.s.stored(c.pool, o.Hash); errors.Is(err, storage.ErrNotFound) {
 		c.size += o.Size
 	} else if err != nil {
 		return err
@@ -191,21 +201,25 @@ func (w wanted) mismatch(h git.Hash, t storage.Type) error {
 // want notes what an object names.
 func (c *contents) want(o *pack.Object, item *object.Item) error {
 	return links(o.Type, item, o.Data, func(l link) error {
-		w := wanted{l.typ, o.Hash}
+		w := wanted{typ: l.typ, by: o.Hash}
 		if t, ok := c.types[l.hash]; ok {
 			if t != l.typ {
 				return w.mismatch(l.hash, t)
 			}
 			return nil
 		}
-		if before, ok := c.wanted[l.hash]; ok && before.typ != l.typ {
+		before, again := c.wanted[l.hash]
+		if again && before.typ != l.typ {
 			return malformed("object %s is taken for a %s and a %s", l.hash, before.typ, l.typ)
 		}
 		if l.typ == storage.Commit && o.Type == storage.Commit {
-			if ends, err := c.endsAt(o.Hash); ends || err != nil {
+			ends, err := c.endsAt(o.Hash)
+			if err != nil {
 				return err
 			}
+			w.mayLack = ends
 		}
+		w.mayLack = w.mayLack && (!again || before.mayLack)
 		c.wanted[l.hash] = w
 		return nil
 	})
@@ -224,14 +238,27 @@ func (c *contents) endsAt(h git.Hash) (bool, error) {
 
 // complete returns an error unless everything that was named is there.
 func (c *contents) complete() error {
-	for h, w := range c.wanted {
-		if err := c.s.checkStored(c.pool, link{h, w.typ}); isMissing(err) {
-			return fmt.Errorf("%w: %w, which %s names", pack.ErrMalformed, err, w.by)
-		} else if err != nil {
-			return err
+	return c.s.look(access.Write, func(g *sight) error {
+		for h, w := range c.wanted {
+			err := g.checkStored(link{h, w.typ})
+			if isMissing(err) && w.mayLack {
+				excused, failed := g.excused(h)
+				if failed != nil {
+					return failed
+				}
+				if excused {
+					continue
+				}
+			}
+			if isMissing(err) {
+				return fmt.Errorf("%w: %w, which %s names", pack.ErrMalformed, err, w.by)
+			}
+			if err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // An input puts the objects of a checked pack into a stage.
@@ -242,7 +269,7 @@ type input struct {
 }
 
 func (in *input) put(o *pack.Object) error {
-	_, _, err := in.s.stat(in.pool, o.Hash)
+	_, _, err := in.s.stored(in.pool, o.Hash)
 	if err == nil {
 		in.skipped[o.Hash] = true
 		return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/landing"
@@ -102,17 +103,29 @@ func (p *pending) incomplete() error {
 	return nil
 }
 
-// hold puts objects among those that are held back, and stores all of them if they are many.
-func (s *Storer) hold(pool storage.ID, objects ...*held) error {
+// hold puts objects among those that are held back, and stores all of them if they are many. Of those that the pool
+// holds already it can't be told, without much ado, whether they are this repository's: they are held back as if they
+// were new.
+func (s *Storer) hold(objects ...*held) error {
 	fresh := objects[:0:0]
 	var size int64
-	for _, o := range objects {
-		if _, _, err := s.stat(pool, o.Hash); errors.Is(err, storage.ErrNotFound) {
-			fresh = append(fresh, o)
-			size += o.Size
-		} else if err != nil {
-			return err
+	var pool storage.ID
+	err := s.look(access.Write, func(g *sight) error {
+		pool = g.in.Pool
+		for _, o := range objects {
+			known, err := g.knows(o.Hash)
+			if err != nil {
+				return err
+			}
+			if !known {
+				fresh = append(fresh, o)
+				size += o.Size
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if s.pending.size()+size > maxPending {
 		if err := s.flush(pool); err != nil {
@@ -141,7 +154,11 @@ func (s *Storer) flush(pool storage.ID) error {
 	}
 	s.pending.storing.Lock()
 	defer s.pending.storing.Unlock()
-	ready, err := s.wholeness(pool).all()
+	var ready []*held
+	err := s.look(access.Write, func(g *sight) (err error) {
+		ready, err = g.wholeness().all()
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -152,7 +169,11 @@ func (s *Storer) flush(pool storage.ID) error {
 func (s *Storer) stage(pool storage.ID, objects []*held) error {
 	var size int64
 	for _, o := range objects {
-		size += o.Size
+		if _, _, err := s.stored(pool, o.Hash); errors.Is(err, storage.ErrNotFound) {
+			size += o.Size
+		} else if err != nil {
+			return err
+		}
 	}
 	if len(objects) > 0 {
 		if err := s.checkQuota(size); err != nil {
@@ -163,8 +184,16 @@ func (s *Storer) stage(pool storage.ID, objects []*held) error {
 		}
 		s.staged.Add(size)
 	}
-	s.pending.drop(objects)
+	s.landed(objects)
 	return nil
+}
+
+// landed notes that objects are stored that were held back.
+func (s *Storer) landed(objects []*held) {
+	for _, o := range objects {
+		s.session.wrote(o.Hash)
+	}
+	s.pending.drop(objects)
 }
 
 func (s *Storer) put(pool storage.ID, objects []*held) error {
@@ -198,11 +227,10 @@ func (s *Storer) checkQuota(size int64) error {
 	})
 }
 
-// A wholeness finds out which of the objects that are held back are whole: all that they lead to is stored, or held
-// back and whole.
+// A wholeness finds out which of the objects that are held back are whole: all that they lead to is this repository's,
+// or held back and whole.
 type wholeness struct {
-	s       *Storer
-	pool    storage.ID
+	*sight
 	held    map[git.Hash]*held
 	known   map[git.Hash]error // nil: whole
 	order   []*held            // the whole ones, each after what it names
@@ -210,8 +238,8 @@ type wholeness struct {
 }
 
 // wholeness looks at the objects that are held back now. The caller holds pending.storing.
-func (s *Storer) wholeness(pool storage.ID) *wholeness {
-	return &wholeness{s: s, pool: pool, held: s.pending.snapshot(), known: map[git.Hash]error{}}
+func (g *sight) wholeness() *wholeness {
+	return &wholeness{sight: g, held: g.pending.snapshot(), known: map[git.Hash]error{}}
 }
 
 // all returns all that are whole.
@@ -233,7 +261,7 @@ func isMissing(err error) bool {
 func (w *wholeness) of(l link) error {
 	o := w.held[l.hash]
 	if o == nil {
-		return w.s.checkStored(w.pool, l)
+		return w.checkStored(l)
 	}
 	if o.Type != l.typ {
 		return missing("object %s is a %s, not a %s", l.hash, o.Type, l.typ)
@@ -244,7 +272,7 @@ func (w *wholeness) of(l link) error {
 	err := links(o.Type, o.item, o.Data, func(next link) error {
 		err := w.of(next)
 		if isMissing(err) && o.Type == storage.Commit && next.typ == storage.Commit {
-			return w.unlessShallow(l.hash, err)
+			return w.unlessShallow(l.hash, next.hash, err)
 		}
 		return err
 	})
@@ -258,29 +286,18 @@ func (w *wholeness) of(l link) error {
 }
 
 // unlessShallow forgives a commit at which a shallow history ends that a parent is missing.
-func (w *wholeness) unlessShallow(h git.Hash, err error) error {
+func (w *wholeness) unlessShallow(h, parent git.Hash, err error) error {
 	if w.shallow == nil {
 		var failed error
-		if w.shallow, failed = w.s.shallow(); failed != nil {
+		if w.shallow, failed = w.Storer.shallow(); failed != nil {
 			return failed
 		}
 	}
-	if w.shallow[h] {
-		return nil
+	if !w.shallow[h] {
+		return err
+	}
+	if excused, failed := w.excused(parent); failed != nil || excused {
+		return failed
 	}
 	return err
-}
-
-// checkStored returns a *missingError if an object is not stored, or of another type.
-func (s *Storer) checkStored(pool storage.ID, l link) error {
-	t, _, err := s.stat(pool, l.hash)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		return missing("%s %s is missing", l.typ, l.hash)
-	case err != nil:
-		return err
-	case t != l.typ:
-		return missing("object %s is a %s, not a %s", l.hash, t, l.typ)
-	}
-	return nil
 }

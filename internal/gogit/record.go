@@ -73,27 +73,36 @@ func loadValue(v storage.View, key []byte) (value, error) {
 
 // save stores a value under a name.
 func (s *Storer) save(name string, v value) error {
+	return s.update(func(tx storage.Tx) error { return s.putValue(tx, name, v) })
+}
+
+// update runs a unit of work that changes records, if the actor may.
+func (s *Storer) update(fn func(storage.Tx) error) error {
+	return s.Backend.Update(s.ctx, func(tx storage.Tx) error {
+		if _, err := s.By.Check(tx, s.Repo, access.Write); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+func (s *Storer) putValue(tx storage.Tx, name string, v value) error {
 	header := make([]byte, 0, headerSize)
 	header = append(header, recordVersion)
 	header = binary.BigEndian.AppendUint64(header, uint64(v.when.UnixNano()))
 	header = binary.BigEndian.AppendUint64(header, uint64(len(v.data)))
 	header = binary.BigEndian.AppendUint32(header, crc32.ChecksumIEEE(v.data))
 	parts := (len(v.data) + partSize - 1) / partSize
-	return s.Backend.Update(s.ctx, func(tx storage.Tx) error {
-		if _, err := s.By.Check(tx, s.Repo, access.Write); err != nil {
+	if err := s.cut(tx, name, parts); err != nil {
+		return err
+	}
+	for part := range parts {
+		data := v.data[part*partSize : min(len(v.data), (part+1)*partSize)]
+		if err := tx.PutRecord(partKey(s.key(name), part), data); err != nil {
 			return err
 		}
-		if err := s.cut(tx, name, parts); err != nil {
-			return err
-		}
-		for part := range parts {
-			data := v.data[part*partSize : min(len(v.data), (part+1)*partSize)]
-			if err := tx.PutRecord(partKey(s.key(name), part), data); err != nil {
-				return err
-			}
-		}
-		return tx.PutRecord(s.key(name), header)
-	})
+	}
+	return tx.PutRecord(s.key(name), header)
 }
 
 // cut deletes the parts from number parts on.
@@ -174,20 +183,87 @@ func (s *Storer) SetIndex(idx *index.Index) error {
 		if err != nil {
 			return err
 		}
-		if err := s.flush(pool); err != nil {
+		if err = s.flush(pool); err != nil {
 			return err
 		}
 		var b bytes.Buffer
 		if err := index.NewEncoder(&b).Encode(idx); err != nil {
 			return err
 		}
-		now := s.Now()
-		if err := s.save("index", value{b.Bytes(), now}); err != nil {
+		named := files(idx)
+		own, err := s.onlyOwn(named)
+		if err != nil {
 			return err
 		}
-		idx.ModTime = now
+		now := s.Now()
+		err = s.update(func(tx storage.Tx) error {
+			if err := s.putValue(tx, "index", value{b.Bytes(), now}); err != nil {
+				return err
+			}
+			return s.putAdded(tx, named, own, now)
+		})
+		if err == nil {
+			idx.ModTime = now
+		}
+		return err
+	})
+}
+
+// onlyOwn returns those of the objects that came in by this session, and to which no ref leads as far as is known.
+func (s *Storer) onlyOwn(hashes []git.Hash) (own []git.Hash, err error) {
+	err = s.look(access.Write, func(g *sight) error {
+		g.in.Records = false
+		for _, h := range hashes {
+			if !s.session.owns(h) {
+				continue
+			}
+			known, err := g.Reach.Known(&g.in, h)
+			if err != nil {
+				return err
+			}
+			if !known {
+				own = append(own, h)
+			}
+		}
 		return nil
 	})
+	return own, err
+}
+
+// putAdded stores which files of an index were stored for it: those that this session brought, and those that an earlier
+// one did, if the index still names them.
+func (s *Storer) putAdded(tx storage.Tx, named, own []git.Hash, now time.Time) error {
+	const name = "added"
+	before, err := added(tx, s.key(name))
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	list := own
+	if len(before) > 0 {
+		are := make(map[git.Hash]bool, len(named))
+		for _, h := range named {
+			are[h] = true
+		}
+		for _, h := range before {
+			if are[h] {
+				list = append(list, h)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b git.Hash) int { return bytes.Compare(a[:], b[:]) })
+	if list = slices.Compact(list); slices.Equal(list, before) {
+		return nil
+	}
+	if err := moved(tx, s.Repo); err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		return s.putValue(tx, name, value{encodeHashes(list), now})
+	}
+	if err := s.cut(tx, name, 0); err != nil {
+		return err
+	}
+	return tx.DeleteRecord(s.key(name))
 }
 
 // Shallow returns the commits whose parents are left out, as SetShallow stored them.
@@ -207,14 +283,12 @@ func (s *Storer) loadShallow() ([]plumbing.Hash, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(v.data)%len(plumbing.Hash{}) != 0 {
-		return nil, fmt.Errorf("%w: go-git's shallow", storage.ErrCorrupt)
-	}
-	commits := make([]plumbing.Hash, 0, len(v.data)/len(plumbing.Hash{}))
-	for h := range slices.Chunk(v.data, len(plumbing.Hash{})) {
+	hashes, err := decodeHashes(v.data)
+	commits := make([]plumbing.Hash, 0, len(hashes))
+	for _, h := range hashes {
 		commits = append(commits, plumbing.Hash(h))
 	}
-	return commits, nil
+	return commits, err
 }
 
 func (s *Storer) shallow() (map[git.Hash]bool, error) {
@@ -227,7 +301,7 @@ func (s *Storer) shallow() (map[git.Hash]bool, error) {
 }
 
 // SetShallow stores at which commits a history ends though they have parents. Their parents may be missing from
-// objects that are stored after it.
+// objects that are stored after it, as long as the repository is in no fork network.
 func (s *Storer) SetShallow(commits []plumbing.Hash) error {
 	return s.call("set shallow", "", func() error {
 		data := make([]byte, 0, len(commits)*len(plumbing.Hash{}))

@@ -11,6 +11,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	gogitstorage "github.com/go-git/go-git/v5/storage"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/ref"
@@ -183,33 +184,39 @@ func stored(r *plumbing.Reference) (storage.Ref, error) {
 // move makes a ref hold what to says, if that of from's name holds what from says. The objects that were held back
 // land with it.
 func (s *Storer) move(to storage.Ref, from *storage.Ref) error {
-	pool, err := s.writable()
+	waiting := !s.pending.empty()
+	if waiting {
+		s.pending.storing.Lock()
+		defer s.pending.storing.Unlock()
+	}
+	var pool storage.ID
+	var objects []*held
+	err := s.look(access.Write, func(g *sight) (err error) {
+		pool = g.in.Pool
+		if to.Target != "" {
+			return nil
+		}
+		w := &wholeness{sight: g}
+		if waiting {
+			w = g.wholeness()
+		}
+		objects, err = w.target(to)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	w := &wholeness{s: s, pool: pool}
-	if !s.pending.empty() {
-		s.pending.storing.Lock()
-		defer s.pending.storing.Unlock()
-		w = s.wholeness(pool)
-	}
-	var objects []*held
-	if to.Target == "" {
-		if objects, err = w.target(to); err != nil {
+	if isMany(objects) {
+		if err := s.stage(pool, objects); err != nil {
 			return err
 		}
-		if isMany(objects) {
-			if err := s.stage(pool, objects); err != nil {
-				return err
-			}
-			objects = nil
-		}
+		objects = nil
 	}
 	err = s.refs.set(ref.Change{Name: to.Name, New: to.Hash, Target: to.Target}, func(v storage.View) error {
 		return s.allow(v, to, from)
 	}, objects)
 	if err == nil && len(objects) > 0 {
-		s.pending.drop(objects)
+		s.landed(objects)
 	}
 	return err
 }
@@ -227,7 +234,7 @@ func (w *wholeness) target(to storage.Ref) ([]*held, error) {
 	typ := storage.Type(0)
 	if o := w.held[to.Hash]; o != nil {
 		typ = o.Type
-	} else if t, _, err := w.s.stat(w.pool, to.Hash); err == nil {
+	} else if t, _, err := w.stat(to.Hash); err == nil {
 		typ = t
 	} else if errors.Is(err, storage.ErrNotFound) {
 		return nil, missing("object %s is missing", to.Hash)

@@ -3,9 +3,11 @@
 //
 // What go-git stores beside objects and refs is kept in records, under catalog.GoGitKey and these names:
 //
-//	config, index, shallow       a header; the value follows in parts, behind the name, 00 and a number of four bytes
-//	module/HEX/...               the same for a submodule, whose name is HEX in hexadecimal
-//	module/HEX/ref/NAME          a ref of a submodule
+//	config, index, added, shallow   a header; the value follows in parts, behind the name, 00 and a number of four bytes
+//	module/HEX/...                  the same for a submodule, whose name is HEX in hexadecimal
+//	module/HEX/ref/NAME             a ref of a submodule
+//
+// What is "added" are the hashes of files in the index that were stored for it.
 package gogit
 
 import (
@@ -23,6 +25,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -30,6 +33,7 @@ import (
 type Host struct {
 	Backend storage.Backend
 	Objects *object.Store
+	Reach   *reach.Index
 	Repo    storage.ID
 	By      access.Actor
 
@@ -59,6 +63,7 @@ type Storer struct {
 	ctx     context.Context
 	space   string // what the names of its records begin with
 	refs    table
+	session *session
 	pending pending
 	staged  atomic.Int64 // bytes of new objects that were stored since a ref changed last
 	unborn  atomic.Bool  // see Init
@@ -77,7 +82,7 @@ var (
 
 // New returns a Storer of a repository.
 func New(ctx context.Context, h *Host) *Storer {
-	s := &Storer{Host: h, ctx: ctx}
+	s := &Storer{Host: h, ctx: ctx, session: &session{}}
 	s.refs = repoRefs{s}
 	return s
 }
@@ -116,17 +121,11 @@ func (e *missingError) Unwrap() []error {
 	return []error{plumbing.ErrObjectNotFound, storage.ErrNotFound}
 }
 
-// pool returns where the repository's objects are, or storage.ErrNotFound if it was deleted.
-func (s *Storer) pool() (pool storage.ID, err error) {
-	return s.poolFor(access.Read)
-}
-
-// writable is pool for what is about to store objects.
-func (s *Storer) writable() (pool storage.ID, err error) { return s.poolFor(access.Write) }
-
-func (s *Storer) poolFor(need access.Permission) (pool storage.ID, err error) {
+// writable returns where the objects are that are about to be stored. It returns storage.ErrNotFound if the repository
+// was deleted, and the errors of access.
+func (s *Storer) writable() (pool storage.ID, err error) {
 	err = s.Backend.View(s.ctx, func(v storage.View) error {
-		pool, err = s.By.Check(v, s.Repo, need)
+		pool, err = s.By.Check(v, s.Repo, access.Write)
 		return err
 	})
 	return pool, err
@@ -138,9 +137,8 @@ func (s *Storer) exists(v storage.View) error {
 	return err
 }
 
-// stat returns the type and size of a stored object. Whether an object is this repository's is decided here and in
-// open, for all that this package does.
-func (s *Storer) stat(pool storage.ID, h git.Hash) (storage.Type, int64, error) {
+// stored returns the type and size of an object that the pool holds, be it this repository's or not.
+func (s *Storer) stored(pool storage.ID, h git.Hash) (storage.Type, int64, error) {
 	return s.Objects.Stat(s.ctx, pool, h)
 }
 

@@ -58,11 +58,7 @@ func (t *transaction) Commit() error {
 	return t.s.call("commit objects", "", func() error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		pool, err := t.s.writable()
-		if err != nil {
-			return err
-		}
-		if err := t.s.hold(pool, t.order...); err != nil {
+		if err := t.s.hold(t.order...); err != nil {
 			return err
 		}
 		clear(t.objects)

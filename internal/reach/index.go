@@ -31,13 +31,16 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Repo is a repository in a View.
+// A Repo is a repository in a View. Like the View it is for one goroutine. It remembers the state of the refs: many
+// questions are best asked with the same Repo.
 type Repo struct {
 	View     storage.View
 	ID, Pool storage.ID
 
 	Logs    bool // what the logs of refs that exist tell of is reached too
 	Records bool // so is what the records of go-git lead to
+
+	stamp *stamp
 }
 
 // An origin is where tips come from.
@@ -48,18 +51,6 @@ const (
 	logs
 	records
 )
-
-// origins returns those that a question is about.
-func (r *Repo) origins() []origin {
-	all := make([]origin, 1, 3)
-	if r.Logs {
-		all = append(all, logs)
-	}
-	if r.Records {
-		all = append(all, records)
-	}
-	return all
-}
 
 // An Index answers for the repositories of one store. It is safe for concurrent use.
 type Index struct {
@@ -109,17 +100,9 @@ func (x *Index) Has(ctx context.Context, r *Repo, h storage.Hash) (bool, error) 
 		return false, err
 	}
 	p := x.pool(r.Pool)
-	unsure := make([]origin, 0, 3)
-	for _, o := range r.origins() {
-		switch p.look(key{r.ID, o}, at, h) {
-		case yes:
-			return true, nil
-		case unknown:
-			unsure = append(unsure, o)
-		}
-	}
-	if len(unsure) == 0 {
-		return false, nil
+	found, unsure := p.lookAll(r, at, h)
+	if found || len(unsure) == 0 {
+		return found, nil
 	}
 	t, _, err := x.objects.Stat(ctx, r.Pool, h)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -130,7 +113,7 @@ func (x *Index) Has(ctx context.Context, r *Repo, h storage.Hash) (bool, error) 
 	}
 	defer x.shrink(p)
 	for _, o := range unsure {
-		q := question{x, p, r, o, at, h}
+		q := question{x, p, r, o, *at, h}
 		found, err := q.find(ctx, t)
 		if found || err != nil {
 			return found, err
@@ -139,8 +122,21 @@ func (x *Index) Has(ctx context.Context, r *Repo, h storage.Hash) (bool, error) 
 	return false, nil
 }
 
-// Settled reports whether all that the refs of a repository reach is known already.
+// Known is Has without finding anything out: it may report false for what is reached.
+func (x *Index) Known(r *Repo, h storage.Hash) (bool, error) {
+	at, err := x.stamp(r)
+	if err != nil {
+		return false, err
+	}
+	found, _ := x.pool(r.Pool).lookAll(r, at, h)
+	return found, nil
+}
+
+// Settled reports whether all that the refs of a repository reach is known, so that every question is answered at once.
 func (x *Index) Settled(r *Repo) (bool, error) {
+	if !x.exclusive {
+		return false, nil // the refs are read for each question
+	}
 	at, err := x.stamp(r)
 	if err != nil {
 		return false, err
@@ -149,7 +145,7 @@ func (x *Index) Settled(r *Repo) (bool, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	s := p.sets[key{r.ID, refs}]
-	return s != nil && s.whole && s.full && s.stamp.equal(at), nil
+	return s != nil && s.whole && s.full && s.stamp.equal(*at), nil
 }
 
 func (x *Index) pool(id storage.ID) *pool {
@@ -204,12 +200,28 @@ const (
 	no
 )
 
+// lookAll reports whether an object is known to be reached. If not, it returns the origins from which it may be.
+func (p *pool) lookAll(r *Repo, at *stamp, h storage.Hash) (found bool, unsure []origin) {
+	for o := refs; o <= records; o++ {
+		if o == logs && !r.Logs || o == records && !r.Records {
+			continue
+		}
+		switch p.look(key{r.ID, o}, at, h) {
+		case yes:
+			return true, nil
+		case unknown:
+			unsure = append(unsure, o)
+		}
+	}
+	return false, unsure
+}
+
 // look returns what is known already of the set that k names.
-func (p *pool) look(k key, at stamp, h storage.Hash) answer {
+func (p *pool) look(k key, at *stamp, h storage.Hash) answer {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	s := p.sets[k]
-	if s == nil || !s.whole || !s.stamp.equal(at) {
+	if s == nil || !s.whole || !s.stamp.equal(*at) {
 		return unknown
 	}
 	n, ok := p.index[h]

@@ -27,17 +27,27 @@ type tips struct {
 }
 
 // stamp returns the state of a repository's refs.
-func (x *Index) stamp(r *Repo) (stamp, error) {
-	moves, err := catalog.Moves(r.View, r.ID)
-	if err != nil || x.exclusive {
-		return stamp{moves: moves}, err
+func (x *Index) stamp(r *Repo) (*stamp, error) {
+	if r.stamp != nil {
+		return r.stamp, nil
 	}
-	t := &tips{}
-	err = t.readRefs(r)
-	return stamp{moves, t.hashes}, err
+	moves, err := catalog.Moves(r.View, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	s := &stamp{moves: moves}
+	if !x.exclusive {
+		t := &tips{}
+		if err := t.readRefs(r); err != nil {
+			return nil, err
+		}
+		s.refs = t.hashes
+	}
+	r.stamp = s
+	return s, nil
 }
 
-// read returns the tips of one origin.
+// tips returns those of one origin.
 func (x *Index) tips(r *Repo, o origin, at stamp) (*tips, error) {
 	t := &tips{stamp: at}
 	var err error

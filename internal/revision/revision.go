@@ -34,16 +34,20 @@ type Resolver struct {
 	Repo    storage.ID
 	Pool    storage.ID
 	By      access.Actor // who may write may also know what refs held before
+
+	in reach.Repo
 }
 
 // Has returns storage.ErrNotFound unless the refs of the repository reach an object, whether or not the pool holds it.
 // To those who may write, what the logs of refs tell of is reached too.
 func (r *Resolver) Has(ctx context.Context, h git.Hash) error {
-	in := reach.Repo{View: r.View, ID: r.Repo, Pool: r.Pool}
-	found, err := r.Reach.Has(ctx, &in, h)
-	if err == nil && !found {
-		if in.Logs, err = r.seesLogs(); in.Logs {
-			found, err = r.Reach.Has(ctx, &in, h)
+	if r.in.View == nil {
+		r.in = reach.Repo{View: r.View, ID: r.Repo, Pool: r.Pool}
+	}
+	found, err := r.Reach.Has(ctx, &r.in, h)
+	if err == nil && !found && !r.in.Logs {
+		if r.in.Logs, err = r.seesLogs(); r.in.Logs {
+			found, err = r.Reach.Has(ctx, &r.in, h)
 		}
 	}
 	if err == nil && !found {

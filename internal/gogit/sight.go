@@ -1,0 +1,129 @@
+package gogit
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/reach"
+	"github.com/reposit/reposit/storage"
+)
+
+// A sight is the repository in a View. Whether an object is this repository's is decided here, for all that this
+// package does: it is if the refs lead to it, or what go-git keeps beside them, or if it came in by the same session.
+type sight struct {
+	*Storer
+	view  storage.View
+	in    reach.Repo
+	moves uint64
+}
+
+// look calls fn with a sight of the repository. It returns storage.ErrNotFound if that was deleted, and the errors of
+// access.
+func (s *Storer) look(need access.Permission, fn func(*sight) error) error {
+	return s.Backend.View(s.ctx, func(v storage.View) error {
+		pool, err := s.By.Check(v, s.Repo, need)
+		if err != nil {
+			return err
+		}
+		g := sight{Storer: s, view: v, in: reach.Repo{View: v, ID: s.Repo, Pool: pool, Records: true}}
+		if g.moves, err = catalog.Moves(v, s.Repo); err != nil {
+			return err
+		}
+		return fn(&g)
+	})
+}
+
+// has returns storage.ErrNotFound if an object is not this repository's, whether or not the pool holds it.
+func (g *sight) has(h git.Hash) error {
+	if g.session.owns(h) || g.session.isNamed(g.moves, h) {
+		return nil
+	}
+	found, err := g.Reach.Has(g.ctx, &g.in, h)
+	if err == nil && !found && !g.in.Logs {
+		if g.in.Logs, err = g.seesLogs(); g.in.Logs {
+			found, err = g.Reach.Has(g.ctx, &g.in, h)
+		}
+	}
+	if err == nil && !found {
+		err = fmt.Errorf("object %s: %w", h, storage.ErrNotFound)
+	}
+	return err
+}
+
+// seesLogs reports whether the actor may know what refs held before.
+func (g *sight) seesLogs() (bool, error) {
+	_, err := g.By.Check(g.view, g.Repo, access.Write)
+	if errors.Is(err, access.ErrForbidden) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// knows reports whether it is known already that an object is this repository's.
+func (g *sight) knows(h git.Hash) (bool, error) {
+	if g.session.owns(h) || g.session.isNamed(g.moves, h) {
+		return true, nil
+	}
+	return g.Reach.Known(&g.in, h)
+}
+
+// stat returns the type and size of a stored object of this repository.
+func (g *sight) stat(h git.Hash) (storage.Type, int64, error) {
+	if err := g.has(h); err != nil {
+		return 0, 0, err
+	}
+	return g.Objects.Stat(g.ctx, g.in.Pool, h)
+}
+
+// checkStored returns a *missingError if an object is not stored, or of another type.
+func (g *sight) checkStored(l link) error {
+	t, _, err := g.stat(l.hash)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return missing("%s %s is missing", l.typ, l.hash)
+	case err != nil:
+		return err
+	case t != l.typ:
+		return missing("object %s is a %s, not a %s", l.hash, t, l.typ)
+	}
+	return nil
+}
+
+// handedOut notes that a caller was given an object, and so may have what it names: the refs lead there too. Of what
+// came in by the session, they need not.
+func (g *sight) handedOut(h git.Hash, item *object.Item) error {
+	if item.Type == storage.Blob || g.session.owns(h) {
+		return nil
+	}
+	if settled, err := g.Reach.Settled(&g.in); settled || err != nil {
+		return err
+	}
+	var named []link
+	err := links(item.Type, item, item.Data, func(l link) error {
+		named = append(named, l)
+		return nil
+	})
+	if err == nil {
+		g.session.name(g.moves, named)
+	}
+	return nil
+}
+
+// excused reports whether a commit at which a shallow history ends may lack a parent. The parent must be nowhere, not
+// even where this repository does not see it, and nobody else may be able to bring it: or else it would be had by
+// naming it.
+func (g *sight) excused(parent git.Hash) (bool, error) {
+	r, err := catalog.Load(g.view, g.Repo)
+	if err != nil || r.Networked {
+		return false, err
+	}
+	_, _, err = g.Objects.Stat(g.ctx, g.in.Pool, parent)
+	if errors.Is(err, storage.ErrNotFound) {
+		return true, nil
+	}
+	return false, err
+}
