@@ -304,6 +304,8 @@ type Tx interface {
 	// ForkRepo prepares, as CreateRepo does, for refs of a repository in the pool of from, which must have been
 	// created. The repository begins with those refs of from in this unit of work whose names are Inherited, and
 	// with empty logs. From then on neither sees what becomes of the other: dropping from leaves its forks whole.
+	// Memory and Badger share the refs, so that a fork costs the same however many there are; a read of a ref of a
+	// repository that has part in a fork looks into a few layers, in number bounded by the logarithm of its refs.
 	ForkRepo(repo, from ID) error
 
 	// DropRepo removes all refs and logs of a repository. The space is given back before Update returns, or soon

@@ -43,10 +43,12 @@ type backend struct {
 	durability storage.Durability
 	atomic     size // limit for what must be in one transaction
 	cache      *cache
+	stacks     *stackTable
 	timeline   timeline
 	drops      dropped
 	space      space
 	split      atomic.Bool // there may be records in two parts
+	forked     atomic.Bool // there may be stacks
 
 	garbage    atomic.Int64 // bytes that drops have deleted since the last reclaim
 	reclaiming sync.Mutex
@@ -108,6 +110,7 @@ func open(dir string, opts *Options) (*backend, error) {
 		durability: o.durability(),
 		atomic:     size{db.MaxBatchCount() - 2, db.MaxBatchSize() - 64},
 		cache:      newCache(o.memoryBudget() / 8),
+		stacks:     new(stackTable),
 		turn:       make(chan struct{}, 1),
 		lead:       make(chan struct{}, 1),
 		idle:       make(chan struct{}, 1),
@@ -130,7 +133,7 @@ func (b *backend) start() error {
 		return err
 	}
 	left, err := b.load()
-	if err != nil || len(left) == 0 {
+	if err != nil || left.none() {
 		return err
 	}
 	if err := b.enter(); err != nil {
@@ -138,13 +141,7 @@ func (b *backend) start() error {
 	}
 	go func() {
 		defer b.leave()
-		for _, s := range left {
-			// What fails here is left to the next Open, like what a crash leaves.
-			if b.sweep(s) != nil {
-				return
-			}
-		}
-		_ = b.reclaim()
+		_ = b.tidy(left) // What fails here is left to the next Open, like what a crash leaves.
 	}()
 	return nil
 }
@@ -240,8 +237,12 @@ func openEngine(settings engine.Options) (db *engine.DB, err error) {
 // magic stands in Badger's manifest, and so tells our stores from others.
 const magic = 0x7270
 
-// format is the version of what is stored, in the one record of type formatType.
-const format = 1
+// Versions of what is stored, in the one record of type formatType: the second has stacks, which a program that only
+// knows the first would not see.
+const (
+	formatPlain  = 1
+	formatForked = 2
+)
 
 func (b *backend) checkFormat() error {
 	key := []byte{formatType}
@@ -253,9 +254,10 @@ func (b *backend) checkFormat() error {
 	switch {
 	case errors.Is(err, storage.ErrFormat):
 		return err
-	case err == nil && (len(payload) != 1 || payload[0] != format):
-		return fmt.Errorf("badger: store of format %x, want %d: %w", payload, format, storage.ErrFormat)
+	case err == nil && (len(payload) != 1 || payload[0] < formatPlain || payload[0] > formatForked):
+		return fmt.Errorf("badger: store of format %x, want %d to %d: %w", payload, formatPlain, formatForked, storage.ErrFormat)
 	case err == nil:
+		b.forked.Store(payload[0] == formatForked)
 		return nil
 	case !errors.Is(err, storage.ErrNotFound):
 		return err
@@ -263,7 +265,7 @@ func (b *backend) checkFormat() error {
 		return fmt.Errorf("badger: store without a format: %w", storage.ErrFormat)
 	}
 	l := newLayer()
-	l.set(string(key), seal(key, []byte{format}))
+	l.set(string(key), seal(key, []byte{formatPlain}))
 	return b.await(b.put(l), false)
 }
 

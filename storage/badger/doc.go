@@ -6,12 +6,14 @@
 //
 //	K  key                         record
 //	f                              format version of the store
+//	b  repo                        stack of a repository that has part in a fork
+//	u  space                       how many stacks have the frozen space
 //	t  key                         second part of a record whose value is large
-//	r  repo  name                  ref, or what is left of a deleted one that has a log
+//	r  space name                  ref, or what is left of a deleted one; a repository's first space has its ID
 //	l  repo  name 0 ^seq(8)        entry of a ref's log, the newest first
 //	o  pool  hash                  object
 //	c  pool  id(20) seq(4)         chunk of a large object
-//	x  kind  id                    repository or pool that was dropped, until its keys are gone
+//	x  kind  id                    what was dropped, until its keys are gone
 //	z  number(1)                   nothing: written to push deletions into a table, and deleted
 //
 // Every value is sealed: a version byte, a checksum (CRC-32C) over the key and all that follows, the length, the
@@ -38,4 +40,10 @@
 //
 // Dropping a repository or pool writes one marker, which hides every key of it with an older timestamp. The keys are
 // then deleted in batches, and the marker last; Open goes on with what a crash left.
+//
+// # Forks
+//
+// A fork shares the spaces that its parent's refs are in, as package stack says. The store is of format 2 from the
+// first stack on. Layers are merged after the Update that froze one of them, in Updates of their own. Open undoes a
+// merge that a crash ended.
 package badger

@@ -3,12 +3,14 @@ package badger
 import (
 	"bytes"
 	"context"
+	"iter"
 	"sync"
 	"sync/atomic"
 
 	engine "github.com/dgraph-io/badger/v4"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/internal/stack"
 )
 
 // dropped is the timestamps at which repositories and pools were dropped, as long as keys of them may be left. A key
@@ -61,13 +63,13 @@ func (d *dropped) hides(key []byte, version, ts uint64) bool {
 	if d.count.Load() == 0 {
 		return false
 	}
-	s, ok := scopeOf(key)
+	whole, part, ok := scopesOf(key)
 	if !ok {
 		return false
 	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return version < d.last(s, ts)
+	return version < max(d.last(whole, ts), d.last(part, ts))
 }
 
 // last returns the timestamp of the last drop of s that a reader at ts sees, or 0. The caller has locked d.
@@ -81,25 +83,59 @@ func (d *dropped) last(s scope, ts uint64) uint64 {
 	return 0
 }
 
-// load reads what the backend must know from the start: the drops whose markers are left, which it returns, and
-// whether there are records in two parts.
-func (b *backend) load() (left []scope, err error) {
+// A remainder is what was not finished when the store was closed, or when a crash ended it.
+type remainder struct {
+	drops  []scope
+	merges []storage.ID // what was being merged into
+}
+
+func (r remainder) none() bool { return len(r.drops)+len(r.merges) == 0 }
+
+// load reads what the backend must know from the start: what is left to do, and whether there are records in two parts.
+func (b *backend) load() (left remainder, err error) {
 	r := reader{b: b, snap: b.timeline.acquire()}
 	defer r.end()
-	it := r.badger().NewIterator(engine.IteratorOptions{Prefix: []byte{droppedType}})
-	defer it.Close()
 	defer rescue(&err)
-	for it.Rewind(); it.Valid(); it.Next() {
-		if s, ok := parseMarker(it.Item().Key()); ok {
-			b.drops.add(s, it.Item().Version())
-			left = append(left, s)
+	keys := func(prefix ...byte) iter.Seq[*engine.Item] {
+		return func(yield func(*engine.Item) bool) {
+			it := r.badger().NewIterator(engine.IteratorOptions{Prefix: prefix})
+			defer it.Close()
+			for it.Rewind(); it.Valid() && yield(it.Item()); it.Next() {
+			}
 		}
 	}
-	tails := r.badger().NewIterator(engine.IteratorOptions{Prefix: []byte{tailType}})
-	defer tails.Close()
-	tails.Rewind()
-	b.split.Store(tails.Valid())
+	for item := range keys(droppedType) {
+		if s, ok := parseMarker(item.Key()); ok {
+			b.drops.add(s, item.Version())
+			left.drops = append(left.drops, s)
+		}
+	}
+	for item := range keys(stackType, 0) {
+		if len(item.Key()) == headSize {
+			left.merges = append(left.merges, storage.ID(item.Key()[1:]))
+		}
+	}
+	for range keys(tailType) {
+		b.split.Store(true)
+		break
+	}
 	return left, nil
+}
+
+// tidy finishes drops and undoes merges.
+func (b *backend) tidy(left remainder) error {
+	for _, into := range left.merges {
+		err := b.work(context.Background(), func(t *tx) error { return stack.Drop(medium{t}, into) })
+		if err != nil {
+			return err
+		}
+	}
+	for _, s := range left.drops {
+		if err := b.sweep(s); err != nil {
+			return err
+		}
+	}
+	return b.reclaim()
 }
 
 // sweepBatch is how many keys of a drop are deleted in one Update.
@@ -182,9 +218,6 @@ func (b *backend) unmark(s scope, drop uint64) error {
 	}
 	return err
 }
-
-// DropRepo implements storage.Tx.
-func (t *tx) DropRepo(repo storage.ID) error { return t.dropScope(repoScope(repo)) }
 
 // DropPool implements storage.Tx.
 func (t *tx) DropPool(pool storage.ID) error { return t.dropScope(poolScope(pool)) }

@@ -163,6 +163,9 @@ func (b *backend) remember(g *group, ts uint64) {
 		b.drops.add(s, ts)
 	}
 	for key, w := range g.writes {
+		if key[0] == stackType {
+			b.stacks.touch(storage.ID([]byte(key[1:headSize])), ts)
+		}
 		if !isCached(key) {
 			continue
 		}

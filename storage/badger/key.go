@@ -16,6 +16,8 @@ const (
 	logType     = 'l'
 	objectType  = 'o'
 	chunkType   = 'c'
+	stackType   = 'b'
+	usersType   = 'u'
 	droppedType = 'x'
 	fillerType  = 'z'
 )
@@ -41,6 +43,9 @@ func appendLogKey(b []byte, repo storage.ID, name string, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendLogPrefix(b, repo, name), ^seq)
 }
 
+func appendStackKey(b []byte, repo storage.ID) []byte  { return appendHead(b, stackType, repo) }
+func appendUsersKey(b []byte, space storage.ID) []byte { return appendHead(b, usersType, space) }
+
 func appendObjectKey(b []byte, pool storage.ID, h storage.Hash) []byte {
 	return append(appendHead(b, objectType, pool), h[:]...)
 }
@@ -52,38 +57,63 @@ func appendChunkKey(b []byte, pool storage.ID, id chunkID, seq uint32) []byte {
 func appendRecordKey(b, key []byte) []byte { return append(append(b, recordType), key...) }
 func appendTailKey(b, key []byte) []byte   { return append(append(b, tailType), key...) }
 
-// A scope is a repository or a pool as something that can be dropped. The two kinds of IDs may coincide.
+// A scope is what can be dropped at once. IDs of repositories and pools may coincide.
 type scope struct {
-	kind byte // refType or objectType
+	kind byte
 	id   storage.ID
 }
 
-func repoScope(id storage.ID) scope { return scope{refType, id} }
-func poolScope(id storage.ID) scope { return scope{objectType, id} }
+// Kinds of scopes.
+const (
+	repoKind  = 'r' // refs and logs of a repository
+	spaceKind = 's' // refs alone
+	logsKind  = 'l' // logs alone
+	poolKind  = 'o' // objects
+)
 
-// scopeOf returns the scope that key belongs to. Records belong to none.
-func scopeOf[K string | []byte](key K) (s scope, ok bool) {
+func repoScope(id storage.ID) scope { return scope{repoKind, id} }
+func poolScope(id storage.ID) scope { return scope{poolKind, id} }
+
+// scopesOf returns the scopes that key belongs to: a whole and a part of it, which are the same for objects. Records
+// belong to none.
+func scopesOf[K string | []byte](key K) (whole, part scope, ok bool) {
 	if len(key) < headSize {
-		return scope{}, false
+		return scope{}, scope{}, false
 	}
 	switch key[0] {
-	case refType, logType:
-		s.kind = refType
+	case refType:
+		whole.kind, part.kind = repoKind, spaceKind
+	case logType:
+		whole.kind, part.kind = repoKind, logsKind
 	case objectType, chunkType:
-		s.kind = objectType
+		whole.kind, part.kind = poolKind, poolKind
 	default:
-		return scope{}, false
+		return scope{}, scope{}, false
 	}
-	copy(s.id[:], key[1:headSize])
-	return s, true
+	copy(whole.id[:], key[1:headSize])
+	part.id = whole.id
+	return whole, part, true
+}
+
+// holds reports whether key belongs to s.
+func (s scope) holds(key string) bool {
+	whole, part, ok := scopesOf(key)
+	return ok && (s == whole || s == part)
 }
 
 // types returns the types of the keys in s, in the order in which they are to be deleted.
-func (s scope) types() [2]byte {
-	if s.kind == refType {
-		return [2]byte{refType, logType}
+func (s scope) types() []byte {
+	switch s.kind {
+	case repoKind:
+		return []byte{refType, logType}
+	case spaceKind:
+		return []byte{refType}
+	case logsKind:
+		return []byte{logType}
+	case poolKind:
+		return []byte{objectType, chunkType}
 	}
-	return [2]byte{objectType, chunkType}
+	return nil
 }
 
 func (s scope) marker() string {
@@ -96,7 +126,7 @@ func parseMarker(key []byte) (s scope, ok bool) {
 	}
 	s.kind = key[1]
 	copy(s.id[:], key[2:])
-	return s, s.kind == refType || s.kind == objectType
+	return s, s.types() != nil
 }
 
 // isObject reports whether key is of an object or a chunk: they may be committed ahead of the refs that make them
@@ -104,7 +134,13 @@ func parseMarker(key []byte) (s scope, ok bool) {
 func isObject(key string) bool { return key[0] == objectType || key[0] == chunkType }
 
 // isCached reports whether values of key go through the cache.
-func isCached[K string | []byte](key K) bool { return key[0] == refType || key[0] == recordType }
+func isCached[K string | []byte](key K) bool {
+	switch key[0] {
+	case recordType, refType, stackType, formatType:
+		return true
+	}
+	return false
+}
 
 // prefixEnd returns the smallest key that is above all keys with the given prefix. No prefix here ends in 0xff bytes
 // only, since all begin with a type byte.

@@ -62,7 +62,7 @@ func (l *layer) set(key string, value []byte) {
 // drop removes what the layer has written in s and hides what is below.
 func (l *layer) drop(s scope) {
 	for key, w := range l.writes {
-		if of, ok := scopeOf(key); !ok || of != s {
+		if !s.holds(key) {
 			continue
 		}
 		delete(l.writes, key)
@@ -86,11 +86,13 @@ func (l *layer) hides(key []byte) bool {
 	if len(l.drops) == 0 {
 		return false
 	}
-	s, ok := scopeOf(key)
+	whole, part, ok := scopesOf(key)
 	if !ok {
 		return false
 	}
-	_, ok = l.drops[s]
+	if _, ok = l.drops[whole]; !ok {
+		_, ok = l.drops[part]
+	}
 	return ok
 }
 

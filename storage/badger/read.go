@@ -45,7 +45,8 @@ type reader struct {
 	own   *layer   // what the Update itself has written; nil in a View
 	below []*group // the newest first
 	txn   *engine.Txn
-	key   []byte // scratch
+	key   []byte   // scratch
+	short [64]byte // what key begins with, so that most keys need no more
 }
 
 // badger returns the transaction to read from the engine with.

@@ -13,7 +13,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-func update(t *testing.T, b storage.Backend, fn func(storage.Tx) error) {
+func update(t testing.TB, b storage.Backend, fn func(storage.Tx) error) {
 	t.Helper()
 	if err := b.Update(t.Context(), fn); err != nil {
 		t.Fatalf("Update() = %v, want nil", err)
@@ -95,7 +95,7 @@ func TestFormatOfTheFuture(t *testing.T) {
 	dir := t.TempDir()
 	b := openTest(t, dir, nil)
 	l := newLayer()
-	l.set("f", seal([]byte("f"), []byte{format + 1}))
+	l.set("f", seal([]byte("f"), []byte{formatForked + 1}))
 	if err := b.await(b.put(l), false); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,8 @@ import (
 // A tx is one run of an Update's function.
 type tx struct {
 	reader
-	err error // dooms the Update
+	err   error        // dooms the Update
+	froze []storage.ID // repositories whose own space was frozen
 }
 
 // Update implements storage.Backend.
@@ -20,9 +21,15 @@ func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
 		return err
 	}
 	defer b.leave()
+	return b.work(ctx, func(t *tx) error { return fn(t) })
+}
+
+// work runs fn in turn, commits what it has written, and does what is to follow.
+func (b *backend) work(ctx context.Context, fn func(*tx) error) error {
 	var drops map[scope]struct{}
+	var froze []storage.ID
 	err := b.update(ctx, func(t *tx) error {
-		defer func() { drops = t.own.drops }()
+		defer func() { drops, froze = t.own.drops, t.froze }()
 		return fn(t)
 	})
 	if err != nil {
@@ -36,6 +43,12 @@ func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
 	}
 	if len(drops) > 0 {
 		_ = b.reclaim()
+	}
+	for _, repo := range froze {
+		// Likewise, the fork is done, and reads right without a merge.
+		if b.merge(repo) != nil {
+			return nil
+		}
 	}
 	return nil
 }
@@ -109,6 +122,7 @@ func (b *backend) begin() *tx {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := &tx{reader: reader{b: b, snap: b.timeline.acquire(), own: newLayer()}}
+	t.key = t.short[:0]
 	if b.pending != nil {
 		t.below = append(t.below, b.pending)
 	}
@@ -187,50 +201,6 @@ func (t *tx) putEncoded(e *encodedObject) error {
 	return nil
 }
 
-// PutRef implements storage.Tx.
-func (t *tx) PutRef(repo storage.ID, r storage.Ref, entry *storage.LogEntry) error {
-	ref := storedRef{form: refHash, hash: r.Hash}
-	if r.Target != "" {
-		ref = storedRef{form: refSymbolic, target: r.Target}
-	}
-	return t.putRef(repo, r.Name, ref, entry)
-}
-
-// DeleteRef implements storage.Tx.
-func (t *tx) DeleteRef(repo storage.ID, name string, entry *storage.LogEntry) error {
-	return t.putRef(repo, name, storedRef{form: refDeleted}, entry)
-}
-
-func (t *tx) putRef(repo storage.ID, name string, ref storedRef, entry *storage.LogEntry) error {
-	if t.err != nil {
-		return t.err
-	}
-	if len(name) > maxName {
-		return t.doom(fmt.Errorf("badger: name of a ref has %d bytes: %w", len(name), storage.ErrTooLarge))
-	}
-	old, err := t.ref(repo, name)
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return t.doom(err)
-	}
-	ref.seq = old.seq
-	var b [512]byte
-	if entry != nil {
-		ref.seq++
-		key := appendLogKey(b[:0], repo, name, ref.seq)
-		t.own.set(string(key), seal(key, encodeLog(nil, entry)))
-	}
-	key := appendRefKey(b[:0], repo, name)
-	if ref.form == refDeleted && ref.seq == 0 {
-		t.own.set(string(key), nil)
-	} else {
-		t.own.set(string(key), seal(key, ref.encode(nil)))
-	}
-	return t.check()
-}
-
-// maxName bounds the names of refs: a key of Badger has at most 65,000 bytes.
-const maxName = 32 << 10
-
 // PutRecord implements storage.Tx.
 func (t *tx) PutRecord(key, value []byte) error {
 	if t.err != nil {
@@ -286,22 +256,4 @@ func (t *tx) dropTail(key []byte) error {
 		t.own.set(string(appendTailKey(nil, key)), nil)
 	}
 	return t.doom(err)
-}
-
-// CreateRepo implements storage.Tx. Refs of a repository need no preparation here.
-func (t *tx) CreateRepo(repo, pool storage.ID) error { return t.err }
-
-// ForkRepo implements storage.Tx.
-func (t *tx) ForkRepo(repo, from storage.ID) error {
-	for r, err := range t.Refs(from, "", "") {
-		if err != nil {
-			return err
-		}
-		if storage.Inherited(r.Name) {
-			if err := t.PutRef(repo, r, nil); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

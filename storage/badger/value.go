@@ -68,17 +68,22 @@ func corrupt(key []byte, what string) error {
 
 // describe names a key in an error. It leaves out the keys of records, which belong to the host.
 func describe(key []byte) string {
-	if s, ok := scopeOf(key); ok {
-		switch rest := key[headSize:]; key[0] {
-		case refType:
-			return fmt.Sprintf("ref %q of %q", rest, s.id[:])
-		case logType:
-			return fmt.Sprintf("log of %q", s.id[:])
-		case objectType:
-			return fmt.Sprintf("object %x of %q", rest, s.id[:])
-		default:
-			return fmt.Sprintf("chunk of %q", s.id[:])
-		}
+	if len(key) < headSize {
+		return "record"
+	}
+	switch id, rest := key[1:headSize], key[headSize:]; key[0] {
+	case refType:
+		return fmt.Sprintf("ref %q of %q", rest, id)
+	case logType:
+		return fmt.Sprintf("log of %q", id)
+	case stackType:
+		return fmt.Sprintf("layers of %q", id)
+	case usersType:
+		return fmt.Sprintf("users of %q", id)
+	case objectType:
+		return fmt.Sprintf("object %x of %q", rest, id)
+	case chunkType:
+		return fmt.Sprintf("chunk of %q", id)
 	}
 	return "record"
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/internal/stack"
 )
 
 // View implements storage.Backend.
@@ -19,6 +20,7 @@ func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
 	}
 	defer b.leave()
 	r := &reader{b: b, snap: b.timeline.acquire()}
+	r.key = r.short[:0]
 	defer r.end()
 	return fn(r)
 }
@@ -35,8 +37,40 @@ func (r *reader) Ref(repo storage.ID, name string) (storage.Ref, error) {
 	return ref.named(name), nil
 }
 
+// ref returns what the highest layer that says anything of a ref says.
 func (r *reader) ref(repo storage.ID, name string) (storedRef, error) {
-	r.key = appendRefKey(r.key[:0], repo, name)
+	if !r.b.forked.Load() {
+		return r.entry(repo, name)
+	}
+	s, err := r.stack(repo)
+	if err != nil {
+		return storedRef{}, err
+	}
+	if s == nil {
+		return r.entry(repo, name)
+	}
+	return r.refOf(s, name)
+}
+
+func (r *reader) refOf(s *stack.Stack, name string) (storedRef, error) {
+	ref, err := r.entry(s.Own, name)
+	for _, l := range s.Below {
+		if err != storage.ErrNotFound {
+			break
+		}
+		if !l.Shows(name) {
+			continue
+		}
+		if ref, err = r.entry(l.Space, name); l.Inherited {
+			ref.seq = 0
+		}
+	}
+	return ref, err
+}
+
+// entry returns what a space has under the name of a ref, or storage.ErrNotFound itself.
+func (r *reader) entry(space storage.ID, name string) (storedRef, error) {
+	r.key = appendRefKey(r.key[:0], space, name)
 	payload, err := r.get(r.key)
 	if err != nil {
 		return storedRef{}, err
@@ -51,25 +85,31 @@ func (r *reader) ref(repo storage.ID, name string) (storedRef, error) {
 // Refs implements storage.View.
 func (r *reader) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
 	return func(yield func(storage.Ref, error) bool) {
-		all := appendRefKey(nil, repo, prefix)
-		in := span{prefix: all, lo: all, hi: prefixEnd(all)}
-		if after >= prefix {
-			in.lo = append(appendRefKey(nil, repo, after), 0)
+		s, err := r.stack(repo)
+		if err != nil {
+			yield(storage.Ref{}, err)
+			return
 		}
-		r.scan(in, func(e entry, err error) bool {
-			if err != nil {
-				return yield(storage.Ref{}, err)
-			}
-			ref, err := decodeRef(e.payload)
+		layers := []stack.Layer{{Space: repo}}
+		if s != nil {
+			layers = s.Layers()
+		}
+		lo, hi := prefix, string(prefixEnd([]byte(prefix)))
+		if after >= prefix {
+			lo = after + "\x00"
+		}
+		for name, e := range stack.Entries(layers, r.entries, lo, hi) {
 			switch {
-			case err != nil:
-				yield(storage.Ref{}, corrupt(e.key, err.Error()))
-				return false
-			case ref.form == refDeleted:
-				return true
+			case e.Value.err != nil:
+				yield(storage.Ref{}, e.Value.err)
+				return
+			case e.Value.form == refDeleted:
+				continue
 			}
-			return yield(ref.named(string(e.key[headSize:])), nil)
-		})
+			if !yield(e.Value.named(name), nil) {
+				return
+			}
+		}
 	}
 }
 

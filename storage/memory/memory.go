@@ -9,6 +9,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
+	"github.com/reposit/reposit/storage/internal/stack"
 )
 
 // New returns an empty store.
@@ -19,21 +20,23 @@ func New() storage.Backend {
 type backend struct {
 	values *mvcc.Map[value]
 	pools  table[pool]
+	forked filter
 
 	writer chan struct{} // holds a token while an Update runs, and for changes of tables
 	calls  storage.Gate
 }
 
-// A value is a record, or a ref with its log, by the first byte of its key.
+// A value is what the first byte of its key says.
 type value struct {
 	record []byte
 	ref    *refState
 }
 
 type refState struct {
-	ref  storage.Ref
-	live bool
-	log  *logLine
+	ref   storage.Ref
+	live  bool
+	log   *logLine
+	stack *stack.Stack // of a repository; then there is nothing else
 }
 
 type logLine struct {
@@ -42,8 +45,10 @@ type logLine struct {
 }
 
 const (
-	refKind    = "f" // repository, name
-	recordKind = "r" // key
+	refKind    = "f" // space, name: a ref, with its log
+	recordKind = "r" // key: a record
+	stackKind  = "s" // repository: its stack
+	usersKind  = "u" // space: how many stacks have it, as a record
 )
 
 func (b *backend) Durability() storage.Durability { return storage.Volatile }
@@ -76,9 +81,9 @@ func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
 		return err
 	}
 	defer b.calls.Leave()
-	v := snapshot{b.values.Snapshot()}
-	defer v.at.Close()
-	return fn(&v)
+	r := reader{b: b, at: b.values.Snapshot()}
+	defer r.at.Close()
+	return fn(&r)
 }
 
 func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
@@ -90,7 +95,7 @@ func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
 		return err
 	}
 	defer b.unlock()
-	t := &tx{b: b, values: b.values.Begin()}
+	t := &tx{reader: reader{b: b, values: b.values.Begin()}}
 	if err := fn(t); err != nil {
 		return err
 	}

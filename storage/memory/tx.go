@@ -1,16 +1,10 @@
 package memory
 
-import (
-	"iter"
-
-	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/mvcc"
-)
+import "github.com/reposit/reposit/storage"
 
 // tx is one unit of work. Its keys and values are cut from one buffer, since they are many and small.
 type tx struct {
-	b       *backend
-	values  *mvcc.Tx[value]
+	reader
 	objects []newObject
 	known   map[newName]struct{} // names of objects, once they are many
 	dropped []storage.ID
@@ -25,30 +19,6 @@ type newObject struct {
 type newName struct {
 	pool storage.ID
 	hash storage.Hash
-}
-
-func (t *tx) Ref(repo storage.ID, name string) (storage.Ref, error) {
-	var buffer [refKeySize]byte
-	v, ok := t.values.Get(text(appendRefKey(buffer[:0], repo, name)))
-	return v.asRef(ok)
-}
-
-func (t *tx) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
-	return readRefs(t.values, repo, prefix, after)
-}
-
-func (t *tx) Log(repo storage.ID, name string) iter.Seq2[storage.LogEntry, error] {
-	return readLog(t.values, repo, name)
-}
-
-func (t *tx) Record(key []byte) ([]byte, error) {
-	var buffer [recordKeySize]byte
-	v, ok := t.values.Get(text(appendRecordKey(buffer[:0], key)))
-	return v.asRecord(ok)
-}
-
-func (t *tx) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
-	return readRecords(t.values, lo, hi, order)
 }
 
 const bufferSize = 1 << 10
@@ -74,31 +44,6 @@ func (t *tx) recordKey(key []byte) string {
 	return text(t.take(appendRecordKey(t.room(1+len(key)), key)))
 }
 
-func (t *tx) PutRef(repo storage.ID, r storage.Ref, entry *storage.LogEntry) error {
-	t.setRef(repo, r, true, entry)
-	return nil
-}
-
-func (t *tx) DeleteRef(repo storage.ID, name string, entry *storage.LogEntry) error {
-	if _, err := t.Ref(repo, name); err != nil {
-		return nil
-	}
-	t.setRef(repo, storage.Ref{Name: name}, false, entry)
-	return nil
-}
-
-func (t *tx) setRef(repo storage.ID, r storage.Ref, live bool, entry *storage.LogEntry) {
-	key := t.refKey(repo, r.Name)
-	state := &refState{ref: r, live: live}
-	if old, ok := t.values.Get(key); ok {
-		state.log = old.ref.log
-	}
-	if entry != nil {
-		state.log = &logLine{entry: *entry, older: state.log}
-	}
-	t.values.Put(key, value{ref: state})
-}
-
 func (t *tx) PutRecord(key, val []byte) error {
 	if len(key) > storage.MaxKey || len(val) > storage.MaxValue {
 		return storage.ErrTooLarge
@@ -111,31 +56,6 @@ func (t *tx) PutRecord(key, val []byte) error {
 
 func (t *tx) DeleteRecord(key []byte) error {
 	t.values.Delete(t.recordKey(key))
-	return nil
-}
-
-func (t *tx) CreateRepo(repo, pool storage.ID) error { return nil }
-
-// ForkRepo implements storage.Tx.
-func (t *tx) ForkRepo(repo, from storage.ID) error {
-	for r, err := range t.Refs(from, "", "") {
-		if err != nil {
-			return err
-		}
-		if storage.Inherited(r.Name) {
-			if err := t.PutRef(repo, r, nil); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (t *tx) DropRepo(repo storage.ID) error {
-	lo := string(appendRefKey(nil, repo, ""))
-	for key := range t.values.Scan(lo, above(lo), false) {
-		t.values.Delete(key)
-	}
 	return nil
 }
 

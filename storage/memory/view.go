@@ -8,38 +8,28 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
+	"github.com/reposit/reposit/storage/internal/stack"
 )
 
-// reader is what snapshots and units of work have in common.
-type reader interface {
-	Get(key string) (value, bool)
-	Scan(lo, hi string, desc bool) iter.Seq2[string, value]
+// A reader is a snapshot, or what a unit of work sees.
+type reader struct {
+	b      *backend
+	values *mvcc.Tx[value] // nil in a View
+	at     mvcc.Snapshot[value]
 }
 
-type snapshot struct{ at mvcc.Snapshot[value] }
-
-func (s *snapshot) Ref(repo storage.ID, name string) (storage.Ref, error) {
-	var buffer [refKeySize]byte
-	v, ok := s.at.Get(text(appendRefKey(buffer[:0], repo, name)))
-	return v.asRef(ok)
+func (r *reader) get(key string) (value, bool) {
+	if r.values != nil {
+		return r.values.Get(key)
+	}
+	return r.at.Get(key)
 }
 
-func (s *snapshot) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
-	return readRefs(s.at, repo, prefix, after)
-}
-
-func (s *snapshot) Log(repo storage.ID, name string) iter.Seq2[storage.LogEntry, error] {
-	return readLog(s.at, repo, name)
-}
-
-func (s *snapshot) Record(key []byte) ([]byte, error) {
-	var buffer [recordKeySize]byte
-	v, ok := s.at.Get(text(appendRecordKey(buffer[:0], key)))
-	return v.asRecord(ok)
-}
-
-func (s *snapshot) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
-	return readRecords(s.at, lo, hi, order)
+func (r *reader) scan(lo, hi string, desc bool) iter.Seq2[string, value] {
+	if r.values != nil {
+		return r.values.Scan(lo, hi, desc)
+	}
+	return r.at.Scan(lo, hi, desc)
 }
 
 // text makes a string of a buffer that does not change while the string lives.
@@ -56,65 +46,129 @@ func appendRecordKey(b, key []byte) []byte {
 	return append(b, key...)
 }
 
+func appendStackKey(b []byte, repo storage.ID) []byte {
+	return append(append(b, stackKind...), repo[:]...)
+}
+func appendUsersKey(b []byte, space storage.ID) []byte {
+	return append(append(b, usersKind...), space[:]...)
+}
+
 // Keys up to these sizes are built on the stack.
 const (
 	refKeySize    = 96
 	recordKeySize = 160
 )
 
-func (v value) asRef(ok bool) (storage.Ref, error) {
-	if !ok || !v.ref.live {
-		return storage.Ref{}, storage.ErrNotFound
-	}
-	return v.ref.ref, nil
-}
-
-func (v value) asRecord(ok bool) ([]byte, error) {
+func (r *reader) Record(key []byte) ([]byte, error) {
+	var buffer [recordKeySize]byte
+	v, ok := r.get(text(appendRecordKey(buffer[:0], key)))
 	if !ok {
 		return nil, storage.ErrNotFound
 	}
 	return v.record, nil
 }
 
-func readRefs[R reader](r R, repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
-	return func(yield func(storage.Ref, error) bool) {
-		lo := string(appendRefKey(nil, repo, prefix))
-		hi := above(lo)
-		if after >= prefix {
-			lo = string(appendRefKey(nil, repo, after)) + "\x00"
-		}
-		for _, v := range r.Scan(lo, hi, false) {
-			if v.ref.live && !yield(v.ref.ref, nil) {
-				return
-			}
-		}
-	}
-}
-
-func readLog[R reader](r R, repo storage.ID, name string) iter.Seq2[storage.LogEntry, error] {
-	return func(yield func(storage.LogEntry, error) bool) {
-		v, ok := r.Get(string(appendRefKey(nil, repo, name)))
-		if !ok {
-			return
-		}
-		for l := v.ref.log; l != nil; l = l.older {
-			if !yield(l.entry, nil) {
-				return
-			}
-		}
-	}
-}
-
-func readRecords[R reader](r R, lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
+func (r *reader) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
 	return func(yield func(storage.Record, error) bool) {
 		from := string(appendRecordKey(nil, lo))
 		to := above(recordKind)
 		if hi != nil {
 			to = string(appendRecordKey(nil, hi))
 		}
-		for k, v := range r.Scan(from, to, bool(order)) {
+		for k, v := range r.scan(from, to, bool(order)) {
 			key := bytes.Clone([]byte(strings.TrimPrefix(k, recordKind)))
 			if !yield(storage.Record{Key: key, Value: v.record}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *reader) Ref(repo storage.ID, name string) (storage.Ref, error) {
+	var ref *refState
+	if r.b.forked.lacks(&repo) {
+		ref = r.state(repo, name)
+	} else {
+		ref, _ = r.find(repo, name)
+	}
+	if ref == nil || !ref.live {
+		return storage.Ref{}, storage.ErrNotFound
+	}
+	return ref.ref, nil
+}
+
+// find returns what the highest layer that says anything of a ref says, or nil, and whether it is inherited.
+func (r *reader) find(repo storage.ID, name string) (ref *refState, inherited bool) {
+	s := r.stack(repo)
+	if s == nil {
+		return r.state(repo, name), false
+	}
+	ref = r.state(s.Own, name)
+	for _, l := range s.Below {
+		if ref != nil {
+			break
+		}
+		if l.Shows(name) {
+			ref, inherited = r.state(l.Space, name), l.Inherited
+		}
+	}
+	return ref, inherited
+}
+
+// state returns what a space has under the name of a ref, or nil.
+func (r *reader) state(space storage.ID, name string) *refState {
+	var buffer [refKeySize]byte
+	key := text(appendRefKey(buffer[:0], space, name))
+	if r.values != nil {
+		v, _ := r.values.Get(key)
+		return v.ref
+	}
+	v, _ := r.at.Get(key)
+	return v.ref
+}
+
+func (r *reader) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
+	return func(yield func(storage.Ref, error) bool) {
+		lo := prefix
+		if after >= prefix {
+			lo = after + "\x00"
+		}
+		layers := []stack.Layer{{Space: repo}}
+		if s := r.stack(repo); s != nil {
+			layers = s.Layers()
+		}
+		for _, e := range stack.Entries(layers, r.entries, lo, above(prefix)) {
+			if e.Value.live && !yield(e.Value.ref, nil) {
+				return
+			}
+		}
+	}
+}
+
+// entries yields what a space has under the names lo <= name < hi.
+func (r *reader) entries(space storage.ID, lo, hi string) iter.Seq2[string, *refState] {
+	from, to := string(appendRefKey(nil, space, lo)), above(string(appendRefKey(nil, space, "")))
+	if hi != "" {
+		to = string(appendRefKey(nil, space, hi))
+	}
+	all := r.scan(from, to, false)
+	return func(yield func(string, *refState) bool) {
+		for _, v := range all {
+			if !yield(v.ref.ref.Name, v.ref) {
+				return
+			}
+		}
+	}
+}
+
+func (r *reader) Log(repo storage.ID, name string) iter.Seq2[storage.LogEntry, error] {
+	return func(yield func(storage.LogEntry, error) bool) {
+		ref, inherited := r.find(repo, name)
+		if ref == nil || inherited {
+			return
+		}
+		for l := ref.log; l != nil; l = l.older {
+			if !yield(l.entry, nil) {
 				return
 			}
 		}
