@@ -205,6 +205,28 @@ func TestWhoMayWithTeams(t *testing.T) {
 	}
 }
 
+// TestTeamsOfRepo holds that who sees a team because of one repository learns of no other that he may not read.
+func TestTeamsOfRepo(t *testing.T) {
+	c, ctx := newCast(t), t.Context()
+	secret := create(t, c.store, "secret", &reposit.CreateOptions{Owner: "owner", Private: true})
+	all := []reposit.ID{c.private, c.public, secret.ID()}
+	slices.Sort(all)
+	err := c.Teams().Put(ctx, reposit.Team{Owner: "owner", Name: "team", Permission: reposit.Write, Members: []string{"member"}, Repos: all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for actor, hidden := range map[string]bool{"writer": true, "admin": true, "member": false, "owner": false, "host": false} {
+		r := must(c.as(actor).RepoByID(ctx, c.private))(t)
+		want := all
+		if hidden {
+			want = slices.DeleteFunc(slices.Clone(all), func(id reposit.ID) bool { return id == secret.ID() })
+		}
+		if teams := must(r.Teams(ctx))(t); len(teams) != 1 || !slices.Equal(teams[0].Repos, want) {
+			t.Errorf("Teams() as %s = %+v, want one with %v", actor, teams, want)
+		}
+	}
+}
+
 func TestUsers(t *testing.T) {
 	s, ctx := openMemory(t, nil), t.Context()
 	full := reposit.Profile{
@@ -399,13 +421,9 @@ func TestWatcherTokens(t *testing.T) {
 	bobs := must(must(s.As(reposit.User("bob")).RepoByID(ctx, r.ID()))(t).Watchers().List(ctx, one))(t).NextPageToken
 	others := must(other.Watchers().List(ctx, one))(t).NextPageToken
 	lists := must(s.List(ctx, one))(t).NextPageToken
-	pushable := must(s.Pushable(ctx, "bob", one))(t)
-	if pushable.NextPageToken != "" {
-		t.Fatalf("Pushable() = %+v, want an empty page", pushable)
-	}
 	for name, opts := range map[string]*reposit.ListOptions{
 		"of another actor": {PageToken: bobs}, "of another repository": {PageToken: others}, "of a list": {PageToken: lists},
-		"of another direction": {PageToken: token, Direction: reposit.Descending}, "changed": {PageToken: token[:len(token)-4] + "AAAA"},
+		"of another direction": {PageToken: token, Direction: reposit.Descending}, "changed": {PageToken: "AAAA" + token[4:]},
 		"cut": {PageToken: token[:8]}, "no token": {PageToken: "?"}, "with a page": {PageToken: token, Page: 2},
 		"owner": {Owner: "bob"}, "labels": {Labels: map[string]string{"a": "b"}}, "sort": {Sort: reposit.SortName},
 		"direction": {Direction: 9}, "page size": {PageSize: 101}, "page": {Page: -1},
@@ -414,8 +432,39 @@ func TestWatcherTokens(t *testing.T) {
 			t.Errorf("List() with a token %s = %v, want %v", name, err, reposit.ErrInvalid)
 		}
 	}
-	if _, err := s.Pushable(ctx, "bob", &reposit.ListOptions{PageToken: lists}); !errors.Is(err, reposit.ErrInvalid) {
-		t.Errorf("Pushable() with a token of a list = %v, want %v", err, reposit.ErrInvalid)
+}
+
+// TestPushableTokens gives the list of what a user may push to tokens that it did not give out.
+func TestPushableTokens(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	putUsers(t, s, "bob", "cid")
+	for i := range 3 {
+		r := create(t, s, fmt.Sprint("site ", i), nil)
+		if err := errors.Join(r.Collaborators().Add(ctx, "bob", reposit.Write), r.Collaborators().Add(ctx, "cid", reposit.Write)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bob := s.As(reposit.User("bob"))
+	list := func(by *reposit.Store, login, token string) (reposit.Page[reposit.Info], error) {
+		return by.Pushable(ctx, login, &reposit.ListOptions{PageSize: 1, PageToken: token})
+	}
+	token := must(list(s.Store, "bob", ""))(t).NextPageToken
+	if page := must(list(s.Store, "bob", token))(t); len(page.Items) != 1 || page.TotalCount != 3 {
+		t.Errorf("Pushable() with its own token = %+v, want the second of 3", page)
+	}
+	for name, test := range map[string]struct {
+		by           *reposit.Store
+		login, token string
+	}{
+		"another user's": {s.Store, "cid", token}, "another actor's": {bob, "bob", token},
+		"the host's":    {s.Store, "bob", must(list(bob, "bob", ""))(t).NextPageToken},
+		"that of List":  {s.Store, "bob", must(s.List(ctx, &reposit.ListOptions{PageSize: 1}))(t).NextPageToken},
+		"List's of bob": {bob, "bob", must(bob.List(ctx, &reposit.ListOptions{PageSize: 1}))(t).NextPageToken},
+		"a changed one": {s.Store, "bob", "AAAA" + token[4:]},
+	} {
+		if _, err := list(test.by, test.login, test.token); !errors.Is(err, reposit.ErrInvalid) {
+			t.Errorf("Pushable() with a token, %s = %v, want %v", name, err, reposit.ErrInvalid)
+		}
 	}
 }
 

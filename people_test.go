@@ -124,27 +124,30 @@ var (
 
 // TestPeopleHistories does random things, and compares what each actor is told with plain maps.
 func TestPeopleHistories(t *testing.T) {
-	steps := 400
+	histories := uint64(20)
 	if testing.Short() {
-		steps = 120
+		histories = 6
 	}
-	opts, clock := fixed()
-	m := &shadow{
-		t: t, s: openMemory(t, opts), rand: rand.New(rand.NewPCG(*seed, 7)),
-		repos: map[reposit.ID]*shadowRepo{}, users: map[string]bool{}, teams: map[[2]string]reposit.Team{},
+	for n := range histories {
+		t.Run(fmt.Sprint("seed=", *seed+n), func(t *testing.T) {
+			opts, clock := fixed()
+			m := &shadow{
+				t: t, s: openMemory(t, opts), rand: rand.New(rand.NewPCG(*seed+n, 7)),
+				repos: map[reposit.ID]*shadowRepo{}, users: map[string]bool{}, teams: map[[2]string]reposit.Team{},
+			}
+			for n := range 200 {
+				if n%3 == 0 {
+					clock.advance(time.Minute)
+				}
+				m.now = clock.now()
+				m.step(n)
+				if n%4 == 0 {
+					m.check()
+				}
+			}
+			m.removeAll()
+		})
 	}
-	t.Logf("seed %d", *seed)
-	for n := range steps {
-		if n%3 == 0 {
-			clock.advance(time.Minute)
-		}
-		m.now = clock.now()
-		m.step(n)
-		if n%4 == 0 {
-			m.check()
-		}
-	}
-	m.removeAll()
 }
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }

@@ -286,6 +286,12 @@ func (m *model) check(t *testing.T, v storage.View) {
 			p := m.granted(repo, login)
 			got, err := Granted(v, repo, m.owners[repo], login, Admin)
 			equal(fmt.Sprintf("Granted(%s, %s)", repo, login), got, p, err)
+			for enough := Read; enough < Admin; enough++ {
+				if got, err = Granted(v, repo, m.owners[repo], login, enough); got > p {
+					t.Errorf("Granted(%s, %s, %s) = %s, more than %s", repo, login, enough, got, p)
+				}
+				equal("Granted() is enough", got >= enough, p >= enough, err)
+			}
 			if p > None {
 				want = append(want, Grant{repo, p})
 			}

@@ -113,3 +113,37 @@ func TestGranted(t *testing.T) {
 		return nil
 	})
 }
+
+// TestTransferred transfers a repository to one of its collaborators, and back.
+func TestTransferred(t *testing.T) {
+	b := newStore(t, "ann", "bob", "cid")
+	team := Team{Owner: "ann", Name: "core", Permission: Write, Members: []string{"bob", "cid"}, Repos: []storage.ID{id(1), id(2)}}
+	update(t, b, func(tx storage.Tx) error {
+		return errors.Join(putTeam(tx, team), AddCollaborator(tx, id(1), "bob", Admin), AddCollaborator(tx, id(1), "cid", Read))
+	})
+	check := func(owner string, want []Collaborator) {
+		t.Helper()
+		view(t, b, func(v storage.View) error {
+			got, err := Collaborators(v, id(1), owner)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("Collaborators() of %s's, -want +got:\n%s", owner, diff)
+			}
+			return err
+		})
+	}
+	check("ann", []Collaborator{{"bob", Admin}, {"cid", Write}})
+	update(t, b, func(tx storage.Tx) error { return Transferred(tx, id(1), "ann", "ANN") })
+	check("ann", []Collaborator{{"bob", Admin}, {"cid", Write}})
+	update(t, b, func(tx storage.Tx) error { return Transferred(tx, id(1), "ann", "Bob") })
+	check("bob", []Collaborator{{"cid", Read}})
+	update(t, b, func(tx storage.Tx) error { return Transferred(tx, id(1), "bob", "ann") })
+	check("ann", []Collaborator{{"cid", Read}})
+	view(t, b, func(v storage.View) error {
+		got, err := LoadTeam(v, "ann", "core")
+		team.Repos = team.Repos[1:]
+		if diff := cmp.Diff(&team, got); diff != "" {
+			t.Errorf("LoadTeam() after the transfer, -want +got:\n%s", diff)
+		}
+		return err
+	})
+}
