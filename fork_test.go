@@ -1,6 +1,7 @@
 package reposit_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -159,6 +160,42 @@ func TestForkAccess(t *testing.T) {
 		}
 	}
 	checkStore(t, s)
+}
+
+// TestForkSize holds that a repository does not tell, by how it grows, what others of its network hold.
+func TestForkSize(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s := open(nil)
+		root := create(t, s, "x", &reposit.CreateOptions{Owner: "ann"})
+		write(t, root, "f", "1")
+		forks := make([]*reposit.Repo, 2)
+		for i := range forks {
+			var err error
+			if forks[i], err = root.Fork(t.Context(), &reposit.ForkOptions{Owner: fmt.Sprint("u", i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		large := bytes.Repeat([]byte("0123456789abcdef"), storage.LargeObject/8)
+		grows := func(r *reposit.Repo, small, large []byte) int64 {
+			before, err := r.Info(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Commit(t.Context(), nil, reposit.Put("g", small), reposit.PutReader("h", bytes.NewReader(large))); err != nil {
+				t.Fatal(err)
+			}
+			after, err := r.Info(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return after.Size - before.Size
+		}
+		first := grows(forks[0], []byte("secret"), large)
+		same := grows(forks[1], []byte("secret"), large)
+		if first != same || first < int64(len(large)) {
+			t.Errorf("a fork grows by %d bytes for what is new to the network, and by %d for what is not", first, same)
+		}
+	})
 }
 
 // checkStore compares all indexes and counts with a scan.

@@ -43,7 +43,7 @@ type Info struct {
 	Parent, Source                   ID // of a fork: what it came from, and the root of its network; "" if the actor may not read it
 	CreatedAt, UpdatedAt, PushedAt   time.Time
 	ExpiresAt                        time.Time
-	Size                             int64 // bytes of all objects, before compression
+	Size                             int64 // bytes of all objects, before compression; where there are forks, what is written again counts again
 	Forks                            int   // direct ones that the actor may read
 	Watchers                         int
 	OpenIssues                       int // as RepoUpdate set it

@@ -53,6 +53,13 @@ func Fork(tx storage.Tx, from, r *Repo) error {
 	if err := Create(tx, r); err != nil {
 		return err
 	}
+	state, err := LoadState(tx, from)
+	if err != nil {
+		return err
+	}
+	if err := r.putState(tx, &State{Updated: r.Created, Size: state.Size}); err != nil {
+		return err
+	}
 	return r.countFork(tx, r.Private, +1)
 }
 

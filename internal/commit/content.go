@@ -18,6 +18,7 @@ import (
 type Content struct {
 	Blobs  []storage.Object
 	staged map[git.Hash]struct{}
+	known  int64 // bytes of what the pool had before it was staged
 }
 
 func (c *Content) has(h git.Hash) bool {
@@ -217,8 +218,9 @@ func (s *storer) add(h git.Hash, size int64) (bool, error) {
 			return false, landing.ErrQuota
 		}
 		s.e.unlanded.add(s.pool, h, size)
-		err = nil
+		return true, nil
 	}
+	s.content.known += size
 	return err == nil, err
 }
 

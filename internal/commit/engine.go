@@ -346,7 +346,10 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 }
 
 func (b *batch) land(ctx context.Context) error {
-	b.landing.Ahead = b.e.unlanded.take(b.pool, b.content)
+	b.landing.Ahead, b.landing.Known = b.e.unlanded.take(b.pool, b.content), 0
+	for _, c := range b.content {
+		b.landing.Known += c.known
+	}
 	err := landing.Land(ctx, b.e.backend, b.e.objects, &b.landing)
 	if err != nil {
 		for h, size := range b.landing.Ahead {

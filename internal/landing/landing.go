@@ -26,6 +26,7 @@ type Landing struct {
 	Items   []*object.Item         // what to remember of Objects, by index; nil ones are not remembered
 	Staged  int64                  // bytes of new objects that were stored ahead
 	Ahead   map[storage.Hash]int64 // sizes of further ones, which may be among Objects too
+	Known   int64                  // bytes of further objects that the pool had before they were stored ahead
 	Named   []storage.Hash         // objects that must be there, whole and durable, beside those that Refs name
 	Refs    []ref.Change
 	Now     time.Time
@@ -95,6 +96,11 @@ func (l *Landing) land(ctx context.Context, b storage.Backend, objects *object.S
 			return err
 		}
 		grown := l.Staged
+		// That the pool had an object tells what another repository of the network holds. So whoever brings it is told that
+		// it is new.
+		if r.Networked {
+			grown += l.Known
+		}
 		for _, size := range l.Ahead {
 			grown += size
 		}
@@ -109,7 +115,7 @@ func (l *Landing) land(ctx context.Context, b storage.Backend, objects *object.S
 				return err
 			}
 			fresh[i] = added
-			if _, counted := l.Ahead[o.Hash]; added && !counted {
+			if _, counted := l.Ahead[o.Hash]; (added || r.Networked) && !counted {
 				grown += o.Size
 			}
 			if !added {
