@@ -28,7 +28,7 @@ type DeployKey struct {
 	CreatedAt   time.Time
 }
 
-// KeyOptions say what a deploy key allows.
+// KeyOptions say what a deploy key allows: without them, to read and write.
 type KeyOptions struct {
 	ReadOnly bool // it may not write
 }

@@ -2,7 +2,8 @@ package sshkey
 
 import (
 	"crypto"
-	"crypto/dsa" //lint:ignore SA1019 a key of it must be refused
+	//lint:ignore SA1019 a key of it must be refused
+	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
