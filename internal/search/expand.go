@@ -174,6 +174,7 @@ func (e *expansion) count(v storage.View) (int, error) {
 func (e *expansion) countOthers(v storage.View, counted func(*matched) bool) (int, error) {
 	n := 0
 	others := func(t *matched) bool { return !counted(t) }
+	var read scratch
 	for i := range e.terms {
 		if counted(&e.terms[i]) {
 			continue
@@ -182,7 +183,7 @@ func (e *expansion) countOthers(v storage.View, counted func(*matched) bool) (in
 			if err != nil {
 				return 0, err
 			}
-			d, err := mustLoad(v, at.id)
+			d, err := mustLoad(&read, v, at.id)
 			if err != nil {
 				return 0, err
 			}
@@ -243,9 +244,9 @@ func scan(v storage.View, lo, hi []byte) iter.Seq2[place, error] {
 	}
 }
 
-// mustLoad returns a document that a term names.
-func mustLoad(v storage.View, id storage.ID) (*document, error) {
-	d, err := load(v, id)
+// mustLoad returns a document that a term names. It holds until the next one is loaded with the same scratch.
+func mustLoad(to *scratch, v storage.View, id storage.ID) (*document, error) {
+	d, err := loadInto(to, v, id)
 	if err == nil && d == nil {
 		err = fmt.Errorf("%w: search term names repository %s, which is not there", storage.ErrCorrupt, id)
 	}

@@ -80,7 +80,9 @@ func Drop(tx storage.Tx, id storage.ID) error {
 }
 
 // load returns what is indexed of a repository, or nil.
-func load(v storage.View, id storage.ID) (*document, error) {
+func load(v storage.View, id storage.ID) (*document, error) { return loadInto(new(scratch), v, id) }
+
+func loadInto(to *scratch, v storage.View, id storage.ID) (*document, error) {
 	var buffer [2 + len(id)]byte
 	b, err := v.Record(documentKey(buffer[:0], id))
 	if errors.Is(err, storage.ErrNotFound) {
@@ -89,7 +91,7 @@ func load(v storage.View, id storage.ID) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeDocument(b)
+	return to.decode(b)
 }
 
 // document returns what is indexed of d.

@@ -45,23 +45,61 @@ func (d *document) encode() []byte {
 	return b
 }
 
-func decodeDocument(b []byte) (*document, error) {
+func decodeDocument(b []byte) (*document, error) { return new(scratch).decode(b) }
+
+// A scratch decodes documents one after the other, each in the place of the one before it: a query may look at very many.
+type scratch struct {
+	document
+	spans []wordSpans
+	text  []byte
+}
+
+// A span is a part of scratch.text.
+type span struct{ from, to int }
+
+type wordSpans struct {
+	class      class
+	text, stem span
+}
+
+func (s *scratch) decode(b []byte) (*document, error) {
 	r := reader{b: b}
 	r.version()
-	d := &document{private: r.byte() == 1, created: r.fixed()}
-	for _, s := range [3]*string{&d.owner, &d.slug, &d.language} {
-		*s = r.string()
+	d := &s.document
+	d.private, d.created = r.byte() == 1, r.fixed()
+	for _, to := range [3]*string{&d.owner, &d.slug, &d.language} {
+		*to = r.string()
 	}
-	d.words = make([]word, 0, len(r.b)/8)
-	before := ""
+	s.spans, s.text, d.words = s.spans[:0], s.text[:0], d.words[:0]
+	var before span
 	for len(r.b) > 0 && !r.bad {
-		w := word{class: class(r.byte())}
-		w.text = r.shared(before)
-		w.stem = r.shared(w.text)
-		d.words = append(d.words, w)
+		w := wordSpans{class: class(r.byte())}
+		w.text = s.shared(&r, before)
+		w.stem = s.shared(&r, w.text)
+		s.spans = append(s.spans, w)
 		before = w.text
 	}
+	text := string(s.text)
+	for _, w := range s.spans {
+		d.words = append(d.words, word{text[w.text.from:w.text.to], text[w.stem.from:w.stem.to], w.class})
+	}
 	return d, r.end("document")
+}
+
+// shared reads what appendShared wrote after another string.
+func (s *scratch) shared(r *reader, before span) span {
+	n, rest := int(r.byte()), r.take(r.uvarint())
+	if n > before.to-before.from {
+		r.bad = true
+		return span{}
+	}
+	if len(rest) == 0 {
+		return span{before.from, before.from + n}
+	}
+	at := len(s.text)
+	s.text = append(s.text, s.text[before.from:before.from+n]...)
+	s.text = append(s.text, rest...)
+	return span{at, len(s.text)}
 }
 
 // A term says how many documents have it. The place of the only one is in it; of several it has the numbers by class,
@@ -250,19 +288,6 @@ func (r *reader) uvarint() uint64 {
 }
 
 func (r *reader) string() string { return string(r.take(r.uvarint())) }
-
-func (r *reader) shared(before string) string {
-	n := int(r.byte())
-	rest := r.take(r.uvarint())
-	switch {
-	case n > len(before):
-		r.bad = true
-		return ""
-	case len(rest) == 0:
-		return before[:n]
-	}
-	return before[:n] + string(rest)
-}
 
 func (r *reader) end(what string) error {
 	switch {

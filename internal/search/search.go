@@ -64,6 +64,7 @@ type searcher struct {
 	from    *position
 	apart   bool // compounds are taken apart
 	granted []candidate
+	read    scratch
 
 	words   []queryWord
 	single  bool   // the text is one word
@@ -220,7 +221,7 @@ func (s *searcher) collect() (*Result, error) {
 				if err != nil {
 					return nil, err
 				}
-				d, err := mustLoad(s.v, at.id)
+				d, err := mustLoad(&s.read, s.v, at.id)
 				if err != nil {
 					return nil, err
 				}

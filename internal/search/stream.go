@@ -118,7 +118,7 @@ func (s *searcher) isAt(at place, part, score int) (bool, error) {
 	if part < 0 || len(s.drivers[0].parts[part].terms) == 1 {
 		return true, nil
 	}
-	d, err := mustLoad(s.v, at.id)
+	d, err := mustLoad(&s.read, s.v, at.id)
 	if err != nil {
 		return false, err
 	}
