@@ -20,16 +20,33 @@ func User(login string) Actor { return Actor{access.User(login)} }
 // String names the actor.
 func (a Actor) String() string { return a.a.String() }
 
-// A Permission is how much of a repository somebody may use.
-type Permission = people.Permission
+// A Permission is how much of a repository somebody may use. Each one holds those before it.
+type Permission int
 
-// Each permission holds those before it.
 const (
-	None  = people.None  // nothing: to him, a private repository is not there
-	Read  = people.Read  // read all, fork, watch, open and review pull requests
-	Write = people.Write // change content and refs, merge pull requests
-	Admin = people.Admin // describe, rename, transfer, share, protect, delete
+	None  = Permission(people.None)  // nothing: to him, a private repository is not there
+	Read  = Permission(people.Read)  // read all, fork, watch, open and review pull requests
+	Write = Permission(people.Write) // change content and refs, merge pull requests
+	Admin = Permission(people.Admin) // describe, rename, transfer, share, protect, delete
 )
+
+// String returns "none", "read", "write" or "admin".
+func (p Permission) String() string { return people.Permission(p).String() }
+
+// MarshalText returns the text of String, or ErrInvalid if p is no permission.
+func (p Permission) MarshalText() ([]byte, error) {
+	text, err := people.Permission(p).MarshalText()
+	return text, failed("marshal permission", "", "", err)
+}
+
+// UnmarshalText does what ParsePermission does.
+func (p *Permission) UnmarshalText(text []byte) error {
+	parsed, err := ParsePermission(string(text))
+	if err == nil {
+		*p = parsed
+	}
+	return err
+}
 
 // ParsePermission returns the permission that a text names: "none", "read", "write" or "admin". Another one is
 // ErrInvalid.
@@ -38,7 +55,7 @@ func ParsePermission(text string) (Permission, error) {
 	if err != nil {
 		return None, failed("parse permission", "", text, err)
 	}
-	return p, nil
+	return Permission(p), nil
 }
 
 // As returns the same store as an actor may see and use it. What he may not read is ErrNotFound, as if it were not there,
@@ -65,11 +82,11 @@ func (r *Repo) Permission(ctx context.Context, login string) (Permission, error)
 	if login == "" {
 		asked = access.Actor{}
 	}
-	need := Admin
+	need := access.Admin
 	if asked == r.s.actor {
-		need = Read
+		need = access.Read
 	}
-	var p Permission
+	var p access.Permission
 	err := r.s.backend.View(ctx, func(v storage.View) error {
 		_, err := r.s.actor.Check(v, r.id, need)
 		if err == nil {
@@ -77,11 +94,11 @@ func (r *Repo) Permission(ctx context.Context, login string) (Permission, error)
 		}
 		return err
 	})
-	return p, r.fail(op, login, err)
+	return Permission(p), r.fail(op, login, err)
 }
 
 // read runs fn on a view in which the actor has a permission on the repository.
-func (r *Repo) read(ctx context.Context, need Permission, fn func(v storage.View) error) error {
+func (r *Repo) read(ctx context.Context, need access.Permission, fn func(v storage.View) error) error {
 	return r.s.backend.View(ctx, func(v storage.View) error {
 		if _, err := r.s.actor.Check(v, r.id, need); err != nil {
 			return err
@@ -91,7 +108,7 @@ func (r *Repo) read(ctx context.Context, need Permission, fn func(v storage.View
 }
 
 // change runs fn in a unit of work in which the actor has a permission on the repository.
-func (r *Repo) change(ctx context.Context, need Permission, fn func(tx storage.Tx) error) error {
+func (r *Repo) change(ctx context.Context, need access.Permission, fn func(tx storage.Tx) error) error {
 	return r.s.backend.Update(ctx, func(tx storage.Tx) error {
 		if _, err := r.s.actor.Check(tx, r.id, need); err != nil {
 			return err

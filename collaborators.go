@@ -39,9 +39,9 @@ func (c Collaborators) List(ctx context.Context) ([]Collaborator, error) {
 		list = make([]Collaborator, 0, len(found))
 		for _, f := range found {
 			if f.Login == h.Owner {
-				f.Permission = Admin
+				f.Permission = people.Admin
 			}
-			list = append(list, Collaborator(f))
+			list = append(list, Collaborator{f.Login, Permission(f.Permission)})
 		}
 		return err
 	})
@@ -72,7 +72,7 @@ func (c Collaborators) Add(ctx context.Context, login string, p Permission) erro
 		if h.Owner == key {
 			return invalidf("collaborator: the repository is his")
 		}
-		if err := people.AddCollaborator(tx, c.r.id, key, p); err != nil {
+		if err := people.AddCollaborator(tx, c.r.id, key, people.Permission(p)); err != nil {
 			return err
 		}
 		return c.r.s.noteAccess(tx, c.r.id, key, p)
@@ -142,7 +142,7 @@ func (s *Store) pushable(v storage.View, login string) ([]storage.ID, error) {
 	}
 	var ids []storage.ID
 	for _, g := range grants {
-		if g.Permission < Write {
+		if g.Permission < people.Write {
 			continue
 		}
 		h, err := catalog.LoadHeader(v, g.Repo)

@@ -89,7 +89,7 @@ func (d DeployKeys) Add(ctx context.Context, title, authorizedKey string, opts *
 		if key.Number, err = people.AddDeployKey(tx, d.r.id, key); err != nil {
 			return err
 		}
-		return d.note(tx, key, key.Allows())
+		return d.note(tx, key, Permission(key.Allows()))
 	})
 	if err != nil {
 		return DeployKey{}, d.r.fail(op, title, err)

@@ -34,7 +34,7 @@ func (s *store) grant(t testing.TB, r *reposit.Repo, login string, p reposit.Per
 				return err
 			}
 		}
-		return people.AddCollaborator(tx, storageID(r), login, p)
+		return people.AddCollaborator(tx, storageID(r), login, people.Permission(p))
 	})
 	if err != nil {
 		t.Fatal(err)

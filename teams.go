@@ -68,7 +68,7 @@ func (t Teams) note(tx storage.Tx, team *people.Team, joined, left []storage.ID)
 	name := "team " + team.Owner + "/" + team.Name
 	event.Add(tx, event.Event{Kind: event.AccessChanged, By: t.s.actor.String(), Name: name, Detail: team.Permission.String()})
 	for _, id := range joined {
-		if err := t.s.noteAccess(tx, id, name, team.Permission); err != nil {
+		if err := t.s.noteAccess(tx, id, name, Permission(team.Permission)); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func (t Teams) note(tx storage.Tx, team *people.Team, joined, left []storage.ID)
 
 // internal returns the team as the engine knows it, or ErrInvalid.
 func (t *Team) internal() (*people.Team, error) {
-	made := &people.Team{Permission: t.Permission}
+	made := &people.Team{Permission: people.Permission(t.Permission)}
 	var err error
 	if made.Owner, made.Name, err = checkTeam(t.Owner, t.Name); err != nil {
 		return nil, err
@@ -242,7 +242,7 @@ func (s *Store) team(v storage.View, owner, name string) (Team, error) {
 	if err != nil {
 		return Team{}, err
 	}
-	team := Team{Owner: found.Owner, Name: found.Name, Permission: found.Permission, Members: found.Members}
+	team := Team{Owner: found.Owner, Name: found.Name, Permission: Permission(found.Permission), Members: found.Members}
 	for _, id := range found.Repos {
 		seen, err := s.actor.Sees(v, id)
 		if err != nil {
