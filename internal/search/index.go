@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -122,9 +123,22 @@ func (d *Doc) document() *document {
 		c.words[i].stem = stem(c.words[i].text)
 	}
 	return &document{
-		private: d.Private, created: uint64(d.Created.UnixNano()) ^ 1<<63,
+		private: d.Private, created: timeKey(d.Created),
 		owner: d.Owner, slug: d.Slug, language: strings.ReplaceAll(d.Language, "\x00", ""), words: c.words,
 	}
+}
+
+// timeKey maps the nanoseconds since 1970, which may be negative, to numbers that sort alike. Times that have none become
+// the nearest that has.
+func timeKey(t time.Time) uint64 {
+	nanos := t.UnixNano()
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		nanos = math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		nanos = math.MaxInt64
+	}
+	return uint64(nanos) ^ 1<<63
 }
 
 // A collector keeps the best class of each word, up to a number of words.

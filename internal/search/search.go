@@ -49,7 +49,7 @@ func Search(ctx context.Context, v storage.View, q *Query) (*Result, error) {
 	s.single, s.letters = len(tokenize(q.Text)) == 1, letters(q.Text)
 	if s.from == nil || !s.from.apart {
 		r, err := s.search(all)
-		if err != nil || r.Total > 0 || apart == nil {
+		if err != nil || r.Total > 0 || apart == nil || s.from != nil {
 			return r, err
 		}
 	}
