@@ -604,7 +604,7 @@ func checkMoment(v storage.View, repo storage.ID, n int) error {
 func forksHistories(f *fixture) {
 	for i, seed := range seeds() {
 		f.Logf("seed %d", seed)
-		if err := f.play(NewForkWorkload(seed, 1000+i), 60); err != nil {
+		if err := f.play(NewWorkload(seed, 2*i+1-int(seed/2%2)), 60); err != nil {
 			f.Fatalf("seed %d: %v", seed, err)
 		}
 	}

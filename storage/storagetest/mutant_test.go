@@ -31,6 +31,19 @@ var mutants = []struct{ fault, clause string }{
 	{"refs without own writes", "Refs/OwnWrites"},
 	{"log oldest first", "Logs/NewestFirst"},
 	{"log lost with ref", "Logs/OutliveTheRef"},
+	{"fork empty", "Forks/Begins"},
+	{"fork of all refs", "Forks/Begins"},
+	{"fork of what was committed", "Forks/OwnWrites"},
+	{"fork left by error", "Forks/Aborted"},
+	{"fork with logs", "Forks/Logs"},
+	{"fork follows its parent", "Forks/Apart"},
+	{"fork follows its parent", "Forks/Views"},
+	{"fork follows its parent", "Forks/Histories"},
+	{"deletion shows the parent's", "Forks/Deletions"},
+	{"deletion shows the parent's", "Forks/Scans"},
+	{"fork dropped with its parent", "Forks/ParentDropped"},
+	{"fork dropped with its parent", "Forks/Deep"},
+	{"parent loses its log", "Forks/ForkDropped"},
 	{"key kept", "Records/SlicesNotKept"},
 	{"slice used again", "Records/SlicesStayValid"},
 	{"order ignored", "Records/Scan"},
@@ -64,7 +77,7 @@ func TestMutants(t *testing.T) {
 			if fault == "goroutine left" {
 				go func() { select {} }()
 			}
-			return &mutant{newMedium().open().(*double), fault}
+			return &mutant{double: newMedium().open().(*double), fault: fault, parents: map[storage.ID]storage.ID{}}
 		})
 		return
 	}
@@ -82,7 +95,8 @@ func TestMutants(t *testing.T) {
 // A mutant is a double with one fault.
 type mutant struct {
 	*double
-	fault string
+	fault   string
+	parents map[storage.ID]storage.ID // of forks
 }
 
 func (m *mutant) Close() error {
@@ -255,9 +269,64 @@ func (t *mutantTx) PutObject(pool storage.ID, o storage.Object) (bool, error) {
 	return t.Tx.PutObject(pool, o)
 }
 
+func (t *mutantTx) ForkRepo(repo, from storage.ID) error {
+	t.m.parents[repo] = from
+	source := storage.View(t.Tx)
+	switch t.m.fault {
+	case "fork empty":
+		return nil
+	case "fork of what was committed":
+		source = t.m.medium.now.Load()
+	case "fork left by error":
+		left := t.m.medium.now.Load().Clone()
+		left.ForkRepo(repo, from)
+		t.m.medium.now.Store(left)
+	}
+	for r := range source.Refs(from, "", "") {
+		if !storage.Inherited(r.Name) && t.m.fault != "fork of all refs" {
+			continue
+		}
+		t.Tx.PutRef(repo, r, nil)
+		var log []storage.LogEntry
+		for e := range t.Tx.Log(from, r.Name) {
+			log = append(log, e)
+		}
+		for _, e := range slices.Backward(log) {
+			if t.m.fault == "fork with logs" {
+				t.Tx.PutRef(repo, r, &e)
+			}
+		}
+	}
+	return nil
+}
+
+// followed is what a fork has that has nothing of its own in the place of what its parent has.
+func (t *mutantTx) followed(repo storage.ID, refs []storage.Ref) []storage.Ref {
+	from, ok := t.m.parents[repo]
+	if !ok || t.m.fault != "fork follows its parent" && t.m.fault != "deletion shows the parent's" {
+		return refs
+	}
+	for i, r := range refs {
+		if now, err := t.Tx.Ref(from, r.Name); err == nil && t.m.fault == "fork follows its parent" {
+			refs[i] = now
+		}
+	}
+	for r := range t.Tx.Refs(from, "", "") {
+		missing := !slices.ContainsFunc(refs, func(o storage.Ref) bool { return o.Name == r.Name })
+		if missing && storage.Inherited(r.Name) && t.m.fault == "deletion shows the parent's" {
+			refs = append(refs, r)
+		}
+	}
+	slices.SortFunc(refs, func(a, b storage.Ref) int { return strings.Compare(a.Name, b.Name) })
+	return refs
+}
+
 func (t *mutantTx) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
-	var all []storage.Ref
+	var all, stored []storage.Ref
 	for r := range t.source().Refs(repo, "", "") {
+		stored = append(stored, r)
+	}
+	for _, r := range t.followed(repo, stored) {
 		if strings.HasPrefix(r.Name, prefix) && (r.Name > after || t.m.fault == "ref after included" && r.Name == after) &&
 			!(t.m.fault == "HEAD hidden" && r.Name == "HEAD") {
 			all = append(all, r)
@@ -319,6 +388,7 @@ func (t *mutantTx) PutRecord(key, value []byte) error {
 }
 
 func (t *mutantTx) DropRepo(repo storage.ID) error {
+	t.dropFork(repo)
 	if t.m.fault != "log left by drop" {
 		return t.Tx.DropRepo(repo)
 	}
@@ -326,6 +396,25 @@ func (t *mutantTx) DropRepo(repo storage.ID) error {
 		t.Tx.DeleteRef(repo, r.Name, nil)
 	}
 	return nil
+}
+
+// dropFork is DropRepo with what it may do to other repositories of the network.
+func (t *mutantTx) dropFork(repo storage.ID) {
+	for fork, from := range t.m.parents {
+		if from == repo && t.m.fault == "fork dropped with its parent" {
+			t.Tx.DropRepo(fork)
+		}
+	}
+	if from, ok := t.m.parents[repo]; ok && t.m.fault == "parent loses its log" {
+		var refs []storage.Ref
+		for r := range t.Tx.Refs(from, "", "") {
+			refs = append(refs, r)
+		}
+		t.Tx.DropRepo(from)
+		for _, r := range refs {
+			t.Tx.PutRef(from, r, nil)
+		}
+	}
 }
 
 func (t *mutantTx) DropPool(pool storage.ID) error {

@@ -30,20 +30,18 @@ type Workload struct {
 
 type workRepo struct{ id, pool storage.ID }
 
-// NewWorkload returns the series of seed for a writer.
+// NewWorkload returns the series of seed for a writer. In every second one, repositories have many refs, and are often
+// forked.
 func NewWorkload(seed uint64, writer int) *Workload {
-	return &Workload{
+	w := &Workload{
 		Model:  NewModel(fmt.Sprintf("writer %d/", writer)),
 		writer: writer,
 		names:  workNames,
 		rng:    rand.New(rand.NewPCG(seed, uint64(writer))),
 	}
-}
-
-// NewForkWorkload returns a series in which repositories have many refs, and are often forked.
-func NewForkWorkload(seed uint64, writer int) *Workload {
-	w := NewWorkload(seed, writer)
-	w.names, w.forks = manyNames(), true
+	if (seed/2+uint64(writer))%2 == 1 {
+		w.names, w.forks = manyNames(), true
+	}
 	return w
 }
 
@@ -213,7 +211,7 @@ func (w *Workload) forkStep(u *Unit, r workRepo) {
 	case n < 5 && len(w.repos) > 4:
 		w.dropRepo(u, r)
 	default:
-		for range 1 + w.rng.IntN(40) {
+		for range 1 + w.rng.IntN(25) {
 			if w.rng.IntN(4) == 0 {
 				w.deleteRef(u, r)
 			} else {
