@@ -2,85 +2,106 @@ package billyfs
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 
 	"github.com/reposit/reposit/storage"
 )
 
 // adopt brings into a pool what git programs pushed into its repositories, before a ref of another repository leads
-// there: git finds a repository's objects in its own directory and in the pool, not in that of another. A new
-// repository may take its refs from any of them; another one only leads where somebody has looked.
+// there: git finds a repository's objects in its own directory and in the pool, not in that of another. A fork leads
+// where its parent does, other new repositories may take their refs from any, and an older one only leads where
+// somebody has looked.
 func (p *plan) adopt(repos []*txRepo) error {
 	if !p.s.shared {
 		return nil
 	}
+	added := false
 	for _, r := range repos {
-		for _, d := range p.s.dirsOf(r.pool, true)[1:] {
-			if d.path == repoDir(r.repo)+"/objects" || r.dir != "" && !d.used.Load() {
-				continue
-			}
-			if err := p.s.adoptFrom(d, r.pool); err != nil {
+		for _, d := range p.s.sources(r) {
+			some, err := p.s.adoptFrom(d, r.pool)
+			if err != nil {
 				return err
 			}
+			added = added || some
 			d.used.Store(false)
 		}
 	}
-	return nil
+	if !added || !p.s.m.sync {
+		return nil
+	}
+	// No journal has these files. Should the repository go that they were pushed to, they must not be lost with it.
+	if err := p.s.upkeep.stuck; err != nil {
+		return err
+	}
+	return p.s.upkeep.flush(p.s)
 }
 
-// adoptFrom links the objects of a repository into its pool. They stay where they are, for git to clear away: a
-// reader may be looking for them there.
-func (s *store) adoptFrom(d *objectDir, pool storage.ID) error {
-	if err := d.refreshPacks(); err != nil {
-		return err
+// sources returns the directories in which there may be objects that the refs of a repository lead to, besides its own
+// and the pool's.
+func (s *store) sources(r *txRepo) (dirs []*objectDir) {
+	own := repoDir(r.repo) + "/objects"
+	if !r.from.IsZero() {
+		return []*objectDir{s.objectDir(repoDir(r.from) + "/objects")}
 	}
-	fanouts, err := d.fanouts()
-	packs := d.packNames()
-	if err != nil || len(fanouts)+len(packs) == 0 {
-		return err
+	for _, d := range s.dirsOf(r.pool, true)[1:] {
+		if d.path != own && (r.dir == "" || d.used.Load()) {
+			dirs = append(dirs, d)
+		}
 	}
-	if err := s.ensurePool(pool); err != nil {
-		return err
-	}
-	objects := poolDir(pool) + "/objects"
-	for _, name := range packs {
-		for _, suffix := range []string{".pack", ".idx"} {
-			if err := s.adoptFile(d, objects, "pack/"+name+suffix); err != nil {
-				return err
+	return dirs
+}
+
+// adoptTries is how often a directory is looked through in which git gc moves the objects.
+const adoptTries = 10
+
+// adoptFrom links the objects of a repository into its pool, and reports whether there were any. They stay where they
+// are, for git to clear away: a reader may be looking for them there.
+func (s *store) adoptFrom(d *objectDir, pool storage.ID) (added bool, err error) {
+	for range adoptTries {
+		// What git packs is in the pack before its file goes. So files come first, and again if one has gone.
+		moved := false
+		for _, list := range []func() ([]string, error){d.looseFiles, d.packFiles} {
+			names, err := list()
+			if err != nil {
+				return added, err
 			}
-		}
-		s.objectDir(objects).addPack(name)
-	}
-	for _, fan := range fanouts {
-		entries, err := s.m.ReadDir(path.Join(d.path, fan))
-		if err != nil && !absent(err) {
-			return err
-		}
-		for _, e := range entries {
-			if _, ok := parseHash(fan + e.name); ok && !e.dir {
-				if err := s.adoptFile(d, objects, fan+"/"+e.name); err != nil {
-					return err
+			for _, name := range names {
+				if d.adopted[name] {
+					continue
+				}
+				if err := s.ensurePool(pool); err != nil {
+					return added, err
+				}
+				added = true
+				if err := s.adoptFile(d, pool, name); absent(err) {
+					moved = true
+				} else if err != nil {
+					return added, err
 				}
 			}
 		}
+		if !moved {
+			return added, nil
+		}
 	}
-	return nil
+	return added, fmt.Errorf("%s: git moves the objects: %w", d.path, storage.ErrBusy)
 }
 
-func (s *store) adoptFile(d *objectDir, objects, name string) error {
-	if d.adopted[name] {
-		return nil
-	}
+// adoptFile links a file into a pool. It returns an error that absent knows if the file is gone.
+func (s *store) adoptFile(d *objectDir, pool storage.ID, name string) error {
+	objects := poolDir(pool) + "/objects"
 	from, to := path.Join(d.path, name), path.Join(objects, name)
 	s.m.wrote(to)
 	s.m.named(to)
 	err := s.m.inDir(to, func() error { return s.m.Link(from, to) })
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		if _, statErr := s.m.Stat(from); absent(statErr) {
-			return nil // git gc has packed it meanwhile
+			return statErr
 		}
 		if err := s.copyFile(from, to); err != nil { // there are filesystems without links
 			return err
@@ -90,6 +111,9 @@ func (s *store) adoptFile(d *objectDir, objects, name string) error {
 		d.adopted = map[string]bool{}
 	}
 	d.adopted[name] = true
+	if pack, ok := strings.CutSuffix(name, ".idx"); ok {
+		s.objectDir(objects).addPack(path.Base(pack))
+	}
 	return nil
 }
 

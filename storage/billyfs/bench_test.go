@@ -132,3 +132,33 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFork forks a repository of 1,000 branches.
+func BenchmarkFork(b *testing.B) {
+	for _, kind := range []string{"memfs", "nosync", "sync"} {
+		b.Run("fs="+kind, func(b *testing.B) {
+			s := benchOpen(b, kind)
+			repo, pool := id("r1"), id("p1")
+			err := s.Update(b.Context(), func(tx storage.Tx) error {
+				err := tx.CreateRepo(repo, pool)
+				for i := range 1000 {
+					ref := storage.Ref{Name: fmt.Sprintf("refs/heads/branch-%04d", i), Hash: storage.Hash{1, byte(i)}}
+					err = errors.Join(err, tx.PutRef(repo, ref, nil))
+				}
+				return err
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				n++
+				err := s.Update(b.Context(), func(tx storage.Tx) error { return tx.ForkRepo(id(fmt.Sprintf("f%d", n)), repo) })
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -154,6 +154,37 @@ func (d *objectDir) fanouts() ([]string, error) {
 	return l.names, err
 }
 
+// looseFiles returns the files of loose objects, by their names in the directory.
+func (d *objectDir) looseFiles() (names []string, err error) {
+	fanouts, err := d.fanouts()
+	if err != nil {
+		return nil, err
+	}
+	for _, fan := range fanouts {
+		entries, err := d.s.m.ReadDir(path.Join(d.path, fan))
+		if err != nil && !absent(err) {
+			return nil, err
+		}
+		for _, e := range entries {
+			if _, ok := parseHash(fan + e.name); ok && !e.dir {
+				names = append(names, fan+"/"+e.name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// packFiles returns the files of packs, by their names in the directory, each pack before its index.
+func (d *objectDir) packFiles() (names []string, err error) {
+	if err := d.refreshPacks(); err != nil {
+		return nil, err
+	}
+	for _, name := range d.packNames() {
+		names = append(names, "pack/"+name+".pack", "pack/"+name+".idx")
+	}
+	return names, nil
+}
+
 // find looks for an object in the packs. A pack that cannot be read is returned as an error beside what the others
 // have.
 func (d *objectDir) find(h storage.Hash) (p *pack, offset int64, err error) {

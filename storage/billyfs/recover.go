@@ -185,9 +185,13 @@ func (s *store) redo(commits []*commit, now reader, cut bool, number uint64) err
 		}
 	}
 	stories := map[lockName]*refStory{}
+	created := map[storage.ID]bool{}
 	for _, c := range commits {
 		if err := s.redoRepos(c, now, number); err != nil {
 			return err
+		}
+		for _, r := range c.creates {
+			created[r.repo] = true
 		}
 		lines := c.lines()
 		for _, r := range c.refs {
@@ -198,6 +202,11 @@ func (s *store) redo(commits []*commit, now reader, cut bool, number uint64) err
 				}
 				stories[name].add(r, lines[name])
 			}
+		}
+	}
+	for id := range created {
+		if err := s.redoPacked(id, stories); err != nil {
+			return err
 		}
 	}
 	for _, deletes := range []bool{true, false} {
@@ -237,6 +246,35 @@ func (s *store) redoRepos(c *commit, now reader, number uint64) error {
 		}
 	}
 	return nil
+}
+
+// redoPacked writes the packed-refs of a new repository that has many refs: those that are missing, which each would
+// else get a file.
+func (s *store) redoPacked(id storage.ID, stories map[lockName]*refStory) error {
+	dir := repoDir(id)
+	var missing []packedRef
+	for l, st := range stories {
+		if l.repo != id || l.name == "HEAD" || st.final.hash.IsZero() {
+			continue
+		}
+		holds, err := s.readRef(dir, l.name)
+		if err != nil && !errors.Is(err, storage.ErrCorrupt) {
+			return err
+		}
+		if err == nil && holds.isZero() {
+			missing = append(missing, packedRef{name: l.name, hash: st.final.hash})
+		}
+	}
+	if len(missing) <= manyRefs {
+		return nil
+	}
+	old, err := s.packedRefs(dir)
+	if err != nil {
+		return err
+	}
+	packed := &packedRefs{header: old.header, refs: append(missing, old.refs...)}
+	packed.sort()
+	return s.writePackedRefs(dir, packed)
 }
 
 func (s *store) redoRef(l lockName, st *refStory, cut bool) error {

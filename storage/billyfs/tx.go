@@ -46,7 +46,8 @@ type txObject struct {
 // A txRepo is a repository that the unit of work touched.
 type txRepo struct {
 	repoRef
-	dir  string // "" if it is yet to be created
+	dir  string     // "" if it is yet to be created
+	from storage.ID // of which it is created as a fork
 	pool storage.ID
 	gone bool
 	refs map[string]*txRef
@@ -335,6 +336,10 @@ func (t *tx) ForkRepo(id, from storage.ID) error {
 	}
 	if err := t.CreateRepo(id, parent.pool); err != nil {
 		return err
+	}
+	t.repos[id].from = from
+	if parent.dir == "" {
+		t.repos[id].from = parent.from
 	}
 	for r, err := range t.Refs(from, "", "") {
 		if err != nil {

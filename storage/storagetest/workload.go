@@ -178,7 +178,7 @@ func (u *Unit) do(text string, run func(tx storage.Tx) error) {
 
 func (w *Workload) step(u *Unit) {
 	r := w.repos[w.rng.IntN(len(w.repos))]
-	if w.forks && w.rng.IntN(2) == 0 {
+	if w.forks && w.rng.IntN(3) == 0 {
 		w.forkStep(u, r)
 		return
 	}
