@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/reposit/reposit/storage"
@@ -43,14 +44,18 @@ func TestEveryFault(t *testing.T) {
 
 // everyFault reports whether fault was met. The workload goes on after it, with what is there then.
 func everyFault(t *testing.T, fault storagetest.Fault) bool {
-	const seed, units = 14, 6 // of which none aborts: its error would hide the fault's
+	const seed, units = 14, 6
 	m := newMedium()
 	plan := storagetest.NewPlan(fault)
 	b := storagetest.Inject(m.open(), plan)
 	defer b.Close()
 	w := storagetest.NewWorkload(seed, 0)
 	for done := range units {
-		err := w.Next().Run(t.Context(), b)
+		u := w.Next()
+		if strings.HasSuffix(u.String(), "abort\n") {
+			continue // its own error may hide that of the fault
+		}
+		err := u.Run(t.Context(), b)
 		if err == nil {
 			continue
 		}
