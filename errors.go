@@ -15,6 +15,7 @@ import (
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/search"
@@ -143,6 +144,9 @@ var kinds = [...]struct{ internal, kind error }{
 	{people.ErrTaken, ErrExists},
 	{edit.ErrExists, ErrExists},
 	{ref.ErrTaken, ErrExists},
+	{pull.ErrTaken, ErrExists},
+	{pull.ErrNothing, ErrNoChange},
+	{pull.ErrConflict, ErrConflict},
 	{commit.ErrNoChange, ErrNoChange},
 	{storage.ErrTooLarge, ErrTooLarge},
 	{people.ErrTooMany, ErrTooLarge},

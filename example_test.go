@@ -296,34 +296,3 @@ func ExampleSlugify() {
 	fmt.Println(reposit.Slugify("My New Project"))
 	// Output: my-new-project
 }
-
-func ExampleRepo_Protection() {
-	ctx := context.Background()
-	store := exampleStore()
-	defer store.Close()
-	repo := exampleRepo(store)
-
-	rules := repo.Protection()
-	if err := rules.Set(ctx, "main", reposit.Protection{RequirePR: true, RequiredReviews: 2}); err != nil {
-		log.Fatal(err)
-	}
-	if err := rules.Set(ctx, "release/*", reposit.Protection{}); err != nil {
-		log.Fatal(err)
-	}
-	list, err := rules.List(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, rule := range list {
-		fmt.Println(rule.Pattern, rule.RequirePR, rule.RequiredReviews)
-	}
-	_, err = repo.Write(ctx, "README.md", []byte("# Hello again\n"), "Greet")
-	fmt.Println(errors.Is(err, reposit.ErrProtected), err)
-	branch, err := repo.Branches().Branch(ctx, "main")
-	fmt.Println(branch.Protected, err)
-	// Output:
-	// main true 2
-	// release/* false 0
-	// true reposit: write local/my-new-project: "README.md": refused by the branch protection "main": changes must come by a pull request
-	// true <nil>
-}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -76,13 +77,21 @@ func (s *Store) deleteExpired(ctx context.Context, id storage.ID, now time.Time)
 // sweep removes what deletions left, since it was more than one unit of work should remove. Nothing shows it any more.
 func (s *Store) sweep(ctx context.Context) error {
 	swept := false
-	err := s.backend.View(ctx, func(v storage.View) (err error) {
-		swept, err = people.Swept(v)
+	err := s.backend.View(ctx, func(v storage.View) error {
+		people, err := people.Swept(v)
+		if err != nil {
+			return err
+		}
+		pulls, err := pull.Swept(v)
+		swept = people && pulls
 		return err
 	})
 	for !swept && err == nil {
 		err = s.backend.Update(ctx, func(tx storage.Tx) error {
 			more, err := people.Sweep(tx)
+			if err == nil && !more {
+				more, err = pull.Sweep(tx)
+			}
 			swept = !more
 			return err
 		})

@@ -31,7 +31,7 @@ type cell struct {
 
 // open are the methods that ask nobody: they do nothing but hand out what asks.
 var openDoors = map[string]bool{
-	"Store.As": true, "Repo.ID": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true, "Repo.Protection": true,
+	"Store.As": true, "Repo.ID": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true, "Repo.Protection": true, "Repo.Pulls": true,
 	"Repo.Collaborators": true, "Repo.DeployKeys": true, "Repo.Watchers": true, "Store.Users": true, "Store.Teams": true,
 }
 
@@ -82,6 +82,14 @@ var doors = map[string]door{
 	"Protections.Set": {reposit.Admin, func(c *cell) error {
 		return c.r.Protection().Set(c.ctx, "main", reposit.Protection{})
 	}},
+	"Pulls.Pull":         {reposit.Read, func(c *cell) error { _, err := c.r.Pulls().Pull(c.ctx, 1); return err }},
+	"Pulls.List":         {reposit.Read, func(c *cell) error { _, err := c.r.Pulls().List(c.ctx, nil); return err }},
+	"Pulls.Status":       {reposit.Read, func(c *cell) error { _, err := c.r.Pulls().Status(c.ctx, 1); return err }},
+	"Pulls.Reviews":      {reposit.Read, func(c *cell) error { return firstError(c.r.Pulls().Reviews(c.ctx, 1)) }},
+	"Pulls.Review":       {reposit.Read, reviewDoor},
+	"Pulls.Open":         {reposit.Write, openPullDoor},
+	"Pulls.Merge":        {reposit.Write, func(c *cell) error { _, err := c.r.Pulls().Merge(c.ctx, 1, nil); return err }},
+	"Pulls.Close":        {reposit.Write, func(c *cell) error { return c.r.Pulls().Close(c.ctx, 1) }},
 	"Protections.Remove": {reposit.Admin, func(c *cell) error { return c.r.Protection().Remove(c.ctx, "locked") }},
 	"Storer.SetObject":   {reposit.Write, storerObjectDoor},
 	"Storer.SetConfig":   {reposit.Write, storerConfigDoor},
@@ -147,6 +155,26 @@ func removeKeyDoor(c *cell) error {
 func ownDoor(err error) error {
 	if errors.Is(err, reposit.ErrForbidden) {
 		return nil
+	}
+	return err
+}
+
+// reviewDoor reviews as the actor himself. Who has no name can't, which is not what this is about.
+func reviewDoor(c *cell) error {
+	_, err := c.r.Pulls().Review(c.ctx, 1, reposit.Commented, nil)
+	if errors.Is(err, reposit.ErrForbidden) || errors.Is(err, reposit.ErrInvalid) { // the latter of the host
+		return nil
+	}
+	return err
+}
+
+// openPullDoor opens a pull request as the actor himself. A deploy key that may write has no name, and can't.
+func openPullDoor(c *cell) error {
+	_, err := c.r.Pulls().Open(c.ctx, "main", "topic2", nil)
+	if errors.Is(err, reposit.ErrForbidden) {
+		if _, err := c.r.Branches().Create(c.ctx, "new", ""); err == nil {
+			return nil
+		}
 	}
 	return err
 }
@@ -272,6 +300,10 @@ func newMatrix(t *testing.T) *matrix {
 		t.Fatal(err)
 	}
 	protect(t, m.r, "locked", reposit.Protection{})
+	for _, branch := range []string{"topic", "topic2"} {
+		put(t, m.r, branch, branch, "1")
+	}
+	openPull(t, m.r, "main", "topic", &reposit.PullOptions{Author: "author"})
 	must(m.r.DeployKeys().Add(t.Context(), "key", sshKey(1), nil))(t)
 	must(m.r.DeployKeys().Add(t.Context(), "reading key", sshKey(2), &reposit.KeyOptions{ReadOnly: true}))(t)
 	err := m.s.backend.Update(t.Context(), func(tx storage.Tx) error {

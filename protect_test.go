@@ -69,6 +69,7 @@ const (
 	rewind                 // another commit, not on top
 	removal                // it goes
 	symbolic               // it becomes another's name
+	merge                  // a pull request is merged into it
 )
 
 // A stage is a repository with a branch release/1, one commit on top of it, and one beside it.
@@ -136,6 +137,10 @@ var movers = []struct {
 	{"Storer.SetRef", push, func(s *stage) error { return s.set(release, s.ahead) }},
 	{"Storer.SetRef", rewind, func(s *stage) error { return s.set(release, s.aside) }},
 	{"Storer.RemoveRef", removal, func(s *stage) error { return s.storer().RemoveReference(release) }},
+	{"Pulls.Merge", merge, func(s *stage) error { return errorOf(s.r.Pulls().Merge(s.ctx, 1, nil)) }},
+	{"Pulls.Merge", merge, func(s *stage) error {
+		return errorOf(s.r.Pulls().Merge(s.ctx, 1, &reposit.MergeOptions{Strategy: reposit.Rebase}))
+	}},
 	{"Storer.SetRef", symbolic, func(s *stage) error {
 		return s.storer().SetReference(plumbing.NewSymbolicReference(release, "refs/heads/side"))
 	}},
@@ -144,7 +149,7 @@ var movers = []struct {
 // others are the verbs that change something, but move no branch, or, as Create does, none that there is.
 var others = map[string]bool{
 	"Repo.Permission": true, "Repo.Update": true, "Repo.DeleteToken": true, "Repo.Delete": true, "Branches.Create": true,
-	"Tags.Create": true, "Tags.Delete": true, "Protections.Set": true, "Protections.Remove": true,
+	"Tags.Create": true, "Tags.Delete": true, "Pulls.Open": true, "Pulls.Close": true, "Protections.Set": true, "Protections.Remove": true,
 	"Storer.SetObject": true, "Storer.SetConfig": true, "Storer.PackWriter": true,
 	"Repo.Teams": true, "Collaborators.Add": true, "Collaborators.Remove": true,
 	"DeployKeys.Add": true, "DeployKeys.List": true, "DeployKeys.Remove": true,
@@ -170,7 +175,7 @@ func TestMovers(t *testing.T) {
 func TestProtection(t *testing.T) {
 	rules := []reposit.Protection{
 		{}, {RequirePR: true}, {AllowForcePush: true}, {AllowDeletion: true}, {RequirePR: true, AllowForcePush: true, AllowDeletion: true},
-		{RequirePR: true, BypassAdmins: true}, {RequiredReviews: 1, BypassAdmins: true},
+		{RequirePR: true, BypassAdmins: true}, {RequiredReviews: 1, BypassAdmins: true}, {RequiredReviews: 1},
 	}
 	eachBackend(t, func(t *testing.T, open opener) {
 		s := open(nil)
@@ -204,6 +209,7 @@ func (s *store) tryMover(t *testing.T, n int, verb string, does moving, try func
 	if err != nil {
 		t.Fatal(err)
 	}
+	openPull(t, r, "release/1", "side", nil)
 	protect(t, r, "release/*", rule)
 	if actor != "host" {
 		s.grant(t, r, "wanda", reposit.Write)
@@ -218,6 +224,8 @@ func (s *store) tryMover(t *testing.T, n int, verb string, does moving, try func
 		allowed = allowed || !rule.RequirePR && rule.AllowForcePush
 	case removal:
 		allowed = allowed || rule.AllowDeletion
+	case merge:
+		allowed = allowed || rule.RequiredReviews == 0
 	}
 	err = try(st)
 	moved := resolve(t, r, release) != before

@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
@@ -130,8 +131,8 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 // Update moves all the given refs, or none. Each new hash must be one that Resolve finds, under refs/heads/ a
 // commit. It returns ErrConflict (*ConflictError) naming the first ref whose Old is stale, ErrNotFound for an object
 // or a ref to delete that is not there, ErrExists for a name that is a directory of another ref's name, ErrProtected for
-// what a branch is protected from, and ErrInvalid for names that Git refuses (git-check-ref-format), names outside of refs/, and the deletion of the
-// default branch.
+// what a branch is protected from, and ErrInvalid for names that Git refuses (git-check-ref-format), names outside of
+// refs/, those under refs/pull/, and the deletion of the default branch.
 func (f Refs) Update(ctx context.Context, updates ...RefUpdate) error {
 	const op = "update refs"
 	if err := f.r.s.calls.Enter(ctx); err != nil {
@@ -167,6 +168,9 @@ func checkRef(name string) error {
 	}
 	if name+"/" == ref.Branches || name+"/" == ref.Tags {
 		return invalidf("ref: it would be in the way of all branches or tags")
+	}
+	if strings.HasPrefix(name+"/", pull.Refs) {
+		return invalidf("ref: refs/pull/ is for pull requests alone")
 	}
 	if short, ok := strings.CutPrefix(name, ref.Branches); ok {
 		if err := names.CheckBranch(short); err != nil {

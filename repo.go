@@ -18,6 +18,7 @@ import (
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/storage"
@@ -244,7 +245,7 @@ func (r *Repo) setDefaultBranch(tx storage.Tx, repo *catalog.Repo, name string, 
 		return err
 	}
 	change := ref.Change{Name: ref.Head, Target: full, By: r.s.actor, Log: logEntry(author, "default branch: to "+name)}
-	return landing.Move(tx, repo, []ref.Change{change}, &ancestry.Facts{})
+	return landing.Move(&ref.Unit{Tx: tx, Repo: repo, Now: now, Facts: &ancestry.Facts{}}, []ref.Change{change})
 }
 
 const deleteTokenLife = 15 * time.Minute
@@ -312,7 +313,7 @@ func (s *Store) remove(tx storage.Tx, id storage.ID) error {
 		return err
 	}
 	s.note(tx, event.RepoDeleted, repo, "")
-	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop} {
+	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, pull.Drop, search.Drop} {
 		if err := drop(tx, id); err != nil {
 			return err
 		}

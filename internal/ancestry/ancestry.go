@@ -18,6 +18,31 @@ func Contains(ctx context.Context, read Reader, head, commit git.Hash) (bool, er
 	return len(found) > 0, err
 }
 
+// Base returns a commit that both heads contain, a latest one as far as the times of commits tell, or the zero Hash if
+// they have none in common.
+func Base(ctx context.Context, read Reader, a, b git.Hash) (git.Hash, error) {
+	w := walk{read: read, seen: map[git.Hash]*node{}}
+	if err := w.mark(ctx, a, ofHead); err != nil {
+		return git.Hash{}, err
+	}
+	if err := w.mark(ctx, b, ofBase); err != nil {
+		return git.Hash{}, err
+	}
+	for len(w.queue) > 0 {
+		n := heap.Pop(&w.queue).(*node)
+		n.queued = false
+		if n.marks == ofHead|ofBase {
+			return n.hash, nil
+		}
+		for _, parent := range n.commit.Parents {
+			if err := w.mark(ctx, parent, n.marks); err != nil {
+				return git.Hash{}, err
+			}
+		}
+	}
+	return git.Hash{}, nil
+}
+
 // Among returns which of targets, each once, are head or among its ancestors, without those that base has among its
 // own: of these some may be missing. A zero base has none. It reads what Contains would, of head and base.
 func Among(ctx context.Context, read Reader, head, base git.Hash, targets []git.Hash) ([]git.Hash, error) {

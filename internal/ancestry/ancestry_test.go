@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/memory"
 )
 
 // A history is commits by number. A parent has a lower number than its child.
@@ -88,6 +90,16 @@ func TestRandom(t *testing.T) {
 			if got != ofHead[base] || err != nil {
 				t.Fatalf("seed %d: Contains(%d, %d) = %v, %v, want %v", seed, head, base, got, err, ofHead[base])
 			}
+			shared := map[git.Hash]bool{}
+			for i := range h.commits {
+				if ofHead[i] && ofBase[i] {
+					shared[hash(i)] = true
+				}
+			}
+			common, err := Base(t.Context(), h.read, hash(head), hash(base))
+			if err != nil || common.IsZero() != (len(shared) == 0) || !common.IsZero() && !shared[common] {
+				t.Fatalf("seed %d: Base(%d, %d) = %v, %v, want one of %v", seed, head, base, common, err, shared)
+			}
 			var targets []git.Hash
 			for i := range h.commits {
 				targets = append(targets, hash(i))
@@ -152,27 +164,29 @@ func TestFacts(t *testing.T) {
 	root := h.add(0)
 	a, b := h.add(1, root), h.add(2, root)
 	merge := h.add(3, a, b)
+	backend := memory.New()
+	defer backend.Close()
 	var f Facts
-	ask := func() (contains, known bool, among int) {
-		f.Begin()
-		contains, known = f.Contains(hash(a), hash(b))
-		return contains, known, len(f.Among(hash(merge), hash(a), []git.Hash{hash(merge), hash(b), hash(9)}))
+	runs := 0
+	err := f.Update(t.Context(), backend, h.read, func(storage.Tx) error {
+		runs++
+		h.reads = 0
+		contains, known := f.Contains(hash(a), hash(b))
+		among := f.Among(hash(merge), hash(a), []git.Hash{hash(merge), hash(b), hash(9)})
+		self, sure := f.Contains(hash(9), hash(9))
+		if contains || known != (runs == 2) || len(among) != runs || !self || !sure || h.reads > 0 {
+			t.Errorf("run %d: Contains() = %v, %v, Among() = %v, Contains() of itself = %v, %v, with %d reads", runs, contains, known, among, self, sure, h.reads)
+		}
+		return f.Unanswered()
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("Update() = %v after %d runs, want nil after 2", err, runs)
 	}
-	if contains, known, among := ask(); contains || known || among != 1 || !errors.Is(f.Unanswered(), ErrUnanswered) {
-		t.Errorf("Facts that know nothing = %v, %v, %d, %v, want false, false, 1, %v", contains, known, among, f.Unanswered(), ErrUnanswered)
-	}
-	if err := f.Answer(t.Context(), h.read); err != nil || f.Unanswered() != nil {
-		t.Fatalf("Answer() = %v, Unanswered() = %v, want nil", err, f.Unanswered())
-	}
-	h.reads = 0
-	if contains, known, among := ask(); contains || !known || among != 2 || f.Unanswered() != nil || h.reads > 0 {
-		t.Errorf("Facts = %v, %v, %d, %v with %d reads, want false, true, 2, nil with none", contains, known, among, f.Unanswered(), h.reads)
-	}
-	if contains, known := f.Contains(hash(9), hash(9)); !contains || !known {
-		t.Errorf("Contains() of itself = %v, %v, want true, true", contains, known)
-	}
-	f.Contains(hash(9), hash(a))
-	if err := f.Answer(t.Context(), h.read); !errors.Is(err, errGone) {
-		t.Errorf("Answer() of a commit that is not there = %v, want %v", err, errGone)
+	err = f.Update(t.Context(), backend, h.read, func(storage.Tx) error {
+		f.Contains(hash(9), hash(a))
+		return f.Unanswered()
+	})
+	if !errors.Is(err, errGone) {
+		t.Errorf("Update() that asks for a commit that is not there = %v, want %v", err, errGone)
 	}
 }

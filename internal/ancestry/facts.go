@@ -5,10 +5,11 @@ import (
 	"errors"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
 )
 
-// ErrUnanswered ends a unit of work that needs to know about ancestors: it is begun again when Facts.Answer has looked
-// them up, so that no other waits for that.
+// ErrUnanswered ends a unit of work that needs to know about ancestors: it is begun again when they have been looked up,
+// so that no other waits for that.
 var ErrUnanswered = errors.New("ancestors are to be looked up")
 
 // Facts are what is known of ancestors. A unit of work asks, and goes on with whatever answer, but ends with the error
@@ -24,8 +25,22 @@ type question struct {
 	commits    []git.Hash
 }
 
-// Begin forgets what was asked before: a unit of work begins, perhaps once more.
-func (f *Facts) Begin() { f.asked = f.asked[:0] }
+// Update runs fn in a unit of work of b, and again as often as it ends with ErrUnanswered: histories are walked in
+// between, where nobody waits. What fn then finds to be as it was when it asked, it need not ask again.
+func (f *Facts) Update(ctx context.Context, b storage.Backend, read Reader, fn func(storage.Tx) error) error {
+	for {
+		err := b.Update(ctx, func(tx storage.Tx) error {
+			f.asked = f.asked[:0]
+			return fn(tx)
+		})
+		if !errors.Is(err, ErrUnanswered) {
+			return err
+		}
+		if err := f.answer(ctx, read); err != nil {
+			return err
+		}
+	}
+}
 
 // Contains reports whether commit is head or one of its ancestors, and whether that is known yet.
 func (f *Facts) Contains(head, commit git.Hash) (contains, known bool) {
@@ -64,8 +79,8 @@ func (f *Facts) Unanswered() error {
 	return nil
 }
 
-// Answer looks up what was asked.
-func (f *Facts) Answer(ctx context.Context, read Reader) error {
+// answer looks up what was asked.
+func (f *Facts) answer(ctx context.Context, read Reader) error {
 	if f.known == nil {
 		f.known = map[[2]git.Hash]bool{}
 	}
@@ -81,6 +96,5 @@ func (f *Facts) Answer(ctx context.Context, read Reader) error {
 			f.known[[2]git.Hash{q.head, c}] = true
 		}
 	}
-	f.Begin()
 	return nil
 }

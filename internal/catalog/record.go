@@ -41,6 +41,7 @@ type State struct {
 	Moves               uint64 // how often what the repository's names lead to changed: its refs, and go-git's records
 	Forks, PrivateForks int    // direct ones that all may see, and others
 	Watchers, OpenPulls int
+	Offered             int          // open pull requests, of whatever repository, whose head is a branch of this one
 	Language            string       // with most bytes on the default branch
 	LanguageAt          storage.Hash // the commit at which Language was found out
 }
@@ -144,7 +145,7 @@ func (s *State) encode(b []byte) []byte {
 	b = appendTime(b, s.Pushed)
 	b = binary.AppendUvarint(b, uint64(s.Size))
 	b = binary.AppendUvarint(b, s.Moves)
-	for _, n := range [4]int{s.Forks, s.PrivateForks, s.Watchers, s.OpenPulls} {
+	for _, n := range [5]int{s.Forks, s.PrivateForks, s.Watchers, s.OpenPulls, s.Offered} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	if s.LanguageAt.IsZero() {
@@ -160,7 +161,7 @@ func decodeState(b []byte) (State, error) {
 		return State{}, fmt.Errorf("%w: state record of version %d", storage.ErrFormat, v)
 	}
 	s := State{Updated: d.time(), Pushed: d.time(), Size: int64(d.uvarint()), Moves: d.uvarint()}
-	for _, to := range [4]*int{&s.Forks, &s.PrivateForks, &s.Watchers, &s.OpenPulls} {
+	for _, to := range [5]*int{&s.Forks, &s.PrivateForks, &s.Watchers, &s.OpenPulls, &s.Offered} {
 		*to = int(d.uvarint())
 	}
 	if len(d.b) > 0 {

@@ -3,7 +3,6 @@ package landing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -40,117 +39,138 @@ type Landing struct {
 // named is missing, ErrQuota, access.ErrForbidden if one of those who change refs may not, and the errors of Check and
 // ref.Apply.
 func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Landing) error {
-	var facts ancestry.Facts
-	for {
-		pool, err := l.land(ctx, b, objects, &facts)
-		if !errors.Is(err, ancestry.ErrUnanswered) {
-			return err
-		}
-		// Histories are walked outside of the unit of work, where nobody waits. What it then finds to be as it was
-		// when it asked, it need not ask again.
-		if err := facts.Answer(ctx, l.commits(objects, pool)); err != nil {
-			return err
+	a := attempt{Landing: l, objects: objects, fresh: make([]bool, len(l.Objects))}
+	a.unit = ref.Unit{Ctx: ctx, Now: l.Now, Read: a.commit, Facts: &ancestry.Facts{}, Fresh: a.isFresh}
+	if err := a.unit.Facts.Update(ctx, b, a.commit, a.land); err != nil {
+		return err
+	}
+	for i, item := range l.Items {
+		// Of an object that was there before, it is not known how many deltas it takes.
+		if item != nil && a.fresh[i] {
+			objects.Remember(a.pool, l.Objects[i].Hash, item)
 		}
 	}
+	return nil
 }
 
 // Move changes refs of a repository as Land does, within a unit of work that does other things too. It returns the errors
 // of ref.Apply.
-func Move(tx storage.Tx, r *catalog.Repo, changes []ref.Change, facts *ancestry.Facts) error {
-	if err := ref.Apply(tx, r, changes, facts); err != nil {
+func Move(u *ref.Unit, changes []ref.Change) error {
+	if err := ref.Apply(u, changes); err != nil {
 		return err
 	}
-	return catalog.Adjust(tx, r.ID, func(s *catalog.State) { s.Moves++ })
+	return catalog.Adjust(u.Tx, u.Repo.ID, func(s *catalog.State) { s.Moves++ })
 }
 
-// commits returns a reader of the pool's commits and of those that are about to be there.
-func (l *Landing) commits(objects *object.Store, pool storage.ID) ancestry.Reader {
-	brought := map[git.Hash][]byte{}
-	for _, o := range l.Objects {
-		if o.Type == storage.Commit {
-			brought[o.Hash] = o.Data
-		}
-	}
-	return func(ctx context.Context, h git.Hash) (*git.Commit, error) {
-		if raw, ok := brought[h]; ok {
-			return git.ParseCommit(raw)
-		}
-		return objects.Commit(ctx, pool, h)
-	}
+// An attempt is a Landing on its way.
+type attempt struct {
+	*Landing
+	objects *object.Store
+	unit    ref.Unit
+	pool    storage.ID
+	fresh   []bool           // which of Objects were not there before
+	commits map[git.Hash]int // those among Objects, as soon as they were needed
 }
 
-// land makes one attempt, and returns the repository's pool.
-func (l *Landing) land(ctx context.Context, b storage.Backend, objects *object.Store, facts *ancestry.Facts) (pool storage.ID, err error) {
-	fresh := make([]bool, len(l.Objects))
-	err = b.Update(ctx, func(tx storage.Tx) error {
-		if err := l.checkAccess(tx); err != nil {
-			return err
-		}
-		r, err := catalog.Load(tx, l.Repo)
-		if err != nil {
-			return err
-		}
-		pool = r.Pool
-		state, err := catalog.LoadState(tx, r)
-		if err != nil {
-			return err
-		}
-		grown := l.Staged
-		// That the pool had an object tells what another repository of the network holds. So whoever brings it is told that
-		// it is new.
-		if r.Networked {
-			grown += l.Known
-		}
-		for _, size := range l.Ahead {
-			grown += size
-		}
-		var known map[storage.Hash]bool // those of Objects that were there
-		for i, o := range l.Objects {
-			// A base that was there before may itself take any number of deltas.
-			if o.Delta != nil && known[o.Delta.Base] {
-				o.Delta = nil
-			}
-			added, err := tx.PutObject(pool, o)
-			if err != nil {
-				return err
-			}
-			fresh[i] = added
-			if _, counted := l.Ahead[o.Hash]; (added || r.Networked) && !counted {
-				grown += o.Size
-			}
-			if !added {
-				if known == nil {
-					known = map[storage.Hash]bool{}
-				}
-				known[o.Hash] = true
+// commit returns a commit of the pool, or one that is about to be there.
+func (a *attempt) commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
+	if i, ok := a.brought(h); ok {
+		return git.ParseCommit(a.Objects[i].Data)
+	}
+	return a.objects.Commit(ctx, a.pool, h)
+}
+
+// brought returns the index of a commit among Objects.
+func (a *attempt) brought(h git.Hash) (int, bool) {
+	if a.commits == nil {
+		a.commits = map[git.Hash]int{}
+		for i := range a.Objects {
+			if a.Objects[i].Type == storage.Commit {
+				a.commits[a.Objects[i].Hash] = i
 			}
 		}
-		if l.Quota > 0 && grown > 0 && state.Size+grown > l.Quota {
-			return ErrQuota
-		}
-		if err := l.checkNamed(tx, pool); err != nil {
-			return err
-		}
-		if l.Check != nil {
-			if err := l.Check(tx); err != nil {
-				return err
-			}
-		}
-		if err := ref.Apply(tx, r, l.Refs, facts); err != nil {
-			return err
-		}
-		return catalog.Touch(tx, r, state, l.Now, grown)
-	})
+	}
+	i, ok := a.commits[h]
+	return i, ok
+}
+
+func (a *attempt) isFresh(h git.Hash) bool {
+	i, ok := a.brought(h)
+	return ok && a.fresh[i]
+}
+
+func (a *attempt) land(tx storage.Tx) error {
+	if err := a.checkAccess(tx); err != nil {
+		return err
+	}
+	r, err := catalog.Load(tx, a.Repo)
 	if err != nil {
-		return pool, err
+		return err
 	}
-	for i, item := range l.Items {
-		// Of an object that was there before, it is not known how many deltas it takes.
-		if item != nil && fresh[i] {
-			objects.Remember(pool, l.Objects[i].Hash, item)
+	a.pool = r.Pool
+	state, err := catalog.LoadState(tx, r)
+	if err != nil {
+		return err
+	}
+	grown, err := a.put(tx, r)
+	if err != nil {
+		return err
+	}
+	if a.Quota > 0 && grown > 0 && state.Size+grown > a.Quota {
+		return ErrQuota
+	}
+	if err := a.checkNamed(tx, r.Pool); err != nil {
+		return err
+	}
+	if a.Check != nil {
+		if err := a.Check(tx); err != nil {
+			return err
 		}
 	}
-	return pool, nil
+	unit := a.unit
+	unit.Tx, unit.Repo, unit.State = tx, r, state
+	if err := ref.Apply(&unit, a.Refs); err != nil {
+		return err
+	}
+	if state.OpenPulls > 0 || state.Offered > 0 { // which the changes may have changed
+		if state, err = catalog.LoadState(tx, r); err != nil {
+			return err
+		}
+	}
+	return catalog.Touch(tx, r, state, a.Now, grown)
+}
+
+// put stores the objects, and returns by how many bytes the repository grows.
+func (a *attempt) put(tx storage.Tx, r *catalog.Repo) (grown int64, err error) {
+	grown = a.Staged
+	// That the pool had an object tells what another repository of the network holds. So whoever brings it is told that
+	// it is new.
+	if r.Networked {
+		grown += a.Known
+	}
+	for _, size := range a.Ahead {
+		grown += size
+	}
+	var known map[storage.Hash]bool // those of Objects that were there
+	for i, o := range a.Objects {
+		// A base that was there before may itself take any number of deltas.
+		if o.Delta != nil && known[o.Delta.Base] {
+			o.Delta = nil
+		}
+		if a.fresh[i], err = tx.PutObject(a.pool, o); err != nil {
+			return 0, err
+		}
+		if !a.fresh[i] {
+			if known == nil {
+				known = map[storage.Hash]bool{}
+			}
+			known[o.Hash] = true
+		}
+		if _, counted := a.Ahead[o.Hash]; (a.fresh[i] || r.Networked) && !counted {
+			grown += o.Size
+		}
+	}
+	return grown, nil
 }
 
 // checkAccess asks whether each of those who change refs may write.

@@ -6,10 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDisplayName and MaxDescription bound texts that people see, in characters.
+// MaxDisplayName, MaxDescription and MaxText bound texts that people see, in characters.
 const (
 	MaxDisplayName = 255
 	MaxDescription = 4096
+	MaxText        = 1 << 16
 )
 
 // CheckDisplayName checks the name under which people see something: not blank, at most MaxDisplayName characters
@@ -18,14 +19,19 @@ func CheckDisplayName(name string) error {
 	if strings.TrimSpace(name) == "" {
 		return malformed(name, "is blank")
 	}
-	return checkText(name, MaxDisplayName)
+	return checkText(name, MaxDisplayName, "")
 }
 
 // CheckDescription checks a text of one line by the rules of CheckDisplayName, with at most MaxDescription
 // characters. It may be empty.
-func CheckDescription(text string) error { return checkText(text, MaxDescription) }
+func CheckDescription(text string) error { return checkText(text, MaxDescription, "") }
 
-func checkText(text string, limit int) error {
+// CheckText checks a text of any number of lines by the rules of CheckDisplayName, with at most MaxText characters. It
+// may be empty.
+func CheckText(text string) error { return checkText(text, MaxText, "\t\n\r") }
+
+// checkText lets no control characters pass but the allowed ones.
+func checkText(text string, limit int, allowed string) error {
 	if len(text) > limit && utf8.RuneCountInString(text) > limit {
 		return tooLong(text, "has too many characters")
 	}
@@ -33,7 +39,7 @@ func checkText(text string, limit int) error {
 		return malformed(text, "is not valid UTF-8")
 	}
 	for _, r := range text {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		if unicode.IsControl(r) && !strings.ContainsRune(allowed, r) || r == '\u2028' || r == '\u2029' {
 			return malformed(text, "contains a control character")
 		}
 		if '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069' {

@@ -8,9 +8,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/ancestry"
-	"github.com/reposit/reposit/internal/catalog"
-	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -55,10 +53,19 @@ type Change struct {
 	By     access.Actor  // who makes the change
 	Log    storage.LogEntry
 
-	// OnTop says that New is a commit whose parent is Old: it need not be looked up whether it is a fast-forward.
+	// OnTop says that New is a commit whose only parent is Old: it need not be looked up whether it is a fast-forward.
 	OnTop bool
+	// Merge says that the change is the merge of a pull request.
+	Merge *Merge
 	// Renamed is the full name under which the deleted branch goes on, by a later change.
 	Renamed string
+}
+
+// A Merge is a pull request that is merged by a change of its base.
+type Merge struct {
+	Pull  int         // its number
+	Needs []pull.Need // what owners must approve of, between the base and the head that there are
+	Owned bool        // Needs are known
 }
 
 // maxSymbolic is how many symbolic refs may lead from one to the next (git's SYMREF_MAXDEPTH).
@@ -91,106 +98,6 @@ func Default(v storage.View, repo storage.ID) (string, error) {
 		return "", fmt.Errorf("HEAD names %q, no branch: %w", head.Target, ErrSymbolic)
 	}
 	return head.Target, nil
-}
-
-// Apply makes the changes, in order, or returns a *ConflictError, ErrTaken, protect.ErrRefused if a branch is protected
-// from one, or storage.ErrNotFound for a deletion of what is not there. A new hash for a symbolic ref is given to the ref
-// that it leads to. Old and New of the log entries are filled in. The caller has checked the names. Each change is an
-// event.
-//
-// It returns ancestry.ErrUnanswered if it must know more than facts do: then nothing of the unit of work may stay, and
-// it is begun again when facts has the answers.
-func Apply(tx storage.Tx, repo *catalog.Repo, changes []Change, facts *ancestry.Facts) error {
-	facts.Begin()
-	g := guard{tx: tx, repo: repo, facts: facts}
-	for i := range changes {
-		c := &changes[i]
-		change := event.Event{Kind: event.RefChanged, Repo: repo.ID, Private: repo.Private, By: c.By.String()}
-		if err := g.apply(c, &change); err != nil {
-			return err
-		}
-		if change.Name != "" {
-			event.Add(tx, change)
-		}
-	}
-	return facts.Unanswered()
-}
-
-// apply makes one change, and says in e what it was. Where there was nothing to do, e has no name.
-func (g *guard) apply(c *Change, e *event.Event) error {
-	tx, repo := g.tx, g.repo.ID
-	if c.Target != "" {
-		return g.setSymbolic(c, e)
-	}
-	now, err := Follow(tx, repo, c.Name)
-	if err != nil {
-		return err
-	}
-	if c.Old != nil && *c.Old != now.Hash {
-		return &ConflictError{Name: c.Name, Expected: *c.Old, Actual: now.Hash}
-	}
-	entry := c.Log
-	entry.Old, entry.New = now.Hash, c.New
-	if c.New.IsZero() {
-		return g.remove(c, &entry, e)
-	}
-	if now.Hash.IsZero() {
-		if err := checkFree(tx, repo, now.Name); err != nil {
-			return err
-		}
-	}
-	if err := g.mayMove(c, now); err != nil {
-		return err
-	}
-	e.Name, e.Old, e.New = now.Name, now.Hash, c.New
-	return tx.PutRef(repo, storage.Ref{Name: now.Name, Hash: c.New}, &entry)
-}
-
-// remove deletes the ref itself: of a symbolic one, not what it leads to.
-func (g *guard) remove(c *Change, entry *storage.LogEntry, e *event.Event) error {
-	now, err := g.tx.Ref(g.repo.ID, c.Name)
-	if errors.Is(err, storage.ErrNotFound) && c.Old != nil {
-		return nil // it was expected not to be there
-	}
-	if err != nil {
-		return fmt.Errorf("%q: %w", c.Name, err)
-	}
-	if err := g.mayRemove(c, now); err != nil {
-		return err
-	}
-	e.Name, e.Old = c.Name, entry.Old
-	if err := g.tx.DeleteRef(g.repo.ID, c.Name, entry); err != nil {
-		return err
-	}
-	return g.renamed(c)
-}
-
-func (g *guard) setSymbolic(c *Change, e *event.Event) error {
-	tx, repo := g.tx, g.repo.ID
-	now, err := tx.Ref(repo, c.Name)
-	if errors.Is(err, storage.ErrNotFound) {
-		err = checkFree(tx, repo, c.Name)
-	}
-	if err != nil {
-		return err
-	}
-	if c.Old != nil && *c.Old != now.Hash {
-		return &ConflictError{Name: c.Name, Expected: *c.Old, Actual: now.Hash}
-	}
-	if err := g.mayPoint(c, now); err != nil {
-		return err
-	}
-	target, err := Follow(tx, repo, c.Target)
-	if err != nil {
-		return err
-	}
-	if target.Name == c.Name {
-		return fmt.Errorf("%q: %w", c.Name, ErrSymbolic)
-	}
-	entry := c.Log
-	entry.Old, entry.New = now.Hash, target.Hash
-	e.Name, e.Old, e.New, e.Detail = c.Name, entry.Old, entry.New, c.Target
-	return tx.PutRef(repo, storage.Ref{Name: c.Name, Target: c.Target}, &entry)
 }
 
 // checkFree refuses a new ref whose name would be a directory and a file at once (git's refs_verify_refname_available).

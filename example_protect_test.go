@@ -1,0 +1,97 @@
+package reposit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/reposit/reposit"
+)
+
+func ExampleRepo_Protection() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+
+	rules := repo.Protection()
+	if err := rules.Set(ctx, "main", reposit.Protection{RequirePR: true, RequiredReviews: 2}); err != nil {
+		log.Fatal(err)
+	}
+	if err := rules.Set(ctx, "release/*", reposit.Protection{}); err != nil {
+		log.Fatal(err)
+	}
+	list, err := rules.List(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, rule := range list {
+		fmt.Println(rule.Pattern, rule.RequirePR, rule.RequiredReviews)
+	}
+	_, err = repo.Write(ctx, "README.md", []byte("# Hello again\n"), "Greet")
+	fmt.Println(errors.Is(err, reposit.ErrProtected), err)
+	branch, err := repo.Branches().Branch(ctx, "main")
+	fmt.Println(branch.Protected, err)
+	// Output:
+	// main true 2
+	// release/* false 0
+	// true reposit: write local/my-new-project: "README.md": refused by the branch protection "main": changes must come by a pull request
+	// true <nil>
+}
+
+func ExampleRepo_Pulls() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	for _, login := range []string{"ann", "bob"} {
+		if err := store.Users().Put(ctx, reposit.Profile{Login: login}); err != nil {
+			log.Fatal(err)
+		}
+		if err := repo.Collaborators().Add(ctx, login, reposit.Write); err != nil {
+			log.Fatal(err)
+		}
+	}
+	err := repo.Protection().Set(ctx, "main", reposit.Protection{RequirePR: true, RequiredReviews: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// Ann proposes a change, Bob approves of it, and it is merged.
+	ann, err := store.As(reposit.User("ann")).RepoByID(ctx, repo.ID())
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = ann.Commit(ctx, &reposit.CommitOptions{Branch: "greet", Message: "Greet"}, reposit.Put("README.md", []byte("# Hello again\n")))
+	if err != nil {
+		log.Fatal(err)
+	}
+	pull, err := ann.Pulls().Open(ctx, "main", "greet", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	status, err := ann.Pulls().Status(ctx, pull.Number)
+	fmt.Println(pull.Number, pull.Title, status.Mergeable, status.Lacks, err)
+
+	bob, err := store.As(reposit.User("bob")).RepoByID(ctx, repo.ID())
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := bob.Pulls().Review(ctx, pull.Number, reposit.Approved, &reposit.ReviewOptions{Expect: &pull.Head}); err != nil {
+		log.Fatal(err)
+	}
+	merged, err := ann.Pulls().Merge(ctx, pull.Number, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(merged.Kind, len(merged.Commit.Parents))
+	page, err := repo.Pulls().List(ctx, &reposit.PullListOptions{State: reposit.PullAny})
+	for _, p := range page.Items {
+		fmt.Println(p.Number, p.Author, p.State, p.EndedBy, err)
+	}
+	// Output:
+	// 1 Greet false [it has 0 of 1 approvals] <nil>
+	// merged 2
+	// 1 ann merged ann <nil>
+}

@@ -1,0 +1,102 @@
+package pull
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// The keys of all records. Numbers have 4 bytes, big-endian. Branches are named in short and hold no byte 00.
+//
+//	R n ID                        how many there are of a repository, by state (Counts)
+//	R p ID number                 a pull request (Pull)
+//	R t ID number                 its text; absent if it is empty
+//	R s ID state number           the index by state; no value
+//	R b ID branch 00 number       an open one by its base; the commit of its head
+//	R h ID branch 00 ID branch    an open one by its head, and its base; its number
+//	R r ID number number          a review (Review) by its own number
+//	R v ID number login           what one who may write said last (Verdict), comments aside
+//	R z ID                        a deleted repository whose records are yet to be removed; no value
+const (
+	keyPulls = 'R'
+
+	keyCounts  = 'n'
+	keyPull    = 'p'
+	keyText    = 't'
+	keyState   = 's'
+	keyBase    = 'b'
+	keyHead    = 'h'
+	keyReview  = 'r'
+	keyVerdict = 'v'
+	keyGone    = 'z'
+)
+
+// ownKinds are the kinds of the records that only the repository itself has.
+var ownKinds = [...]byte{keyPull, keyText, keyState, keyBase, keyReview, keyVerdict, keyCounts}
+
+func repoKey(kind byte, repo storage.ID) []byte {
+	b := make([]byte, 0, 2+len(repo)+64)
+	b = append(b, keyPulls, kind)
+	return append(b, repo[:]...)
+}
+
+func numberKey(kind byte, repo storage.ID, number int) []byte {
+	return binary.BigEndian.AppendUint32(repoKey(kind, repo), uint32(number))
+}
+
+func stateKey(repo storage.ID, s State, number int) []byte {
+	return binary.BigEndian.AppendUint32(append(repoKey(keyState, repo), byte(s)), uint32(number))
+}
+
+// branchKey is what the keys of what is about a branch begin with.
+func branchKey(kind byte, repo storage.ID, branch string) []byte {
+	return append(append(repoKey(kind, repo), branch...), 0)
+}
+
+func (p *Pull) baseKey() []byte {
+	return binary.BigEndian.AppendUint32(branchKey(keyBase, p.Repo, p.BaseBranch), uint32(p.Number))
+}
+
+func (p *Pull) headKey() []byte {
+	b := branchKey(keyHead, p.HeadRepo, p.HeadBranch)
+	b = append(b, p.Repo[:]...)
+	return append(b, p.BaseBranch...)
+}
+
+func reviewKey(repo storage.ID, pull, number int) []byte {
+	return binary.BigEndian.AppendUint32(numberKey(keyReview, repo, pull), uint32(number))
+}
+
+func verdictKey(repo storage.ID, pull int, login string) []byte {
+	return append(numberKey(keyVerdict, repo, pull), login...)
+}
+
+// lastNumber returns the number that a key ends in.
+func lastNumber(key []byte) (int, error) {
+	if len(key) < 2+len(storage.ID{})+4 {
+		return 0, fmt.Errorf("%w: key of a pull request", storage.ErrCorrupt)
+	}
+	return int(binary.BigEndian.Uint32(key[len(key)-4:])), nil
+}
+
+// baseOf returns the base that the key of a head names behind its prefix.
+func baseOf(key, prefix []byte) (repo storage.ID, branch string, err error) {
+	rest := key[len(prefix):]
+	if len(rest) <= len(repo) {
+		return repo, "", fmt.Errorf("%w: key of a pull request's head", storage.ErrCorrupt)
+	}
+	return storage.ID(rest[:len(repo)]), string(rest[len(repo):]), nil
+}
+
+// after returns the least key that is greater than all that begin with prefix.
+func after(prefix []byte) []byte {
+	b := append([]byte(nil), prefix...)
+	for len(b) > 0 {
+		if b[len(b)-1]++; b[len(b)-1] != 0 {
+			return b
+		}
+		b = b[:len(b)-1]
+	}
+	return nil
+}

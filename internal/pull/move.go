@@ -1,0 +1,225 @@
+package pull
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Move is a branch that got another commit.
+type Move struct {
+	Repo     storage.ID
+	Branch   string // in short
+	Old, New git.Hash
+	OnTop    bool // New was not there before, and its only parent is Old
+	Pull     int  // the number of the pull request of which it is the merge; 0: of none
+}
+
+// HeadMoved has the open pull requests from a branch follow it. Those with nothing left that the base has not are
+// closed.
+func (u *Unit) HeadMoved(m Move) error {
+	heads, err := u.fromHead(m.Repo, m.Branch)
+	if err != nil {
+		return err
+	}
+	for _, p := range heads {
+		if p.Head == m.New {
+			continue
+		}
+		if err := u.follow(p, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow has one pull request follow its head.
+func (u *Unit) follow(p *Pull, m Move) error {
+	base, err := u.tip(p)
+	if errors.Is(err, storage.ErrNotFound) { // by a program outside
+		return u.Close(p)
+	}
+	if err != nil {
+		return err
+	}
+	if !m.OnTop {
+		if has, _ := u.Facts.Contains(base, m.New); has {
+			return u.Close(p)
+		}
+	}
+	old := p.Head
+	p.Head = m.New
+	if err := u.setHead(p, base, m.OnTop && old == m.Old); err != nil {
+		return err
+	}
+	if err := u.dismiss(p); err != nil {
+		return err
+	}
+	return u.put(p, Open, "head moved", old)
+}
+
+// dismiss drops the approvals so far where the base's rule says so.
+func (u *Unit) dismiss(p *Pull) error {
+	h, err := catalog.LoadHeader(u.Tx, p.Repo)
+	if err != nil || !h.Protected {
+		return err
+	}
+	rules, err := protect.Load(u.Tx, p.Repo)
+	if err != nil {
+		return err
+	}
+	if r := rules.For(p.BaseBranch); r != nil && r.DismissStaleReviews {
+		p.Dismissed = p.Reviews
+	}
+	return nil
+}
+
+// BaseMoved makes the open pull requests to a branch merged whose heads the branch now has.
+func (u *Unit) BaseMoved(m Move) error {
+	if m.Pull > 0 {
+		p, err := Load(u.Tx, m.Repo, m.Pull)
+		if err != nil {
+			return err
+		}
+		if err := u.merged(p, m.Old, m.New); err != nil {
+			return err
+		}
+	}
+	if m.OnTop {
+		return nil
+	}
+	numbers, heads, err := u.ontoBase(m.Repo, m.Branch)
+	if err != nil || len(heads) == 0 {
+		return err
+	}
+	distinct := slices.Clone(heads)
+	slices.SortFunc(distinct, func(a, b git.Hash) int { return slices.Compare(a[:], b[:]) })
+	for _, h := range u.Facts.Among(m.New, m.Old, slices.Compact(distinct)) {
+		for i, n := range numbers {
+			if heads[i] != h {
+				continue
+			}
+			p, err := Load(u.Tx, m.Repo, n)
+			if err != nil {
+				return dangling(err, m.Repo, n)
+			}
+			if err := u.merged(p, m.Old, m.New); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Gone closes the open pull requests from and to a branch that is not there any more.
+func (u *Unit) Gone(repo storage.ID, branch string) error {
+	all, err := u.of(repo, branch)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if err := u.Close(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Renamed has the open pull requests from and to a branch follow it to its new name.
+func (u *Unit) Renamed(repo storage.ID, from, to string) error {
+	all, err := u.of(repo, from)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		for _, key := range [2][]byte{p.headKey(), p.baseKey()} {
+			if err := u.Tx.DeleteRecord(key); err != nil {
+				return err
+			}
+		}
+		if p.HeadRepo == repo && p.HeadBranch == from {
+			p.HeadBranch = to
+		}
+		if p.Repo == repo && p.BaseBranch == from {
+			p.BaseBranch = to
+		}
+		if err := u.Tx.PutRecord(p.headKey(), encodeNumber(p.Number)); err != nil {
+			return err
+		}
+		if err := u.put(p, Open, "branch renamed", p.Head); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// of returns the open pull requests from and to a branch. No branch is head and base of the same one.
+func (u *Unit) of(repo storage.ID, branch string) ([]*Pull, error) {
+	all, err := u.fromHead(repo, branch)
+	if err != nil {
+		return nil, err
+	}
+	numbers, _, err := u.ontoBase(repo, branch)
+	for _, n := range numbers {
+		p, err := Load(u.Tx, repo, n)
+		if err != nil {
+			return nil, dangling(err, repo, n)
+		}
+		all = append(all, p)
+	}
+	return all, err
+}
+
+// fromHead returns the open pull requests from a branch. Those of repositories that were deleted are no more.
+func (u *Unit) fromHead(repo storage.ID, branch string) ([]*Pull, error) {
+	var all []*Pull
+	prefix := branchKey(keyHead, repo, branch)
+	for rec, err := range u.Tx.Records(prefix, after(prefix), storage.Ascending) {
+		if err != nil {
+			return nil, err
+		}
+		number, err := decodeNumber(rec.Value)
+		if err != nil {
+			return nil, err
+		}
+		base, _, err := baseOf(rec.Key, prefix)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := catalog.Pool(u.Tx, base); errors.Is(err, storage.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		p, err := Load(u.Tx, base, number)
+		if err != nil {
+			return nil, dangling(err, base, number)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// ontoBase returns the numbers and heads of the open pull requests to a branch.
+func (u *Unit) ontoBase(repo storage.ID, branch string) (numbers []int, heads []git.Hash, err error) {
+	prefix := branchKey(keyBase, repo, branch)
+	for rec, err := range u.Tx.Records(prefix, after(prefix), storage.Ascending) {
+		if err != nil {
+			return nil, nil, err
+		}
+		number, err := lastNumber(rec.Key)
+		if err != nil {
+			return nil, nil, err
+		}
+		head, err := decodeHash(rec.Value)
+		if err != nil {
+			return nil, nil, err
+		}
+		numbers, heads = append(numbers, number), append(heads, head)
+	}
+	return numbers, heads, nil
+}

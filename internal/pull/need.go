@@ -1,0 +1,170 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/reposit/reposit/internal/codeowners"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Need is changed paths that one of their owners must approve of. If it can't be told who owns what, there is one Need
+// without owners, which nobody meets.
+type Need struct {
+	Path   string // the first of them
+	Owners []codeowners.Owner
+}
+
+// String says what is missing.
+func (n Need) String() string {
+	if len(n.Owners) == 0 {
+		return fmt.Sprintf("%s is too large to tell who must approve", n.Path)
+	}
+	all := make([]string, len(n.Owners))
+	for i, o := range n.Owners {
+		all[i] = o.String()
+	}
+	return fmt.Sprintf("no owner of %q has approved: %s", n.Path, strings.Join(all, ", "))
+}
+
+var errTooLarge = errors.New("CODEOWNERS is too large")
+
+// Needs returns what must be approved by owners before a base takes a head, both commits: one Need for each line of the
+// base's CODEOWNERS that says whose a changed path is. What a path was and what it becomes are both changed by a move.
+// from is the commit since which paths count as changed.
+func Needs(ctx context.Context, objects *object.Store, pool storage.ID, base, from, head git.Hash) ([]Need, error) {
+	file, err := ownersAt(ctx, objects, pool, base)
+	if errors.Is(err, errTooLarge) {
+		return []Need{{Path: "CODEOWNERS"}}, nil
+	}
+	if err != nil || file == nil {
+		return nil, err
+	}
+	w := needWalk{ctx: ctx, objects: objects, pool: pool, file: file, seen: map[int]bool{}}
+	var trees [2]git.Hash
+	for i, h := range [2]git.Hash{from, head} {
+		c, err := objects.Commit(ctx, pool, h)
+		if err != nil {
+			return nil, err
+		}
+		trees[i] = c.Tree
+	}
+	err = w.compare("", trees[0], trees[1])
+	return w.needs, err
+}
+
+// ownersAt returns the CODEOWNERS file of a commit, or nil if it has none.
+func ownersAt(ctx context.Context, objects *object.Store, pool storage.ID, commit git.Hash) (*codeowners.File, error) {
+	c, err := objects.Commit(ctx, pool, commit)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range codeowners.Paths {
+		entry, err := find(ctx, objects, pool, c.Tree, path)
+		if err != nil {
+			return nil, err
+		}
+		if !entry.IsFile() {
+			continue
+		}
+		_, size, err := objects.Stat(ctx, pool, entry.Hash)
+		if err != nil {
+			return nil, err
+		}
+		if size > codeowners.MaxSize {
+			return nil, errTooLarge
+		}
+		data, err := objects.Blob(ctx, pool, entry.Hash)
+		if err != nil {
+			return nil, err
+		}
+		return codeowners.Parse(data), nil
+	}
+	return nil, nil
+}
+
+// find returns the entry that a path leads to, or the zero Entry.
+func find(ctx context.Context, objects *object.Store, pool storage.ID, tree git.Hash, path string) (e git.Entry, err error) {
+	e = git.Entry{Mode: git.ModeDir, Hash: tree}
+	for name := range strings.SplitSeq(path, "/") {
+		if !e.IsDir() {
+			return git.Entry{}, nil
+		}
+		item, err := treeOf(ctx, objects, pool, e.Hash)
+		if err != nil {
+			return git.Entry{}, err
+		}
+		if e, _ = item.Find(name); e.Mode == 0 {
+			return git.Entry{}, nil
+		}
+	}
+	return e, nil
+}
+
+// treeOf returns a tree. The empty one need not be stored.
+func treeOf(ctx context.Context, objects *object.Store, pool storage.ID, h git.Hash) (*git.Tree, error) {
+	item, err := objects.Tree(ctx, pool, h)
+	if errors.Is(err, storage.ErrNotFound) && h == git.EmptyTree {
+		return git.ParseTree(nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return item.Tree, nil
+}
+
+type needWalk struct {
+	ctx     context.Context
+	objects *object.Store
+	pool    storage.ID
+	file    *codeowners.File
+	seen    map[int]bool // lines that have their Need
+	needs   []Need
+}
+
+// compare notes the paths below dir that differ between two trees, either of which may be absent.
+func (w *needWalk) compare(dir string, a, b git.Hash) error {
+	if a == b {
+		return nil
+	}
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	var trees [2]*git.Tree
+	for i, h := range [2]git.Hash{a, b} {
+		if h.IsZero() {
+			continue
+		}
+		var err error
+		if trees[i], err = treeOf(w.ctx, w.objects, w.pool, h); err != nil {
+			return err
+		}
+	}
+	for x, y := range git.Differences(trees[0], trees[1]) {
+		name := x.Name
+		if x.Mode == 0 {
+			name = y.Name
+		}
+		if !x.IsDir() && !y.IsDir() {
+			w.note(dir + name)
+			continue
+		}
+		if err := w.compare(dir+name+"/", x.Hash, y.Hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *needWalk) note(path string) {
+	line := w.file.Of(path)
+	if line == nil || len(line.Owners) == 0 || w.seen[line.Number] {
+		return
+	}
+	w.seen[line.Number] = true
+	w.needs = append(w.needs, Need{path, line.Owners})
+}

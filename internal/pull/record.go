@@ -1,0 +1,213 @@
+package pull
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
+)
+
+// recordVersion is the first byte of each stored value that is not empty, and the version of its layout.
+const recordVersion = 1
+
+func (p *Pull) encode() []byte {
+	b := make([]byte, 0, 200+len(p.Title))
+	b = append(b, recordVersion, byte(p.State))
+	b = append(b, p.HeadRepo[:]...)
+	for _, h := range [4]git.Hash{p.Head, p.Base, p.Tried, p.Commit} {
+		b = append(b, h[:]...)
+	}
+	fits := byte(0)
+	if p.Fits {
+		fits = 1
+	}
+	b = append(b, fits)
+	for _, t := range [3]time.Time{p.Created, p.Updated, p.Ended} {
+		b = appendTime(b, t)
+	}
+	b = binary.AppendUvarint(b, uint64(p.Reviews))
+	b = binary.AppendUvarint(b, uint64(p.Dismissed))
+	for _, s := range [5]string{p.Author, p.EndedBy, p.BaseBranch, p.HeadBranch, p.Title} {
+		b = appendString(b, s)
+	}
+	return b
+}
+
+func decodePull(repo storage.ID, number int, b []byte) (*Pull, error) {
+	d := decoder{b: b}
+	d.version()
+	p := &Pull{Repo: repo, Number: number, State: State(d.byte())}
+	p.HeadRepo = d.id()
+	for _, to := range [4]*git.Hash{&p.Head, &p.Base, &p.Tried, &p.Commit} {
+		*to = d.hash()
+	}
+	fits := d.byte()
+	p.Fits = fits == 1
+	for _, to := range [3]*time.Time{&p.Created, &p.Updated, &p.Ended} {
+		*to = d.time()
+	}
+	p.Reviews, p.Dismissed = d.count(), d.count()
+	for _, to := range [5]*string{&p.Author, &p.EndedBy, &p.BaseBranch, &p.HeadBranch, &p.Title} {
+		*to = d.string()
+	}
+	d.bad = d.bad || !p.State.valid() || fits > 1
+	return p, d.end("pull request")
+}
+
+func (r *Review) encode() []byte {
+	b := append(make([]byte, 0, 64+len(r.Body)), recordVersion, byte(r.Opinion))
+	b = append(b, r.Commit[:]...)
+	b = appendTime(b, r.At)
+	b = appendString(b, r.Reviewer)
+	return appendString(b, r.Body)
+}
+
+func decodeReview(number int, b []byte) (*Review, error) {
+	d := decoder{b: b}
+	d.version()
+	r := &Review{Number: number, Opinion: Opinion(d.byte()), Commit: d.hash(), At: d.time(), Reviewer: d.string(), Body: d.string()}
+	d.bad = d.bad || !r.Opinion.Valid()
+	return r, d.end("review")
+}
+
+func (v *Verdict) encode() []byte {
+	b := append([]byte{recordVersion, byte(v.Opinion)}, v.Commit[:]...)
+	return binary.AppendUvarint(b, uint64(v.Review))
+}
+
+func decodeVerdict(reviewer string, b []byte) (Verdict, error) {
+	d := decoder{b: b}
+	d.version()
+	v := Verdict{Reviewer: reviewer, Opinion: Opinion(d.byte()), Commit: d.hash(), Review: d.count()}
+	d.bad = d.bad || v.Opinion != Approved && v.Opinion != ChangesRequested
+	return v, d.end("verdict")
+}
+
+func (c *Counts) encode() []byte {
+	b := binary.AppendUvarint([]byte{recordVersion}, uint64(c.Last))
+	for s := Open; s < states; s++ {
+		b = binary.AppendUvarint(b, uint64(c.Of[s]))
+	}
+	return b
+}
+
+func decodeCounts(b []byte) (Counts, error) {
+	d := decoder{b: b}
+	d.version()
+	c := Counts{Last: d.count()}
+	for s := Open; s < states; s++ {
+		c.Of[s] = d.count()
+	}
+	return c, d.end("counts of pull requests")
+}
+
+func encodeNumber(n int) []byte {
+	return binary.BigEndian.AppendUint32([]byte{recordVersion}, uint32(n))
+}
+
+func decodeNumber(b []byte) (int, error) {
+	d := decoder{b: b}
+	d.version()
+	n := d.take(4)
+	if err := d.end("number of a pull request"); err != nil {
+		return 0, err
+	}
+	return int(binary.BigEndian.Uint32(n)), nil
+}
+
+func encodeHash(h git.Hash) []byte { return append([]byte{recordVersion}, h[:]...) }
+
+func decodeHash(b []byte) (git.Hash, error) {
+	d := decoder{b: b}
+	d.version()
+	h := d.hash()
+	return h, d.end("head of a pull request")
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// appendTime appends the nanoseconds since 1970 with the sign bit flipped. 0 is no time.
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return binary.BigEndian.AppendUint64(b, 0)
+	}
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixNano())^1<<63)
+}
+
+// A decoder reads what the append functions wrote. After the first thing that is not there it yields zero values, and
+// end says so.
+type decoder struct {
+	b       []byte
+	unknown bool
+	bad     bool
+}
+
+func (d *decoder) version() { d.unknown = d.byte() != recordVersion }
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.b)) {
+		d.bad, d.b = true, nil
+		return nil
+	}
+	b := d.b[:n]
+	d.b = d.b[n:]
+	return b
+}
+
+func (d *decoder) byte() byte {
+	if b := d.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) id() (id storage.ID) {
+	copy(id[:], d.take(uint64(len(id))))
+	return id
+}
+
+func (d *decoder) hash() (h git.Hash) {
+	copy(h[:], d.take(uint64(len(h))))
+	return h
+}
+
+// count reads a number that a key can hold.
+func (d *decoder) count() int {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 || v > math.MaxUint32 {
+		d.bad, d.b = true, nil
+		return 0
+	}
+	d.b = d.b[n:]
+	return int(v)
+}
+
+func (d *decoder) string() string { return string(d.take(uint64(d.count()))) }
+
+func (d *decoder) time() time.Time {
+	b := d.take(8)
+	if b == nil {
+		return time.Time{}
+	}
+	k := binary.BigEndian.Uint64(b)
+	if k == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(k^1<<63)).UTC()
+}
+
+func (d *decoder) end(what string) error {
+	switch {
+	case d.unknown:
+		return fmt.Errorf("%w: record of a %s", storage.ErrFormat, what)
+	case d.bad || len(d.b) > 0:
+		return fmt.Errorf("%w: record of a %s", storage.ErrCorrupt, what)
+	}
+	return nil
+}

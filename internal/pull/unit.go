@@ -1,0 +1,223 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/ancestry"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Unit is the unit of work in which pull requests change, and who changes them.
+type Unit struct {
+	Ctx         context.Context
+	Tx          storage.Tx
+	Read        ancestry.Reader // of the commits of all repositories concerned, which share a pool
+	Facts       *ancestry.Facts
+	By          access.Actor
+	Now         time.Time
+	Name, Email string // of who makes the commits under refs/pull/
+}
+
+// Open adds a pull request that has its head, base, title and author. Head is what the branch holds now. It returns
+// ErrOpen if there is an open one of the same head and base, ErrContained if the base has the commit already, ErrTooMany,
+// and storage.ErrNotFound if there is no such base.
+func (u *Unit) Open(p *Pull, text string) error {
+	if _, err := u.Tx.Record(p.headKey()); !errors.Is(err, storage.ErrNotFound) {
+		if err == nil {
+			err = ErrOpen
+		}
+		return err
+	}
+	if err := u.checkRoom(p); err != nil {
+		return err
+	}
+	base, err := u.tip(p)
+	if err != nil {
+		return err
+	}
+	if has, _ := u.Facts.Contains(base, p.Head); has {
+		return ErrContained
+	}
+	counts, err := Count(u.Tx, p.Repo)
+	if err != nil {
+		return err
+	}
+	p.Number, p.State, p.Base, p.Created = counts.Last+1, Open, base, u.Now
+	if text != "" {
+		if err := u.Tx.PutRecord(numberKey(keyText, p.Repo, p.Number), append([]byte{recordVersion}, text...)); err != nil {
+			return err
+		}
+	}
+	if err := u.Tx.PutRecord(p.headKey(), encodeNumber(p.Number)); err != nil {
+		return err
+	}
+	if err := u.count(p, +1); err != nil {
+		return err
+	}
+	if err := u.setHead(p, base, false); err != nil {
+		return err
+	}
+	return u.put(p, 0, "opened", git.Hash{})
+}
+
+// checkRoom refuses a pull request whose head has too many.
+func (u *Unit) checkRoom(p *Pull) error {
+	n := 0
+	prefix := branchKey(keyHead, p.HeadRepo, p.HeadBranch)
+	for _, err := range u.Tx.Records(prefix, after(prefix), storage.Ascending) {
+		if err != nil {
+			return err
+		}
+		if n++; n == maxOfHead {
+			return ErrTooMany
+		}
+	}
+	return nil
+}
+
+// tip returns what the base holds now, or storage.ErrNotFound.
+func (u *Unit) tip(p *Pull) (git.Hash, error) {
+	r, err := u.Tx.Ref(p.Repo, branches+p.BaseBranch)
+	if err == nil && r.Hash.IsZero() {
+		err = fmt.Errorf("branch %q: %w", p.BaseBranch, storage.ErrNotFound)
+	}
+	return r.Hash, err
+}
+
+// setHead has the refs of a pull request follow its head. onTop says that this adds just one commit to the head before.
+func (u *Unit) setHead(p *Pull, base git.Hash, onTop bool) error {
+	if !onTop || p.Tried != base {
+		p.Tried = base
+		p.Fits, _ = u.Facts.Contains(p.Head, base)
+	}
+	if err := u.point(p, p.HeadRef(), p.Head); err != nil {
+		return err
+	}
+	var merge git.Hash
+	if p.Fits {
+		var err error
+		if merge, err = u.tryMerge(p); err != nil {
+			return err
+		}
+	}
+	return u.point(p, p.MergeRef(), merge)
+}
+
+// tryMerge stores the commit that a merge would make, of a head that has what the base holds.
+func (u *Unit) tryMerge(p *Pull) (git.Hash, error) {
+	head, err := u.Read(u.Ctx, p.Head)
+	if err != nil {
+		return git.Hash{}, err
+	}
+	by := git.Signature{Name: u.Name, Email: u.Email, When: u.Now}
+	c := git.Commit{
+		Tree: head.Tree, Parents: []git.Hash{p.Tried, p.Head}, Author: by, Committer: by,
+		Message: fmt.Sprintf("Merge %s into %s\n", p.Head, p.Tried),
+	}
+	raw := c.Append(nil)
+	h, err := git.Sum(storage.Commit, raw)
+	if err != nil {
+		return h, err
+	}
+	r, err := catalog.Load(u.Tx, p.Repo)
+	if err != nil {
+		return h, err
+	}
+	size := int64(len(raw))
+	added, err := u.Tx.PutObject(r.Pool, storage.Object{Hash: h, Type: storage.Commit, Size: size, Data: raw})
+	if err != nil || !added && !r.Networked { // see landing: what the pool had before is not told
+		return h, err
+	}
+	return h, catalog.Adjust(u.Tx, p.Repo, func(s *catalog.State) { s.Size += size })
+}
+
+// point makes a ref of a pull request hold a commit, or removes it if that is zero. These refs have no logs: what only
+// they held is gone with them.
+func (u *Unit) point(p *Pull, name string, to git.Hash) error {
+	now, err := u.Tx.Ref(p.Repo, name)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	if now.Hash == to {
+		return nil
+	}
+	if to.IsZero() {
+		err = u.Tx.DeleteRef(p.Repo, name, nil)
+	} else {
+		err = u.Tx.PutRef(p.Repo, storage.Ref{Name: name, Hash: to}, nil)
+	}
+	if err != nil {
+		return err
+	}
+	if err := u.note(p, event.Event{Kind: event.RefChanged, Name: name, Old: now.Hash, New: to}); err != nil {
+		return err
+	}
+	return catalog.Adjust(u.Tx, p.Repo, func(s *catalog.State) { s.Moves++ })
+}
+
+// count adds step to the open pull requests that both repositories count.
+func (u *Unit) count(p *Pull, step int) error {
+	if err := catalog.Adjust(u.Tx, p.Repo, func(s *catalog.State) { s.OpenPulls += step }); err != nil {
+		return err
+	}
+	return catalog.Adjust(u.Tx, p.HeadRepo, func(s *catalog.State) { s.Offered += step })
+}
+
+// put stores a pull request that has had a state before, and adds the event of what happened to it.
+func (u *Unit) put(p *Pull, before State, what string, oldHead git.Hash) error {
+	p.Updated = u.Now
+	if err := p.put(u.Tx, before); err != nil {
+		return err
+	}
+	return u.note(p, event.Event{Kind: event.PullChanged, Name: p.BaseBranch, Detail: what, Old: oldHead, New: p.Head, Pull: p.Number})
+}
+
+func (u *Unit) note(p *Pull, e event.Event) error {
+	h, err := catalog.LoadHeader(u.Tx, p.Repo)
+	e.Repo, e.Private, e.By = p.Repo, h.Private, u.By.String()
+	event.Add(u.Tx, e)
+	return err
+}
+
+// end makes an open pull request one of another state.
+func (u *Unit) end(p *Pull, to State, what string) error {
+	for _, key := range [2][]byte{p.headKey(), p.baseKey()} {
+		if err := u.Tx.DeleteRecord(key); err != nil {
+			return err
+		}
+	}
+	if err := u.count(p, -1); err != nil {
+		return err
+	}
+	p.State, p.Ended, p.EndedBy = to, u.Now, u.By.Login()
+	return u.put(p, Open, what, p.Head)
+}
+
+// Close ends an open pull request unmerged, and removes its refs. It returns ErrEnded.
+func (u *Unit) Close(p *Pull) error {
+	if p.State != Open {
+		return ErrEnded
+	}
+	for _, name := range [2]string{p.HeadRef(), p.MergeRef()} {
+		if err := u.point(p, name, git.Hash{}); err != nil {
+			return err
+		}
+	}
+	return u.end(p, Closed, "closed")
+}
+
+// merged ends an open pull request whose head the base now has.
+func (u *Unit) merged(p *Pull, before, commit git.Hash) error {
+	p.Base, p.Commit = before, commit
+	if err := u.point(p, p.MergeRef(), commit); err != nil {
+		return err
+	}
+	return u.end(p, Merged, "merged")
+}

@@ -1,0 +1,253 @@
+package reposit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/ancestry"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/pull"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// PullStatus says whether a pull request can be merged.
+type PullStatus struct {
+	Head, Base       Hash     // of which this is said
+	Mergeable        bool     // the base can take the head, and no rule asks for more
+	Diverged         bool     // the base has commits that the head has not
+	Approved         []string // whose approvals count, sorted
+	ChangesRequested []string // who asked for changes, sorted
+	Lacks            []string // what is missing, one sentence each
+}
+
+// Status returns whether a pull request can be merged, and what is missing. It needs Read. Whoever is exempt from the
+// base's protection can merge what only lacks what that asks for.
+func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
+	const op = "pull status"
+	if err := p.r.s.calls.Enter(ctx); err != nil {
+		return PullStatus{}, p.r.fail(op, pullName(number), err)
+	}
+	defer p.r.s.calls.Leave()
+	var s PullStatus
+	err := p.r.s.backend.View(ctx, func(v storage.View) error {
+		m, err := p.look(ctx, v, access.Read, number)
+		if err != nil {
+			return err
+		}
+		judgement, err := m.pull.Judge(v, m.rule, m.needs)
+		s = PullStatus{
+			Head: Hash(m.pull.Head), Base: Hash(m.base), Diverged: !m.fits,
+			Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Lacks(m.rule),
+		}
+		if m.pull.State != pull.Open {
+			s.Lacks = append(s.Lacks, "it is not open")
+		} else if !m.fits {
+			s.Lacks = append(s.Lacks, fmt.Sprintf("%s has commits that the head has not", m.pull.BaseBranch))
+		}
+		s.Mergeable = len(s.Lacks) == 0
+		return err
+	})
+	if err != nil {
+		return PullStatus{}, p.r.fail(op, pullName(number), err)
+	}
+	return s, nil
+}
+
+// A pullLook is what there is to know before a pull request is merged.
+type pullLook struct {
+	pull  *pull.Pull
+	base  git.Hash // what the base holds; zero: it is not there
+	fits  bool     // the head has all that the base has
+	rule  *protect.Rule
+	needs []pull.Need
+	owned bool // needs are known: the rule asks for them
+}
+
+// look looks at a pull request. It walks histories and compares trees.
+func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission, number int) (*pullLook, error) {
+	pool, err := p.r.s.actor.Check(v, p.r.id, need)
+	if err != nil {
+		return nil, err
+	}
+	m := &pullLook{}
+	if m.pull, err = pull.Load(v, p.r.id, number); err != nil {
+		return nil, err
+	}
+	rules, err := protect.Load(v, p.r.id)
+	if err != nil {
+		return nil, err
+	}
+	m.rule = rules.For(m.pull.BaseBranch)
+	at, err := ref.Follow(v, p.r.id, ref.Branches+m.pull.BaseBranch)
+	if m.base = at.Hash; err != nil || m.base.IsZero() || m.pull.State != pull.Open {
+		return m, err
+	}
+	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return p.r.s.objects.Commit(ctx, pool, h) }
+	if m.fits, err = ancestry.Contains(ctx, read, m.pull.Head, m.base); err != nil {
+		return nil, err
+	}
+	if m.rule == nil || !m.rule.RequireCodeOwnerReview {
+		return m, nil
+	}
+	from := m.base
+	if !m.fits {
+		if from, err = ancestry.Base(ctx, read, m.pull.Head, m.base); err != nil {
+			return nil, err
+		}
+	}
+	m.owned = true
+	m.needs, err = pull.Needs(ctx, p.r.s.objects, pool, m.base, from, m.pull.Head)
+	return m, err
+}
+
+// Merge has the base of an open pull request take the commits of its head, by a commit that has both as parents unless
+// opts say otherwise. It needs Write. What the base's protection asks of pull requests is asked in the unit of work that
+// moves the base; others who push meanwhile change what is merged only if Expect allows.
+//
+// A head that lacks commits of the base can't be merged yet: that is ErrConflict, as is a pull request that is not open,
+// or one whose head is not what is expected (*ConflictError). ErrProtected tells what is missing.
+func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (MergeResult, error) {
+	const op = "merge pull"
+	if err := p.r.s.calls.Enter(ctx); err != nil {
+		return MergeResult{}, p.r.fail(op, pullName(number), err)
+	}
+	defer p.r.s.calls.Leave()
+	if opts == nil {
+		opts = &MergeOptions{}
+	}
+	m, err := p.merging(number, opts)
+	for err == nil {
+		err = m.try(ctx)
+		var moved *ref.ConflictError
+		again := errors.Is(err, pull.ErrMoved) || errors.As(err, &moved) && moved.Name == ref.Branches+m.branch
+		if !again {
+			break
+		}
+		err = nil
+	}
+	if err != nil {
+		return MergeResult{}, p.r.fail(op, pullName(number), err)
+	}
+	return m.result, nil
+}
+
+// A merging is a merge on its way.
+type merging struct {
+	p                 Pulls
+	number            int
+	opts              *MergeOptions
+	author, committer git.Signature
+	branch            string // the base
+	result            MergeResult
+}
+
+var mergeKinds = [...]MergeKind{MergeCommit: Merged, FastForwardOnly: FastForwarded, Squash: Squashed, Rebase: Rebased}
+
+// merging checks the options of a merge.
+func (p Pulls) merging(number int, opts *MergeOptions) (*merging, error) {
+	if opts.Strategy < 0 || int(opts.Strategy) >= len(mergeKinds) {
+		return nil, invalidf("strategy: %d", opts.Strategy)
+	}
+	if err := names.CheckMessage(opts.Message); err != nil {
+		return nil, invalid("message", err)
+	}
+	m := &merging{p: p, number: number, opts: opts}
+	m.result.Kind = mergeKinds[opts.Strategy]
+	var err error
+	m.author, m.committer, err = p.r.s.signatures(opts.Author, opts.Committer, p.r.s.now())
+	return m, err
+}
+
+// try merges what there is now, or returns an error that says that it moved meanwhile.
+func (m *merging) try(ctx context.Context) error {
+	var look *pullLook
+	var head *git.Commit
+	var text string
+	err := m.p.r.s.backend.View(ctx, func(v storage.View) error {
+		var err error
+		if look, err = m.p.look(ctx, v, access.Write, m.number); err != nil {
+			return err
+		}
+		if err := m.check(look); err != nil {
+			return err
+		}
+		if text, err = look.pull.Text(v); err != nil {
+			return err
+		}
+		pool, err := m.p.r.s.actor.Check(v, m.p.r.id, access.Write)
+		if err == nil {
+			head, err = m.p.r.s.objects.Commit(ctx, pool, look.pull.Head)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	m.branch = look.pull.BaseBranch
+	made := git.Commit{Author: m.author, Committer: m.committer, Message: m.message(look.pull, text)}
+	h, o, item, err := pull.Strategy(m.opts.Strategy).Result(look.base, look.pull.Head, head.Tree, made)
+	if err != nil {
+		return err
+	}
+	m.result.Commit, m.result.Base = publicCommit(h, head), Hash(look.base)
+	l := m.landing(look, h)
+	if o != nil {
+		l.Objects, l.Items = []storage.Object{*o}, []*object.Item{item}
+		m.result.Commit = publicCommit(h, item.Commit)
+	}
+	return landing.Land(ctx, m.p.r.s.backend, m.p.r.s.objects, l)
+}
+
+func (m *merging) check(look *pullLook) error {
+	if look.pull.State != pull.Open {
+		return pull.ErrEnded
+	}
+	if err := checkHead(look.pull, m.opts.Expect); err != nil {
+		return err
+	}
+	if !look.fits {
+		text := fmt.Sprintf("conflict: the branches have diverged: %s has commits that the head has not", look.pull.BaseBranch)
+		return &detail{ErrConflict, text, nil}
+	}
+	return nil
+}
+
+func (m *merging) message(p *pull.Pull, text string) string {
+	switch {
+	case m.opts.Message != "":
+		return m.opts.Message
+	case m.opts.Strategy == MergeCommit:
+		return fmt.Sprintf("Merge pull request #%d from %s\n\n%s\n", p.Number, p.HeadBranch, p.Title)
+	case text == "":
+		return fmt.Sprintf("%s (#%d)\n", p.Title, p.Number)
+	}
+	return fmt.Sprintf("%s (#%d)\n\n%s\n", p.Title, p.Number, text)
+}
+
+// landing moves the base if all is as it was looked at.
+func (m *merging) landing(look *pullLook, to git.Hash) *landing.Landing {
+	s := m.p.r.s
+	now := s.now()
+	return &landing.Landing{
+		Repo: m.p.r.id, Now: now, Quota: s.opts.Limits.RepoSize,
+		Refs: []ref.Change{{
+			Name: ref.Branches + m.branch, New: to, Old: &look.base, By: s.actor, OnTop: m.opts.Strategy == Squash,
+			Merge: &ref.Merge{Pull: m.number, Needs: look.needs, Owned: look.owned},
+			Log:   logEntry(m.committer, fmt.Sprintf("pull request #%d: %s", m.number, look.pull.Title)),
+		}},
+		Check: func(v storage.View) error {
+			is, err := pull.Load(v, m.p.r.id, m.number)
+			if err == nil && (is.State != pull.Open || is.Head != look.pull.Head || is.BaseBranch != look.pull.BaseBranch) {
+				err = pull.ErrMoved
+			}
+			return err
+		},
+	}
+}

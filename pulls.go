@@ -1,0 +1,413 @@
+package reposit
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/ancestry"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/pull"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// Pulls are the pull requests to a repository.
+type Pulls struct{ r *Repo }
+
+// Pulls returns the pull requests to the repository. Each asks to take the commits of a branch, the head, into a branch
+// of this repository, the base. The head is here too, or in another repository of the fork network.
+//
+// While one is open, the ref refs/pull/N/head holds the commit of its head, and moves with it; refs/pull/N/merge holds
+// what the base would become by a merge, made when the head last moved, unless the base had then gone another way.
+// Commits that come to the base in whatever way make it merged, as soon as the base has all of the head. It is closed
+// when the head is deleted, or moves back to what the base has, and when the base is deleted. It stays, with the head
+// that it had, when the head's repository is deleted. A branch that is renamed takes its pull requests along. When one
+// was merged its refs stay; when one was closed they go, and with them whatever only they held.
+func (r *Repo) Pulls() Pulls { return Pulls{r} }
+
+// PullState is what has become of a pull request.
+type PullState int
+
+// The states. A list can be of all of them.
+const (
+	PullOpen PullState = iota
+	PullMerged
+	PullClosed
+	PullAny
+)
+
+var pullStates = [...]struct {
+	text  string
+	state pull.State
+}{PullOpen: {"open", pull.Open}, PullMerged: {"merged", pull.Merged}, PullClosed: {"closed", pull.Closed}, PullAny: {"any", 0}}
+
+// String returns "open", "merged", "closed" or "any".
+func (s PullState) String() string {
+	if s < 0 || int(s) >= len(pullStates) {
+		return "PullState(" + strconv.Itoa(int(s)) + ")"
+	}
+	return pullStates[s].text
+}
+
+// A Pull describes a pull request.
+type Pull struct {
+	Number      int // from 1, in this repository; never given again
+	Title, Body string
+	Author      string // a login; "" if the host opened it for nobody
+	State       PullState
+	HeadRepo    ID // "" if it was deleted, or the actor may not read it
+	HeadBranch  string
+	Head        Hash // the commit
+	BaseBranch  string
+	Base        Hash // what the base holds; once the pull request has ended, what it held when it was merged, or opened
+	Result      Hash // what the base became when it was merged
+	EndedBy     string
+
+	CreatedAt, UpdatedAt time.Time
+	EndedAt              time.Time // when it was merged or closed
+}
+
+// PullOptions say more about a new pull request.
+type PullOptions struct {
+	Title    string // default: the first line of the head's message
+	Body     string
+	HeadRepo ID     // whose branch the head is; default: this repository
+	Author   string // on whose behalf the host opens it; a user is the author himself
+}
+
+// Open opens a pull request that asks to take the commits of a branch, head, into the branch base; "" is the default
+// branch. It needs Read, and Write on the repository of the head, since it shows the head to all who may read the base.
+//
+// It returns ErrExists if there is an open one of the same head and base, ErrNoChange if the base has all commits of the
+// head, ErrInvalid for a repository that is not of this fork network, and ErrTooLarge beyond 100 open ones of one head.
+func (p Pulls) Open(ctx context.Context, base, head string, opts *PullOptions) (Pull, error) {
+	const op = "open pull"
+	if err := p.r.s.calls.Enter(ctx); err != nil {
+		return Pull{}, p.r.fail(op, head, err)
+	}
+	defer p.r.s.calls.Leave()
+	o := opener{p: p, base: base, head: head}
+	if opts != nil {
+		o.PullOptions = *opts
+	}
+	err := o.check()
+	if err == nil {
+		var unit *pull.Unit
+		if unit, err = p.unit(ctx); err == nil {
+			err = p.update(ctx, unit, func() error { return o.open(unit) })
+		}
+	}
+	if err != nil {
+		return Pull{}, p.r.fail(op, head, err)
+	}
+	return o.made, nil
+}
+
+// An opener is a pull request on its way.
+type opener struct {
+	PullOptions
+	p          Pulls
+	base, head string
+	headRepo   storage.ID
+	made       Pull
+}
+
+func (o *opener) check() error {
+	for _, branch := range [2]string{o.base, o.head} {
+		if branch == "" && branch == o.base {
+			continue // the default branch
+		}
+		if err := names.CheckBranch(branch); err != nil {
+			return &named{branch, invalid("branch", err)}
+		}
+	}
+	if o.Title != "" {
+		if err := names.CheckDisplayName(o.Title); err != nil {
+			return invalid("title", err)
+		}
+	}
+	if err := names.CheckText(o.Body); err != nil {
+		return invalid("body", err)
+	}
+	if o.headRepo = o.p.r.id; o.HeadRepo != "" {
+		var ok bool
+		if o.headRepo, ok = o.HeadRepo.storage(); !ok {
+			return &named{string(o.HeadRepo), invalidf("ID")}
+		}
+	}
+	return nil
+}
+
+// actsAs returns the login of whoever does what a person does: the actor himself, or for the host whom it names.
+func (s *Store) actsAs(named string) (string, error) {
+	login := s.actor.Login()
+	switch {
+	case s.actor.IsHost():
+		if named == "" {
+			return "", nil
+		}
+		return checkLogin(named)
+	case login == "" || named != "" && names.Key(named) != login:
+		return "", ErrForbidden
+	}
+	return login, nil
+}
+
+func (o *opener) open(u *pull.Unit) error {
+	r, v := o.p.r, u.Tx
+	pool, err := r.s.actor.Check(v, r.id, access.Read)
+	if err != nil {
+		return err
+	}
+	headPool, err := r.s.actor.Check(v, o.headRepo, access.Write)
+	if err != nil {
+		return &named{string(publicID(o.headRepo)), err}
+	}
+	if pool != headPool {
+		return invalidf("head: its repository is not of the same fork network")
+	}
+	author, err := r.s.actsAs(o.Author)
+	if err != nil {
+		return err
+	}
+	made := &pull.Pull{Repo: r.id, HeadRepo: o.headRepo, Author: author, Title: o.Title}
+	base := o.base
+	if base == "" {
+		name, err := ref.Default(v, r.id)
+		if err != nil {
+			return err
+		}
+		base = strings.TrimPrefix(name, ref.Branches)
+	}
+	if made.BaseBranch, _, err = branchTip(v, r.id, base); err != nil {
+		return err
+	}
+	if made.HeadBranch, made.Head, err = branchTip(v, o.headRepo, o.head); err != nil {
+		return err
+	}
+	if made.HeadRepo == made.Repo && made.HeadBranch == made.BaseBranch {
+		return invalidf("head: it is the base")
+	}
+	if made.Title == "" {
+		if made.Title, err = o.title(u, made); err != nil {
+			return err
+		}
+	}
+	if err := u.Open(made, o.Body); err != nil {
+		return err
+	}
+	o.made, err = o.p.public(v, made)
+	return err
+}
+
+// branchTip returns the branch that a name leads to, and the commit that it holds.
+func branchTip(v storage.View, repo storage.ID, name string) (string, git.Hash, error) {
+	at, err := ref.Follow(v, repo, ref.Branches+name)
+	if err != nil {
+		return "", at.Hash, &named{name, err}
+	}
+	branch, ok := strings.CutPrefix(at.Name, ref.Branches)
+	switch {
+	case at.Hash.IsZero():
+		return "", at.Hash, &named{name, ErrNotFound}
+	case !ok:
+		return "", at.Hash, &named{name, invalidf("branch: it leads to %s", at.Name)}
+	}
+	return branch, at.Hash, nil
+}
+
+// title makes a title of the head's message.
+func (o *opener) title(u *pull.Unit, p *pull.Pull) (string, error) {
+	c, err := u.Read(u.Ctx, p.Head)
+	if err != nil {
+		return "", err
+	}
+	subject, _, _ := strings.Cut(c.Message, "\n")
+	if subject = strings.TrimSpace(subject); names.CheckDisplayName(subject) != nil {
+		subject = p.HeadBranch
+	}
+	return subject, nil
+}
+
+// unit returns what pull requests change in, but for the unit of work itself.
+func (p Pulls) unit(ctx context.Context) (*pull.Unit, error) {
+	now := p.r.s.now()
+	by, err := p.r.s.opts.Author.clean(now)
+	if err != nil {
+		return nil, err
+	}
+	return &pull.Unit{Ctx: ctx, Facts: &ancestry.Facts{}, By: p.r.s.actor, Now: now, Name: by.Name, Email: by.Email}, nil
+}
+
+// update runs fn in a unit of work that reads commits of the repository's pool.
+func (p Pulls) update(ctx context.Context, u *pull.Unit, fn func() error) error {
+	var pool storage.ID
+	u.Read = func(ctx context.Context, h git.Hash) (*git.Commit, error) { return p.r.s.objects.Commit(ctx, pool, h) }
+	return u.Facts.Update(ctx, p.r.s.backend, u.Read, func(tx storage.Tx) error {
+		u.Tx = tx
+		var err error
+		if pool, err = p.r.s.actor.Check(tx, p.r.id, access.Read); err != nil {
+			return err
+		}
+		if err := fn(); err != nil {
+			return err
+		}
+		return u.Facts.Unanswered()
+	})
+}
+
+// public describes a pull request to the actor.
+func (p Pulls) public(v storage.View, from *pull.Pull) (Pull, error) {
+	text, err := from.Text(v)
+	if err != nil {
+		return Pull{}, err
+	}
+	out := Pull{
+		Number: from.Number, Title: from.Title, Body: text, Author: from.Author,
+		HeadBranch: from.HeadBranch, Head: Hash(from.Head), BaseBranch: from.BaseBranch, Base: Hash(from.Base),
+		Result: Hash(from.Commit), EndedBy: from.EndedBy,
+		CreatedAt: from.Created, UpdatedAt: from.Updated, EndedAt: from.Ended,
+	}
+	for state, of := range pullStates {
+		if of.state == from.State {
+			out.State = PullState(state)
+		}
+	}
+	if from.State == pull.Open {
+		at, err := ref.Follow(v, from.Repo, ref.Branches+from.BaseBranch)
+		if err != nil {
+			return Pull{}, err
+		}
+		out.Base = Hash(at.Hash)
+	}
+	seen, err := p.r.s.actor.Sees(v, from.HeadRepo)
+	if seen {
+		out.HeadRepo = publicID(from.HeadRepo)
+	}
+	return out, err
+}
+
+// Pull returns the pull request with that number, or ErrNotFound. It needs Read.
+func (p Pulls) Pull(ctx context.Context, number int) (Pull, error) {
+	const op = "pull"
+	if err := p.r.s.calls.Enter(ctx); err != nil {
+		return Pull{}, p.r.fail(op, pullName(number), err)
+	}
+	defer p.r.s.calls.Leave()
+	var found Pull
+	err := p.r.read(ctx, access.Read, func(v storage.View) error {
+		loaded, err := pull.Load(v, p.r.id, number)
+		if err != nil {
+			return err
+		}
+		found, err = p.public(v, loaded)
+		return err
+	})
+	return found, p.r.fail(op, pullName(number), err)
+}
+
+func pullName(number int) string { return "#" + strconv.Itoa(number) }
+
+// PullListOptions say which pull requests are listed, and which page of them.
+type PullListOptions struct {
+	State          PullState
+	PageSize, Page int    // default 30, at most 100; Page is 1-based, instead of PageToken
+	PageToken      string // from the page before
+}
+
+// List returns a page of the pull requests of a state, the latest first. It needs Read. A page costs what its rows cost,
+// with Page also a step for each row before.
+func (p Pulls) List(ctx context.Context, opts *PullListOptions) (Page[Pull], error) {
+	const op = "list pulls"
+	if err := p.r.s.calls.Enter(ctx); err != nil {
+		return Page[Pull]{}, p.r.fail(op, "", err)
+	}
+	defer p.r.s.calls.Leave()
+	if opts == nil {
+		opts = &PullListOptions{}
+	}
+	page, err := p.page(ctx, opts)
+	if err != nil {
+		return Page[Pull]{}, p.r.fail(op, "", err)
+	}
+	return page, nil
+}
+
+func (p Pulls) page(ctx context.Context, o *PullListOptions) (page Page[Pull], err error) {
+	if o.State < PullOpen || o.State > PullAny {
+		return page, invalidf("state: %d", o.State)
+	}
+	state := pullStates[o.State].state
+	size, skip, err := pageBounds(o.PageSize, o.Page, o.PageToken)
+	if err != nil {
+		return page, err
+	}
+	text := fmt.Appendf(nil, "pulls of %s %d as %q", p.r.id, state, p.r.s.actor)
+	q := pull.Query{State: state, Skip: skip, Limit: size + 1}
+	if o.PageToken != "" {
+		at, err := p.r.s.secret.Position(text, o.PageToken)
+		if err != nil {
+			return page, err
+		}
+		q.Before = int(binary.BigEndian.Uint32(at))
+	}
+	err = p.r.read(ctx, access.Read, func(v storage.View) error {
+		counts, err := pull.Count(v, p.r.id)
+		if err != nil {
+			return err
+		}
+		found, err := pull.List(v, p.r.id, q)
+		if err != nil {
+			return err
+		}
+		page = Page[Pull]{Items: make([]Pull, 0, size), TotalCount: counts.Total(state)}
+		if len(found) > size {
+			found = found[:size]
+			at := binary.BigEndian.AppendUint32(nil, uint32(found[size-1].Number))
+			page.NextPageToken = p.r.s.secret.Token(text, at)
+		}
+		for _, f := range found {
+			item, err := p.public(v, f)
+			if err != nil {
+				return err
+			}
+			page.Items = append(page.Items, item)
+		}
+		return nil
+	})
+	return page, err
+}
+
+// Close ends an open pull request unmerged. Its author may if he may read the repository, and who may write. It returns
+// ErrNotFound, or ErrConflict for one that is not open.
+func (p Pulls) Close(ctx context.Context, number int) error {
+	const op = "close pull"
+	if err := p.r.s.calls.Enter(ctx); err != nil {
+		return p.r.fail(op, pullName(number), err)
+	}
+	defer p.r.s.calls.Leave()
+	unit, err := p.unit(ctx)
+	if err == nil {
+		err = p.update(ctx, unit, func() error { return p.close(unit, number) })
+	}
+	return p.r.fail(op, pullName(number), err)
+}
+
+func (p Pulls) close(u *pull.Unit, number int) error {
+	found, err := pull.Load(u.Tx, p.r.id, number)
+	if err != nil {
+		return err
+	}
+	if !p.r.s.actor.ActsFor(found.Author) {
+		if _, err := p.r.s.actor.Check(u.Tx, p.r.id, access.Write); err != nil {
+			return err
+		}
+	}
+	return u.Close(found)
+}
