@@ -98,11 +98,11 @@ func (e *expansion) addCompletions(v storage.View, q *queryWord) error {
 		if n++; n > maxCompletions {
 			return nil
 		}
-		t, err := decodeTerm(rec.Value)
+		name := termWord + q.text + string(rec.Key[len(prefix):])
+		t, err := readTerm(v, e.part, name, rec.Value)
 		if err != nil {
 			return err
 		}
-		name := termWord + q.text + string(rec.Key[len(prefix):])
 		e.last = name[len(termWord):]
 		for _, s := range t.shared {
 			if int(s.of) < len(q.text) {

@@ -9,7 +9,8 @@ import (
 // The keys of the records, all of which begin with 'S':
 //
 //	S d ID                              a document: what is indexed of a repository
-//	S t part term                       how many documents of a part have a term, or the only one
+//	S t part term                       a term that a document of a part has, and the document if it is the only one
+//	S c part term                       how many have it if there are several
 //	S p part term 00 class created ID   one of several documents that have it; no value
 //	S g part stem                       the words of a part that have the stem and are not the stem itself
 //
@@ -21,6 +22,7 @@ const (
 
 	keyDocument = 'd'
 	keyTerm     = 't'
+	keyCount    = 'c'
 	keyPosting  = 'p'
 	keyGroup    = 'g'
 

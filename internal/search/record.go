@@ -3,7 +3,6 @@ package search
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -100,99 +99,6 @@ func (s *scratch) shared(r *reader, before span) span {
 	s.text = append(s.text, s.text[before.from:before.from+n]...)
 	s.text = append(s.text, rest...)
 	return span{at, len(s.text)}
-}
-
-// A term says how many documents have it. The place of the only one is in it; of several it has the numbers by class,
-// and by shared: how many bytes the word has in common with the one before it in the document. By these, the documents
-// that have any of the words in a range can be counted though some have several.
-type term struct {
-	total   int
-	only    posting // if total is 1
-	inline  bool    // it is
-	classes tally
-	shared  tally
-}
-
-// A posting is one document that has a term.
-type posting struct {
-	place
-	shared byte
-}
-
-// A tally counts by a number, in the order of the numbers.
-type tally []struct {
-	of byte
-	n  int
-}
-
-func (t *tally) add(of byte, n int) {
-	for i := range *t {
-		if e := &(*t)[i]; e.of == of {
-			if e.n += n; e.n == 0 {
-				*t = slices.Delete(*t, i, i+1)
-			}
-			return
-		}
-	}
-	i := 0
-	for i < len(*t) && (*t)[i].of < of {
-		i++
-	}
-	*t = slices.Insert(*t, i, struct {
-		of byte
-		n  int
-	}{of, n})
-}
-
-// of returns how many have that class.
-func (t *term) of(c class) int {
-	for _, e := range t.classes {
-		if e.of == byte(c) {
-			return e.n
-		}
-	}
-	return 0
-}
-
-func (t *term) encode(b []byte) []byte {
-	if t.inline {
-		b = append(b, recordVersion, 1, byte(t.only.class), t.only.shared)
-		b = binary.BigEndian.AppendUint64(b, t.only.created)
-		return append(b, t.only.id[:]...)
-	}
-	b = append(b, recordVersion, 0)
-	for _, tallied := range [2]tally{t.classes, t.shared} {
-		b = append(b, byte(len(tallied)))
-		for _, e := range tallied {
-			b = binary.AppendUvarint(append(b, e.of), uint64(e.n))
-		}
-	}
-	return b
-}
-
-func decodeTerm(b []byte) (term, error) {
-	r := reader{b: b}
-	r.version()
-	var t term
-	if t.inline = r.byte() == 1; t.inline {
-		t.total, t.only.class, t.only.shared = 1, class(r.byte()), r.byte()
-		t.only.created, t.only.id = r.fixed(), r.id()
-		t.classes.add(byte(t.only.class), 1)
-		t.shared.add(t.only.shared, 1)
-		return t, r.end("term")
-	}
-	totals := [2]int{}
-	for i, tallied := range [2]*tally{&t.classes, &t.shared} {
-		for range r.byte() {
-			of, n := r.byte(), int(r.uvarint())
-			r.bad = r.bad || n <= 0
-			tallied.add(of, n)
-			totals[i] += n
-		}
-	}
-	t.total = totals[0]
-	r.bad = r.bad || totals[0] != totals[1]
-	return t, r.end("term")
 }
 
 // A group is the words of a part that have the same stem, but for the stem itself.

@@ -16,9 +16,10 @@ func TestRecords(t *testing.T) {
 		private: true, created: 1 << 63, owner: "alice", slug: "notes", language: "Go",
 		words: []word{{"alice", "alic", inOwner}, {"notes", "note", wholeName}, {"数据", "数据", inLabels}},
 	}
-	only := term{total: 1, inline: true, only: posting{place{inName, 7, id}, 3}}
-	only.classes.add(byte(inName), 1)
-	only.shared.add(3, 1)
+	only := term{
+		total: 1, inline: true, only: posting{place{inName, 7, id}, 3},
+		classes: tally{{byte(inName), 1}}, shared: tally{{3, 1}},
+	}
 	many := term{total: 300}
 	many.classes.add(byte(inName), 100)
 	many.classes.add(byte(inLabels), 200)
@@ -29,9 +30,20 @@ func TestRecords(t *testing.T) {
 
 	check(t, "document", d.encode(), d, decodeDocument)
 	check(t, "term of one", only.encode(nil), only, decodeTerm)
-	check(t, "term of many", many.encode(nil), many, decodeTerm)
+	check(t, "term of many", many.encode(nil), term{}, decodeTerm)
+	check(t, "counts", many.encodeCounts(nil), many, decodeCounts)
 	check(t, "group", g.encode(), g, decodeGroup)
 	check(t, "position", p.encode(), p, decodePosition)
+}
+
+func decodeTerm(b []byte) (t term, err error) {
+	err = t.decode(b)
+	return t, err
+}
+
+func decodeCounts(b []byte) (t term, err error) {
+	err = t.decodeCounts(b)
+	return t, err
 }
 
 // check holds that a record reads back as what was written, that what is cut off reads as that or not at all, and that
@@ -65,6 +77,7 @@ func isDamage(err error) bool {
 func FuzzRecords(f *testing.F) {
 	f.Add((&document{words: []word{{"a", "a", inName}}}).encode())
 	f.Add((&term{total: 1, inline: true}).encode(nil))
+	f.Add((&term{total: 2, classes: tally{{1, 2}}, shared: tally{{0, 2}}}).encodeCounts(nil))
 	f.Add((&group{words: []string{"a"}}).encode())
 	f.Add((&position{}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -73,9 +86,14 @@ func FuzzRecords(f *testing.F) {
 				t.Errorf("document %+v reads back as %+v, %v", d, again, err)
 			}
 		}
-		if m, err := decodeTerm(b); err == nil && m.total > 0 {
-			if again, err := decodeTerm(m.encode(nil)); err != nil || again.total != m.total {
+		if m, err := decodeTerm(b); err == nil {
+			if again, err := decodeTerm(m.encode(nil)); err != nil || again.only != m.only {
 				t.Errorf("term %+v reads back as %+v, %v", m, again, err)
+			}
+		}
+		if m, err := decodeCounts(b); err == nil {
+			if again, err := decodeCounts(m.encodeCounts(nil)); err != nil || again.total != m.total {
+				t.Errorf("counts %+v read back as %+v, %v", m, again, err)
 			}
 		}
 		if g, err := decodeGroup(b); err == nil {

@@ -91,24 +91,18 @@ func (w *writer) term(name string, from, to *entry) {
 		w.err = err
 		return
 	}
-	had := t.total
+	old := t
 	if from != nil {
 		w.take(&t, from)
 	}
 	if to != nil {
 		w.put(&t, to)
 	}
-	key := partKey(w.buffer[:0], keyTerm, w.part, name)
-	switch {
-	case w.err != nil:
-	case t.total == 0:
-		w.err = w.tx.DeleteRecord(key)
-	default:
-		w.err = w.tx.PutRecord(key, t.encode(nil))
+	if w.err == nil {
+		w.err = w.store(name, &old, &t)
 	}
-	w.buffer = key
 	switch {
-	case had == 0 && to != nil && to.stem != "" && to.stem != name[1:]:
+	case old.total == 0 && to != nil && to.stem != "" && to.stem != name[1:]:
 		w.groupOf(to.stem).add = append(w.groupOf(to.stem).add, name[1:])
 	case t.total == 0 && from != nil && from.stem != "" && from.stem != name[1:]:
 		w.groupOf(from.stem).remove = append(w.groupOf(from.stem).remove, name[1:])
@@ -220,19 +214,6 @@ func (w *writer) group(stem string, c *groupChange) {
 		return
 	}
 	w.err = w.tx.PutRecord(w.buffer, g.encode())
-}
-
-// loadTerm returns a term of a part, which is zero if no document has it.
-func loadTerm(v storage.View, p part, name string) (term, error) {
-	var buffer [96]byte
-	b, err := v.Record(partKey(buffer[:0], keyTerm, p, name))
-	if errors.Is(err, storage.ErrNotFound) {
-		return term{}, nil
-	}
-	if err != nil {
-		return term{}, err
-	}
-	return decodeTerm(b)
 }
 
 // loadGroup returns the group of a stem in a part, which is zero if there is none.
