@@ -120,6 +120,7 @@ func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (
 		return Page[Info]{}, failed(op, "", login, err)
 	}
 	var page Page[Info]
+	var later untold
 	err = s.backend.View(ctx, func(v storage.View) error {
 		if _, err := people.LoadUser(v, key); err != nil {
 			return err
@@ -128,10 +129,16 @@ func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (
 		if q.Viewer.Granted, err = s.pushable(v, key); err != nil {
 			return err
 		}
-		page, err = s.listSeen(ctx, v, q)
+		page, err = s.listSeen(ctx, v, q, &later)
 		return err
 	})
-	return page, failed(op, "", login, err)
+	if err == nil {
+		err = s.tell(ctx, &later)
+	}
+	if err != nil {
+		return Page[Info]{}, failed(op, "", login, err)
+	}
+	return page, nil
 }
 
 // pushable returns what login may push to and does not own, as far as the actor may know.

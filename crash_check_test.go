@@ -210,6 +210,9 @@ func newAuditor() *auditor { return &auditor{seen: map[auditName]bool{}} }
 // audit checks every repository but those of which skip is true, and the catalog.
 func (a *auditor) audit(ctx context.Context, b storage.Backend, skip func(owner string) bool) error {
 	a.backend, a.objects = b, object.New(b, 1<<20)
+	if err := checkInsights(ctx, b); err != nil {
+		return err
+	}
 	return b.View(ctx, func(v storage.View) error {
 		repos, err := checkCatalog(v)
 		if err != nil {

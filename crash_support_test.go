@@ -104,6 +104,7 @@ var verbs = []struct {
 	{"watch", 2, (*player).watch},
 	{"invite", 3, (*player).invite},
 	{"protect", 2, (*player).protect},
+	{"ask", 4, (*player).ask},
 	{"read all", 0, (*player).readAll},
 }
 
@@ -417,6 +418,36 @@ func (p *player) remove() *deed {
 func (p *player) readAll() *deed {
 	return &deed{"", func(ctx context.Context, s *reposit.Store) (none reposit.Hash, _ error) {
 		return none, p.check(ctx, s)
+	}, func(reposit.Hash) {}}
+}
+
+// ask thinks of questions that make the store keep what it counted, and is done whatever they come to.
+func (p *player) ask() *deed {
+	slug, ok := pickKey(p, p.repos, "")
+	if !ok {
+		return nil
+	}
+	return &deed{slug, func(ctx context.Context, s *reposit.Store) (none reposit.Hash, _ error) {
+		r, err := s.Repo(ctx, p.owner()+"/"+slug)
+		if err != nil {
+			return none, err
+		}
+		info, err := r.Info(ctx)
+		if err != nil {
+			return none, err
+		}
+		languages, err := r.Languages(ctx, "")
+		if err != nil {
+			return none, err
+		}
+		if best := languages[info.Language]; len(languages) > 0 && best != slices.Max(slices.Collect(maps.Values(languages))) {
+			return none, fmt.Errorf("language %q of %v", info.Language, languages)
+		}
+		if _, err := r.Contributors(ctx, &reposit.ContributorOptions{Anonymous: true}); err != nil {
+			return none, err
+		}
+		_, err = s.Search(ctx, "", &reposit.SearchOptions{Language: "Go"})
+		return none, err
 	}, func(reposit.Hash) {}}
 }
 

@@ -313,3 +313,60 @@ func ExampleStore_Events() {
 	// 4 ref changed refs/heads/trunk ""
 	// 5 ref changed HEAD "refs/heads/trunk"
 }
+
+func ExampleRepo_Languages() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	_, err := repo.Commit(ctx, &reposit.CommitOptions{Message: "Sources"},
+		reposit.Put("main.go", []byte("package main\n\nfunc main() {}\n")),
+		reposit.Put("vendor/other.rb", []byte("class NotOurs\nend\n")),
+		reposit.Put("query.sql", []byte("SELECT 1;\n")),
+		reposit.Put(".gitattributes", []byte("*.sql linguist-detectable\n")),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	languages, err := repo.Languages(ctx, "main")
+	if err != nil {
+		log.Fatal(err)
+	}
+	info, err := repo.Info(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(languages, info.Language)
+	// Output: map[Go:29 SQL:10 Shell:10] Go
+}
+
+func ExampleRepo_Contributors() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store) // with a commit by reposit@localhost
+	if err := store.Users().Put(ctx, reposit.Profile{Login: "ann", Name: "Ann Lee", Email: "ann@example.org"}); err != nil {
+		log.Fatal(err)
+	}
+	for i, author := range []reposit.Signature{
+		{Name: "Ann", Email: "ann@example.org"}, {Name: "A. Lee", Email: "ann@work.example"}, {Name: "Guest", Email: "guest@example.net"},
+	} {
+		_, err := repo.Commit(ctx, &reposit.CommitOptions{Author: &author}, reposit.Put(fmt.Sprint("note", i), nil))
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	if _, err := repo.Write(ctx, ".mailmap", []byte("Ann Lee <ann@example.org> <ann@work.example>\n"), "Who is who"); err != nil {
+		log.Fatal(err)
+	}
+	for _, anonymous := range []bool{false, true} {
+		contributors, err := repo.Contributors(ctx, &reposit.ContributorOptions{Anonymous: anonymous, Limit: 2})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%+v\n", contributors)
+	}
+	// Output:
+	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2}]
+	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2} {Login: Name:reposit Email:reposit@localhost Contributions:2}]
+}

@@ -55,6 +55,7 @@ var crowdWork = []crowdDeed{
 	{"delete", 12, (*member).remove},
 	{"commit", 14, (*member).commit},
 	{"branch", 8, (*member).branch},
+	{"ask", 12, (*member).ask},
 }
 
 var crowdOwners = []string{"ann", "bob", "carl", "dora", "local"}
@@ -147,7 +148,8 @@ func (m *member) remove(ctx context.Context) error {
 func (m *member) commit(ctx context.Context) error {
 	r, err := m.any(ctx)
 	if err == nil {
-		_, err = r.Write(ctx, fmt.Sprint("f", m.rand.IntN(5)), fmt.Append(nil, m.rand.Int()), "m")
+		name := fmt.Sprint("f", m.rand.IntN(5), m.pick([]string{"", ".go", ".rb", ".c", ".md"}))
+		_, err = r.Write(ctx, name, fmt.Append(nil, m.rand.Int()), "m")
 	}
 	return err
 }
@@ -165,6 +167,24 @@ func (m *member) branch(ctx context.Context) error {
 		err = r.Branches().Delete(ctx, name)
 	case 2:
 		_, err = r.Update(ctx, &reposit.RepoUpdate{DefaultBranch: &name})
+	}
+	return err
+}
+
+// ask asks what is counted when it is asked for.
+func (m *member) ask(ctx context.Context) error {
+	if m.rand.IntN(4) == 0 {
+		_, err := m.Search(ctx, "", &reposit.SearchOptions{Language: "Go"})
+		return err
+	}
+	r, err := m.any(ctx)
+	if err != nil {
+		return err
+	}
+	if m.rand.IntN(2) == 0 {
+		_, err = r.Contributors(ctx, &reposit.ContributorOptions{Anonymous: true})
+	} else {
+		_, err = r.Languages(ctx, "")
 	}
 	return err
 }

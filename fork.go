@@ -63,7 +63,11 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 		if err := catalog.Fork(tx, from, made); err != nil {
 			return err
 		}
-		if err := search.Add(tx, searched(made, "")); err != nil {
+		state, err := catalog.LoadState(tx, made)
+		if err != nil {
+			return err
+		}
+		if err := search.Add(tx, searched(made, state.Language)); err != nil {
 			return err
 		}
 		r.s.note(tx, event.RepoCreated, made, "fork of "+from.ID.String())
@@ -146,6 +150,7 @@ func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) 
 	if err != nil {
 		return page, err
 	}
+	var later untold
 	err = r.s.backend.View(ctx, func(v storage.View) error {
 		if _, err := r.s.actor.Check(v, r.id, access.Read); err != nil {
 			return err
@@ -155,18 +160,21 @@ func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) 
 			return err
 		}
 		if network && !repo.Networked { // never forked: it is its whole network
-			page, err = r.alone(v, repo, q)
+			page, err = r.alone(v, repo, q, &later)
 			return err
 		}
 		q.Within = &catalog.Within{Repo: repo, Network: network}
-		page, err = r.s.listIn(ctx, v, q)
+		page, err = r.s.listIn(ctx, v, q, &later)
 		return err
 	})
-	return page, err
+	if err != nil {
+		return Page[Info]{}, err
+	}
+	return page, r.s.tell(ctx, &later)
 }
 
 // alone is the network of a repository that was never forked.
-func (r *Repo) alone(v storage.View, repo *catalog.Repo, q *catalog.Query) (Page[Info], error) {
+func (r *Repo) alone(v storage.View, repo *catalog.Repo, q *catalog.Query, later *untold) (Page[Info], error) {
 	page := Page[Info]{Items: []Info{}}
 	if q.Token != "" {
 		return page, catalog.ErrToken
@@ -178,9 +186,8 @@ func (r *Repo) alone(v storage.View, repo *catalog.Repo, q *catalog.Query) (Page
 	if q.Skip > 0 {
 		return page, nil
 	}
-	info, err := r.info(v)
-	page.Items = append(page.Items, info)
-	return page, err
+	page.Items = make([]Info, 1)
+	return page, r.info(v, &page.Items[0], later)
 }
 
 // addNetwork fills in what an actor may know of a repository's forks and of what it was forked from.

@@ -205,7 +205,7 @@ func checkStore(t testing.TB, s *store) {
 		_, err := checkCatalog(v)
 		return err
 	})
-	if err != nil {
+	if err := errors.Join(err, checkInsights(t.Context(), s.backend)); err != nil {
 		t.Error(err)
 	}
 }

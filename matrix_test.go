@@ -91,6 +91,8 @@ var doors = map[string]door{
 	"Pulls.Merge":        {reposit.Write, func(c *cell) error { _, err := c.r.Pulls().Merge(c.ctx, 1, nil); return err }},
 	"Pulls.Close":        {reposit.Write, func(c *cell) error { return c.r.Pulls().Close(c.ctx, 1) }},
 	"Protections.Remove": {reposit.Admin, func(c *cell) error { return c.r.Protection().Remove(c.ctx, "locked") }},
+	"Repo.Languages":     {reposit.Read, func(c *cell) error { _, err := c.r.Languages(c.ctx, ""); return err }},
+	"Repo.Contributors":  {reposit.Read, func(c *cell) error { _, err := c.r.Contributors(c.ctx, nil); return err }},
 	"Storer.SetObject":   {reposit.Write, storerObjectDoor},
 	"Storer.SetConfig":   {reposit.Write, storerConfigDoor},
 	"Storer.SetRef":      {reposit.Write, storerRefDoor},

@@ -14,6 +14,7 @@ import (
 	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
@@ -49,7 +50,7 @@ type Info struct {
 	Watchers                         int
 	OpenIssues                       int // as RepoUpdate set it
 	OpenPulls                        int
-	Language                         string // most bytes on the default branch; "" for none
+	Language                         string // most bytes on the default branch, the first by name of equal ones; "" for none
 	Labels                           map[string]string
 }
 
@@ -77,48 +78,55 @@ func (r *Repo) Info(ctx context.Context) (Info, error) {
 	}
 	defer r.s.calls.Leave()
 	var info Info
-	err := r.s.backend.View(ctx, func(v storage.View) (err error) {
-		info, err = r.info(v)
-		return err
-	})
-	return info, r.fail(op, "", err)
+	var later untold
+	err := r.s.backend.View(ctx, func(v storage.View) error { return r.info(v, &info, &later) })
+	if err == nil {
+		err = r.s.tell(ctx, &later)
+	}
+	if err != nil {
+		return Info{}, r.fail(op, "", err)
+	}
+	return info, nil
 }
 
-func (r *Repo) info(v storage.View) (Info, error) {
+func (r *Repo) info(v storage.View, info *Info, later *untold) error {
 	if _, err := r.s.actor.Check(v, r.id, access.Read); err != nil {
-		return Info{}, err
+		return err
 	}
 	repo, err := catalog.Load(v, r.id)
 	if err != nil {
-		return Info{}, err
+		return err
 	}
 	state, err := catalog.LoadState(v, repo)
 	if err != nil {
-		return Info{}, err
+		return err
 	}
-	return r.s.newInfo(v, repo, state)
+	return r.s.describe(v, repo, state, info, later)
 }
 
-// newInfo describes a repository that the actor may read.
-func (s *Store) newInfo(v storage.View, r *catalog.Repo, state catalog.State) (Info, error) {
+// describe makes info say what there is to say of a repository that the actor may read, but for what is left to later.
+func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, info *Info, later *untold) error {
 	branch, err := ref.Default(v, r.ID)
 	if errors.Is(err, ref.ErrSymbolic) || errors.Is(err, storage.ErrNotFound) {
 		// Another program detached HEAD, or lost it. That must not keep a whole list from being read.
 		branch, err = ref.Branches, nil
 	}
 	if err != nil {
-		return Info{}, err
+		return err
 	}
-	info := Info{
+	*info = Info{
 		ID: publicID(r.ID), Owner: r.Owner, Slug: r.Slug, Name: r.Name,
 		Description: r.Description, Homepage: r.Homepage, Private: r.Private,
 		DefaultBranch: branch[len(ref.Branches):],
 		HasWiki:       r.HasWiki, HasIssues: r.HasIssues, HasDownloads: r.HasDownloads,
 		Fork: !r.Family.IsZero(), CreatedAt: r.Created, UpdatedAt: state.Updated, PushedAt: state.Pushed,
 		ExpiresAt: r.Expires, Size: state.Size, Forks: state.Forks, Watchers: state.Watchers,
-		OpenIssues: r.OpenIssues, OpenPulls: state.OpenPulls, Language: state.Language, Labels: r.Labels,
+		OpenIssues: r.OpenIssues, OpenPulls: state.OpenPulls, Labels: r.Labels,
 	}
-	return info, s.addNetwork(v, r, state, &info)
+	if err := s.tellLanguage(v, r, &state, info, later); err != nil {
+		return err
+	}
+	return s.addNetwork(v, r, state, info)
 }
 
 // RepoUpdate says what shall change of a repository. Nil fields stay as they are.
@@ -145,7 +153,9 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	}
 	now := r.s.now()
 	var info Info
+	var later untold
 	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
+		later = untold{}
 		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
 			return err
 		}
@@ -180,9 +190,11 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		if err := search.Replace(tx, searched(&changed, state.Language)); err != nil {
 			return err
 		}
-		info, err = r.s.newInfo(tx, &changed, state)
-		return err
+		return r.s.describe(tx, &changed, state, &info, &later)
 	})
+	if err == nil {
+		err = r.s.tell(ctx, &later)
+	}
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
@@ -313,7 +325,7 @@ func (s *Store) remove(tx storage.Tx, id storage.ID) error {
 		return err
 	}
 	s.note(tx, event.RepoDeleted, repo, "")
-	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, pull.Drop, search.Drop} {
+	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, pull.Drop, search.Drop, insight.Drop} {
 		if err := drop(tx, id); err != nil {
 			return err
 		}

@@ -54,15 +54,24 @@ func (s *Store) Search(ctx context.Context, query string, opts *SearchOptions) (
 	if q.Size, q.Skip, err = pageBounds(opts.PageSize, opts.Page, opts.PageToken); err != nil {
 		return Page[SearchResult]{}, failed(op, "", query, err)
 	}
-	var page Page[SearchResult]
-	err = s.backend.View(ctx, func(v storage.View) error {
-		if q.IsList() {
-			page, err = s.searchAll(ctx, v, q, opts.PageToken)
-		} else {
-			page, err = s.search(ctx, v, q, opts.PageToken)
+	if q.Language != "" {
+		if err := s.insight.FindMarked(ctx); err != nil {
+			return Page[SearchResult]{}, failed(op, "", query, err)
 		}
-		return err
-	})
+	}
+	var page Page[SearchResult]
+	if q.IsList() {
+		page, err = s.searchAll(ctx, q, opts.PageToken)
+	} else {
+		var later untold
+		err = s.backend.View(ctx, func(v storage.View) error {
+			page, err = s.search(ctx, v, q, opts.PageToken, &later)
+			return err
+		})
+		if err == nil {
+			err = s.tell(ctx, &later)
+		}
+	}
 	if err != nil {
 		return Page[SearchResult]{}, failed(op, "", query, err)
 	}
@@ -70,7 +79,7 @@ func (s *Store) Search(ctx context.Context, query string, opts *SearchOptions) (
 }
 
 // search returns a page of what matches.
-func (s *Store) search(ctx context.Context, v storage.View, q *search.Query, token string) (Page[SearchResult], error) {
+func (s *Store) search(ctx context.Context, v storage.View, q *search.Query, token string, later *untold) (Page[SearchResult], error) {
 	var page Page[SearchResult]
 	viewer, err := s.actor.Viewer(v)
 	if err != nil {
@@ -96,20 +105,19 @@ func (s *Store) search(ctx context.Context, v storage.View, q *search.Query, tok
 	if found.Next != nil {
 		page.NextPageToken = s.secret.Token(asked, found.Next)
 	}
-	page.Items = make([]SearchResult, 0, len(found.Hits))
-	for _, hit := range found.Hits {
-		info, err := (&Repo{s: s, id: hit.ID}).info(v)
-		if err != nil {
+	page.Items = make([]SearchResult, len(found.Hits))
+	for i, hit := range found.Hits {
+		page.Items[i].Score = hit.Score
+		if err := (&Repo{s: s, id: hit.ID}).info(v, &page.Items[i].Info, later); err != nil {
 			return Page[SearchResult]{}, err
 		}
-		page.Items = append(page.Items, SearchResult{info, hit.Score})
 	}
 	return page, nil
 }
 
 // searchAll returns a page of a query that has no word: a list.
-func (s *Store) searchAll(ctx context.Context, v storage.View, q *search.Query, token string) (Page[SearchResult], error) {
-	list, err := s.listIn(ctx, v, &catalog.Query{
+func (s *Store) searchAll(ctx context.Context, q *search.Query, token string) (Page[SearchResult], error) {
+	list, err := s.list(ctx, &catalog.Query{
 		Owner: q.Owner, Sort: catalog.ByCreated, Descending: true, Size: q.Size, Skip: q.Skip, Token: token,
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/gogit"
+	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
@@ -32,6 +33,7 @@ type core struct {
 	secret  catalog.Secret
 	objects *object.Store
 	reach   *reach.Index
+	insight *insight.Keeper
 	commits *commit.Engine
 	opts    Options
 	calls   storage.Gate
@@ -151,6 +153,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
 	})
+	c.insight = insight.NewKeeper(log, c.objects, storage.Exclusive(backend), o.Logger)
 	c.commits = commit.New(log, c.objects, c.reach)
 	return &Store{c, access.Host()}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reposit/reposit/internal/language"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -143,7 +144,8 @@ func Moves(v storage.View, id storage.ID) (uint64, error) {
 	return decodeMoves(b)
 }
 
-// Adjust changes a repository's state, but not its times. It does nothing if there is no such repository.
+// Adjust changes a repository's state, but not its times and Moves; see Moved. It does nothing if there is no such
+// repository.
 func Adjust(tx storage.Tx, id storage.ID, change func(*State)) error {
 	r, err := Load(tx, id)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -274,15 +276,57 @@ func dropPrefix(tx storage.Tx, prefix []byte) error {
 func Touch(tx storage.Tx, r *Repo, old State, now time.Time, grown int64) error {
 	state := old
 	state.Updated, state.Pushed, state.Size = now, now, old.Size+grown
-	state.Moves++
 	if err := r.moveTimes(tx, r.times(old), r.times(state)); err != nil {
 		return err
 	}
-	return r.putState(tx, &state)
+	return r.moved(tx, &state)
+}
+
+// Moved notes that what a repository's names lead to changed, as Touch does, but for the times. It does nothing if there
+// is no such repository.
+func Moved(tx storage.Tx, id storage.ID) error {
+	r, err := Load(tx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	state, err := LoadState(tx, r)
+	if err != nil {
+		return err
+	}
+	return r.moved(tx, &state)
+}
+
+// moved stores a state with one more move. The first since the language was found out leaves a mark, by which a search for
+// a language comes to know of it.
+func (r *Repo) moved(tx storage.Tx, s *State) error {
+	if s.LanguageIsNew() {
+		if err := language.Mark(tx, r.ID); err != nil {
+			return err
+		}
+	}
+	s.Moves++
+	return r.putState(tx, s)
+}
+
+// PutLanguage stores which language a repository is in, as of a commit and of the moves so far, and takes back the mark
+// that there may be.
+func PutLanguage(tx storage.Tx, r *Repo, name string, at storage.Hash) error {
+	state, err := LoadState(tx, r)
+	if err != nil {
+		return err
+	}
+	state.Language, state.LanguageAt, state.LanguageMoves = name, at, state.Moves
+	if err := r.putState(tx, &state); err != nil {
+		return err
+	}
+	return language.Clean(tx, r.ID)
 }
 
 func (r *Repo) putState(tx storage.Tx, s *State) error {
-	var buffer [40]byte
+	var buffer [96]byte
 	return tx.PutRecord(idKey(keyState, r.ID), s.encode(buffer[:0]))
 }
 

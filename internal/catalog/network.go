@@ -53,14 +53,23 @@ func Fork(tx storage.Tx, from, r *Repo) error {
 	if err := Create(tx, r); err != nil {
 		return err
 	}
-	state, err := LoadState(tx, from)
-	if err != nil {
-		return err
-	}
-	if err := r.putState(tx, &State{Updated: r.Created, Size: state.Size}); err != nil {
+	if err := r.inherit(tx, from); err != nil {
 		return err
 	}
 	return r.countFork(tx, r.Private, +1)
+}
+
+// inherit gives a fork the size of what it is forked from, and the language, since it has the same default branch.
+func (r *Repo) inherit(tx storage.Tx, from *Repo) error {
+	parent, err := LoadState(tx, from)
+	if err != nil {
+		return err
+	}
+	state := State{Updated: r.Created, Size: parent.Size, Language: parent.Language, LanguageAt: parent.LanguageAt}
+	if parent.LanguageIsNew() {
+		return r.putState(tx, &state)
+	}
+	return r.moved(tx, &state)
 }
 
 // joinNetwork puts the first member of a network into its list.

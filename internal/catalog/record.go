@@ -43,8 +43,12 @@ type State struct {
 	Watchers, OpenPulls int
 	Offered             int          // open pull requests, of whatever repository, whose head is a branch of this one
 	Language            string       // with most bytes on the default branch
-	LanguageAt          storage.Hash // the commit at which Language was found out
+	LanguageAt          storage.Hash // the commit of the default branch at which Language was found out
+	LanguageMoves       uint64       // what Moves was then
 }
+
+// LanguageIsNew reports whether no refs changed since the language was found out, but by other programs.
+func (s *State) LanguageIsNew() bool { return s.Moves == s.LanguageMoves }
 
 // The first byte of each stored value is the version of its layout.
 const (
@@ -148,9 +152,10 @@ func (s *State) encode(b []byte) []byte {
 	for _, n := range [5]int{s.Forks, s.PrivateForks, s.Watchers, s.OpenPulls, s.Offered} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
-	if s.LanguageAt.IsZero() {
+	if s.LanguageMoves == 0 && s.LanguageAt.IsZero() {
 		return b
 	}
+	b = binary.AppendUvarint(b, s.LanguageMoves)
 	b = append(b, s.LanguageAt[:]...)
 	return append(b, s.Language...)
 }
@@ -165,6 +170,7 @@ func decodeState(b []byte) (State, error) {
 		*to = int(d.uvarint())
 	}
 	if len(d.b) > 0 {
+		s.LanguageMoves = d.uvarint()
 		copy(s.LanguageAt[:], d.take(uint64(len(s.LanguageAt))))
 		s.Language = string(d.take(uint64(len(d.b))))
 	}

@@ -41,7 +41,7 @@ func BenchmarkContributors(b *testing.B) {
 			})
 			b.Run("op=advance", func(b *testing.B) {
 				for b.Loop() {
-					if _, err := counter.Advance(b.Context(), pool, tally, next); err != nil {
+					if _, _, err := counter.Advance(b.Context(), pool, tally, next); err != nil {
 						b.Fatal(err)
 					}
 				}

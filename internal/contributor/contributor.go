@@ -53,10 +53,15 @@ func NewCounter(objects *object.Store) *Counter { return &Counter{objects: objec
 // Count counts all commits that tip reaches, at the cost of reading each, and of about 100 bytes of memory for each. The
 // zero hash reaches none. The errors are those of object.Store, for what is missing or damaged, and ctx's.
 func (c *Counter) Count(ctx context.Context, pool storage.ID, tip git.Hash) (*Tally, error) {
+	t, _, err := c.count(ctx, pool, tip)
+	return t, err
+}
+
+func (c *Counter) count(ctx context.Context, pool storage.ID, tip git.Hash) (t *Tally, read int, err error) {
 	h := &history{index: map[git.Hash]int32{}}
 	if !tip.IsZero() {
 		if err := h.read(ctx, c.objects, pool, tip); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	s := newSum(nil)
@@ -65,42 +70,27 @@ func (c *Counter) Count(ctx context.Context, pool storage.ID, tip git.Hash) (*Ta
 			s.add(h.authors[h.commits[i].author], 1)
 		}
 	}
-	return &Tally{Tip: tip, Authors: s.authors, span: h.span()}, nil
+	return &Tally{Tip: tip, Authors: s.authors, span: h.span()}, len(h.commits), nil
 }
 
-// Advance returns the tally of another tip. It reads the commits that only one of the two reaches, and further ones
-// only as far as their times leave it open which those are. If that can't be, as when the old tip is gone, it counts.
-func (c *Counter) Advance(ctx context.Context, pool storage.ID, from *Tally, tip git.Hash) (*Tally, error) {
+// Advance returns the tally of another tip, and how many commits it read. These are the commits that only one of the two
+// tips reaches, and further ones only as far as their times leave it open which those are. If that can't be, as when the
+// old tip is gone, it counts.
+func (c *Counter) Advance(ctx context.Context, pool storage.ID, from *Tally, tip git.Hash) (t *Tally, read int, err error) {
 	if from.Tip == tip {
-		return from, nil
+		return from, 0, nil
 	}
-	if from.Tip.IsZero() || tip.IsZero() {
-		return c.Count(ctx, pool, tip)
-	}
-	d := &difference{objects: c.objects, pool: pool, span: from.span, seen: map[git.Hash]*node{}}
-	err := d.find(ctx, from.Tip, tip)
-	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt) {
-		return c.Count(ctx, pool, tip)
-	}
-	if err != nil {
-		return nil, err
-	}
-	s := newSum(from.Authors)
-	gone := false
-	for _, n := range d.only() {
-		switch {
-		case !d.counts(n):
-		case n.sides == ofNew:
-			s.add(newAuthor(n.commit), 1)
-		default:
-			s.add(newAuthor(n.commit), -1)
-			gone = true
+	if !from.Tip.IsZero() && !tip.IsZero() {
+		d := &difference{objects: c.objects, pool: pool, span: from.span, seen: map[git.Hash]*node{}}
+		err := d.find(ctx, from.Tip, tip)
+		if err == nil {
+			return d.apply(from, tip), len(d.order), nil
+		}
+		if !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrCorrupt) {
+			return nil, 0, err
 		}
 	}
-	if gone {
-		s.authors = slices.DeleteFunc(s.authors, func(a Author) bool { return a.Commits <= 0 })
-	}
-	return &Tally{Tip: tip, Authors: s.authors, span: d.newSpan(), serial: from.serial}, nil
+	return c.count(ctx, pool, tip)
 }
 
 // maxText is how many bytes of a name or an address are heeded.

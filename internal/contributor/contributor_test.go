@@ -91,7 +91,7 @@ func (f *fixture) count(tip git.Hash) *Tally {
 
 func (f *fixture) advance(from *Tally, tip git.Hash) *Tally {
 	f.t.Helper()
-	t, err := f.counter.Advance(f.t.Context(), pool, from, tip)
+	t, _, err := f.counter.Advance(f.t.Context(), pool, from, tip)
 	if err != nil {
 		f.t.Fatalf("Advance = %v", err)
 	}
@@ -270,7 +270,7 @@ func TestDamage(t *testing.T) {
 	if _, err := f.counter.Count(ctx, pool, tip); !errors.Is(err, context.Canceled) {
 		t.Errorf("Count = %v, want %v", err, context.Canceled)
 	}
-	if _, err := f.counter.Advance(ctx, pool, f.count(root), tip); !errors.Is(err, context.Canceled) {
+	if _, _, err := f.counter.Advance(ctx, pool, f.count(root), tip); !errors.Is(err, context.Canceled) {
 		t.Errorf("Advance = %v, want %v", err, context.Canceled)
 	}
 }

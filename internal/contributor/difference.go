@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
@@ -128,6 +129,26 @@ func (d *difference) mark(ctx context.Context, h git.Hash, s sides) error {
 		heap.Push(&d.queue, n)
 	}
 	return nil
+}
+
+// apply returns the tally of the new tip.
+func (d *difference) apply(from *Tally, tip git.Hash) *Tally {
+	s := newSum(from.Authors)
+	gone := false
+	for _, n := range d.only() {
+		switch {
+		case !d.counts(n):
+		case n.sides == ofNew:
+			s.add(newAuthor(n.commit), 1)
+		default:
+			s.add(newAuthor(n.commit), -1)
+			gone = true
+		}
+	}
+	if gone {
+		s.authors = slices.DeleteFunc(s.authors, func(a Author) bool { return a.Commits <= 0 })
+	}
+	return &Tally{Tip: tip, Authors: s.authors, span: d.newSpan(), serial: from.serial}
 }
 
 // only returns the commits that one tip alone reaches, in the order in which they were found.

@@ -48,7 +48,7 @@ func (s *Storer) Module(name string) (gogitstorage.Storer, error) {
 
 // moved notes that what go-git's records lead to changes.
 func moved(tx storage.Tx, repo storage.ID) error {
-	return catalog.Adjust(tx, repo, func(s *catalog.State) { s.Moves++ })
+	return catalog.Moved(tx, repo)
 }
 
 // moduleRefs are the refs of a submodule. A value is a version byte, and the hash or the name that the ref holds.

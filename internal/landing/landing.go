@@ -59,7 +59,7 @@ func Move(u *ref.Unit, changes []ref.Change) error {
 	if err := ref.Apply(u, changes); err != nil {
 		return err
 	}
-	return catalog.Adjust(u.Tx, u.Repo.ID, func(s *catalog.State) { s.Moves++ })
+	return catalog.Moved(u.Tx, u.Repo.ID)
 }
 
 // An attempt is a Landing on its way.

@@ -159,7 +159,7 @@ func (u *Unit) point(p *Pull, name string, to git.Hash) error {
 	if err := u.note(p, event.Event{Kind: event.RefChanged, Name: name, Old: now.Hash, New: to}); err != nil {
 		return err
 	}
-	return catalog.Adjust(u.Tx, p.Repo, func(s *catalog.State) { s.Moves++ })
+	return catalog.Moved(u.Tx, p.Repo)
 }
 
 // count adds step to the open pull requests that both repositories count.

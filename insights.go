@@ -1,0 +1,167 @@
+package reposit
+
+import (
+	"context"
+	"maps"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/contributor"
+	"github.com/reposit/reposit/internal/insight"
+	"github.com/reposit/reposit/storage"
+)
+
+// Languages returns how many bytes of each language there are at a revision, as GitHub counts them: of files whose language
+// is of the type programming or markup, and which are not vendored, generated, documentation or binary. The attributes
+// linguist-vendored, linguist-generated, linguist-documentation, linguist-detectable and linguist-language of .gitattributes
+// files say otherwise. A file counts with its whole size, for the group of its language; of its content, the first 128 KiB
+// are looked at. A tree of 100,000 files or more has no languages, nor has a repository without commits.
+//
+// Counts of the default branch are kept: the next cost what changed since. Those of another revision begin with them.
+func (r *Repo) Languages(ctx context.Context, rev string) (map[string]int64, error) {
+	const op = "languages"
+	if err := r.s.calls.Enter(ctx); err != nil {
+		return nil, r.fail(op, rev, err)
+	}
+	defer r.s.calls.Leave()
+	t, err := r.treeAt(ctx, rev)
+	if err != nil {
+		return nil, r.fail(op, rev, err)
+	}
+	counts, err := r.countsAt(ctx, rev, &t)
+	if err != nil {
+		return nil, r.fail(op, rev, err)
+	}
+	bytes := make(map[string]int64, len(counts))
+	maps.Copy(bytes, counts) // what is kept is shared
+	return bytes, nil
+}
+
+func (r *Repo) countsAt(ctx context.Context, rev string, t *tree) (map[string]int64, error) {
+	if rev != "" {
+		counts, err := r.s.insight.CountsOf(ctx, r.id, t.pool, t.root)
+		return counts.Bytes, err
+	}
+	gap := insight.Gap{Repo: r.id, Pool: t.pool, Tip: t.commit}
+	err := r.s.backend.View(ctx, func(v storage.View) error {
+		repo, err := catalog.Load(v, r.id)
+		if err != nil {
+			return err
+		}
+		state, err := catalog.LoadState(v, repo)
+		gap.Language = state.Language
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	counts, err := r.s.insight.Counts(ctx, gap, t.root)
+	return counts.Bytes, err
+}
+
+// untold are Infos whose language is yet to be told, which can't be done in the View or Update that makes them.
+type untold struct {
+	gaps []insight.Gap
+	of   []*Info
+}
+
+// tellLanguage fills in the language of an Info, at once or when tell is called.
+func (s *Store) tellLanguage(v storage.View, r *catalog.Repo, state *catalog.State, info *Info, later *untold) error {
+	language, gap, err := s.insight.Language(v, r, state)
+	if gap != nil {
+		later.gaps = append(later.gaps, *gap)
+		later.of = append(later.of, info)
+	}
+	info.Language = language
+	return err
+}
+
+// tell fills in what is missing.
+func (s *Store) tell(ctx context.Context, u *untold) error {
+	if len(u.gaps) == 0 {
+		return nil
+	}
+	languages, err := s.insight.Find(ctx, u.gaps)
+	if err != nil {
+		return err
+	}
+	for i, info := range u.of {
+		info.Language = languages[i]
+	}
+	return nil
+}
+
+// ContributorOptions say who is listed of those who contributed to what.
+type ContributorOptions struct {
+	Anonymous bool   // also authors that are no known user
+	Revision  string // whose history counts; default: the default branch
+	Limit     int    // how many are listed at most; default: all
+}
+
+// A Contributor is the author of commits: a user, or, if Login is empty, somebody who goes by a name and an address.
+type Contributor struct {
+	Login, Name, Email string
+	Contributions      int // commits
+}
+
+// Contributors returns who made the commits that the default branch, or another revision, reaches: most contributions
+// first, then by name. As on GitHub, merge commits and commits that change nothing do not count. Authors are merged by the
+// .mailmap of the revision and by their addresses; who has a user's address is that user (see Users).
+//
+// What is counted of the default branch is kept: the first call costs a look at each commit, later ones at what is new.
+// Contributors returns ErrInvalid for a revision that is no commit.
+func (r *Repo) Contributors(ctx context.Context, opts *ContributorOptions) ([]Contributor, error) {
+	const op = "contributors"
+	if err := r.s.calls.Enter(ctx); err != nil {
+		return nil, r.fail(op, "", err)
+	}
+	defer r.s.calls.Leave()
+	if opts == nil {
+		opts = &ContributorOptions{}
+	}
+	if opts.Limit < 0 {
+		return nil, r.fail(op, "", invalidf("limit: %d", opts.Limit))
+	}
+	listed, err := r.contributors(ctx, opts)
+	if err != nil {
+		return nil, r.fail(op, opts.Revision, err)
+	}
+	if opts.Limit > 0 && len(listed) > opts.Limit {
+		listed = listed[:opts.Limit]
+	}
+	all := make([]Contributor, 0, len(listed))
+	for _, c := range listed {
+		all = append(all, Contributor(c))
+	}
+	return all, nil
+}
+
+func (r *Repo) contributors(ctx context.Context, opts *ContributorOptions) ([]contributor.Contributor, error) {
+	t, err := r.treeAt(ctx, opts.Revision)
+	if err != nil {
+		return nil, err
+	}
+	if t.commit.IsZero() {
+		if t.root.IsZero() {
+			return nil, nil // no commit yet
+		}
+		return nil, invalidf("revision: it is no commit")
+	}
+	tally, err := r.s.insight.Contributors(ctx, r.id, t.pool, t.commit, opts.Revision == "")
+	if err != nil {
+		return nil, err
+	}
+	mailmap, err := r.s.insight.Mailmap(ctx, t.pool, t.root)
+	if err != nil {
+		return nil, err
+	}
+	var listed []contributor.Contributor
+	err = r.s.backend.View(ctx, func(v storage.View) error {
+		if _, err := r.s.actor.Check(v, r.id, access.Read); err != nil {
+			return err
+		}
+		listed, err = contributor.List(tally.Authors, mailmap, insight.Users(v), opts.Anonymous)
+		return err
+	})
+	return listed, err
+}

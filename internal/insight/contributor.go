@@ -1,0 +1,112 @@
+package insight
+
+import (
+	"context"
+	"errors"
+
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/contributor"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/storage"
+)
+
+// keepCommits is how many commits may be read again for each question before it is worth an Update to keep their tally.
+const keepCommits = 64
+
+// Contributors tallies the commits that a tip of a repository reaches. A tally of the default branch's tip is kept, and
+// the next goes on from it.
+func (k *Keeper) Contributors(ctx context.Context, repo, pool storage.ID, at git.Hash, isDefault bool) (*contributor.Tally, error) {
+	giveBack, err := k.turns.take(ctx, turn{repo, 'C'})
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
+	own, base, err := k.tallies(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	t, read, err := k.contributors.Advance(ctx, pool, base, at)
+	if err != nil || !isDefault || own != nil && read < keepCommits {
+		return t, err
+	}
+	err = k.backend.Update(ctx, func(tx storage.Tx) error {
+		if _, err := catalog.LoadHeader(tx, repo); err != nil {
+			if errors.Is(err, storage.ErrNotFound) {
+				return nil // it was deleted meanwhile
+			}
+			return err
+		}
+		return contributor.Save(tx, repo, own, t)
+	})
+	if err != nil && !stops(ctx, err) {
+		k.log.Error("contributors can't be stored", "repo", repo.String(), "err", err) // who only reads need not mind
+		err = nil
+	}
+	return t, err
+}
+
+// tallies returns the tally that is kept of a repository, or nil, and the one to go on from: that, else one of what it was
+// forked from, else an empty one.
+func (k *Keeper) tallies(ctx context.Context, repo storage.ID) (own, base *contributor.Tally, err error) {
+	err = k.backend.View(ctx, func(v storage.View) error {
+		ids, err := relatives(v, repo)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			base, err = contributor.Load(v, id)
+			if err == nil {
+				if id == repo {
+					own = base
+				}
+				return nil
+			}
+			if !isDamage(err) {
+				return err
+			}
+		}
+		base = &contributor.Tally{}
+		return nil
+	})
+	return own, base, err
+}
+
+// Mailmap returns the .mailmap of a tree. One that is a link, or too large, says nothing.
+func (k *Keeper) Mailmap(ctx context.Context, pool storage.ID, tree git.Hash) (*contributor.Mailmap, error) {
+	none := &contributor.Mailmap{}
+	if tree.IsZero() || tree == git.EmptyTree {
+		return none, nil
+	}
+	item, err := k.objects.Tree(ctx, pool, tree)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := item.Tree.Find(contributor.MailmapFile)
+	if !ok || !e.IsFile() {
+		return none, nil
+	}
+	size, data, err := k.objects.Head(ctx, pool, e.Hash, contributor.MaxMailmap)
+	if err != nil || size > contributor.MaxMailmap {
+		return none, err
+	}
+	return contributor.ParseMailmap(data), nil
+}
+
+// Users returns who the users are, by their addresses.
+func Users(v storage.View) contributor.Directory {
+	return func(email string) (login, name string, err error) {
+		login, err = people.UserByAddress(v, email)
+		if errors.Is(err, storage.ErrNotFound) {
+			return "", "", nil
+		}
+		if err != nil {
+			return "", "", err
+		}
+		u, err := people.LoadUser(v, login)
+		if err != nil {
+			return "", "", err
+		}
+		return u.Login, u.Name, nil
+	}
+}
