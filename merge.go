@@ -35,9 +35,10 @@ const (
 	FastForwarded                  // the branch became the other one
 	Squashed                       // one commit was made
 	Rebased                        // the commits of the other one are on top
+	AlreadyMerged                  // the branch had all of the other one
 )
 
-// String returns "merged", "fast-forwarded", "squashed" or "rebased".
+// String returns "merged", "fast-forwarded", "squashed", "rebased" or "already merged".
 func (k MergeKind) String() string {
 	switch k {
 	case Merged:
@@ -48,6 +49,8 @@ func (k MergeKind) String() string {
 		return "squashed"
 	case Rebased:
 		return "rebased"
+	case AlreadyMerged:
+		return "already merged"
 	}
 	return "MergeKind(" + strconv.Itoa(int(k)) + ")"
 }

@@ -23,7 +23,10 @@ type Protections struct{ r *Repo }
 //
 // Rules hold for every verb that moves a ref, whatever name leads to it, in the unit of work that moves it. To give a
 // branch another name is to delete it; the rule that names it then follows. A branch that does not exist yet may be
-// created. Nobody but admins can make another branch the default in place of a protected one.
+// created. Nobody but admins can make another branch the default in place of a protected one. A symbolic ref has the rule
+// of its own name too, against changes by way of it; what it leads to has another.
+//
+// Approvals, and owners, are asked of pull requests: unless RequirePR is set, commits also come in without one.
 func (r *Repo) Protection() Protections { return Protections{r} }
 
 // A Protection says what a branch is protected from. The zero value lets every commit in that comes on top of the

@@ -1,6 +1,7 @@
 package reposit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,6 +127,10 @@ func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (Merge
 	for err == nil {
 		err = m.try(ctx)
 		var moved *ref.ConflictError
+		if errors.Is(err, errUnfit) {
+			err = m.settle(ctx)
+			break
+		}
 		again := errors.Is(err, pull.ErrMoved) || errors.As(err, &moved) && moved.Name == ref.Branches+m.branch
 		if !again {
 			break
@@ -212,11 +217,44 @@ func (m *merging) check(look *pullLook) error {
 	if err := checkHead(look.pull, m.opts.Expect); err != nil {
 		return err
 	}
-	if !look.fits {
-		text := fmt.Sprintf("conflict: the branches have diverged: %s has commits that the head has not", look.pull.BaseBranch)
-		return &detail{ErrConflict, text, nil}
+	if !look.fits || look.base == look.pull.Head {
+		return errUnfit
 	}
 	return nil
+}
+
+var errUnfit = errors.New("the head is not ahead of the base")
+
+// settle says what became of a pull request whose head is not ahead of the base. Mostly both have gone their ways. But a
+// program outside, which tells nobody, may have merged it.
+func (m *merging) settle(ctx context.Context) error {
+	u, err := m.p.unit(ctx)
+	if err != nil {
+		return err
+	}
+	return m.p.update(ctx, u, func() error {
+		pool, err := m.p.r.s.actor.Check(u.Tx, m.p.r.id, access.Write)
+		if err != nil {
+			return err
+		}
+		is, err := pull.Load(u.Tx, m.p.r.id, m.number)
+		if err != nil {
+			return err
+		}
+		settled, err := u.Settle(is)
+		if err == nil && !settled {
+			text := fmt.Sprintf("conflict: the branches have diverged: %s has commits that the head has not", is.BaseBranch)
+			err = cmp.Or(u.Facts.Unanswered(), error(&detail{ErrConflict, text, nil}))
+		}
+		if err != nil {
+			return err
+		}
+		c, err := m.p.r.s.objects.Commit(ctx, pool, is.Commit)
+		if err == nil {
+			m.result = MergeResult{Commit: publicCommit(is.Commit, c), Kind: AlreadyMerged, Base: Hash(is.Base)}
+		}
+		return err
+	})
 }
 
 func (m *merging) message(p *pull.Pull, text string) string {

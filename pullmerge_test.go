@@ -290,6 +290,33 @@ func TestPullBypass(t *testing.T) {
 	}
 }
 
+// TestPullSettled holds that what a program outside merged is found to be merged.
+func TestPullSettled(t *testing.T) {
+	for _, to := range []string{"topic", "beyond"} {
+		s := openMemory(t, nil)
+		r := create(t, s, "r", nil)
+		base := put(t, r, "main", "f", "1")
+		put(t, r, "topic", "g", "2")
+		commit(t, r, &reposit.CommitOptions{Branch: "beyond", From: "topic", Message: "m"}, reposit.Put("h", nil))
+		openPull(t, r, "main", "topic", nil)
+		tip := resolve(t, r, to)
+		err := s.backend.Update(t.Context(), func(tx storage.Tx) error {
+			return tx.PutRef(storageID(r), storage.Ref{Name: "refs/heads/main", Hash: storage.Hash(tip)}, nil)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.Pulls().Merge(t.Context(), 1, nil)
+		if err != nil || got.Kind != reposit.AlreadyMerged || got.Commit.Hash != tip || resolve(t, r, "main") != tip {
+			t.Errorf("Merge() = %v, %+v, want it already merged at %v", err, got, tip)
+		}
+		if p := loadPull(t, r, 1); p.State != reposit.PullMerged || p.Result != tip || base.Hash == tip {
+			t.Errorf("Pull() = %+v, want it merged", p)
+		}
+		checkPulls(t, s, r)
+	}
+}
+
 // TestPullEvents holds that what happens to a pull request is told.
 func TestPullEvents(t *testing.T) {
 	d := newDesk(t, openMemory(t, nil), reposit.Protection{})

@@ -29,6 +29,9 @@ type Pulls struct{ r *Repo }
 // when the head is deleted, or moves back to what the base has, and when the base is deleted. It stays, with the head
 // that it had, when the head's repository is deleted. A branch that is renamed takes its pull requests along. When one
 // was merged its refs stay; when one was closed they go, and with them whatever only they held.
+//
+// What a program outside does to a branch, pull requests learn with the branch's next change by this package, and Merge
+// finds out whether it merged one.
 func (r *Repo) Pulls() Pulls { return Pulls{r} }
 
 // PullState is what has become of a pull request.

@@ -146,4 +146,11 @@ func TestCheckDisplayName(t *testing.T) {
 	if got := kind(CheckDescription(strings.Repeat("x", MaxDescription+1))); got != "too long" {
 		t.Errorf("CheckDescription(4097 bytes) = %q, want %q", got, "too long")
 	}
+	for text, want := range map[string]string{
+		"": "", "a\tb\r\nc": "", "a\x00": "malformed", "a\x1b[1m": "malformed", "a\u202eb": "malformed", strings.Repeat("x", MaxText+1): "too long",
+	} {
+		if got := kind(CheckText(text)); got != want {
+			t.Errorf("CheckText(%.40q) = %q, want %q", text, got, want)
+		}
+	}
 }

@@ -115,6 +115,22 @@ func (u *Unit) BaseMoved(m Move) error {
 	return nil
 }
 
+// Settle makes an open pull request merged if the base has its head already, as it may by a program outside, which tells
+// nobody. It reports whether it did.
+func (u *Unit) Settle(p *Pull) (bool, error) {
+	if p.State != Open {
+		return false, ErrEnded
+	}
+	base, err := u.tip(p)
+	if err != nil {
+		return false, err
+	}
+	if has, _ := u.Facts.Contains(base, p.Head); !has {
+		return false, nil
+	}
+	return true, u.merged(p, base, base)
+}
+
 // Gone closes the open pull requests from and to a branch that is not there any more.
 func (u *Unit) Gone(repo storage.ID, branch string) error {
 	all, err := u.of(repo, branch)
