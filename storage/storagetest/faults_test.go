@@ -44,7 +44,7 @@ func TestEveryFault(t *testing.T) {
 
 // everyFault reports whether fault was met. The workload goes on after it, with what is there then.
 func everyFault(t *testing.T, fault storagetest.Fault) bool {
-	const seed, units = 14, 6
+	const seed, units = 15, 6
 	m := newMedium()
 	plan := storagetest.NewPlan(fault)
 	b := storagetest.Inject(m.open(), plan)
