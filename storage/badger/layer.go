@@ -6,7 +6,7 @@ import "slices"
 type layer struct {
 	writes  map[string]write
 	objects []string // keys of objects and chunks in writes, in the order in which they were put
-	drops   map[scope]struct{}
+	drops   dropSet
 	sorted  []string // the keys of writes other than objects, once an iterator has asked for them
 	indexed bool     // sorted is in use
 	bytes   int64    // of everything in writes, as Badger counts a transaction
@@ -76,22 +76,25 @@ func (l *layer) drop(s scope) {
 	l.objects = slices.DeleteFunc(l.objects, func(key string) bool { _, ok := l.writes[key]; return !ok })
 	l.sorted, l.indexed = nil, false
 	if l.drops == nil {
-		l.drops = make(map[scope]struct{})
+		l.drops = make(dropSet)
 	}
 	l.drops[s] = struct{}{}
 }
 
-// hides reports whether the layer has dropped what key belongs to.
-func (l *layer) hides(key []byte) bool {
-	if len(l.drops) == 0 {
+// A dropSet is scopes that were dropped.
+type dropSet map[scope]struct{}
+
+// hide reports whether key belongs to one of them.
+func (d dropSet) hide(key []byte) bool {
+	if len(d) == 0 {
 		return false
 	}
 	whole, part, ok := scopesOf(key)
 	if !ok {
 		return false
 	}
-	if _, ok = l.drops[whole]; !ok {
-		_, ok = l.drops[part]
+	if _, ok = d[whole]; !ok {
+		_, ok = d[part]
 	}
 	return ok
 }

@@ -218,7 +218,7 @@ func (r *reader) hashes(pool storage.ID, lo []byte, hi storage.Hash) (page []sto
 		if len(rest) != len(hi) {
 			return nil, nil, corrupt(it.Item().Key(), "key of a wrong length")
 		}
-		if !r.hidden(it.Item()) {
+		if !r.b.drops.hides(it.Item().Key(), it.Item().Version(), r.snap.ts) {
 			page = append(page, storage.Hash(rest))
 		}
 	}

@@ -1,10 +1,8 @@
 package badger
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	engine "github.com/dgraph-io/badger/v4"
 
@@ -85,7 +83,7 @@ func (l *layer) look(key []byte) (w write, ok bool) {
 	if w, ok := l.writes[string(key)]; ok {
 		return w, true
 	}
-	return write{}, l.hides(key)
+	return write{}, l.drops.hide(key)
 }
 
 // get returns the payload under key, or ErrNotFound. It must not be changed.
@@ -135,152 +133,4 @@ func (r *reader) has(key []byte) (found bool, err error) {
 		return false, fmt.Errorf("badger: %s: %w", describe(key), err)
 	}
 	return !r.b.drops.hides(key, item.Version(), r.snap.ts), nil
-}
-
-// An entry is a key with its payload.
-type entry struct{ key, payload []byte }
-
-// Numbers of entries that are read at once, so that neither locks nor iterators are held while a caller's loop body
-// runs. The first is small because most loops are short.
-const (
-	firstPage = 64
-	laterPage = 512
-)
-
-// A span is the keys lo <= key < hi, all of which begin with prefix, which keeps the engine from looking further.
-type span struct {
-	prefix, lo, hi []byte
-	descending     bool
-}
-
-func (s span) holds(key []byte) bool {
-	return bytes.Compare(key, s.lo) >= 0 && bytes.Compare(key, s.hi) < 0
-}
-
-// scan calls yield with the entries in s, page by page, until it returns false. The layers may change between pages.
-// After an error there is nothing more.
-func (r *reader) scan(s span, yield func(entry, error) bool) {
-	for n := firstPage; ; n = laterPage {
-		page, more, err := r.page(s, n)
-		if err != nil {
-			yield(entry{}, err)
-			return
-		}
-		for _, e := range page {
-			if !yield(e, nil) {
-				return
-			}
-		}
-		if !more {
-			return
-		}
-		if last := page[len(page)-1].key; s.descending {
-			s.hi = last
-		} else {
-			s.lo = append(bytes.Clone(last), 0)
-		}
-	}
-}
-
-// page returns the first n entries in s, and whether there may be more.
-func (r *reader) page(s span, n int) (page []entry, more bool, err error) {
-	defer rescue(&err)
-	if bytes.Compare(s.lo, s.hi) >= 0 {
-		return nil, false, nil
-	}
-	over := r.overlay(s)
-	it := r.badger().NewIterator(engine.IteratorOptions{Prefix: s.prefix, Reverse: s.descending})
-	defer it.Close()
-	if s.descending {
-		if it.Seek(s.hi); it.Valid() && bytes.Equal(it.Item().Key(), s.hi) {
-			it.Next()
-		}
-	} else {
-		it.Seek(s.lo)
-	}
-	for len(page) < n {
-		base := it.Valid() && s.holds(it.Item().Key())
-		if !base && len(over) == 0 {
-			return page, false, nil
-		}
-		if len(over) > 0 && (!base || before([]byte(over[0]), it.Item().Key(), s.descending)) {
-			key := []byte(over[0])
-			over = over[1:]
-			if base && bytes.Equal(key, it.Item().Key()) {
-				it.Next()
-			}
-			if w, _ := r.layered(key); w.value != nil {
-				page = append(page, entry{key, payloadOf(w.value)})
-			}
-			continue
-		}
-		if !r.hidden(it.Item()) {
-			e, err := entryOf(it.Item())
-			if err != nil {
-				return nil, false, err
-			}
-			page = append(page, e)
-		}
-		it.Next()
-	}
-	return page, true, nil
-}
-
-func entryOf(item *engine.Item) (entry, error) {
-	key := item.KeyCopy(nil)
-	value, err := item.ValueCopy(nil)
-	if err != nil {
-		return entry{}, fmt.Errorf("badger: %s: %w", describe(key), err)
-	}
-	payload, err := unseal(key, value)
-	return entry{key, payload}, err
-}
-
-// before reports whether a comes before b or is b.
-func before(a, b []byte, descending bool) bool {
-	if descending {
-		return bytes.Compare(a, b) >= 0
-	}
-	return bytes.Compare(a, b) <= 0
-}
-
-// hidden reports whether a drop hides what the engine has.
-func (r *reader) hidden(item *engine.Item) bool {
-	key := item.Key()
-	if r.own != nil {
-		if r.own.hides(key) {
-			return true
-		}
-		for _, g := range r.below {
-			if g.hides(key) {
-				return true
-			}
-		}
-	}
-	return r.b.drops.hides(key, item.Version(), r.snap.ts)
-}
-
-// overlay returns the keys in s that any layer has written, in the order of the scan.
-func (r *reader) overlay(s span) []string {
-	if r.own == nil {
-		return nil
-	}
-	over := slices.Clone(r.own.between(s.lo, s.hi))
-	for _, g := range r.below {
-		over = append(over, g.between(s.lo, s.hi)...)
-	}
-	slices.Sort(over)
-	over = slices.Compact(over)
-	if s.descending {
-		slices.Reverse(over)
-	}
-	return over
-}
-
-func commonPrefix(a, b []byte) []byte {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return a[:n]
 }

@@ -97,15 +97,16 @@ type refEntry struct {
 	err error
 }
 
-// entries yields what a space has under the names lo <= name < hi.
+// entries yields what a space has, at the time of the call, under the names lo <= name < hi.
 func (r *reader) entries(space storage.ID, lo, hi string) iter.Seq2[string, refEntry] {
+	in := span{lo: appendRefKey(nil, space, lo), hi: prefixEnd(appendRefKey(nil, space, ""))}
+	if hi != "" {
+		in.hi = appendRefKey(nil, space, hi)
+	}
+	in.prefix = commonPrefix(in.lo, in.hi)
+	p := r.begin(in)
 	return func(yield func(string, refEntry) bool) {
-		in := span{lo: appendRefKey(nil, space, lo), hi: prefixEnd(appendRefKey(nil, space, ""))}
-		if hi != "" {
-			in.hi = appendRefKey(nil, space, hi)
-		}
-		in.prefix = commonPrefix(in.lo, in.hi)
-		r.scan(in, func(e entry, err error) bool {
+		p.scan(func(e entry, err error) bool {
 			if err != nil {
 				return yield("", refEntry{err: err})
 			}

@@ -26,7 +26,7 @@ func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
 
 // work runs fn in turn, commits what it has written, and does what is to follow.
 func (b *backend) work(ctx context.Context, fn func(*tx) error) error {
-	var drops map[scope]struct{}
+	var drops dropSet
 	var froze []storage.ID
 	err := b.update(ctx, func(t *tx) error {
 		defer func() { drops, froze = t.own.drops, t.froze }()

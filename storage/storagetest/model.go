@@ -67,8 +67,14 @@ func (m *Model) Ref(repo storage.ID, name string) (storage.Ref, error) {
 
 func (m *Model) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
 	return func(yield func(storage.Ref, error) bool) {
+		var refs []storage.Ref
 		for _, name := range slices.Sorted(maps.Keys(m.refs[repo])) {
-			if strings.HasPrefix(name, prefix) && name > after && !yield(m.refs[repo][name], nil) {
+			if strings.HasPrefix(name, prefix) && name > after {
+				refs = append(refs, m.refs[repo][name])
+			}
+		}
+		for _, r := range refs {
+			if !yield(r, nil) {
 				return
 			}
 		}
@@ -99,11 +105,14 @@ func (m *Model) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Re
 		if order == storage.Descending {
 			slices.Reverse(keys)
 		}
+		var records []storage.Record
 		for _, key := range keys {
-			if key < string(lo) || hi != nil && key >= string(hi) {
-				continue
+			if key >= string(lo) && (hi == nil || key < string(hi)) {
+				records = append(records, storage.Record{Key: []byte(key), Value: []byte(m.records[key])})
 			}
-			if !yield(storage.Record{Key: []byte(key), Value: []byte(m.records[key])}, nil) {
+		}
+		for _, r := range records {
+			if !yield(r, nil) {
 				return
 			}
 		}

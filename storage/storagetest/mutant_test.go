@@ -49,6 +49,7 @@ var mutants = []struct{ fault, clause string }{
 	{"order ignored", "Records/Scan"},
 	{"no limits", "Records/Limits"},
 	{"error ignored", "Updates/NoneOnError"},
+	{"loop sees later writes", "Updates/LoopsStayAsTheyBegan"},
 	{"last update wins", "Isolation/Counter"},
 	{"last update wins", "Isolation/RefCounter"},
 	{"last update wins", "Isolation/Linearizable"},
@@ -336,6 +337,15 @@ func (t *mutantTx) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage
 		slices.SortFunc(all, func(a, b storage.Ref) int {
 			return slices.Compare(strings.Split(a.Name, "/"), strings.Split(b.Name, "/"))
 		})
+	}
+	if t.m.fault == "loop sees later writes" {
+		return func(yield func(storage.Ref, error) bool) {
+			for _, r := range all {
+				if now, err := t.Tx.Ref(repo, r.Name); err == nil && !yield(now, nil) {
+					return
+				}
+			}
+		}
 	}
 	return each(all)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -17,6 +19,7 @@ func updateClauses() []clause {
 		{"SeesTheOneBefore", updatesSeesTheOneBefore},
 		{"TooLarge", updatesTooLarge},
 		{"ReadsWhileItWrites", updatesReadsWhileItWrites},
+		{"LoopsStayAsTheyBegan", updatesLoopsStayAsTheyBegan},
 	}
 }
 
@@ -172,4 +175,60 @@ func updatesReadsWhileItWrites(f *fixture) {
 		})
 	})
 	f.has(poolID(1), all...)
+}
+
+// updatesLoopsStayAsTheyBegan writes in the bodies of loops, far ahead of them, and drops what they are over.
+func updatesLoopsStayAsTheyBegan(f *fixture) {
+	const n = 300
+	refs := append(branches(n), refTo("refs/tags/a", 1), refTo("refs/tags/b", 2))
+	var records []storage.Record
+	for i := range n {
+		records = append(records, record(fmt.Sprintf("record %04d", i), "x"))
+	}
+	f.putRecords(records...)
+	f.putRefs(f.createRepo(1), refs...)
+	f.fork(2, repoID(1))
+	f.putRefs(f.createRepo(3), refs...)
+	loops := func(tx storage.Tx, n int) error {
+		late := func(i int) error { // once, when the loop has begun
+			if i != 3 {
+				return nil
+			}
+			err := errors.Join(putRecords(tx, record("record 0250", "late"), record("record 0250x", "late")), tx.DeleteRecord([]byte("record 0260")))
+			for repo := 1; repo <= 3; repo++ {
+				err = errors.Join(err, putRefs(tx, repoID(repo), refTo("refs/heads/b250", 1), refTo("refs/heads/b250x", 1)), tx.DeleteRef(repoID(repo), "refs/heads/b260", nil), tx.DeleteRef(repoID(repo), "refs/tags/a", nil))
+			}
+			return errors.Join(err, tx.ForkRepo(repoID(4), repoID(2)), tx.DropRepo(repoID(2)), tx.DropRepo(repoID(3)))
+		}
+		switch n {
+		case 0:
+			return loopOver(tx.Records(nil, nil, storage.Ascending), records, late, diffRecords)
+		case 4:
+			reversed := slices.Clone(records)
+			slices.Reverse(reversed)
+			return loopOver(tx.Records(nil, nil, storage.Descending), reversed, late, diffRecords)
+		}
+		return loopOver(tx.Refs(repoID(n), "", ""), refs, late, diffRefs)
+	}
+	for i := range 5 {
+		err := f.b.Update(f.ctx, func(tx storage.Tx) error { return errors.Join(loops(tx, i), errAbort) })
+		if err.Error() != errAbort.Error() {
+			f.Fatalf("loop %d: %v", i, err)
+		}
+	}
+}
+
+// loopOver loops over a sequence that is to yield want, and calls body with the number of each element.
+func loopOver[T any](seq iter.Seq2[T, error], want []T, body func(i int) error, diff func(want, got []T) string) error {
+	var got []T
+	for v, err := range seq {
+		if err = errors.Join(err, body(len(got))); err != nil {
+			return err
+		}
+		got = append(got, v)
+	}
+	if diff := diff(want, got); diff != "" {
+		return fmt.Errorf("a loop whose body writes differs (-want +got):\n%s", diff)
+	}
+	return nil
 }
