@@ -370,3 +370,32 @@ func ExampleRepo_Contributors() {
 	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2}]
 	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2} {Login: Name:reposit Email:reposit@localhost Contributions:2}]
 }
+
+func ExampleStore_Pushable() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	if err := store.Users().Put(ctx, reposit.Profile{Login: "bob"}); err != nil {
+		log.Fatal(err)
+	}
+	for name, p := range map[string]reposit.Permission{"to-read": reposit.Read, "to-write": reposit.Write} {
+		repo, err := store.Create(ctx, name, &reposit.CreateOptions{Owner: "ann", Private: true})
+		if err == nil {
+			err = repo.Collaborators().Add(ctx, "bob", p)
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	if _, err := store.Create(ctx, "his own", &reposit.CreateOptions{Owner: "bob"}); err != nil {
+		log.Fatal(err)
+	}
+	page, err := store.As(reposit.User("bob")).Pushable(ctx, "bob", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, info := range page.Items {
+		fmt.Println(info.FullName())
+	}
+	// Output: ann/to-write
+}
