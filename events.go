@@ -21,7 +21,7 @@ const (
 	RepoUpdated   EventKind = EventKind(event.RepoUpdated)   // renamed, transferred or described; Detail: its full name before
 	RepoDeleted   EventKind = EventKind(event.RepoDeleted)   // by Delete or DeleteExpired
 	RefChanged    EventKind = EventKind(event.RefChanged)    // Old and New; Detail: what a symbolic ref now names
-	AccessChanged EventKind = EventKind(event.AccessChanged) // of a collaborator, team, deploy key or protection; Detail: the Permission that it now gives
+	AccessChanged EventKind = EventKind(event.AccessChanged) // of a collaborator, team, deploy key or protection; Detail: the Permission that it now gives, or "protected" and its reverse
 	PullChanged   EventKind = EventKind(event.PullChanged)   // opened, reviewed, merged or closed: Detail
 )
 
