@@ -69,6 +69,35 @@ func ParseCommit(raw []byte) (*Commit, error) {
 	return c, nil
 }
 
+// CommitLinks returns the tree and the parents that the content of a commit names, as ParseCommit would.
+func CommitLinks(raw []byte) (tree Hash, parents []Hash, err error) {
+	for first := true; len(raw) > 0 && raw[0] != '\n'; first = false {
+		line, rest, _ := bytes.Cut(raw, []byte{'\n'})
+		raw = rest
+		key, value, _ := bytes.Cut(line, []byte{' '})
+		isTree := string(key) == "tree" && tree.IsZero()
+		if first && !isTree {
+			break
+		}
+		if !isTree && string(key) != "parent" {
+			continue
+		}
+		h, ok := ParseHash(string(value))
+		if !ok || len(raw) > 0 && raw[0] == ' ' {
+			return Hash{}, nil, malformed("commit names %s %q", key, value)
+		}
+		if isTree {
+			tree = h
+		} else {
+			parents = append(parents, h)
+		}
+	}
+	if tree.IsZero() {
+		return Hash{}, nil, malformed("commit names no tree")
+	}
+	return tree, parents, nil
+}
+
 func (c *Commit) header(key string, value, line []byte) error {
 	switch {
 	case key == "tree" && c.Tree.IsZero():

@@ -2,6 +2,7 @@ package git
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,10 @@ func FuzzParseCommit(f *testing.F) {
 	f.Add([]byte("tree " + strings.Repeat("1", 40) + "\nx"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		c, err := ParseCommit(raw)
+		tree, parents, bad := CommitLinks(raw)
+		if (err == nil) != (bad == nil) || err == nil && (tree != c.Tree || !slices.Equal(parents, c.Parents)) {
+			t.Errorf("CommitLinks(%q) = %s, %s, %v; ParseCommit() = %+v, %v", raw, tree, parents, bad, c, err)
+		}
 		if err != nil {
 			return
 		}

@@ -47,7 +47,11 @@ func (b *bitset) add(n uint32) bool {
 	if b.has(n) {
 		return false
 	}
-	b.own(int(n / chunkBits)).words[n%chunkBits/64] |= 1 << (n % 64)
+	i := int(n / chunkBits)
+	if i >= len(b.chunks) || b.chunks[i] == nil || b.tag == nil || b.chunks[i].tag != b.tag {
+		b.own(i)
+	}
+	b.chunks[i].words[n%chunkBits/64] |= 1 << (n % 64)
 	return true
 }
 

@@ -117,11 +117,11 @@ func (p *pool) begin(e *expansion, n uint32, cover bool) {
 		c.tree = of.hash
 	case aCommit:
 		if !cover {
-			p.links(n, func(m uint32) {
+			for _, m := range p.links(nil, n) {
 				if parent := &p.nodes[m]; parent.kind == aCommit {
 					c.with = append(c.with, parent.tree)
 				}
-			})
+			}
 		}
 	default:
 		return

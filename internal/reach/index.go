@@ -40,7 +40,8 @@ type Repo struct {
 	Logs    bool // what the logs of refs that exist tell of is reached too
 	Records bool // so is what the records of go-git lead to
 
-	stamp *stamp
+	stamp   stamp
+	stamped bool
 }
 
 // An origin is where tips come from.
@@ -99,8 +100,7 @@ func (x *Index) Has(ctx context.Context, r *Repo, h storage.Hash) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	p := x.pool(r.Pool)
-	found, unsure := p.lookAll(r, at, h)
+	found, unsure := x.look(r, at, h)
 	if found || len(unsure) == 0 {
 		return found, nil
 	}
@@ -111,6 +111,7 @@ func (x *Index) Has(ctx context.Context, r *Repo, h storage.Hash) (bool, error) 
 	if err != nil {
 		return false, err
 	}
+	p := x.make(r.Pool)
 	defer x.shrink(p)
 	for _, o := range unsure {
 		q := question{x, p, r, o, *at, h}
@@ -128,7 +129,7 @@ func (x *Index) Known(r *Repo, h storage.Hash) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	found, _ := x.pool(r.Pool).lookAll(r, at, h)
+	found, _ := x.look(r, at, h)
 	return found, nil
 }
 
@@ -141,28 +142,41 @@ func (x *Index) Settled(r *Repo) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	p := x.pool(r.Pool)
+	p := x.find(r.Pool)
+	if p == nil {
+		return false, nil
+	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	s := p.sets[key{r.ID, refs}]
 	return s != nil && s.whole && s.full && s.stamp.equal(*at), nil
 }
 
-func (x *Index) pool(id storage.ID) *pool {
+// find returns what is known of a pool, or nil.
+func (x *Index) find(id storage.ID) *pool {
 	x.mu.RLock()
 	p := x.pools[id]
 	x.mu.RUnlock()
-	if p == nil {
-		x.mu.Lock()
-		if p = x.pools[id]; p == nil {
-			p = newPool(id, x)
-			x.pools[id] = p
-		}
-		x.mu.Unlock()
-	}
-	if !p.used.Load() {
+	if p != nil && !p.used.Load() {
 		p.used.Store(true)
 	}
+	return p
+}
+
+// make is find that begins with a pool of which nothing is known.
+func (x *Index) make(id storage.ID) *pool {
+	if p := x.find(id); p != nil {
+		return p
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	p := x.pools[id]
+	if p == nil {
+		p = newPool(id, x)
+		x.pools[id] = p
+		p.grow(poolCost)
+	}
+	p.used.Store(true)
 	return p
 }
 
@@ -200,8 +214,9 @@ const (
 	no
 )
 
-// lookAll reports whether an object is known to be reached. If not, it returns the origins from which it may be.
-func (p *pool) lookAll(r *Repo, at *stamp, h storage.Hash) (found bool, unsure []origin) {
+// look reports whether an object is known to be reached. If not, it returns the origins from which it may be.
+func (x *Index) look(r *Repo, at *stamp, h storage.Hash) (found bool, unsure []origin) {
+	p := x.find(r.Pool)
 	for o := refs; o <= records; o++ {
 		if o == logs && !r.Logs || o == records && !r.Records {
 			continue
@@ -218,6 +233,9 @@ func (p *pool) lookAll(r *Repo, at *stamp, h storage.Hash) (found bool, unsure [
 
 // look returns what is known already of the set that k names.
 func (p *pool) look(k key, at *stamp, h storage.Hash) answer {
+	if p == nil {
+		return unknown
+	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	s := p.sets[k]

@@ -98,6 +98,7 @@ const (
 
 // About what is held for each, in bytes, with its share of a map that is not full.
 const (
+	poolCost  = 2000
 	nodeCost  = 100
 	entryCost = 48
 	againCost = 16
@@ -183,17 +184,17 @@ func (p *pool) decode(ctx context.Context, h storage.Hash, was kind) (node, erro
 		}
 		return node{kind: aTag, links: [2]uint32{p.add(named.Object, unread) + 1}}, nil
 	}
-	c, err := git.ParseCommit(data)
+	root, parents, err := git.CommitLinks(data)
 	if err != nil {
 		return node{}, fmt.Errorf("object %s: %w: %w", h, storage.ErrCorrupt, err)
 	}
-	return p.commit(p.index[h], c), nil
+	return p.commit(p.index[h], root, parents), nil
 }
 
-func (p *pool) commit(n uint32, c *git.Commit) node {
-	made := node{kind: aCommit, tree: c.Tree}
+func (p *pool) commit(n uint32, root storage.Hash, parents []storage.Hash) node {
+	made := node{kind: aCommit, tree: root}
 	var more []uint32
-	for i, h := range c.Parents {
+	for i, h := range parents {
 		m := p.add(h, parent)
 		if i < len(made.links) {
 			made.links[i] = m + 1
@@ -210,19 +211,18 @@ func (p *pool) commit(n uint32, c *git.Commit) node {
 	return made
 }
 
-// links calls fn with the nodes that a node names.
-func (p *pool) links(n uint32, fn func(uint32)) {
+// links appends the nodes that a node names.
+func (p *pool) links(to []uint32, n uint32) []uint32 {
 	from := &p.nodes[n]
 	for _, m := range from.links {
 		if m != 0 {
-			fn(m - 1)
+			to = append(to, m-1)
 		}
 	}
 	if from.more {
-		for _, m := range p.more[n] {
-			fn(m)
-		}
+		to = append(to, p.more[n]...)
 	}
+	return to
 }
 
 // bringsTo reports whether a node of s brought an object.

@@ -95,7 +95,7 @@ func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
 		}
 	}
 	p.mu.RLock()
-	known := s.ahead || s.head == 0 || p.nodes[s.head-1].kind != aCommit
+	known := s.ahead || s.head == 0 || p.nodes[s.head-1].kind != aCommit || p.marked.has(s.head-1)
 	p.mu.RUnlock()
 	for !known {
 		err := p.marking.do(ctx, func() (err error) {

@@ -89,7 +89,7 @@ func (p *pool) visit(s *set, n uint32) {
 		return
 	}
 	s.queue = append(s.queue, n)
-	if s.before == nil {
+	if s.before == nil || !s.before.tips.has(n) {
 		return
 	}
 	if delete(s.lost, n); len(s.lost) == 0 {
@@ -120,6 +120,8 @@ func (p *pool) walk(ctx context.Context, s *set, h storage.Hash) (found, whole b
 	if p.holds(s, h) || s.whole {
 		return p.holds(s, h), s.whole, nil
 	}
+	target, known := p.index[h]
+	var links []uint32
 	reads := 0
 	for range p.pace.steps {
 		if s.next == len(s.queue) {
@@ -134,14 +136,16 @@ func (p *pool) walk(ctx context.Context, s *set, h storage.Hash) (found, whole b
 			if err := p.readFor(ctx, s, n); err != nil {
 				return false, false, err
 			}
+			if !known {
+				target, known = p.index[h]
+			}
 		}
 		s.next++
-		unsure := s.before != nil
-		p.links(n, func(m uint32) {
+		links = p.links(links[:0], n)
+		for _, m := range links {
 			p.visit(s, m)
-			found = found || p.nodes[m].hash == h
-		})
-		if found || unsure && s.before == nil && p.holds(s, h) {
+		}
+		if known && s.nodes.has(target) {
 			return true, false, nil
 		}
 	}

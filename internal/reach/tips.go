@@ -28,23 +28,22 @@ type tips struct {
 
 // stamp returns the state of a repository's refs.
 func (x *Index) stamp(r *Repo) (*stamp, error) {
-	if r.stamp != nil {
-		return r.stamp, nil
+	if r.stamped {
+		return &r.stamp, nil
 	}
-	moves, err := catalog.Moves(r.View, r.ID)
-	if err != nil {
+	var err error
+	if r.stamp.moves, err = catalog.Moves(r.View, r.ID); err != nil {
 		return nil, err
 	}
-	s := &stamp{moves: moves}
 	if !x.exclusive {
 		t := &tips{}
 		if err := t.readRefs(r); err != nil {
 			return nil, err
 		}
-		s.refs = t.hashes
+		r.stamp.refs = t.hashes
 	}
-	r.stamp = s
-	return s, nil
+	r.stamped = true
+	return &r.stamp, nil
 }
 
 // tips returns those of one origin.

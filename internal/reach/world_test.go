@@ -317,3 +317,18 @@ func (w *world) index(o Options) *Index {
 	o.Exclusive = storage.Exclusive(w.backend)
 	return New(w.objects, o)
 }
+
+// addFork forks a repository as package catalog would have it.
+func (w *world) addFork(from storage.ID) storage.ID {
+	w.Helper()
+	fork := id(len(w.repos) + 1)
+	w.must(w.backend.Update(w.ctx, func(tx storage.Tx) error {
+		r := &catalog.Repo{ID: fork, Pool: w.pool, Owner: "o", Slug: fork.String()}
+		if err := catalog.Create(tx, r); err != nil {
+			return err
+		}
+		return tx.ForkRepo(fork, from)
+	}))
+	w.repos = append(w.repos, fork)
+	return fork
+}

@@ -35,19 +35,19 @@ type Resolver struct {
 	Pool    storage.ID
 	By      access.Actor // who may write may also know what refs held before
 
-	in reach.Repo
+	in *reach.Repo // once a hash was asked for
 }
 
 // Has returns storage.ErrNotFound unless the refs of the repository reach an object, whether or not the pool holds it.
 // To those who may write, what the logs of refs tell of is reached too.
 func (r *Resolver) Has(ctx context.Context, h git.Hash) error {
-	if r.in.View == nil {
-		r.in = reach.Repo{View: r.View, ID: r.Repo, Pool: r.Pool}
+	if r.in == nil {
+		r.in = &reach.Repo{View: r.View, ID: r.Repo, Pool: r.Pool}
 	}
-	found, err := r.Reach.Has(ctx, &r.in, h)
+	found, err := r.Reach.Has(ctx, r.in, h)
 	if err == nil && !found && !r.in.Logs {
 		if r.in.Logs, err = r.seesLogs(); r.in.Logs {
-			found, err = r.Reach.Has(ctx, &r.in, h)
+			found, err = r.Reach.Has(ctx, r.in, h)
 		}
 	}
 	if err == nil && !found {
