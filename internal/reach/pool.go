@@ -234,12 +234,6 @@ func (p *pool) bringsTo(s *set, h storage.Hash) bool {
 	return s.nodes.has(n) || slices.ContainsFunc(p.again[h], s.nodes.has)
 }
 
-// brings reports whether one node is known to have an object.
-func (p *pool) brings(n uint32, h storage.Hash) bool {
-	first, ok := p.brought[h]
-	return ok && (first == n || slices.Contains(p.again[h], n))
-}
-
 // keep makes s the set that k names.
 func (p *pool) keep(k key, s *set) {
 	p.mu.Lock()

@@ -3,6 +3,7 @@ package reach
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -95,7 +96,7 @@ func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
 		}
 	}
 	p.mu.RLock()
-	known := s.ahead || s.head == 0 || p.nodes[s.head-1].kind != aCommit || p.marked.has(s.head-1)
+	known := s.ahead || s.head == 0 || p.nodes[s.head-1].kind != aCommit || p.marked.has(s.head-1) || p.childOfMarked(s.head-1)
 	p.mu.RUnlock()
 	for !known {
 		err := p.marking.do(ctx, func() (err error) {
@@ -112,7 +113,13 @@ func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.ahead = true
-	return s.head != 0 && p.brings(s.head-1, q.hash), nil
+	return p.bringsTo(s, q.hash), nil
+}
+
+// childOfMarked reports whether it is known what a parent of a node brought. What the node itself brought is then found by
+// comparison, which costs what differs: with many forks of a large repository, to look at all of each tree would not do.
+func (p *pool) childOfMarked(n uint32) bool {
+	return slices.ContainsFunc(p.links(nil, n), p.marked.has)
 }
 
 // walk looks for the object among the nodes of s.
