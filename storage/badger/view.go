@@ -116,6 +116,15 @@ func (r *reader) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.R
 // Log implements storage.View.
 func (r *reader) Log(repo storage.ID, name string) iter.Seq2[storage.LogEntry, error] {
 	return func(yield func(storage.LogEntry, error) bool) {
+		// A ref knows how many entries its log has, also when it was deleted. Most refs of a fork have none.
+		ref, err := r.ref(repo, name)
+		if err == storage.ErrNotFound || err == nil && ref.seq == 0 {
+			return
+		}
+		if err != nil {
+			yield(storage.LogEntry{}, err)
+			return
+		}
 		all := appendLogPrefix(nil, repo, name)
 		r.scan(span{prefix: all, lo: all, hi: prefixEnd(all)}, func(e entry, err error) bool {
 			if err != nil {
