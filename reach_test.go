@@ -91,6 +91,18 @@ func (n *network) step() {
 			n.must("Delete()", r.Tags().Delete(ctx, tag.Name))
 			break
 		}
+	case k < 10 && n.hasMain(r): // into any of the network
+		_, err := pickOf(n.rand, n.repos).Pulls().Open(ctx, "main", branch, &reposit.PullOptions{HeadRepo: r.ID()})
+		if err != nil && !errors.Is(err, reposit.ErrNotFound) && !errors.Is(err, reposit.ErrInvalid) &&
+			!errors.Is(err, reposit.ErrExists) && !errors.Is(err, reposit.ErrNoChange) {
+			n.Fatal(err)
+		}
+	case k < 12:
+		page, err := r.Pulls().List(ctx, nil)
+		n.must("List()", err)
+		if len(page.Items) > 0 {
+			n.must("Close()", r.Pulls().Close(ctx, page.Items[0].Number))
+		}
 	default:
 		path := pickOf(n.rand, []string{"f", "g", "d/f", "d/e/f", "d/e/g"})
 		_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: branch, Message: fmt.Sprint(n.count)},
@@ -635,4 +647,31 @@ func TestStorerSessions(t *testing.T) {
 		}
 		has(r, tagged, plumbing.ErrObjectNotFound)
 	})
+}
+
+// TestSizesTellNothing has one fork bring by a Storer what another one holds, and something else of the same size.
+func TestSizesTellNothing(t *testing.T) {
+	r, fork, _ := hidden(t, openMemory(t, nil))
+	grown := func(content string) int64 {
+		t.Helper()
+		before, err := r.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := storerOf(t, r)
+		h := setObject(s, plumbing.BlobObject, content)
+		pack := encodePack(t, memoryObject(plumbing.BlobObject, content+"!"))
+		if err := errors.Join(writePack(s, pack), s.SetReference(hashRef("refs/tags/"+h.String(), h))); err != nil {
+			t.Fatal(err)
+		}
+		after, err := r.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return after.Size - before.Size
+	}
+	commit(t, fork, nil, reposit.Put("pin", []byte("1234!")), reposit.Put("pin2", []byte("1234")))
+	if right, wrong := grown("1234"), grown("4321"); right != wrong {
+		t.Errorf("what another fork holds takes %d bytes, something else %d", right, wrong)
+	}
 }

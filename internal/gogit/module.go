@@ -46,11 +46,6 @@ func (s *Storer) Module(name string) (gogitstorage.Storer, error) {
 	return m, nil
 }
 
-// moved notes that what go-git's records lead to changes.
-func moved(tx storage.Tx, repo storage.ID) error {
-	return catalog.Moved(tx, repo)
-}
-
 // moduleRefs are the refs of a submodule. A value is a version byte, and the hash or the name that the ref holds.
 type moduleRefs struct{ *Storer }
 
@@ -125,7 +120,7 @@ func (t moduleRefs) set(c ref.Change, allow func(storage.View) error, objects []
 		if err := allow(tx); err != nil {
 			return err
 		}
-		if err := moved(tx, t.Repo); err != nil {
+		if err := catalog.Moved(tx, t.Repo); err != nil {
 			return err
 		}
 		key := t.refKey(c.Name)

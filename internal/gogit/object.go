@@ -314,7 +314,7 @@ func (s *Storer) setLarge(pool storage.ID, o plumbing.EncodedObject) (git.Hash, 
 	if size > s.Limits.Blob {
 		return git.Hash{}, fmt.Errorf("blob of %d bytes: %w", size, storage.ErrTooLarge)
 	}
-	if err := s.checkQuota(size); err != nil {
+	if err := s.checkQuota(size, 0); err != nil {
 		return git.Hash{}, err
 	}
 	r, err := o.Reader()
@@ -335,6 +335,8 @@ func (s *Storer) setLarge(pool storage.ID, o plumbing.EncodedObject) (git.Hash, 
 	s.session.wrote(h)
 	if isNew {
 		s.staged.Add(size)
+	} else {
+		s.again.Add(size)
 	}
 	return h, nil
 }

@@ -110,7 +110,7 @@ func (w *packWriter) store() error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	if err := s.checkQuota(c.size); err != nil {
+	if err := s.checkQuota(c.size, c.again); err != nil {
 		return err
 	}
 	stage, err := s.Backend.Stage(s.ctx, w.pool)
@@ -125,6 +125,7 @@ func (w *packWriter) store() error {
 		return err
 	}
 	s.staged.Add(c.size)
+	s.again.Add(c.again)
 	s.session.wrote(slices.Collect(maps.Keys(c.types))...)
 	return nil
 }
@@ -136,6 +137,7 @@ type contents struct {
 	types   map[git.Hash]storage.Type
 	wanted  map[git.Hash]wanted // what was named and not seen yet
 	size    int64               // of the objects that are new
+	again   int64               // of those that the pool has
 	shallow map[git.Hash]bool
 }
 
@@ -179,9 +181,13 @@ func (c *contents) check(o *pack.Object) error {
 		}
 		delete(c.wanted, o.Hash)
 	}
-	if _, _, err := c.s.stored(c.pool, o.Hash); errors.Is(err, storage.ErrNotFound) {
+	_, _, err := c.s.stored(c.pool, o.Hash)
+	switch {
+	case err == nil:
+		c.again += o.Size
+	case errors.Is(err, storage.ErrNotFound):
 		c.size += o.Size
-	} else if err != nil {
+	default:
 		return err
 	}
 	if o.Type == storage.Blob {

@@ -167,22 +167,27 @@ func (s *Storer) flush(pool storage.ID) error {
 
 // stage stores objects that were held back. The caller holds pending.storing.
 func (s *Storer) stage(pool storage.ID, objects []*held) error {
-	var size int64
+	var size, again int64
 	for _, o := range objects {
-		if _, _, err := s.stored(pool, o.Hash); errors.Is(err, storage.ErrNotFound) {
+		_, _, err := s.stored(pool, o.Hash)
+		switch {
+		case err == nil:
+			again += o.Size
+		case errors.Is(err, storage.ErrNotFound):
 			size += o.Size
-		} else if err != nil {
+		default:
 			return err
 		}
 	}
 	if len(objects) > 0 {
-		if err := s.checkQuota(size); err != nil {
+		if err := s.checkQuota(size, again); err != nil {
 			return err
 		}
 		if err := s.put(pool, objects); err != nil {
 			return err
 		}
 		s.staged.Add(size)
+		s.again.Add(again)
 	}
 	s.landed(objects)
 	return nil
@@ -209,8 +214,9 @@ func (s *Storer) put(pool storage.ID, objects []*held) error {
 	return stage.Close(s.ctx)
 }
 
-// checkQuota returns landing.ErrQuota if there is no room for so many bytes more.
-func (s *Storer) checkQuota(size int64) error {
+// checkQuota returns landing.ErrQuota if there is no room for so many bytes more, of new objects and of such as the pool
+// had. In a fork network both count: see landing.Landing.
+func (s *Storer) checkQuota(size, again int64) error {
 	if s.Limits.Repo <= 0 {
 		return nil
 	}
@@ -220,7 +226,11 @@ func (s *Storer) checkQuota(size int64) error {
 			return err
 		}
 		state, err := catalog.LoadState(v, r)
-		if err == nil && state.Size+s.staged.Load()+size > s.Limits.Repo {
+		size += s.staged.Load()
+		if r.Networked {
+			size += s.again.Load() + again
+		}
+		if err == nil && state.Size+size > s.Limits.Repo {
 			err = landing.ErrQuota
 		}
 		return err

@@ -254,7 +254,7 @@ func (s *Storer) putAdded(tx storage.Tx, named, own []git.Hash, now time.Time) e
 	if list = slices.Compact(list); slices.Equal(list, before) {
 		return nil
 	}
-	if err := moved(tx, s.Repo); err != nil {
+	if err := catalog.Moved(tx, s.Repo); err != nil {
 		return err
 	}
 	if len(list) > 0 {

@@ -346,8 +346,8 @@ func (t repoRefs) set(c ref.Change, allow func(storage.View) error, objects []*h
 	}
 	c.By = t.By
 	c.Log = storage.LogEntry{Name: author.Name, Email: author.Email, When: author.When, Message: "go-git"}
-	staged := t.staged.Swap(0)
-	l := &landing.Landing{Repo: t.Repo, Refs: []ref.Change{c}, Staged: staged, Now: t.Now(), Quota: t.Limits.Repo}
+	staged, again := t.staged.Swap(0), t.again.Swap(0)
+	l := &landing.Landing{Repo: t.Repo, Refs: []ref.Change{c}, Staged: staged, Known: again, Now: t.Now(), Quota: t.Limits.Repo}
 	for _, o := range objects {
 		l.Objects = append(l.Objects, o.Object)
 		l.Items = append(l.Items, o.item)
@@ -355,6 +355,7 @@ func (t repoRefs) set(c ref.Change, allow func(storage.View) error, objects []*h
 	err = landing.Land(t.ctx, allowing{t.Backend, allow}, t.Objects, l)
 	if err != nil {
 		t.staged.Add(staged)
+		t.again.Add(again)
 	}
 	return err
 }

@@ -66,6 +66,7 @@ type Storer struct {
 	session *session
 	pending pending
 	staged  atomic.Int64 // bytes of new objects that were stored since a ref changed last
+	again   atomic.Int64 // the same of objects that the pool had
 	unborn  atomic.Bool  // see Init
 
 	mu      sync.Mutex
