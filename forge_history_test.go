@@ -56,6 +56,9 @@ var crowdWork = []crowdDeed{
 	{"commit", 14, (*member).commit},
 	{"branch", 8, (*member).branch},
 	{"ask", 12, (*member).ask},
+	{"protect", 4, (*member).protect},
+	{"propose", 14, (*member).propose},
+	{"decide", 8, (*member).decide},
 }
 
 var crowdOwners = []string{"ann", "bob", "carl", "dora", "local"}
@@ -243,6 +246,7 @@ func TestForgeHistory(t *testing.T) {
 			group.Wait()
 			checkStore(t, c.store)
 			c.checkLists()
+			c.checkPulls()
 			if t.Failed() {
 				return
 			}
