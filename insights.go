@@ -8,6 +8,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/contributor"
 	"github.com/reposit/reposit/internal/insight"
+	"github.com/reposit/reposit/internal/language"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -28,7 +29,7 @@ func (r *Repo) Languages(ctx context.Context, rev string) (map[string]int64, err
 	if err != nil {
 		return nil, r.fail(op, rev, err)
 	}
-	counts, err := r.countsAt(ctx, rev, &t)
+	counts, err := r.countsOf(ctx, &t)
 	if err != nil {
 		return nil, r.fail(op, rev, err)
 	}
@@ -37,26 +38,37 @@ func (r *Repo) Languages(ctx context.Context, rev string) (map[string]int64, err
 	return bytes, nil
 }
 
-func (r *Repo) countsAt(ctx context.Context, rev string, t *tree) (map[string]int64, error) {
-	if rev != "" {
-		counts, err := r.s.insight.CountsOf(ctx, r.id, t.pool, t.root)
-		return counts.Bytes, err
+func (r *Repo) countsOf(ctx context.Context, t *tree) (map[string]int64, error) {
+	gap, err := r.gap(ctx, t.pool)
+	if err != nil {
+		return nil, err
 	}
-	gap := insight.Gap{Repo: r.id, Pool: t.pool, Tip: t.commit}
+	var counts language.Counts
+	if t.commit == gap.Tip && (t.root.IsZero() || !t.commit.IsZero()) {
+		counts, err = r.s.insight.Counts(ctx, gap, t.root)
+	} else {
+		counts, err = r.s.insight.CountsOf(ctx, r.id, t.pool, t.root)
+	}
+	return counts.Bytes, err
+}
+
+// gap returns what is to be known of the default branch to count it.
+func (r *Repo) gap(ctx context.Context, pool storage.ID) (insight.Gap, error) {
+	gap := insight.Gap{Repo: r.id, Pool: pool}
 	err := r.s.backend.View(ctx, func(v storage.View) error {
 		repo, err := catalog.Load(v, r.id)
 		if err != nil {
 			return err
 		}
 		state, err := catalog.LoadState(v, repo)
+		if err != nil {
+			return err
+		}
 		gap.Language = state.Language
+		gap.Tip, err = insight.Tip(v, r.id)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	counts, err := r.s.insight.Counts(ctx, gap, t.root)
-	return counts.Bytes, err
+	return gap, err
 }
 
 // untold are Infos whose language is yet to be told, which can't be done in the View or Update that makes them.
@@ -65,15 +77,12 @@ type untold struct {
 	of   []*Info
 }
 
-// tellLanguage fills in the language of an Info, at once or when tell is called.
-func (s *Store) tellLanguage(v storage.View, r *catalog.Repo, state *catalog.State, info *Info, later *untold) error {
-	language, gap, err := s.insight.Language(v, r, state)
+// note notes that an Info has a gap, unless gap is nil.
+func (u *untold) note(info *Info, gap *insight.Gap) {
 	if gap != nil {
-		later.gaps = append(later.gaps, *gap)
-		later.of = append(later.of, info)
+		u.gaps = append(u.gaps, *gap)
+		u.of = append(u.of, info)
 	}
-	info.Language = language
-	return err
 }
 
 // tell fills in what is missing.
@@ -147,7 +156,11 @@ func (r *Repo) contributors(ctx context.Context, opts *ContributorOptions) ([]co
 		}
 		return nil, invalidf("revision: it is no commit")
 	}
-	tally, err := r.s.insight.Contributors(ctx, r.id, t.pool, t.commit, opts.Revision == "")
+	gap, err := r.gap(ctx, t.pool)
+	if err != nil {
+		return nil, err
+	}
+	tally, err := r.s.insight.Contributors(ctx, r.id, t.pool, t.commit, t.commit == gap.Tip)
 	if err != nil {
 		return nil, err
 	}

@@ -397,7 +397,7 @@ func TestLanguageIsKept(t *testing.T) {
 	commit(t, r, nil, changes...)
 	wantInfoLanguage(t, s, r, "Go")
 	write(t, r, "b.go", goSource)
-	want := languages(t, r, "")
+	want := languages(t, r, "main")
 	for range 2 {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

@@ -123,9 +123,11 @@ func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, i
 		ExpiresAt: r.Expires, Size: state.Size, Forks: state.Forks, Watchers: state.Watchers,
 		OpenIssues: r.OpenIssues, OpenPulls: state.OpenPulls, Labels: r.Labels,
 	}
-	if err := s.tellLanguage(v, r, &state, info, later); err != nil {
+	var gap *insight.Gap
+	if info.Language, gap, err = s.insight.Language(v, r, &state, branch); err != nil {
 		return err
 	}
+	later.note(info, gap)
 	return s.addNetwork(v, r, state, info)
 }
 
@@ -192,11 +194,11 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		}
 		return r.s.describe(tx, &changed, state, &info, &later)
 	})
-	if err == nil {
-		err = r.s.tell(ctx, &later)
-	}
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
+	}
+	if err := r.s.tell(ctx, &later); err != nil {
+		r.s.opts.Logger.Warn("language of an updated repository", "repo", r.ID(), "err", err) // the update is made
 	}
 	return info, nil
 }

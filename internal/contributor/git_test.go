@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	diff "github.com/google/go-cmp/cmp"
 
@@ -242,4 +243,24 @@ func compareList(t *testing.T, repo *gitRepo, tally *Tally, mailmap, config stri
 	if !slices.Equal(want, got) {
 		t.Errorf("mailmap %q: List = %v, git shortlog has %v", mailmap, got, want)
 	}
+}
+
+// FuzzMailmap holds that the case of an address does not matter, and that what is mapped is text.
+func FuzzMailmap(f *testing.F) {
+	for _, line := range oddLines {
+		f.Add([]byte(line), "Ada", "ada@x.org")
+	}
+	f.Add([]byte("Ada <a@b> ADA <c@d>\n"), "ada", "C@D")
+	f.Fuzz(func(t *testing.T, data []byte, name, email string) {
+		m := ParseMailmap(data)
+		name, email = cleanText(name), cleanText(email)
+		properName, properEmail := m.Resolve(name, email)
+		if !utf8.ValidString(properName) || !utf8.ValidString(properEmail) {
+			t.Errorf("Resolve(%q, %q) = %q, %q, which is no text", name, email, properName, properEmail)
+		}
+		otherName, otherEmail := m.Resolve(name, lower(email))
+		if otherName != properName || otherEmail != properEmail && properEmail != email {
+			t.Errorf("Resolve(%q, %q) = %q, %q, but %q, %q in lower case", name, email, properName, properEmail, otherName, otherEmail)
+		}
+	})
 }

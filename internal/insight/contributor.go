@@ -14,8 +14,8 @@ import (
 // keepCommits is how many commits may be read again for each question before it is worth an Update to keep their tally.
 const keepCommits = 64
 
-// Contributors tallies the commits that a tip of a repository reaches. A tally of the default branch's tip is kept, and
-// the next goes on from it.
+// Contributors tallies the commits that a commit of a repository reaches. The tally of the default branch is kept, and
+// others go on from it.
 func (k *Keeper) Contributors(ctx context.Context, repo, pool storage.ID, at git.Hash, isDefault bool) (*contributor.Tally, error) {
 	giveBack, err := k.turns.take(ctx, turn{repo, 'C'})
 	if err != nil {

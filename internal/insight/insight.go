@@ -42,20 +42,26 @@ func Drop(tx storage.Tx, repo storage.ID) error {
 	return errors.Join(language.Drop(tx, repo), contributor.Drop(tx, repo))
 }
 
-// tip returns the commit that the default branch names, or zero if there is none.
-func tip(v storage.View, repo storage.ID) (git.Hash, error) {
-	name, err := ref.Default(v, repo)
-	if err == nil {
-		var r storage.Ref
-		r, err = ref.Follow(v, repo, name)
-		if err == nil {
-			return r.Hash, nil
-		}
+// Tip returns the commit that a repository's default branch names, or zero if there is none.
+func Tip(v storage.View, repo storage.ID) (git.Hash, error) {
+	branch, err := ref.Default(v, repo)
+	if err != nil {
+		return git.Hash{}, unlessLost(err)
 	}
+	return tipOf(v, repo, branch)
+}
+
+func tipOf(v storage.View, repo storage.ID, branch string) (git.Hash, error) {
+	r, err := ref.Follow(v, repo, branch)
+	return r.Hash, unlessLost(err)
+}
+
+// unlessLost returns err, unless it says that another program made the default branch none.
+func unlessLost(err error) error {
 	if errors.Is(err, ref.ErrSymbolic) || errors.Is(err, storage.ErrNotFound) {
-		return git.Hash{}, nil // another program detached HEAD, or lost it
+		return nil
 	}
-	return git.Hash{}, err
+	return err
 }
 
 // relatives returns a repository and those whose counts may be a start for its own, the nearest first.

@@ -3,7 +3,9 @@ package insight
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
@@ -19,12 +21,13 @@ type Gap struct {
 	Language   string   // the language at another tip
 }
 
-// Language returns the language of a repository, or a Gap if it must be counted, which can't be done in a View.
-func (k *Keeper) Language(v storage.View, r *catalog.Repo, s *catalog.State) (string, *Gap, error) {
+// Language returns the language of a repository with that default branch, or a Gap if it must be counted, which can't be
+// done in a View.
+func (k *Keeper) Language(v storage.View, r *catalog.Repo, s *catalog.State, branch string) (string, *Gap, error) {
 	if k.exclusive && s.LanguageIsNew() {
 		return s.Language, nil, nil
 	}
-	at, err := tip(v, r.ID)
+	at, err := tipOf(v, r.ID, branch)
 	if err != nil || at == s.LanguageAt {
 		return s.Language, nil, err
 	}
@@ -42,19 +45,44 @@ const keepAfter = 256
 // or missing, that is logged once, and the language is what it was. The errors are ctx's and storage.ErrClosed. If a
 // language is another one than before, it is stored by the time Find returns.
 func (k *Keeper) Find(ctx context.Context, gaps []Gap) ([]string, error) {
+	all, err := k.countAll(ctx, gaps)
+	if err != nil {
+		return nil, err
+	}
 	languages := make([]string, len(gaps))
 	var news []Gap
 	for i, g := range gaps {
-		c, err := k.count(ctx, g)
-		if err != nil {
-			return nil, err
-		}
-		languages[i] = c.language
-		if c.isNews(g) {
+		languages[i] = all[i].language
+		if all[i].isNews(g) {
 			news = append(news, g)
 		}
 	}
 	return languages, k.keep(ctx, news)
+}
+
+// countAll counts what fills gaps, several at a time.
+func (k *Keeper) countAll(ctx context.Context, gaps []Gap) ([]counted, error) {
+	all, errs := make([]counted, len(gaps)), make([]error, len(gaps))
+	var next atomic.Int64
+	work := func() {
+		for i := next.Add(1) - 1; i < int64(len(gaps)); i = next.Add(1) - 1 {
+			if all[i], errs[i] = k.count(ctx, gaps[i]); errs[i] != nil {
+				return // all others fail likewise
+			}
+		}
+	}
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(gaps)) - 1 {
+		workers.Go(work)
+	}
+	work()
+	workers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // isNews reports whether it is worth an Update to keep what fills a gap.
@@ -128,7 +156,7 @@ func store(tx storage.Tx, repo storage.ID, c counted) error {
 	if err := language.Save(tx, repo, c.Kept); err != nil {
 		return err
 	}
-	if at, err := tip(tx, repo); err != nil || at != c.Commit {
+	if at, err := Tip(tx, repo); err != nil || at != c.Commit {
 		return err
 	}
 	if err := catalog.PutLanguage(tx, r, c.language, c.Commit); err != nil {
@@ -146,10 +174,8 @@ func (k *Keeper) FindMarked(ctx context.Context) error {
 		if err != nil || last.IsZero() {
 			return err
 		}
-		for _, g := range gaps {
-			if _, err := k.count(ctx, g); err != nil {
-				return err
-			}
+		if _, err := k.countAll(ctx, gaps); err != nil {
+			return err
 		}
 		if err := k.keep(ctx, gaps); err != nil {
 			return err
@@ -181,7 +207,7 @@ func (k *Keeper) marked(ctx context.Context, after storage.ID) (gaps []Gap, last
 			if err != nil {
 				return err
 			}
-			at, err := tip(v, id)
+			at, err := Tip(v, id)
 			if err != nil {
 				return err
 			}
@@ -269,62 +295,4 @@ func (k *Keeper) load(ctx context.Context, repo storage.ID) (base counted, err e
 		return nil
 	})
 	return base, err
-}
-
-// counted are counts of the near past.
-type counted struct {
-	language.Kept
-	language string
-	looked   int  // files since counts were kept
-	kept     bool // it is stored as the repository's language
-	known    bool // there is something to know
-	failed   bool // there are no counts, and language is that of another commit
-}
-
-// maxRecent bounds of how many repositories counts are held in memory.
-const maxRecent = 4096
-
-// recent are the last counts of repositories. That of one that is not asked about may be forgotten.
-type recent struct {
-	mu    sync.Mutex
-	repos map[storage.ID]counted
-}
-
-// get returns the counts of a repository, which are not known if there are none.
-func (r *recent) get(repo storage.ID) counted {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.repos[repo]
-}
-
-// at returns the counts of a repository if they are for a commit.
-func (r *recent) at(repo storage.ID, commit git.Hash) (counted, bool) {
-	c := r.get(repo)
-	return c, c.known && c.Commit == commit
-}
-
-func (r *recent) put(repo storage.ID, c counted) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.repos == nil {
-		r.repos = map[storage.ID]counted{}
-	}
-	if _, ok := r.repos[repo]; !ok && len(r.repos) >= maxRecent {
-		for other := range r.repos {
-			delete(r.repos, other)
-			break
-		}
-	}
-	c.known = true
-	r.repos[repo] = c
-}
-
-// kept notes that the counts for a commit are kept.
-func (r *recent) kept(repo storage.ID, commit git.Hash) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c, ok := r.repos[repo]; ok && c.Commit == commit {
-		c.looked, c.kept = 0, true
-		r.repos[repo] = c
-	}
 }

@@ -300,10 +300,14 @@ func TestTooLarge(t *testing.T) {
 	for range 20 {
 		long = f.treeOf([]git.Entry{{Name: strings.Repeat("d", 250), Mode: git.ModeDir, Hash: long}})
 	}
-	most := f.treeOf(entriesOf(MaxFiles-1, blob))
+	links := entriesOf(MaxFiles, blob) // which are fast to count
+	for i := range links {
+		links[i].Mode = git.ModeSymlink
+	}
+	most := f.treeOf(links[:MaxFiles-1])
 	small := f.tree(files{"a.go": goFile})
 	for name, tree := range map[string]git.Hash{
-		"bomb": bomb, "deep": deep, "long": long, "files": f.treeOf(entriesOf(MaxFiles, blob)),
+		"bomb": bomb, "deep": deep, "long": long, "files": f.treeOf(links),
 	} {
 		if got := f.count(tree); !got.TooLarge() || got.Bytes != nil {
 			t.Errorf("%s: Count = %d files, %v; want too large", name, got.Files, got.Bytes)
