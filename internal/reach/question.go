@@ -69,12 +69,16 @@ func (q *question) set(ctx context.Context) (*set, error) {
 	_, unsure := q.repo.View.(storage.Tx)
 	if !unsure && (old == nil || old.stamp.moves <= s.stamp.moves) {
 		p.keep(k, s)
-		if q.index.bytes.Load() > q.index.budget {
+		if len(p.sets) > keptSets && q.index.bytes.Load() > q.index.budget {
 			p.trim()
 		}
 	}
 	return s, nil
 }
+
+// keptSets of a pool stay, however little memory there is: with fewer, those who ask at the same time would each have
+// the sets of the others forgotten, and make theirs anew for every question.
+const keptSets = 64
 
 // ahead looks at what HEAD leads to, as long as little is known: it is what most are after.
 func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
