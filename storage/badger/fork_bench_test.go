@@ -96,3 +96,40 @@ func BenchmarkForkRead(b *testing.B) {
 	read("of=parent/forks=some", testRepo)
 	read("of=fork/forks=some", fork)
 }
+
+// BenchmarkForkRefs lists 1,000 branches, of a repository by itself and of a fork with a commit of its own.
+func BenchmarkForkRefs(b *testing.B) {
+	s := openTest(b, b.TempDir(), &Options{Durability: storage.NoSync})
+	manyBranches(b, s, 1000)
+	list := func(name string, repo storage.ID) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				err := s.View(b.Context(), func(v storage.View) error {
+					n := 0
+					for _, err := range v.Refs(repo, "", "") {
+						if err != nil {
+							return err
+						}
+						n++
+					}
+					if n < 1000 {
+						return fmt.Errorf("%d refs", n)
+					}
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	list("of=repository", testRepo)
+	fork := numbered('f', 0)
+	update(b, s, func(tx storage.Tx) error { return tx.ForkRepo(fork, testRepo) })
+	update(b, s, func(tx storage.Tx) error {
+		return tx.PutRef(fork, storage.Ref{Name: "refs/heads/branch-000500", Hash: storage.Hash{9}}, nil)
+	})
+	list("of=parent", testRepo)
+	list("of=fork", fork)
+}

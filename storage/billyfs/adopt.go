@@ -22,14 +22,11 @@ func (p *plan) adopt(repos []*txRepo) error {
 	}
 	added := false
 	for _, r := range repos {
-		for _, d := range p.s.sources(r) {
-			some, err := p.s.adoptFrom(d, r.pool)
-			if err != nil {
-				return err
-			}
-			added = added || some
-			d.used.Store(false)
+		some, err := p.adoptFor(r)
+		if err != nil {
+			return err
 		}
+		added = added || some
 	}
 	if !added || !p.s.m.sync {
 		return nil
@@ -41,19 +38,38 @@ func (p *plan) adopt(repos []*txRepo) error {
 	return p.s.upkeep.flush(p.s)
 }
 
-// sources returns the directories in which there may be objects that the refs of a repository lead to, besides its own
-// and the pool's.
-func (s *store) sources(r *txRepo) (dirs []*objectDir) {
-	own := repoDir(r.repo) + "/objects"
-	if !r.from.IsZero() {
-		return []*objectDir{s.objectDir(repoDir(r.from) + "/objects")}
+// adoptFor adopts what the refs of one repository may lead to. It reports whether there was anything.
+func (p *plan) adoptFor(r *txRepo) (added bool, err error) {
+	s := p.s
+	from := func(repo storage.ID, d *objectDir) {
+		if err != nil || repo == r.repo {
+			return
+		}
+		var some bool
+		some, err = s.adoptFrom(d, r.pool)
+		added = added || some
 	}
-	for _, d := range s.dirsOf(r.pool, true)[1:] {
-		if d.path != own && (r.dir == "" || d.used.Load()) {
-			dirs = append(dirs, d)
+	switch {
+	case !r.from.IsZero():
+		from(r.from, s.objectDir(repoDir(r.from)+"/objects"))
+	case r.dir == "":
+		for repo, d := range s.dirsOf(r.pool, true) {
+			if !repo.IsZero() {
+				from(repo, d)
+			}
+		}
+	default:
+		used := s.takeUsed(r.pool)
+		for _, repo := range used {
+			from(repo, s.objectDir(repoDir(repo)+"/objects"))
+		}
+		for _, repo := range used {
+			if err != nil || repo == r.repo { // another one may need it
+				s.noteUse(r.pool, repo)
+			}
 		}
 	}
-	return dirs
+	return added, err
 }
 
 // adoptTries is how often a directory is looked through in which git gc moves the objects.

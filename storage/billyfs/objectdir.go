@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/reposit/reposit/storage"
@@ -22,9 +21,8 @@ type objectDir struct {
 
 	mu    sync.Mutex
 	packs listing // names of packs, without directory and suffix
-	loose listing // names of the directories of loose objects
+	inner listing // names of the directories in it that hold objects
 
-	used    atomic.Bool     // something was found here, though not in the pool
 	adopted map[string]bool // files that are in the pool, too; belongs to the writer
 }
 
@@ -108,9 +106,12 @@ func packName(e dirEntry) (string, bool) {
 	return name, ok && !e.dir
 }
 
-func fanoutName(e dirEntry) (string, bool) {
+const packDir = "pack"
+
+// innerName accepts the directory of packs, and those of loose objects, which are called by two digits.
+func innerName(e dirEntry) (string, bool) {
 	_, err := hex.DecodeString(e.name)
-	return e.name, err == nil && len(e.name) == 2 && e.dir
+	return e.name, e.dir && (err == nil && len(e.name) == 2 || e.name == packDir)
 }
 
 // refreshPacks looks for new packs.
@@ -142,16 +143,31 @@ func (d *objectDir) addPack(name string) {
 	}
 }
 
-// fanouts returns which directories of loose objects there are.
-func (d *objectDir) fanouts() ([]string, error) {
+// inners returns which directories there are that hold objects.
+func (d *objectDir) inners() ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l := &d.loose
+	l := &d.inner
 	if !d.s.shared {
 		l = &listing{}
 	}
-	err := d.refresh(l, d.path, fanoutName)
+	err := d.refresh(l, d.path, innerName)
 	return l.names, err
+}
+
+// pushed reports whether there may be objects in the directory of a repository. Most have none.
+func (d *objectDir) pushed() (bool, error) {
+	names, err := d.inners()
+	return len(names) > 0, err
+}
+
+// fanouts returns which directories of loose objects there are.
+func (d *objectDir) fanouts() ([]string, error) {
+	names, err := d.inners()
+	if n := len(names); n > 0 && names[n-1] == packDir {
+		names = names[:n-1]
+	}
+	return names, err
 }
 
 // looseFiles returns the files of loose objects, by their names in the directory.

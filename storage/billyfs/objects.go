@@ -7,29 +7,31 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"path"
 	"slices"
 
 	"github.com/reposit/reposit/storage"
 )
 
-// dirsOf returns where the objects of a pool are looked for: in its own directory, then in those of the repositories
-// that are its members, if other programs may have pushed something there.
-func (s *store) dirsOf(pool storage.ID, members bool) []*objectDir {
-	dirs := []*objectDir{s.objectDir(poolDir(pool) + "/objects")}
-	if !members || !s.shared {
-		return dirs
+// dirsOf yields where the objects of a pool are looked for: in its own directory, for which the ID is zero, then in
+// those of the repositories that are its members, if other programs have pushed something there. The members are looked
+// through only when the loop comes to them: there may be thousands.
+func (s *store) dirsOf(pool storage.ID, members bool) iter.Seq2[storage.ID, *objectDir] {
+	return func(yield func(storage.ID, *objectDir) bool) {
+		if !yield(storage.ID{}, s.objectDir(poolDir(pool)+"/objects")) || !members || !s.shared {
+			return
+		}
+		s.mu.Lock()
+		ids := slices.Collect(maps.Keys(s.members[pool]))
+		s.mu.Unlock()
+		for _, id := range ids {
+			d := s.objectDir(repoDir(id) + "/objects")
+			if pushed, err := d.pushed(); (pushed || err != nil) && !yield(id, d) {
+				return
+			}
+		}
 	}
-	s.mu.Lock()
-	ids := make([]storage.ID, 0, len(s.members[pool]))
-	for id := range s.members[pool] {
-		ids = append(ids, id)
-	}
-	s.mu.Unlock()
-	for _, id := range ids {
-		dirs = append(dirs, s.objectDir(repoDir(id)+"/objects"))
-	}
-	return dirs
 }
 
 // A visit is what to do with an object, by how it is kept. Either returns an error that absent knows, or
@@ -46,12 +48,12 @@ func (s *store) visit(pool storage.ID, h storage.Hash, members bool, v visit) er
 		return storage.ErrNotFound
 	}
 	var bad error
-	for i, d := range s.dirsOf(pool, members) {
+	for repo, d := range s.dirsOf(pool, members) {
 		for {
 			turn := d.turn()
-			found, err := d.visit(h, v, i > 0)
+			found, err := d.visit(h, v, !repo.IsZero())
 			if found {
-				d.found(i)
+				s.noteUse(pool, repo)
 				return nil
 			}
 			err = errors.Join(err, d.refreshPacks())
@@ -84,11 +86,26 @@ func (d *objectDir) visit(h storage.Hash, v visit, ofRepo bool) (found bool, bad
 	return false, bad
 }
 
-// found notes that something was found in the i-th directory of a pool.
-func (d *objectDir) found(i int) {
-	if i > 0 && !d.used.Load() {
-		d.used.Store(true)
+// noteUse notes that something was found in the directory of a repository, unless that is zero.
+func (s *store) noteUse(pool, repo storage.ID) {
+	if repo.IsZero() {
+		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used[pool] == nil {
+		s.used[pool] = map[storage.ID]struct{}{}
+	}
+	s.used[pool][repo] = struct{}{}
+}
+
+// takeUsed returns the repositories of a pool in which something was found since the last call.
+func (s *store) takeUsed(pool storage.ID) []storage.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	repos := slices.Collect(maps.Keys(s.used[pool]))
+	delete(s.used, pool)
+	return repos
 }
 
 func (d *objectDir) visitPacks(h storage.Hash, v visit) error {
@@ -210,8 +227,9 @@ func (s *store) OpenObject(ctx context.Context, pool storage.ID, h storage.Hash)
 // Objects implements storage.Backend.
 func (s *store) Objects(ctx context.Context, pool storage.ID, lo, hi storage.Hash) iter.Seq2[storage.Hash, error] {
 	return func(yield func(storage.Hash, error) bool) {
+		var dirs []*objectDir
 		for first := int(lo[0]); first <= int(hi[0]); first++ {
-			list, err := s.objectsOf(ctx, pool, byte(first), lo, hi)
+			list, err := s.objectsOf(ctx, pool, &dirs, byte(first), lo, hi)
 			if err != nil {
 				yield(storage.Hash{}, err)
 				return
@@ -225,8 +243,8 @@ func (s *store) Objects(ctx context.Context, pool storage.ID, lo, hi storage.Has
 	}
 }
 
-// objectsOf returns the objects of a pool whose names begin with a byte.
-func (s *store) objectsOf(ctx context.Context, pool storage.ID, first byte, lo, hi storage.Hash) ([]storage.Hash, error) {
+// objectsOf returns the objects of a pool whose names begin with a byte. Where to look is settled at the first.
+func (s *store) objectsOf(ctx context.Context, pool storage.ID, dirs *[]*objectDir, first byte, lo, hi storage.Hash) ([]storage.Hash, error) {
 	if err := s.enterFor(ctx); err != nil {
 		return nil, err
 	}
@@ -234,13 +252,16 @@ func (s *store) objectsOf(ctx context.Context, pool storage.ID, first byte, lo, 
 	if !validID(pool) {
 		return nil, nil
 	}
-	var list []storage.Hash
-	for _, d := range s.dirsOf(pool, true) {
-		if first == lo[0] || !d.loaded() {
+	if first == lo[0] {
+		for _, d := range s.dirsOf(pool, true) {
 			if err := d.refreshPacks(); err != nil {
 				return nil, err
 			}
+			*dirs = append(*dirs, d)
 		}
+	}
+	var list []storage.Hash
+	for _, d := range *dirs {
 		var err error
 		if list, err = d.hashes(list, first, lo, hi); err != nil {
 			return nil, err

@@ -62,7 +62,8 @@ type store struct {
 	mu      sync.Mutex
 	pools   map[storage.ID]bool // whose directories are there
 	members map[storage.ID]map[storage.ID]struct{}
-	sure    map[objectName]struct{} // loose objects that are whole and, if need be, synced or in the journal
+	used    map[storage.ID]map[storage.ID]struct{} // members in which objects were found that the pool lacks
+	sure    map[objectName]struct{}                // loose objects that are whole and, if need be, synced or in the journal
 
 	writer    chan struct{} // holds a value while someone writes
 	seq       uint64        // of the last commit in the journal
@@ -80,7 +81,7 @@ type store struct {
 const (
 	packWeight   = 256 << 20 // bytes of indexes, each pack one megabyte at least
 	baseWeight   = 32 << 20  // bytes of objects that deltas are against
-	dirWeight    = 4096      // directories
+	dirWeight    = 16 << 10  // directories
 	packedWeight = 32 << 20  // bytes of packed-refs
 )
 
@@ -125,6 +126,7 @@ func open(d disk, opts *Options) (_ *store, err error) {
 		packed:  newLRU[string, *packedRefs](packedWeight, nil),
 		pools:   map[storage.ID]bool{},
 		members: map[storage.ID]map[storage.ID]struct{}{},
+		used:    map[storage.ID]map[storage.ID]struct{}{},
 		sure:    map[objectName]struct{}{},
 		writer:  make(chan struct{}, 1),
 		idle:    make(chan struct{}, 1),
