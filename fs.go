@@ -14,7 +14,8 @@ import (
 )
 
 // FS returns the tree of a revision as a file system: that of the commit that rev names now, whatever happens to the
-// branch later. It also is an fs.ReadDirFS, fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS, and ends with ctx.
+// branch later. It also is an fs.ReadDirFS, fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS, and ends with ctx, with the
+// repository, and with the actor's permission to read it.
 //
 // Open, Stat and ReadFile follow symlinks as long as they stay inside. Files have the commit's time, submodules are
 // empty directories. Names are as Git has them, which on some systems no file could have.
@@ -117,6 +118,9 @@ func (f *treeFS) find(op, name string, last bool) (git.Entry, *fs.PathError) {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
 	}
 	defer f.tree.r.s.calls.Leave()
+	if err := f.tree.check(f.ctx); err != nil {
+		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
+	}
 	e, err := f.lookup(name, last)
 	if err != nil {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}

@@ -108,6 +108,15 @@ func peelTree(ctx context.Context, res *revision.Resolver, h git.Hash) (commit, 
 	return commit, root, err
 }
 
+// check returns ErrNotFound unless the actor may read the repository now. It comes before what is read in a call later
+// than the one that resolved the revision.
+func (t *tree) check(ctx context.Context) error {
+	return t.r.s.backend.View(ctx, func(v storage.View) error {
+		_, err := t.r.s.actor.Check(v, t.r.id, access.Read)
+		return err
+	})
+}
+
 // find returns the entry at a path. The empty path is the tree itself.
 func (t *tree) find(ctx context.Context, path string) (git.Entry, error) {
 	if e, ok := t.r.s.objects.Path(t.pool, t.root, path); ok {
@@ -349,7 +358,8 @@ func join(dir, name string) string {
 const maxTreeDepth = 2048
 
 // Walk yields all entries below a directory, the directories among them, in path order: that of Git's index, in
-// which a directory stands where its content does. Everything is of the commit that rev names when the loop begins.
+// which a directory stands where its content does. Everything is of the commit that rev names when the loop begins. With
+// the actor's permission to read the repository, or with that itself, the walk ends: ErrNotFound.
 func (r *Repo) Walk(ctx context.Context, rev, dir string) iter.Seq2[Entry, error] {
 	const op = "walk"
 	return func(yield func(Entry, error) bool) {
@@ -406,5 +416,8 @@ func (w *walker) enter(dir string, e git.Entry) ([]Entry, error) {
 		return nil, err
 	}
 	defer w.r.s.calls.Leave()
+	if err := w.check(w.ctx); err != nil {
+		return nil, err
+	}
 	return w.list(w.ctx, dir, e)
 }

@@ -114,6 +114,9 @@ func (g *sight) openLarge(h git.Hash, size int64) plumbing.EncodedObject {
 	s, pool := g.Storer, g.in.Pool // the sight ends before the object is read
 	return &encoded{plumbing.Hash(h), plumbing.BlobObject, size, func() (r io.ReadCloser, err error) {
 		err = s.call("read", h.String(), func() error {
+			if err := s.view(func(storage.View) error { return nil }); err != nil {
+				return err
+			}
 			_, r, err = s.Objects.Open(s.ctx, pool, h)
 			return err
 		})
@@ -333,7 +336,11 @@ func (s *Storer) setLarge(pool storage.ID, o plumbing.EncodedObject) (git.Hash, 
 		return git.Hash{}, err
 	}
 	s.session.wrote(h)
-	if isNew {
+	shared, err := s.shared()
+	if err != nil {
+		return git.Hash{}, err
+	}
+	if isNew || shared {
 		s.staged.Add(size)
 	} else {
 		s.again.Add(size)

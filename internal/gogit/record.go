@@ -48,6 +48,21 @@ func (s *Storer) load(name string) (out value, err error) {
 	return out, err
 }
 
+// loadForWriters is load of what is nobody's business but theirs who may write. For others there is none.
+func (s *Storer) loadForWriters(name string) (out value, err error) {
+	err = s.Backend.View(s.ctx, func(v storage.View) error {
+		_, err := s.By.Check(v, s.Repo, access.Write)
+		if errors.Is(err, access.ErrForbidden) {
+			return storage.ErrNotFound
+		}
+		if err == nil {
+			out, err = loadValue(v, s.key(name))
+		}
+		return err
+	})
+	return out, err
+}
+
 func loadValue(v storage.View, key []byte) (value, error) {
 	header, err := v.Record(key)
 	if err != nil {
@@ -122,10 +137,11 @@ func (s *Storer) cut(tx storage.Tx, name string, parts int) error {
 	return nil
 }
 
-// Config returns what SetConfig stored, or an empty configuration. It is the caller's to change.
+// Config returns what SetConfig stored, or an empty configuration; to those who may not write, always that, since it may
+// hold the secrets of remotes. It is the caller's to change.
 func (s *Storer) Config() (c *config.Config, err error) {
 	err = s.call("config", "", func() error {
-		v, err := s.load("config")
+		v, err := s.loadForWriters("config")
 		if errors.Is(err, storage.ErrNotFound) {
 			if err = s.view(func(storage.View) error { return nil }); err == nil {
 				c = config.NewConfig()
@@ -154,11 +170,12 @@ func (s *Storer) SetConfig(c *config.Config) error {
 	})
 }
 
-// Index returns what SetIndex stored, or an empty index. It is the caller's to change.
+// Index returns what SetIndex stored, or an empty index; to those who may not write, always that, since what is not
+// committed yet is not theirs. It is the caller's to change.
 func (s *Storer) Index() (idx *index.Index, err error) {
 	err = s.call("index", "", func() error {
 		idx = &index.Index{Version: 2}
-		v, err := s.load("index")
+		v, err := s.loadForWriters("index")
 		if errors.Is(err, storage.ErrNotFound) {
 			return s.view(func(storage.View) error { return nil })
 		}
@@ -301,13 +318,42 @@ func (s *Storer) shallow() (map[git.Hash]bool, error) {
 }
 
 // SetShallow stores at which commits a history ends though they have parents. Their parents may be missing from
-// objects that are stored after it, as long as the repository is in no fork network.
+// objects that are stored after it, as long as the repository is in no fork network; it then can't be forked.
 func (s *Storer) SetShallow(commits []plumbing.Hash) error {
 	return s.call("set shallow", "", func() error {
 		data := make([]byte, 0, len(commits)*len(plumbing.Hash{}))
 		for _, h := range commits {
 			data = append(data, h[:]...)
 		}
-		return s.save("shallow", value{data, s.Now()})
+		return s.update(func(tx storage.Tx) error {
+			if len(commits) > 0 {
+				if err := s.mayLack(tx); err != nil {
+					return err
+				}
+			}
+			return s.putValue(tx, "shallow", value{data, s.Now()})
+		})
 	})
+}
+
+// lacking is the name of the record of a repository some of whose commits may lack their parents. It has no value.
+const lacking = "lacking"
+
+// mayLack notes that parents of commits may be missing from now on, also once the shallow commits are others.
+func (s *Storer) mayLack(tx storage.Tx) error {
+	r, err := catalog.Load(tx, s.Repo)
+	if err != nil || r.Networked { // nothing is excused
+		return err
+	}
+	return tx.PutRecord(catalog.GoGitKey(s.Repo, lacking), nil)
+}
+
+// MayLack reports whether some of a repository's commits may lack their parents, since their history is shallow. If such
+// a one was forked, a fork could bring a parent, and whoever named it would have it.
+func MayLack(v storage.View, repo storage.ID) (bool, error) {
+	_, err := v.Record(catalog.GoGitKey(repo, lacking))
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }

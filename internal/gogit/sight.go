@@ -13,7 +13,8 @@ import (
 )
 
 // A sight is the repository in a View. Whether an object is this repository's is decided here, for all that this
-// package does: it is if the refs lead to it, or what go-git keeps beside them, or if it came in by the same session.
+// package does: it is if the refs lead to it, or, for those who may write, what go-git keeps beside them, or if it came in
+// by the same session.
 type sight struct {
 	*Storer
 	view  storage.View
@@ -29,7 +30,12 @@ func (s *Storer) look(need access.Permission, fn func(*sight) error) error {
 		if err != nil {
 			return err
 		}
-		g := sight{Storer: s, view: v, in: reach.Repo{View: v, ID: s.Repo, Pool: pool, Records: true}}
+		g := sight{Storer: s, view: v, in: reach.Repo{View: v, ID: s.Repo, Pool: pool, Records: need >= access.Write}}
+		if !g.in.Records { // what is not committed yet is for those who may write
+			if g.in.Records, err = g.mayWrite(); err != nil {
+				return err
+			}
+		}
 		if g.moves, err = catalog.Moves(v, s.Repo); err != nil {
 			return err
 		}
@@ -44,7 +50,7 @@ func (g *sight) has(h git.Hash) error {
 	}
 	found, err := g.Reach.Has(g.ctx, &g.in, h)
 	if err == nil && !found && !g.in.Logs {
-		if g.in.Logs, err = g.seesLogs(); g.in.Logs {
+		if g.in.Logs, err = g.mayWrite(); g.in.Logs {
 			found, err = g.Reach.Has(g.ctx, &g.in, h)
 		}
 	}
@@ -54,8 +60,8 @@ func (g *sight) has(h git.Hash) error {
 	return err
 }
 
-// seesLogs reports whether the actor may know what refs held before.
-func (g *sight) seesLogs() (bool, error) {
+// mayWrite reports whether the actor may write, and so may know what refs held before.
+func (g *sight) mayWrite() (bool, error) {
 	_, err := g.By.Check(g.view, g.Repo, access.Write)
 	if errors.Is(err, access.ErrForbidden) {
 		return false, nil
