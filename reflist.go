@@ -2,9 +2,8 @@ package reposit
 
 import (
 	"context"
-	"encoding/base64"
+	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
@@ -50,9 +49,14 @@ func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (page Page[T]
 		return page, err
 	}
 	prefix := l.dir + o.Prefix
-	after, err := parseRefToken(prefix, o.PageToken)
-	if err != nil {
-		return page, err
+	query := fmt.Appendf(nil, "refs of %s %q as %q", l.r.id, prefix, l.r.s.actor)
+	after := ""
+	if o.PageToken != "" {
+		position, err := l.r.s.secret.Position(query, o.PageToken)
+		if err != nil {
+			return page, err
+		}
+		after = string(position)
 	}
 	err = l.r.resolve(ctx, func(res *revision.Resolver) error {
 		page = Page[T]{}
@@ -69,7 +73,7 @@ func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (page Page[T]
 		}
 		items, last, err := l.items(ctx, res, prefix, after, skip, size)
 		if page.Items = items; last != "" {
-			page.NextPageToken = refToken(prefix, last)
+			page.NextPageToken = l.r.s.secret.Token(query, []byte(last))
 		}
 		return err
 	})
@@ -151,20 +155,4 @@ func (l refLister[T]) next(ctx context.Context, after string) (items []T, last s
 		return err
 	})
 	return items, last, err
-}
-
-func refToken(prefix, last string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(prefix + "\x00" + last))
-}
-
-func parseRefToken(prefix, token string) (string, error) {
-	if token == "" {
-		return "", nil
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	of, after, found := strings.Cut(string(b), "\x00")
-	if err != nil || !found || of != prefix || !strings.HasPrefix(after, prefix) {
-		return "", invalidf("page token: it is malformed, or of another list")
-	}
-	return after, nil
 }

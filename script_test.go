@@ -285,8 +285,12 @@ func (w *script) refs() {
 	opts := &reposit.RefListOptions{PageSize: 2}
 	for {
 		page, err := b.List(ctx, opts)
+		opts.PageToken = page.NextPageToken
+		if page.NextPageToken != "" {
+			page.NextPageToken = "more" // each store has a secret of its own
+		}
 		w.log(err, "list branches", len(page.Items), page.NextPageToken, page.TotalCount)
-		if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
+		if opts.PageToken == "" {
 			break
 		}
 	}
