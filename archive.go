@@ -11,6 +11,7 @@ import (
 	"github.com/reposit/reposit/internal/archive"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
@@ -142,7 +143,7 @@ func (r *Repo) describe(ctx context.Context, src archiveSource, commit git.Hash,
 		return missingObject(err)
 	}
 	o.CommitData = item.Data
-	o.Subst.Abbrev = func(h storage.Hash) string { return src.abbreviate(ctx, h) }
+	o.Subst.Abbrev = func(h storage.Hash) string { return r.abbreviate(ctx, src.pool, h) }
 	return r.resolve(ctx, func(res *revision.Resolver) error {
 		o.Subst.Refs, err = decorations(ctx, res, commit)
 		return err
@@ -151,21 +152,32 @@ func (r *Repo) describe(ctx context.Context, src archiveSource, commit git.Hash,
 
 const minAbbrev = 7 // digits; git's default for repositories that are not large
 
-// abbreviate returns the shortest prefix of h that no other object of the pool has, of at least 7 digits.
-func (s archiveSource) abbreviate(ctx context.Context, h git.Hash) string {
+// abbreviate returns the shortest prefix of h that no other object has to which the refs lead, of at least 7 digits.
+func (r *Repo) abbreviate(ctx context.Context, pool storage.ID, h git.Hash) string {
 	digits := h.String()
 	common := minAbbrev - 1
-	for other, err := range s.objects.Matching(ctx, s.pool, digits[:minAbbrev]) {
-		if err != nil {
-			return digits
+	err := r.s.backend.View(ctx, func(v storage.View) error {
+		in := reach.Repo{View: v, ID: r.id, Pool: pool}
+		for other, err := range r.s.objects.Matching(ctx, pool, digits[:minAbbrev]) {
+			if err != nil {
+				return err
+			}
+			text := other.String()
+			if other == h || text[:common+1] != digits[:common+1] {
+				continue
+			}
+			found, err := r.s.reach.Has(ctx, &in, other)
+			if err != nil {
+				return err
+			}
+			for found && common < len(digits)-1 && text[:common+1] == digits[:common+1] {
+				common++
+			}
 		}
-		if other == h {
-			continue
-		}
-		text := other.String()
-		for common < len(digits)-1 && text[:common+1] == digits[:common+1] {
-			common++
-		}
+		return nil
+	})
+	if err != nil {
+		return digits
 	}
 	return digits[:common+1]
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/search"
@@ -29,7 +30,8 @@ type ForkOptions struct {
 // answers only for what its own refs reach.
 //
 // It needs Read, and what Create needs with the owner. It returns ErrExists if the owner has a repository with that slug,
-// and ErrForbidden for a public fork of a private repository.
+// and ErrForbidden for a public fork of a private repository, and for a fork of one into which go-git may have brought a
+// shallow history.
 func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 	const op = "fork"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -54,6 +56,9 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 			return err
 		}
 		if made, err = r.s.newFork(from, opts); err != nil {
+			return err
+		}
+		if err := checkWhole(tx, r.id); err != nil {
 			return err
 		}
 		made.ID, made.Created = id, now
@@ -82,6 +87,15 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 	return &Repo{s: r.s, id: id, name: made.Owner + "/" + made.Slug}, nil
 }
 
+// checkWhole refuses to fork a repository that may lack some of its history.
+func checkWhole(v storage.View, repo storage.ID) error {
+	lacks, err := gogit.MayLack(v, repo)
+	if err == nil && lacks {
+		err = &detail{ErrForbidden, "forbidden: the fork of a repository with a shallow history", nil}
+	}
+	return err
+}
+
 // newFork returns what a fork is, but for its ID and time.
 func (s *Store) newFork(from *catalog.Repo, opts *ForkOptions) (*catalog.Repo, error) {
 	fork := &catalog.Repo{
@@ -101,9 +115,24 @@ func (s *Store) newFork(from *catalog.Repo, opts *ForkOptions) (*catalog.Repo, e
 		fork.Private = *opts.Private
 	}
 	if from.Private && !fork.Private {
-		return nil, &detail{ErrForbidden, "forbidden: the fork of a private repository is private", nil}
+		return nil, errPublicFork
 	}
 	return fork, checkRepo(fork)
+}
+
+var errPublicFork = &detail{ErrForbidden, "forbidden: the fork of a private repository is private", nil}
+
+// publish returns an error if a repository that was private must stay so, since it is the fork of a private one.
+func publish(v storage.View, r *catalog.Repo) error {
+	parent, err := catalog.Parent(v, r)
+	if err != nil || parent.IsZero() {
+		return err
+	}
+	h, err := catalog.LoadHeader(v, parent)
+	if err == nil && h.Private {
+		err = errPublicFork
+	}
+	return err
 }
 
 // forkDefault gives a fork the default branch alone.
@@ -218,9 +247,13 @@ func (s *Store) addNetwork(v storage.View, r *catalog.Repo, state catalog.State,
 	return nil
 }
 
-// addPrivateForks counts the private forks that the actor may read.
+// addPrivateForks counts the private forks that the actor may read, and takes off the public ones if he may not.
 func (s *Store) addPrivateForks(v storage.View, r *catalog.Repo, state catalog.State, info *Info) error {
-	if state.PrivateForks == 0 {
+	if s.actor.IsKey() {
+		info.Forks = 0
+		return nil
+	}
+	if state.PrivateForks == 0 || s.actor.IsAnonymous() {
 		return nil
 	}
 	if s.actor.IsHost() {

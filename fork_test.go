@@ -2,10 +2,16 @@ package reposit_test
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	gogitstorage "github.com/go-git/go-git/v5/storage"
 
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/storage"
@@ -228,4 +234,160 @@ func remove(t testing.TB, r *reposit.Repo) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestForkStaysPrivate holds that the fork of a private repository can't be made public as long as that is private.
+func TestForkStaysPrivate(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann", Private: true})
+	s.grant(t, r, "bob", reposit.Read)
+	fork := must(s.repoAs(t, r, "bob").Fork(ctx, nil))(t)
+	publish := func() error {
+		_, err := fork.Update(ctx, &reposit.RepoUpdate{Private: ref(false)})
+		return err
+	}
+	if err := publish(); !errors.Is(err, reposit.ErrForbidden) {
+		t.Errorf("Update(Private: false) = %v, want %v", err, reposit.ErrForbidden)
+	}
+	must(r.Update(ctx, &reposit.RepoUpdate{Private: ref(false)}))(t)
+	if err := publish(); err != nil {
+		t.Errorf("Update(Private: false) when the parent is public = %v", err)
+	}
+	must(fork.Update(ctx, &reposit.RepoUpdate{Private: ref(true)}))(t)
+	must(r.Update(ctx, &reposit.RepoUpdate{Private: ref(true)}))(t)
+	remove(t, r)
+	if err := publish(); err != nil {
+		t.Errorf("Update(Private: false) of one that is no fork any more = %v", err)
+	}
+	checkStore(t, s)
+}
+
+// TestForkOfShallow holds that nobody gets at a commit by naming it as a missing parent, and having someone bring it to a
+// fork.
+func TestForkOfShallow(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	r := create(t, s, "r", nil)
+	base := write(t, r, "f", "x")
+	st := must(r.Storer(ctx))(t)
+	ends := &plumbing.MemoryObject{}
+	ends.SetType(plumbing.CommitObject)
+	fmt.Fprintf(ends, "tree %s\nparent %040x\nauthor a <a@a> 1 +0000\ncommitter a <a@a> 1 +0000\n\nm\n", base.Tree, 1)
+	err := st.SetShallow([]plumbing.Hash{ends.Hash()})
+	if err == nil {
+		_, err = st.SetEncodedObject(ends)
+	}
+	if err == nil {
+		err = st.SetReference(plumbing.NewHashReference("refs/heads/shallow", ends.Hash()))
+	}
+	if err == nil {
+		err = st.SetShallow(nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Fork(ctx, &reposit.ForkOptions{Owner: "bob"}); !errors.Is(err, reposit.ErrForbidden) {
+		t.Errorf("Fork() = %v, want %v", err, reposit.ErrForbidden)
+	}
+}
+
+// TestForkTellsNoSize holds that what go-git stores adds the same to a repository's size, whether or not a fork has it.
+func TestForkTellsNoSize(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	r := create(t, s, "r", nil)
+	write(t, r, "f", "x")
+	fork := must(r.Fork(ctx, &reposit.ForkOptions{Owner: "bob"}))(t)
+	blob := func(b byte, size int) *plumbing.MemoryObject {
+		o := &plumbing.MemoryObject{}
+		o.SetType(plumbing.BlobObject)
+		o.Write(bytes.Repeat([]byte{b}, size))
+		return o
+	}
+	const large, small = storage.LargeObject + 1, 100
+	for _, size := range []int{large, small} {
+		must(fork.Write(ctx, fmt.Sprint(size), bytes.Repeat([]byte{'a'}, size), "m"))(t)
+	}
+	n := 0
+	set := func(st gogitstorage.Storer, o plumbing.EncodedObject) error {
+		h, err := st.SetEncodedObject(o)
+		if err == nil {
+			n++
+			err = st.SetReference(plumbing.NewHashReference(plumbing.ReferenceName(fmt.Sprint("refs/tags/", n)), h))
+		}
+		return err
+	}
+	for name, store := range map[string]func(st gogitstorage.Storer, b byte) error{
+		"a large blob": func(st gogitstorage.Storer, b byte) error { return set(st, blob(b, large)) },
+		"a pack": func(st gogitstorage.Storer, b byte) error {
+			if err := writePack(st, encodePack(t, blob(b, small))); err != nil {
+				return err
+			}
+			return set(st, blob(b, small))
+		},
+		"what was held back": func(st gogitstorage.Storer, b byte) error {
+			_, err := st.SetEncodedObject(blob(b, small))
+			if err == nil {
+				err = closeAll(st.(io.Closer))
+			}
+			if err == nil {
+				err = set(st, blob(b, small))
+			}
+			return err
+		},
+	} {
+		var grown [2]int64
+		for i, b := range []byte{'a', 'b'} { // the fork has one, and not the other
+			clone := must(r.Fork(ctx, &reposit.ForkOptions{Owner: fmt.Sprintf("c%d", i)}))(t)
+			before := must(clone.Info(ctx))(t).Size
+			if err := store(must(clone.Storer(ctx))(t), b); err != nil {
+				t.Fatal(err)
+			}
+			grown[i] = must(clone.Info(ctx))(t).Size - before
+			remove(t, clone)
+		}
+		if grown[0] != grown[1] || grown[0] == 0 {
+			t.Errorf("%s grows by %d what a fork has, and by %d what none has", name, grown[0], grown[1])
+		}
+	}
+}
+
+// TestForkAbbreviations holds that the abbreviated hash in an archive does not tell what a fork holds.
+func TestForkAbbreviations(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	who := reposit.Signature{Name: "n", Email: "e@e", When: time.Unix(1e9, 0).UTC()}
+	files := []reposit.Change{
+		reposit.Put(".gitattributes", []byte("f export-subst")), reposit.Put("f", []byte("$Format:%h$")),
+	}
+	tree := commit(t, create(t, s, "scratch", nil), nil, files...).Tree
+	const tries = 1 << 16 // of each; 28 bits must be the same
+	sum := func(kind, body string) (h [20]byte) {
+		return sha1.Sum([]byte(fmt.Sprintf("%s %d\x00%s", kind, len(body), body)))
+	}
+	messages := map[string]string{}
+	for i := range tries {
+		message := fmt.Sprint("m", i)
+		h := sum("commit", fmt.Sprintf("tree %s\nauthor n <e@e> 1000000000 +0000\ncommitter n <e@e> 1000000000 +0000\n\n%s", tree, message))
+		messages[fmt.Sprintf("%x", h)[:7]] = message
+	}
+	for i := range tries {
+		content := fmt.Sprint("b", i)
+		message, ok := messages[fmt.Sprintf("%x", sum("blob", content))[:7]]
+		if !ok {
+			continue
+		}
+		r := create(t, s, "r", nil)
+		tip := commit(t, r, &reposit.CommitOptions{Message: message, Author: &who}, files...)
+		fork := must(r.Fork(ctx, &reposit.ForkOptions{Owner: "bob"}))(t)
+		made := commit(t, fork, nil, reposit.Put("b", []byte(content)))
+		for of, want := range map[*reposit.Repo]string{r: tip.Hash.String()[:7], fork: tip.Hash.String()[:8]} {
+			var b bytes.Buffer
+			if err := of.Archive(ctx, &b, &reposit.ArchiveOptions{Format: reposit.Tar, Revision: tip.Hash.String(), Paths: []string{"f"}}); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Contains(b.Bytes(), []byte("\x00"+want+"\x00")) {
+				t.Errorf("the archive of %s beside %s does not hold %q", tip.Hash, made.Hash, want)
+			}
+		}
+		return
+	}
+	t.Fatal("no two hashes begin alike")
 }

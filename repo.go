@@ -143,7 +143,8 @@ type RepoUpdate struct {
 // Update renames, transfers or describes the repository, and returns what it then is. It needs Admin, and for a
 // transfer what Create needs with the new owner. The name that it had leads to it until another repository takes it.
 // Update returns ErrExists if the owner has another repository with the slug, ErrNotFound for a default branch that does
-// not exist, unless there is no branch at all yet, and ErrInvalid.
+// not exist, unless there is no branch at all yet, ErrForbidden for a fork of a private repository that shall be public,
+// and ErrInvalid.
 func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	const op = "update"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -171,6 +172,11 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		}
 		if changed.Owner != old.Owner {
 			if err := r.transfer(tx, old, &changed); err != nil {
+				return err
+			}
+		}
+		if old.Private && !changed.Private {
+			if err := publish(tx, old); err != nil {
 				return err
 			}
 		}

@@ -59,6 +59,9 @@ func (a Actor) Login() string { return a.login }
 // IsAnonymous reports whether the actor is nobody in particular.
 func (a Actor) IsAnonymous() bool { return a.kind == anonymous }
 
+// IsKey reports whether the actor is the holder of a deploy key, to whom there is no other repository.
+func (a Actor) IsKey() bool { return a.kind == deployKey }
+
 // String names the actor: what page tokens are bound to.
 func (a Actor) String() string {
 	switch a.kind {

@@ -336,11 +336,7 @@ func (s *Storer) setLarge(pool storage.ID, o plumbing.EncodedObject) (git.Hash, 
 		return git.Hash{}, err
 	}
 	s.session.wrote(h)
-	shared, err := s.shared()
-	if err != nil {
-		return git.Hash{}, err
-	}
-	if isNew || shared {
+	if isNew {
 		s.staged.Add(size)
 	} else {
 		s.again.Add(size)

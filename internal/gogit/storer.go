@@ -24,7 +24,6 @@ import (
 	gogitstorage "github.com/go-git/go-git/v5/storage"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
@@ -143,20 +142,6 @@ func (s *Storer) exists(v storage.View) error {
 // stored returns the type and size of an object that the pool holds, be it this repository's or not.
 func (s *Storer) stored(pool storage.ID, h git.Hash) (storage.Type, int64, error) {
 	return s.Objects.Stat(s.ctx, pool, h)
-}
-
-// shared reports whether other repositories have the same pool. Then all that is brought counts as new, lest the size of
-// the repository tells what another one holds.
-func (s *Storer) shared() (bool, error) {
-	shared := false
-	err := s.Backend.View(s.ctx, func(v storage.View) error {
-		r, err := catalog.Load(v, s.Repo)
-		if err == nil {
-			shared = r.Networked
-		}
-		return err
-	})
-	return shared, err
 }
 
 // Close stores what is still held back (see SetEncodedObject). It returns an error if some of it could not be stored
