@@ -26,7 +26,8 @@ type Pulls struct{ r *Repo }
 // While one is open, the ref refs/pull/N/head holds the commit of its head, and moves with it; refs/pull/N/merge holds
 // what the base would become by a merge, made when the head last moved, unless the base had then gone another way.
 // Commits that come to the base in whatever way make it merged, as soon as the base has all of the head. It is closed
-// when the head is deleted, or moves back to what the base has, and when the base is deleted. It stays, with the head
+// when the head is deleted, or moves back to what the base has, and when the base is deleted; also when the head moves in
+// another repository to which its author may not write any more. It stays, with the head
 // that it had, when the head's repository is deleted. A branch that is renamed takes its pull requests along. When one
 // was merged its refs stay; when one was closed they go, and with them whatever only they held.
 //

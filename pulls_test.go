@@ -596,3 +596,37 @@ func (c *crowd) checkPulls() {
 	}
 	checkPulls(c.t, c.store, all...)
 }
+
+// TestPullOfRevoked holds that a pull request shows no more of another repository once its author may not write there, and
+// that the refs of pull requests are theirs alone.
+func TestPullOfRevoked(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	root := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+	write(t, root, "f", "x")
+	theirs := must(root.Fork(ctx, &reposit.ForkOptions{Owner: "bob", Private: ref(true)}))(t)
+	own := must(root.Fork(ctx, &reposit.ForkOptions{Owner: "mallory"}))(t)
+	write(t, theirs, "g", "shown")
+	s.grant(t, theirs, "mallory", reposit.Write)
+	mallory := s.repoAs(t, own, "mallory")
+	must(mallory.Pulls().Open(ctx, "main", "main", &reposit.PullOptions{HeadRepo: theirs.ID()}))(t)
+	if data, err := mallory.Read(ctx, "refs/pull/1/head", "g"); err != nil || string(data) != "shown" {
+		t.Fatalf("Read() = %q, %v", data, err)
+	}
+	st := must(mallory.Storer(ctx))(t)
+	if err := st.RemoveReference("refs/pull/1/head"); !errors.Is(err, reposit.ErrInvalid) {
+		t.Errorf("RemoveReference() = %v, want %v", err, reposit.ErrInvalid)
+	}
+	if err := theirs.Collaborators().Remove(ctx, "mallory"); err != nil {
+		t.Fatal(err)
+	}
+	secret := write(t, s.repoAs(t, theirs, "bob"), "g", "secret")
+	if data, err := mallory.Read(ctx, "refs/pull/1/head", "g"); !errors.Is(err, reposit.ErrNotFound) {
+		t.Errorf("Read() of the head when the author may not see it = %q, %v, want %v", data, err, reposit.ErrNotFound)
+	}
+	if _, err := mallory.Resolve(ctx, secret.Hash.String()); !errors.Is(err, reposit.ErrNotFound) {
+		t.Errorf("Resolve() = %v, want %v", err, reposit.ErrNotFound)
+	}
+	if p := must(mallory.Pulls().Pull(ctx, 1))(t); p.State != reposit.PullClosed || p.Head == secret.Hash {
+		t.Errorf("Pull() = %+v, want it to be closed where it was", p)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
@@ -37,6 +38,7 @@ type table interface {
 var (
 	errDetached  = fmt.Errorf("%w: HEAD can only be a branch's name", git.ErrMalformed)
 	errSymbolic  = fmt.Errorf("%w: it is symbolic, and can only be made to name another ref", git.ErrMalformed)
+	errPull      = fmt.Errorf("%w: it belongs to a pull request", git.ErrMalformed)
 	errDefault   = fmt.Errorf("%w: the default branch, and HEAD, can't be removed", git.ErrMalformed)
 	errNoCommit  = fmt.Errorf("%w: a branch names a commit", git.ErrMalformed)
 	errNoHash    = fmt.Errorf("%w: it names no object", git.ErrMalformed)
@@ -335,6 +337,8 @@ func (t repoRefs) removes(v storage.View, r storage.Ref) error {
 		return err
 	case r.Name == ref.Head || r.Name == head:
 		return errDefault
+	case strings.HasPrefix(r.Name, pull.Refs):
+		return errPull
 	}
 	return nil
 }

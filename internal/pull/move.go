@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/protect"
@@ -46,6 +47,11 @@ func (u *Unit) follow(p *Pull, m Move) error {
 	if err != nil {
 		return err
 	}
+	if may, err := p.mayShow(u.Tx); err != nil {
+		return err
+	} else if !may {
+		return u.Close(p)
+	}
 	if !m.OnTop {
 		if has, _ := u.Facts.Contains(base, m.New); has {
 			return u.Close(p)
@@ -60,6 +66,15 @@ func (u *Unit) follow(p *Pull, m Move) error {
 		return err
 	}
 	return u.put(p, Open, "head moved", old)
+}
+
+// mayShow reports whether the author may still show what comes to the head to those who may read the base.
+func (p *Pull) mayShow(v storage.View) (bool, error) {
+	if p.HeadRepo == p.Repo || p.Author == "" {
+		return true, nil
+	}
+	may, err := access.User(p.Author).Permission(v, p.HeadRepo)
+	return may >= access.Write, err
 }
 
 // dismiss drops the approvals so far where the base's rule says so.
