@@ -16,7 +16,7 @@ func BenchmarkPeople(b *testing.B) {
 	for _, backend := range []string{"memory", "badger"} {
 		for _, repos := range []int{1000, 100_000} {
 			b.Run(fmt.Sprintf("backend=%s/repos=%d", backend, repos), func(b *testing.B) {
-				var s storage.Backend = memory.New()
+				s := memory.New()
 				if backend == "badger" {
 					var err error
 					if s, err = badger.Open(b.TempDir(), &badger.Options{Durability: storage.NoSync}); err != nil {

@@ -16,16 +16,8 @@ func rulesKey(repo storage.ID) []byte { return append([]byte{keyRules}, repo[:].
 // rulesVersion is the first byte of the stored value, and the version of its layout.
 const rulesVersion = 1
 
-const (
-	flagRequirePR = 1 << iota
-	flagDismissStale
-	flagCodeOwners
-	flagForcePush
-	flagDeletion
-	flagBypassAdmins
-
-	allFlags = 1<<iota - 1
-)
+// allFlags are the bits of a rule's switches, in their order.
+const allFlags = 1<<6 - 1
 
 // Load returns the rules of a repository. It costs one look-up.
 func Load(v storage.View, repo storage.ID) (Rules, error) {

@@ -118,7 +118,7 @@ func Count(v storage.View, repo storage.ID) (Counts, error) {
 
 // Load returns a pull request, or storage.ErrNotFound.
 func Load(v storage.View, repo storage.ID, number int) (*Pull, error) {
-	if number < 1 || number > math.MaxUint32 {
+	if number < 1 || int64(number) > math.MaxUint32 {
 		return nil, storage.ErrNotFound
 	}
 	b, err := v.Record(numberKey(keyPull, repo, number))
