@@ -47,8 +47,8 @@ func (p *pool) mark(ctx context.Context, s *set, h storage.Hash, damaged map[uin
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		s.full = true
-		if p.firstBrought == 0 {
-			p.firstBrought = len(p.brought)
+		if p.firstFull == 0 {
+			p.firstFull = p.known()
 		}
 	}
 	return p.bringsTo(s, h), true, nil

@@ -163,12 +163,52 @@ func TestReads(t *testing.T) {
 	check("a file of the history that was left", 0, 1, l.blobs[0], false)
 }
 
+// TestManyForksOfFewCommits makes forks of a repository with one commit of many files. What it brought must not be found
+// out again and again because the forks have many more commits than that.
+func TestManyForksOfFewCommits(t *testing.T) {
+	l := newLong(t, 0)
+	x := l.index(Options{Budget: 1})
+	x.exclusive = true
+	var objects []storage.Object
+	var dirs []git.Entry
+	for i := range 300 {
+		blob := l.blob(fmt.Sprint(i))
+		dir := l.tree(git.Entry{Name: "f", Mode: git.ModeRegular, Hash: blob.Hash})
+		objects = append(objects, blob, dir)
+		dirs = append(dirs, git.Entry{Name: fmt.Sprintf("d%03d", i), Mode: git.ModeDir, Hash: dir.Hash})
+	}
+	root := l.tree(dirs...)
+	first := l.commit(root.Hash)
+	l.land(l.repo, append(objects, root, first), ref.Change{Name: "refs/heads/main", New: first.Hash})
+	_, blob := l.stray()
+	l.want(x, l.repo, blob, false)
+	const forks = 100
+	reads := l.counted(func() {
+		for range forks {
+			fork := l.addFork(l.repo)
+			own := l.commit(root.Hash, first.Hash)
+			l.land(fork, []storage.Object{own}, ref.Change{Name: "refs/heads/main", New: own.Hash})
+			l.want(x, fork, blob, false)
+		}
+	})
+	if reads > 10*forks {
+		t.Errorf("%d forks read %d objects", forks, reads)
+	}
+}
+
 // TestForksShare makes forks, each with a commit of its own: the history that they have in common is read once, and
-// hardly takes any memory for each of them.
+// hardly takes any memory for each of them. That holds where memory is short, too.
 func TestForksShare(t *testing.T) {
-	const commits, branches, forks = 20000, 200, 300
+	for _, budget := range []int64{1 << 30, 1} {
+		testForks(t, budget)
+	}
+}
+
+func testForks(t *testing.T, budget int64) {
+	t.Helper()
+	const commits, branches, forks = 5000, 200, 300
 	l := newLong(t, commits)
-	x := l.index(Options{Budget: 1 << 30})
+	x := l.index(Options{Budget: budget})
 	x.exclusive = true
 	var changes []ref.Change
 	for i := range branches {
@@ -195,7 +235,7 @@ func TestForksShare(t *testing.T) {
 		}
 	})
 	if reads > 10*forks {
-		t.Errorf("%d forks read %d objects", forks, reads)
+		t.Errorf("with a budget of %d, %d forks read %d objects", budget, forks, reads)
 	}
 	if grown := x.bytes.Load() - before; grown > forks*4000 {
 		t.Errorf("%d forks take %d bytes", forks, grown)

@@ -42,9 +42,9 @@ type pool struct {
 	bytes atomic.Int64  // about what all this takes
 	total *atomic.Int64 // the same of all pools
 
-	// How many nodes there were when a set was whole first, and objects in brought when one was full first. What came
-	// since then may be of use to nobody any more.
-	firstNodes, firstBrought int
+	// What known was when a set was whole first, and when one was full first. What came since then may be of use to nobody
+	// any more.
+	firstWhole, firstFull int64
 }
 
 // A turn is held by one goroutine at a time.
@@ -262,10 +262,17 @@ func (p *pool) trim() {
 	}
 }
 
-// outgrown reports whether much of what is kept may be of use to nobody: commits that were forced away, and what they
-// brought.
+// known returns about how many bytes p takes without its sets. The caller holds the lock.
+func (p *pool) known() int64 { return nodeCost*int64(len(p.nodes)) + entryCost*int64(len(p.brought)) }
+
+// outgrown reports whether most of what is known may be of use to nobody: commits that were forced away, and what they
+// brought. To begin anew then takes no more work than there was since the last time.
 func (p *pool) outgrown() bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.firstNodes > 0 && len(p.nodes) > 2*p.firstNodes || p.firstBrought > 0 && len(p.brought) > 2*p.firstBrought
+	first := p.firstFull
+	if len(p.brought) == 0 {
+		first = p.firstWhole
+	}
+	return first > 0 && p.known() > 2*first
 }

@@ -114,10 +114,15 @@ func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
 			return false, err
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s.ahead = true
-	return p.bringsTo(s, q.hash), nil
+	found := false
+	err := p.walking.do(ctx, func() error { // as long as s is not whole, its nodes may change
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		s.ahead = true
+		found = p.bringsTo(s, q.hash)
+		return nil
+	})
+	return found, err
 }
 
 // childOfMarked reports whether it is known what a parent of a node brought. What the node itself brought is then found by

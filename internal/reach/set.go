@@ -184,11 +184,11 @@ func (p *pool) finish(s *set) {
 	defer p.mu.Unlock()
 	s.queue, s.next, s.before, s.lost = nil, 0, nil, nil
 	s.whole = true
-	if p.firstNodes == 0 {
-		p.firstNodes = len(p.nodes)
-	}
 	if p.sets[s.key] == s {
 		p.grow(s.nodes.cost())
 		s.bytes += s.nodes.cost()
+	}
+	if p.firstWhole == 0 {
+		p.firstWhole = p.known()
 	}
 }
