@@ -14,6 +14,7 @@ import (
 
 // A forgeHolding is who should have to do with a repository, beside its owner.
 type forgeHolding struct {
+	fork     bool
 	watchers []string // in the order in which they began
 	guests   map[string]reposit.Permission
 	patterns map[string]int // of protected branches, with the reviews that they need
@@ -57,6 +58,7 @@ func (p *player) fork() *deed {
 		return nil
 	}
 	h := &holding{slug: fmt.Sprintf("r%d", p.created), description: from.description, private: from.private, head: from.head, refs: map[string]mark{}}
+	h.forge.fork = true
 	for name, m := range from.refs {
 		if strings.HasPrefix(name, "refs/heads/") || strings.HasPrefix(name, "refs/tags/") {
 			h.refs[name] = m

@@ -369,6 +369,9 @@ func (p *player) describe() *deed {
 		return nil
 	}
 	description, label, private := fmt.Sprintf("described by deed %d", p.done), fmt.Sprint(p.rand.IntN(3)), !h.private
+	if h.forge.fork {
+		private = h.private // what a private repository's fork can't be depends on what became of that one
+	}
 	u := &reposit.RepoUpdate{Description: &description, Private: &private, Labels: map[string]string{"state": label}}
 	if branch != "" {
 		u.DefaultBranch = &branch
