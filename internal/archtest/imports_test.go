@@ -39,7 +39,7 @@ var rules = []rule{
 	{"internal/sshkey", []string{"golang.org/x/crypto/ssh"}, "it reads keys, and is alone with the package that can also dial"},
 	{"internal/language", []string{module + "/storage", module + "/internal/...", "github.com/go-enry/go-enry/v2/..."},
 		"only what counts languages asks go-enry"},
-	{"internal/search", []string{module + "/storage",
+	{"internal/search", []string{module + "/storage", module + "/internal/record",
 		"github.com/clipperhouse/uax29/v2/words", "github.com/kljensen/snowball/english", "golang.org/x/text/unicode/norm"},
 		"search knows records and words only"},
 	{"internal", []string{module + "/storage", module + "/internal/...",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -51,7 +52,7 @@ func rename(tx storage.Tx, old, r *Repo) error {
 
 func dropAliases(tx storage.Tx, id storage.ID) error {
 	prefix := aliasOfKey(id, nil)
-	for rec, err := range tx.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/language"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -83,11 +84,11 @@ func Pool(v storage.View, id storage.ID) (pool storage.ID, err error) {
 	if err != nil {
 		return pool, err
 	}
-	d := decoder{b: b}
-	if version := d.byte(); version != repoVersion {
+	d := decoder{Decoder: record.Decoder{Rest: b}}
+	if version := d.Byte(); version != repoVersion {
 		return pool, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, version)
 	}
-	if pool = d.id(); d.bad {
+	if pool = d.id(); d.Bad {
 		return pool, d.end()
 	}
 	return pool, nil
@@ -99,9 +100,9 @@ func LoadHeader(v storage.View, id storage.ID) (Header, error) {
 	if err != nil {
 		return Header{}, err
 	}
-	d := decoder{b: b}
+	d := decoder{Decoder: record.Decoder{Rest: b}}
 	h, _, err := d.head()
-	if err == nil && d.bad {
+	if err == nil && d.Bad {
 		err = d.end()
 	}
 	return h, err
@@ -261,7 +262,7 @@ func Remove(tx storage.Tx, r *Repo) (last bool, err error) {
 
 // dropPrefix deletes all records whose keys begin with prefix.
 func dropPrefix(tx storage.Tx, prefix []byte) error {
-	for rec, err := range tx.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err == nil {
 			err = tx.DeleteRecord(rec.Key)
 		}
@@ -351,7 +352,7 @@ func (r *Repo) setExpiry(tx storage.Tx, from, to time.Time) error {
 // Expired returns up to limit repositories that expired at or before now.
 func Expired(v storage.View, now time.Time, limit int) ([]storage.ID, error) {
 	var ids []storage.ID
-	hi := after(appendTime([]byte{keyExpiry}, now))
+	hi := record.After(appendTime([]byte{keyExpiry}, now))
 	for rec, err := range v.Records([]byte{keyExpiry}, hi, storage.Ascending) {
 		if err != nil {
 			return nil, err
@@ -377,8 +378,8 @@ func Token(v storage.View, id storage.ID) (hash [32]byte, ends time.Time, err er
 	if err != nil {
 		return hash, ends, err
 	}
-	d := decoder{b: b}
-	copy(hash[:], d.take(uint64(len(hash))))
+	d := decoder{Decoder: record.Decoder{Rest: b}}
+	copy(hash[:], d.Take(uint64(len(hash))))
 	ends = d.time()
 	return hash, ends, d.end()
 }

@@ -145,15 +145,3 @@ func adoptedKey(id storage.ID, family []byte) []byte {
 
 // GoGitKey returns the key of what go-git stores under a name.
 func GoGitKey(id storage.ID, name string) []byte { return append(idKey(keyGoGit, id), name...) }
-
-// after returns the least key that is greater than all that begin with prefix.
-func after(prefix []byte) []byte {
-	b := append([]byte(nil), prefix...)
-	for len(b) > 0 {
-		if b[len(b)-1]++; b[len(b)-1] != 0 {
-			return b
-		}
-		b = b[:len(b)-1]
-	}
-	return nil
-}

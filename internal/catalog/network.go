@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -28,11 +29,11 @@ func LoadNetwork(v storage.View, pool storage.ID) (Network, error) {
 	if err != nil {
 		return Network{}, err
 	}
-	d := decoder{b: b}
-	if version := d.byte(); version != networkVersion {
+	d := decoder{Decoder: record.Decoder{Rest: b}}
+	if version := d.Byte(); version != networkVersion {
 		return Network{}, fmt.Errorf("%w: fork network of version %d", storage.ErrFormat, version)
 	}
-	n := Network{Root: d.id(), Members: int(d.uvarint())}
+	n := Network{Root: d.id(), Members: int(d.Uvarint())}
 	return n, d.end()
 }
 
@@ -137,7 +138,7 @@ func Source(v storage.View, r *Repo) (storage.ID, error) {
 func families(v storage.View, id storage.ID) ([]storage.ID, error) {
 	all := []storage.ID{id}
 	prefix := adoptedKey(id, nil)
-	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}
@@ -260,7 +261,7 @@ func oldest(v storage.View, families []storage.ID) (*Repo, error) {
 	for _, family := range families {
 		for _, vis := range [2]visibility{public, private} {
 			prefix := append(indexPrefix(nil, indexTime, vis, familyScope(family)), byte(ByCreated))
-			for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+			for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
 				if err != nil {
 					return nil, err
 				}
@@ -292,7 +293,7 @@ func PrivateForks(v storage.View, id storage.ID) iter.Seq2[storage.ID, error] {
 		}
 		for _, family := range held {
 			prefix := append(indexPrefix(nil, indexTime, private, familyScope(family)), byte(ByCreated))
-			for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+			for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
 				var fork storage.ID
 				if err == nil {
 					fork, err = recordID(rec.Key[max(0, len(rec.Key)-len(fork)):], "index")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -71,12 +72,12 @@ func (r *Repo) encode() []byte {
 	b = append(b, repoVersion)
 	b = append(b, r.Pool[:]...)
 	b = append(b, r.flags())
-	b = appendString(b, r.Owner)
+	b = record.AppendString(b, r.Owner)
 	if !r.Family.IsZero() {
 		b = append(b, r.Family[:]...)
 	}
 	for _, s := range [4]string{r.Slug, r.Name, r.Description, r.Homepage} {
-		b = appendString(b, s)
+		b = record.AppendString(b, s)
 	}
 	b = binary.AppendUvarint(b, uint64(r.OpenIssues))
 	b = appendTime(b, r.Created)
@@ -86,8 +87,8 @@ func (r *Repo) encode() []byte {
 		return b
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Labels)) {
-		b = appendString(b, k)
-		b = appendString(b, r.Labels[k])
+		b = record.AppendString(b, k)
+		b = record.AppendString(b, r.Labels[k])
 	}
 	return b
 }
@@ -106,18 +107,18 @@ func (r *Repo) flags() byte {
 
 // head reads what a repository's record begins with.
 func (d *decoder) head() (h Header, flags byte, err error) {
-	if v := d.byte(); v != repoVersion {
+	if v := d.Byte(); v != repoVersion {
 		return h, 0, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, v)
 	}
 	h.Pool = d.id()
-	flags = d.byte()
-	h.Owner = d.string()
+	flags = d.Byte()
+	h.Owner = d.String()
 	h.Private, h.Protected = flags&flagPrivate != 0, flags&flagProtected != 0
 	return h, flags, nil
 }
 
 func decodeRepo(id storage.ID, b []byte) (*Repo, error) {
-	d := decoder{b: b}
+	d := decoder{Decoder: record.Decoder{Rest: b}}
 	h, flags, err := d.head()
 	if err != nil {
 		return nil, err
@@ -129,15 +130,15 @@ func decodeRepo(id storage.ID, b []byte) (*Repo, error) {
 		r.Family = d.id()
 	}
 	for _, to := range [4]*string{&r.Slug, &r.Name, &r.Description, &r.Homepage} {
-		*to = d.string()
+		*to = d.String()
 	}
-	r.OpenIssues = int(d.uvarint())
+	r.OpenIssues = int(d.Uvarint())
 	r.Created, r.Expires = d.time(), d.time()
-	if n := d.uvarint(); n > 0 && n <= uint64(len(b)) {
+	if n := d.Uvarint(); n > 0 && n <= uint64(len(b)) {
 		r.Labels = make(map[string]string, n)
 		for range n {
-			k := d.string()
-			r.Labels[k] = d.string()
+			k := d.String()
+			r.Labels[k] = d.String()
 		}
 	}
 	return r, d.end()
@@ -161,38 +162,33 @@ func (s *State) encode(b []byte) []byte {
 }
 
 func decodeState(b []byte) (State, error) {
-	d := decoder{b: b}
-	if v := d.byte(); v != stateVersion {
+	d := decoder{Decoder: record.Decoder{Rest: b}}
+	if v := d.Byte(); v != stateVersion {
 		return State{}, fmt.Errorf("%w: state record of version %d", storage.ErrFormat, v)
 	}
-	s := State{Updated: d.time(), Pushed: d.time(), Size: int64(d.uvarint()), Moves: d.uvarint()}
+	s := State{Updated: d.time(), Pushed: d.time(), Size: int64(d.Uvarint()), Moves: d.Uvarint()}
 	for _, to := range [5]*int{&s.Forks, &s.PrivateForks, &s.Watchers, &s.OpenPulls, &s.Offered} {
-		*to = int(d.uvarint())
+		*to = int(d.Uvarint())
 	}
-	if len(d.b) > 0 {
-		s.LanguageMoves = d.uvarint()
-		copy(s.LanguageAt[:], d.take(uint64(len(s.LanguageAt))))
-		s.Language = string(d.take(uint64(len(d.b))))
+	if len(d.Rest) > 0 {
+		s.LanguageMoves = d.Uvarint()
+		copy(s.LanguageAt[:], d.Take(uint64(len(s.LanguageAt))))
+		s.Language = string(d.Take(uint64(len(d.Rest))))
 	}
 	return s, d.end()
 }
 
 // decodeMoves returns the Moves of a State alone.
 func decodeMoves(b []byte) (uint64, error) {
-	d := decoder{b: b}
-	if v := d.byte(); v != stateVersion {
+	d := decoder{Decoder: record.Decoder{Rest: b}}
+	if v := d.Byte(); v != stateVersion {
 		return 0, fmt.Errorf("%w: state record of version %d", storage.ErrFormat, v)
 	}
-	d.take(2 * 8) // times
-	d.uvarint()   // Size
-	moves := d.uvarint()
-	d.b = nil
+	d.Take(2 * 8) // times
+	d.Uvarint()   // Size
+	moves := d.Uvarint()
+	d.Rest = nil
 	return moves, d.end()
-}
-
-func appendString(b []byte, s string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
 }
 
 // appendTime appends a time so that the bytes sort as the times do. The zero time is before every other.
@@ -227,53 +223,23 @@ func keyTime(k uint64) time.Time {
 // A decoder reads what the append functions wrote. After the first thing that is not there it yields zero values,
 // and end says so.
 type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	b := d.b[:n]
-	d.b = d.b[n:]
-	return b
-}
-
-func (d *decoder) byte() byte {
-	if b := d.take(1); b != nil {
-		return b[0]
-	}
-	return 0
+	record.Decoder
 }
 
 func (d *decoder) id() (id storage.ID) {
-	copy(id[:], d.take(uint64(len(id))))
+	copy(id[:], d.Take(uint64(len(id))))
 	return id
 }
 
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) string() string { return string(d.take(d.uvarint())) }
-
 func (d *decoder) time() time.Time {
-	if b := d.take(8); b != nil {
+	if b := d.Take(8); b != nil {
 		return keyTime(binary.BigEndian.Uint64(b))
 	}
 	return time.Time{}
 }
 
 func (d *decoder) end() error {
-	if d.bad || len(d.b) > 0 {
+	if d.Bad || len(d.Rest) > 0 {
 		return fmt.Errorf("%w: catalog record", storage.ErrCorrupt)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -81,7 +82,7 @@ func (l *lister) ranges(vis visibility, scope string) (ranges [][]byte, within [
 func (l *lister) rows(prefix, within, from []byte) iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
 		lo := append(slices.Clone(prefix), within...)
-		hi := after(lo)
+		hi := record.After(lo)
 		if from != nil {
 			at := append(slices.Clone(prefix), from...)
 			switch { // the position may lie outside of what this range holds
@@ -140,7 +141,7 @@ func (l *lister) countRows(prefix, within []byte) (int, error) {
 func (l *lister) addSorted(vis visibility, scope string) error {
 	prefix := append(indexPrefix(nil, indexTime, vis, scope), byte(ByCreated))
 	var found []Found
-	for rec, err := range l.v.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range l.v.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err == nil {
 			err = l.ctx.Err()
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -46,7 +47,7 @@ func Load(v storage.View, repo storage.ID) (*Tally, error) {
 		return nil, err
 	}
 	page := 0
-	for rec, err := range v.Records(pageKey(repo, 0), after(pageKey(repo, 0)[:2+len(repo)]), storage.Ascending) {
+	for rec, err := range v.Records(pageKey(repo, 0), record.After(pageKey(repo, 0)[:2+len(repo)]), storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +123,7 @@ func isStored(v storage.View, repo storage.ID, t *Tally) (bool, error) {
 // Drop removes all records of a repository.
 func Drop(tx storage.Tx, repo storage.ID) error {
 	var keys [][]byte
-	for rec, err := range tx.Records(pageKey(repo, 0), after(pageKey(repo, 0)[:2+len(repo)]), storage.Ascending) {
+	for rec, err := range tx.Records(pageKey(repo, 0), record.After(pageKey(repo, 0)[:2+len(repo)]), storage.Ascending) {
 		if err != nil {
 			return err
 		}
@@ -146,17 +147,17 @@ func (t *Tally) encodeHead(serial uint64) []byte {
 }
 
 func decodeHead(b []byte) (*Tally, int, error) {
-	d := decoder{b: b}
-	if v := d.take(1); v == nil || v[0] != headVersion {
+	d := record.Decoder{Rest: b}
+	if v := d.Take(1); v == nil || v[0] != headVersion {
 		return nil, 0, fmt.Errorf("%w: tally of contributors of version %v", storage.ErrFormat, v)
 	}
 	t := &Tally{}
-	copy(t.Tip[:], d.take(uint64(len(git.Hash{}))))
-	t.span.latest = d.varint()
-	t.span.skew = int64(d.uvarint())
-	t.serial = d.uvarint()
-	n := d.uvarint()
-	if d.bad || len(d.b) > 0 || t.span.skew < 0 || n > maxKept {
+	copy(t.Tip[:], d.Take(uint64(len(git.Hash{}))))
+	t.span.latest = d.Varint()
+	t.span.skew = int64(d.Uvarint())
+	t.serial = d.Uvarint()
+	n := d.Uvarint()
+	if d.Bad || len(d.Rest) > 0 || t.span.skew < 0 || n > maxKept {
 		return nil, 0, corrupt("head")
 	}
 	return t, int(n), nil
@@ -169,8 +170,8 @@ func (t *Tally) pages() ([][]byte, bool) {
 	for some := range slices.Chunk(t.Authors, pageSize) {
 		b := make([]byte, 0, 48*len(some))
 		for _, a := range some {
-			b = appendString(b, a.Name)
-			b = appendString(b, a.Email)
+			b = record.AppendString(b, a.Name)
+			b = record.AppendString(b, a.Email)
 			b = binary.AppendUvarint(b, uint64(a.Commits))
 		}
 		if size += len(b); size > maxKept {
@@ -182,10 +183,10 @@ func (t *Tally) pages() ([][]byte, bool) {
 }
 
 func decodePage(b []byte, authors []Author) ([]Author, error) {
-	d := decoder{b: b}
-	for len(d.b) > 0 {
-		a := Author{Name: d.string(), Email: d.string(), Commits: int(d.uvarint())}
-		if d.bad || a.Commits < 0 {
+	d := record.Decoder{Rest: b}
+	for len(d.Rest) > 0 {
+		a := Author{Name: d.String(), Email: d.String(), Commits: int(d.Uvarint())}
+		if d.Bad || a.Commits < 0 {
 			return nil, corrupt("authors")
 		}
 		authors = append(authors, a)
@@ -196,59 +197,3 @@ func decodePage(b []byte, authors []Author) ([]Author, error) {
 func corrupt(format string, args ...any) error {
 	return fmt.Errorf("%w: tally of contributors: %s", storage.ErrCorrupt, fmt.Sprintf(format, args...))
 }
-
-// after returns the least key that is greater than all that begin with prefix, which does not end in 255.
-func after(prefix []byte) []byte {
-	b := slices.Clone(prefix)
-	b[len(b)-1]++
-	return b
-}
-
-func appendString(b []byte, s string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
-}
-
-// A decoder reads what the encoders wrote. After the first thing that is not there it yields zero values.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	b := d.b[:n]
-	d.b = d.b[n:]
-	return b
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if !d.skip(n) {
-		return 0
-	}
-	return v
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	if !d.skip(n) {
-		return 0
-	}
-	return v
-}
-
-// skip passes a number of n bytes, and reports whether there was one.
-func (d *decoder) skip(n int) bool {
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return false
-	}
-	d.b = d.b[n:]
-	return true
-}
-
-func (d *decoder) string() string { return string(d.take(d.uvarint())) }

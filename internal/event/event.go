@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -103,13 +104,13 @@ func (e *Event) append(b []byte) []byte {
 
 // decode returns the events of a record whose last one has a number.
 func decode(last uint64, b []byte) ([]Event, error) {
-	d := decoder{b: b}
-	if v := d.byte(); v != recordVersion {
+	d := decoder{Decoder: record.Decoder{Rest: b}}
+	if v := d.Byte(); v != recordVersion {
 		return nil, fmt.Errorf("%w: events of version %d", storage.ErrFormat, v)
 	}
-	when := time.Unix(0, d.varint()).UTC()
-	n := d.uvarint()
-	if n == 0 || n > uint64(len(d.b)) || n > last {
+	when := time.Unix(0, d.Varint()).UTC()
+	n := d.Uvarint()
+	if n == 0 || n > uint64(len(d.Rest)) || n > last {
 		return nil, fmt.Errorf("%w: events", storage.ErrCorrupt)
 	}
 	events := make([]Event, 0, n)
@@ -118,7 +119,7 @@ func decode(last uint64, b []byte) ([]Event, error) {
 		d.event(&e)
 		events = append(events, e)
 	}
-	if d.bad || len(d.b) > 0 {
+	if d.Bad || len(d.Rest) > 0 {
 		return nil, fmt.Errorf("%w: events", storage.ErrCorrupt)
 	}
 	return events, nil
@@ -126,57 +127,25 @@ func decode(last uint64, b []byte) ([]Event, error) {
 
 // A decoder reads what encode wrote. After the first thing that is not there it yields zero values, and is bad.
 type decoder struct {
-	b   []byte
-	bad bool
+	record.Decoder
 }
 
 func (d *decoder) event(e *Event) {
-	e.Kind = Kind(d.byte())
-	flags := d.byte()
+	e.Kind = Kind(d.Byte())
+	flags := d.Byte()
 	if e.Kind == 0 || e.Kind >= kinds {
-		d.bad = true
+		d.Bad = true
 	}
 	e.Private = flags&flagPrivate != 0
-	copy(e.Repo[:], d.take(uint64(len(e.Repo))))
+	copy(e.Repo[:], d.Take(uint64(len(e.Repo))))
 	if flags&flagOld != 0 {
-		copy(e.Old[:], d.take(uint64(len(e.Old))))
+		copy(e.Old[:], d.Take(uint64(len(e.Old))))
 	}
 	if flags&flagNew != 0 {
-		copy(e.New[:], d.take(uint64(len(e.New))))
+		copy(e.New[:], d.Take(uint64(len(e.New))))
 	}
 	for _, to := range [3]*string{&e.By, &e.Name, &e.Detail} {
-		*to = string(d.take(d.uvarint()))
+		*to = d.String()
 	}
-	e.Pull = int(d.uvarint())
-}
-
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	b := d.b[:n]
-	d.b = d.b[n:]
-	return b
-}
-
-func (d *decoder) byte() byte {
-	if b := d.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	d.take(uint64(max(n, 0)))
-	d.bad = d.bad || n <= 0
-	return v
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	d.take(uint64(max(n, 0)))
-	d.bad = d.bad || n <= 0
-	return v
+	e.Pull = int(d.Uvarint())
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-enry/go-enry/v2/data"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -92,83 +93,57 @@ func Dirty(v storage.View, after storage.ID, limit int) ([]storage.ID, error) {
 
 func (k *Kept) encode() []byte {
 	b := []byte{keptVersion}
-	b = appendString(b, rulesName())
+	b = record.AppendString(b, rulesName())
 	b = append(b, k.Commit[:]...)
 	b = append(b, k.Tree[:]...)
 	b = binary.AppendUvarint(b, uint64(k.Counts.Files))
 	b = binary.AppendUvarint(b, uint64(k.Counts.Dirs))
 	b = binary.AppendUvarint(b, uint64(len(k.Counts.Bytes)))
 	for _, name := range slices.Sorted(maps.Keys(k.Counts.Bytes)) {
-		b = appendString(b, name)
+		b = record.AppendString(b, name)
 		b = binary.AppendUvarint(b, uint64(k.Counts.Bytes[name]))
 	}
 	return b
 }
 
 func decode(b []byte) (Kept, error) {
-	d := decoder{b: b}
-	if v := d.take(1); v == nil || v[0] != keptVersion {
+	d := decoder{Decoder: record.Decoder{Rest: b}}
+	if v := d.Take(1); v == nil || v[0] != keptVersion {
 		return Kept{}, fmt.Errorf("%w: counts of languages of version %v", storage.ErrFormat, v)
 	}
-	if string(d.take(d.uvarint())) != rulesName() && !d.bad {
+	if d.String() != rulesName() && !d.Bad {
 		return Kept{}, fmt.Errorf("counts of languages by other rules: %w", storage.ErrNotFound)
 	}
 	var k Kept
-	copy(k.Commit[:], d.take(uint64(len(k.Commit))))
-	copy(k.Tree[:], d.take(uint64(len(k.Tree))))
+	copy(k.Commit[:], d.Take(uint64(len(k.Commit))))
+	copy(k.Tree[:], d.Take(uint64(len(k.Tree))))
 	k.Counts.Files, k.Counts.Dirs = d.count(), d.count()
-	n := d.uvarint()
-	k.Counts.Bytes = make(map[string]int64, min(n, uint64(len(d.b))))
+	n := d.Uvarint()
+	k.Counts.Bytes = make(map[string]int64, min(n, uint64(len(d.Rest))))
 	for range n {
-		name := string(d.take(d.uvarint()))
-		size := int64(d.uvarint())
-		if size <= 0 || d.bad {
-			d.bad = true
+		name := d.String()
+		size := int64(d.Uvarint())
+		if size <= 0 || d.Bad {
+			d.Bad = true
 			break
 		}
 		k.Counts.Bytes[name] = size
 	}
-	if d.bad || len(d.b) > 0 {
+	if d.Bad || len(d.Rest) > 0 {
 		return Kept{}, fmt.Errorf("%w: counts of languages", storage.ErrCorrupt)
 	}
 	return k, nil
 }
 
-func appendString(b []byte, s string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
-}
-
 // A decoder reads what encode wrote. After the first thing that is not there it yields zero values.
 type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	b := d.b[:n]
-	d.b = d.b[n:]
-	return b
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
+	record.Decoder
 }
 
 func (d *decoder) count() int {
-	n := d.uvarint()
+	n := d.Uvarint()
 	if n > MaxFiles {
-		d.bad = true
+		d.Bad = true
 	}
 	return int(n)
 }

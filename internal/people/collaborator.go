@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -105,7 +106,7 @@ func Collaborators(v storage.View, repo storage.ID, owner string) ([]Collaborato
 	}
 	best := make(map[string]Permission)
 	prefix := repoKey(keyCollaborator, repo, "")
-	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}

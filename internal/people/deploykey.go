@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -122,7 +123,7 @@ func FindDeployKey(v storage.View, f Fingerprint) (repo storage.ID, number int64
 func DeployKeys(v storage.View, repo storage.ID) ([]DeployKey, error) {
 	prefix := deployKeyKey(repo, 0)[:deployKeyPrefix]
 	var keys []DeployKey
-	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}
@@ -160,16 +161,16 @@ func (k *DeployKey) encode() []byte {
 	}
 	b = append(b, k.Fingerprint[:]...)
 	b = appendTime(b, k.Created)
-	b = appendString(b, k.Title)
-	return appendString(b, k.Key)
+	b = record.AppendString(b, k.Title)
+	return record.AppendString(b, k.Key)
 }
 
 func decodeDeployKey(number int64, b []byte) (DeployKey, error) {
 	d := newDecoder(b)
-	flags := d.byte()
-	d.bad = d.bad || flags > flagReadOnly
+	flags := d.Byte()
+	d.Bad = d.Bad || flags > flagReadOnly
 	k := DeployKey{Number: number, ReadOnly: flags&flagReadOnly != 0}
-	copy(k.Fingerprint[:], d.take(uint64(len(k.Fingerprint))))
-	k.Created, k.Title, k.Key = d.time(), d.string(), d.string()
+	copy(k.Fingerprint[:], d.Take(uint64(len(k.Fingerprint))))
+	k.Created, k.Title, k.Key = d.time(), d.String(), d.String()
 	return k, d.end("deploy key")
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -104,7 +105,7 @@ func GrantedRepos(v storage.View, login string) ([]Grant, error) {
 	}
 	best := make(map[storage.ID]Permission)
 	prefix := nameKey(keyShared, login, "")
-	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}

@@ -83,15 +83,3 @@ func deployKeyKey(repo storage.ID, number int64) []byte {
 	b = append(b, repo[:]...)
 	return binary.BigEndian.AppendUint64(b, uint64(number))
 }
-
-// after returns the least key that is greater than all that begin with prefix.
-func after(prefix []byte) []byte {
-	b := append([]byte(nil), prefix...)
-	for len(b) > 0 {
-		if b[len(b)-1]++; b[len(b)-1] != 0 {
-			return b
-		}
-		b = b[:len(b)-1]
-	}
-	return nil
-}

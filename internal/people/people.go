@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -107,7 +108,7 @@ const batch = 1000
 // suffixes returns what up to limit keys have behind prefix, in order; all if limit is 0.
 func suffixes(v storage.View, prefix []byte, limit int) ([]string, error) {
 	var all []string
-	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}

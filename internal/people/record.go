@@ -5,21 +5,17 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
 // recordVersion is the first byte of each stored value that is not empty, and the version of its layout.
 const recordVersion = 1
 
-func appendString(b []byte, s string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
-}
-
 func appendStrings(b []byte, list []string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))
 	for _, s := range list {
-		b = appendString(b, s)
+		b = record.AppendString(b, s)
 	}
 	return b
 }
@@ -40,8 +36,8 @@ func encodePermission(p Permission) []byte { return []byte{recordVersion, byte(p
 
 func decodePermission(b []byte) (Permission, error) {
 	d := newDecoder(b)
-	p := Permission(d.byte())
-	d.bad = d.bad || p.grantable() != nil
+	p := Permission(d.Byte())
+	d.Bad = d.Bad || p.grantable() != nil
 	return p, d.end("permission")
 }
 
@@ -56,88 +52,58 @@ type sharing struct {
 func (s *sharing) encode() []byte {
 	b := []byte{recordVersion}
 	b = binary.AppendUvarint(b, uint64(s.collaborators))
-	b = appendString(b, s.owner)
+	b = record.AppendString(b, s.owner)
 	return appendStrings(b, s.teams)
 }
 
 func decodeSharing(b []byte) (sharing, error) {
 	d := newDecoder(b)
-	n := d.uvarint()
-	d.bad = d.bad || n > maxCollaborators
-	s := sharing{collaborators: int(n), owner: d.string(), teams: d.strings()}
+	n := d.Uvarint()
+	d.Bad = d.Bad || n > maxCollaborators
+	s := sharing{collaborators: int(n), owner: d.String(), teams: d.strings()}
 	return s, d.end("sharing")
 }
 
 // A decoder reads what the append functions wrote. After the first thing that is not there it yields zero values, and
 // end says so.
 type decoder struct {
-	b       []byte
+	record.Decoder
 	version byte
-	bad     bool
 }
 
 func newDecoder(b []byte) *decoder {
-	d := &decoder{b: b}
-	d.version = d.byte()
+	d := &decoder{Decoder: record.Decoder{Rest: b}}
+	d.version = d.Byte()
 	return d
 }
 
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	b := d.b[:n]
-	d.b = d.b[n:]
-	return b
-}
-
-func (d *decoder) byte() byte {
-	if b := d.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
 func (d *decoder) time() time.Time {
-	if b := d.take(timeSize); b != nil {
+	if b := d.Take(timeSize); b != nil {
 		return keyTime(b)
 	}
 	return time.Time{}
 }
 
-func (d *decoder) string() string { return string(d.take(d.uvarint())) }
-
 func (d *decoder) strings() []string {
-	n := d.uvarint()
-	if n > uint64(len(d.b)) { // each takes a byte at least
-		d.bad, d.b = true, nil
+	n := d.Uvarint()
+	if n > uint64(len(d.Rest)) { // each takes a byte at least
+		d.Fail()
 	}
-	if n == 0 || d.bad {
+	if n == 0 || d.Bad {
 		return nil
 	}
 	list := make([]string, n)
 	for i := range list {
-		list[i] = d.string()
+		list[i] = d.String()
 	}
 	return list
 }
 
 func (d *decoder) end(what string) error {
 	switch {
-	case !d.bad && d.version != recordVersion:
+	case !d.Bad && d.version != recordVersion:
 		return fmt.Errorf("%w: %s record of version %d", storage.ErrFormat, what, d.version)
-	case d.bad || len(d.b) > 0:
+	case d.Bad || len(d.Rest) > 0:
 		return fmt.Errorf("%w: %s record", storage.ErrCorrupt, what)
 	}
 	return nil

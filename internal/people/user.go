@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -122,7 +123,7 @@ func Users(v storage.View, behind string, limit int) ([]User, error) {
 		lo = append(userKey(behind), 0)
 	}
 	var users []User
-	for rec, err := range v.Records(lo, after(prefix), storage.Ascending) {
+	for rec, err := range v.Records(lo, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +150,7 @@ func known(v storage.View, login string) error {
 func (u *User) encode() []byte {
 	b := []byte{recordVersion}
 	for _, s := range [...]string{u.Name, u.Email, u.Company, u.Blog, u.Location} {
-		b = appendString(b, s)
+		b = record.AppendString(b, s)
 	}
 	return appendStrings(b, u.Emails)
 }
@@ -158,7 +159,7 @@ func decodeUser(login string, b []byte) (*User, error) {
 	d := newDecoder(b)
 	u := &User{Login: login}
 	for _, to := range [...]*string{&u.Name, &u.Email, &u.Company, &u.Blog, &u.Location} {
-		*to = d.string()
+		*to = d.String()
 	}
 	u.Emails = d.strings()
 	return u, d.end("user")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -69,7 +70,7 @@ func (w Watcher) Position() []byte { return append(appendTime(nil, w.Since), w.L
 // not nil is that of the watcher before them.
 func Watchers(v storage.View, repo storage.ID, behind []byte, order storage.Order) iter.Seq2[Watcher, error] {
 	prefix := repoKey(keyWatcher, repo, "")
-	lo, hi := prefix, after(prefix)
+	lo, hi := prefix, record.After(prefix)
 	if behind != nil {
 		at := append(slices.Clone(prefix), behind...)
 		if order == storage.Descending {

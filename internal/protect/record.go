@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -114,61 +115,28 @@ func (r *Rule) flags() byte {
 }
 
 func decode(b []byte) (Rules, error) {
-	d := decoder{b: b}
-	if v := d.byte(); v != rulesVersion {
+	d := record.Decoder{Rest: b}
+	if v := d.Byte(); v != rulesVersion {
 		return nil, fmt.Errorf("%w: branch protections of version %d", storage.ErrFormat, v)
 	}
-	n := d.uvarint()
+	n := d.Uvarint()
 	if n == 0 || n > MaxRules {
 		return nil, fmt.Errorf("%w: %d branch protections", storage.ErrCorrupt, n)
 	}
 	rules := make(Rules, n)
 	for i := range rules {
 		r := &rules[i]
-		flags := d.byte()
+		flags := d.Byte()
 		for bit, to := range r.switches() {
 			*to = flags&(1<<bit) != 0
 		}
-		reviews := d.uvarint()
+		reviews := d.Uvarint()
 		r.RequiredReviews = int(min(reviews, MaxReviews))
-		r.Pattern = string(d.take(d.uvarint()))
-		d.bad = d.bad || flags&^allFlags != 0 || reviews > MaxReviews || r.Pattern == ""
+		r.Pattern = string(d.Take(d.Uvarint()))
+		d.Bad = d.Bad || flags&^allFlags != 0 || reviews > MaxReviews || r.Pattern == ""
 	}
-	if d.bad || len(d.b) > 0 {
+	if d.Bad || len(d.Rest) > 0 {
 		return nil, fmt.Errorf("%w: branch protections", storage.ErrCorrupt)
 	}
 	return rules, nil
-}
-
-// A decoder reads what encode wrote. After the first thing that is not there it yields zero values.
-type decoder struct {
-	b   []byte
-	bad bool
-}
-
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	b := d.b[:n]
-	d.b = d.b[n:]
-	return b
-}
-
-func (d *decoder) byte() byte {
-	if b := d.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.bad, d.b = true, nil
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
 }

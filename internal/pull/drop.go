@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -23,7 +24,7 @@ func Drop(tx storage.Tx, repo storage.ID) error {
 // Swept reports whether nothing is left of deleted repositories.
 func Swept(v storage.View) (bool, error) {
 	prefix := []byte{keyPulls, keyGone}
-	for _, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+	for _, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
 		return false, err
 	}
 	return true, nil
@@ -32,7 +33,7 @@ func Swept(v storage.View) (bool, error) {
 // Sweep removes some of what is left of deleted repositories, and reports whether there may be more.
 func Sweep(tx storage.Tx) (more bool, err error) {
 	prefix := []byte{keyPulls, keyGone}
-	for rec, err := range tx.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return false, err
 		}
@@ -54,7 +55,7 @@ func drop(tx storage.Tx, repo storage.ID, limit int) (more bool, err error) {
 	}
 	for _, kind := range append([]byte{keyHead}, ownKinds[:]...) {
 		prefix := repoKey(kind, repo)
-		for rec, err := range tx.Records(prefix, after(prefix), storage.Ascending) {
+		for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
 			if err != nil {
 				return false, err
 			}
@@ -73,7 +74,7 @@ func drop(tx storage.Tx, repo storage.ID, limit int) (more bool, err error) {
 // limit.
 func dropOpen(tx storage.Tx, repo storage.ID, limit int) (int, error) {
 	prefix := repoKey(keyBase, repo)
-	for rec, err := range tx.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return 0, err
 		}

@@ -88,15 +88,3 @@ func baseOf(key, prefix []byte) (repo storage.ID, branch string, err error) {
 	}
 	return storage.ID(rest[:len(repo)]), string(rest[len(repo):]), nil
 }
-
-// after returns the least key that is greater than all that begin with prefix.
-func after(prefix []byte) []byte {
-	b := append([]byte(nil), prefix...)
-	for len(b) > 0 {
-		if b[len(b)-1]++; b[len(b)-1] != 0 {
-			return b
-		}
-		b = b[:len(b)-1]
-	}
-	return nil
-}

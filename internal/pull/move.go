@@ -8,6 +8,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -209,7 +210,7 @@ func (u *Unit) of(repo storage.ID, branch string) ([]*Pull, error) {
 func (u *Unit) fromHead(repo storage.ID, branch string) ([]*Pull, error) {
 	var all []*Pull
 	prefix := branchKey(keyHead, repo, branch)
-	for rec, err := range u.Tx.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range u.Tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}
@@ -238,7 +239,7 @@ func (u *Unit) fromHead(repo storage.ID, branch string) ([]*Pull, error) {
 // ontoBase returns the numbers and heads of the open pull requests to a branch.
 func (u *Unit) ontoBase(repo storage.ID, branch string) (numbers []int, heads []git.Hash, err error) {
 	prefix := branchKey(keyBase, repo, branch)
-	for rec, err := range u.Tx.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range u.Tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return nil, nil, err
 		}

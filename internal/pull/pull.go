@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -157,7 +158,7 @@ func List(v storage.View, repo storage.ID, q Query) ([]*Pull, error) {
 	if q.State != 0 {
 		prefix = append(repoKey(keyState, repo), byte(q.State))
 	}
-	hi := after(prefix)
+	hi := record.After(prefix)
 	if q.Before > 0 {
 		hi = binary.BigEndian.AppendUint32(bytes.Clone(prefix), uint32(q.Before))
 	}

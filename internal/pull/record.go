@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -31,29 +32,29 @@ func (p *Pull) encode() []byte {
 	b = binary.AppendUvarint(b, uint64(p.Reviews))
 	b = binary.AppendUvarint(b, uint64(p.Dismissed))
 	for _, s := range [5]string{p.Author, p.EndedBy, p.BaseBranch, p.HeadBranch, p.Title} {
-		b = appendString(b, s)
+		b = record.AppendString(b, s)
 	}
 	return b
 }
 
 func decodePull(repo storage.ID, number int, b []byte) (*Pull, error) {
-	d := decoder{b: b}
+	d := decoder{Decoder: record.Decoder{Rest: b}}
 	d.version()
-	p := &Pull{Repo: repo, Number: number, State: State(d.byte())}
+	p := &Pull{Repo: repo, Number: number, State: State(d.Byte())}
 	p.HeadRepo = d.id()
 	for _, to := range [4]*git.Hash{&p.Head, &p.Base, &p.Tried, &p.Commit} {
 		*to = d.hash()
 	}
-	fits := d.byte()
+	fits := d.Byte()
 	p.Fits = fits == 1
 	for _, to := range [3]*time.Time{&p.Created, &p.Updated, &p.Ended} {
 		*to = d.time()
 	}
 	p.Reviews, p.Dismissed = d.count(), d.count()
 	for _, to := range [5]*string{&p.Author, &p.EndedBy, &p.BaseBranch, &p.HeadBranch, &p.Title} {
-		*to = d.string()
+		*to = d.String()
 	}
-	d.bad = d.bad || !p.State.valid() || fits > 1
+	d.Bad = d.Bad || !p.State.valid() || fits > 1
 	return p, d.end("pull request")
 }
 
@@ -61,15 +62,15 @@ func (r *Review) encode() []byte {
 	b := append(make([]byte, 0, 64+len(r.Body)), recordVersion, byte(r.Opinion))
 	b = append(b, r.Commit[:]...)
 	b = appendTime(b, r.At)
-	b = appendString(b, r.Reviewer)
-	return appendString(b, r.Body)
+	b = record.AppendString(b, r.Reviewer)
+	return record.AppendString(b, r.Body)
 }
 
 func decodeReview(number int, b []byte) (*Review, error) {
-	d := decoder{b: b}
+	d := decoder{Decoder: record.Decoder{Rest: b}}
 	d.version()
-	r := &Review{Number: number, Opinion: Opinion(d.byte()), Commit: d.hash(), At: d.time(), Reviewer: d.string(), Body: d.string()}
-	d.bad = d.bad || !r.Opinion.Valid()
+	r := &Review{Number: number, Opinion: Opinion(d.Byte()), Commit: d.hash(), At: d.time(), Reviewer: d.String(), Body: d.String()}
+	d.Bad = d.Bad || !r.Opinion.Valid()
 	return r, d.end("review")
 }
 
@@ -79,10 +80,10 @@ func (v *Verdict) encode() []byte {
 }
 
 func decodeVerdict(reviewer string, b []byte) (Verdict, error) {
-	d := decoder{b: b}
+	d := decoder{Decoder: record.Decoder{Rest: b}}
 	d.version()
-	v := Verdict{Reviewer: reviewer, Opinion: Opinion(d.byte()), Commit: d.hash(), Review: d.count()}
-	d.bad = d.bad || v.Opinion != Approved && v.Opinion != ChangesRequested
+	v := Verdict{Reviewer: reviewer, Opinion: Opinion(d.Byte()), Commit: d.hash(), Review: d.count()}
+	d.Bad = d.Bad || v.Opinion != Approved && v.Opinion != ChangesRequested
 	return v, d.end("verdict")
 }
 
@@ -95,7 +96,7 @@ func (c *Counts) encode() []byte {
 }
 
 func decodeCounts(b []byte) (Counts, error) {
-	d := decoder{b: b}
+	d := decoder{Decoder: record.Decoder{Rest: b}}
 	d.version()
 	c := Counts{Last: d.count()}
 	for s := Open; s < states; s++ {
@@ -109,9 +110,9 @@ func encodeNumber(n int) []byte {
 }
 
 func decodeNumber(b []byte) (int, error) {
-	d := decoder{b: b}
+	d := decoder{Decoder: record.Decoder{Rest: b}}
 	d.version()
-	n := d.take(4)
+	n := d.Take(4)
 	if err := d.end("number of a pull request"); err != nil {
 		return 0, err
 	}
@@ -121,15 +122,10 @@ func decodeNumber(b []byte) (int, error) {
 func encodeHash(h git.Hash) []byte { return append([]byte{recordVersion}, h[:]...) }
 
 func decodeHash(b []byte) (git.Hash, error) {
-	d := decoder{b: b}
+	d := decoder{Decoder: record.Decoder{Rest: b}}
 	d.version()
 	h := d.hash()
 	return h, d.end("head of a pull request")
-}
-
-func appendString(b []byte, s string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
 }
 
 // appendTime appends the nanoseconds since 1970 with the sign bit flipped. 0 is no time.
@@ -143,55 +139,35 @@ func appendTime(b []byte, t time.Time) []byte {
 // A decoder reads what the append functions wrote. After the first thing that is not there it yields zero values, and
 // end says so.
 type decoder struct {
-	b       []byte
+	record.Decoder
 	unknown bool
-	bad     bool
 }
 
-func (d *decoder) version() { d.unknown = d.byte() != recordVersion }
-
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.b)) {
-		d.bad, d.b = true, nil
-		return nil
-	}
-	b := d.b[:n]
-	d.b = d.b[n:]
-	return b
-}
-
-func (d *decoder) byte() byte {
-	if b := d.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
+func (d *decoder) version() { d.unknown = d.Byte() != recordVersion }
 
 func (d *decoder) id() (id storage.ID) {
-	copy(id[:], d.take(uint64(len(id))))
+	copy(id[:], d.Take(uint64(len(id))))
 	return id
 }
 
 func (d *decoder) hash() (h git.Hash) {
-	copy(h[:], d.take(uint64(len(h))))
+	copy(h[:], d.Take(uint64(len(h))))
 	return h
 }
 
 // count reads a number that a key can hold.
 func (d *decoder) count() int {
-	v, n := binary.Uvarint(d.b)
+	v, n := binary.Uvarint(d.Rest)
 	if n <= 0 || v > math.MaxUint32 {
-		d.bad, d.b = true, nil
+		d.Fail()
 		return 0
 	}
-	d.b = d.b[n:]
+	d.Rest = d.Rest[n:]
 	return int(v)
 }
 
-func (d *decoder) string() string { return string(d.take(uint64(d.count()))) }
-
 func (d *decoder) time() time.Time {
-	b := d.take(8)
+	b := d.Take(8)
 	if b == nil {
 		return time.Time{}
 	}
@@ -206,7 +182,7 @@ func (d *decoder) end(what string) error {
 	switch {
 	case d.unknown:
 		return fmt.Errorf("%w: record of a %s", storage.ErrFormat, what)
-	case d.bad || len(d.b) > 0:
+	case d.Bad || len(d.Rest) > 0:
 		return fmt.Errorf("%w: record of a %s", storage.ErrCorrupt, what)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -91,7 +92,7 @@ func (p *Pull) Dismisses(r *Review) bool { return r.Opinion == Approved && r.Num
 // ReviewsAfter returns up to limit reviews behind a number, the earliest first.
 func (p *Pull) ReviewsAfter(v storage.View, number, limit int) ([]*Review, error) {
 	var list []*Review
-	lo, hi := reviewKey(p.Repo, p.Number, number+1), after(numberKey(keyReview, p.Repo, p.Number))
+	lo, hi := reviewKey(p.Repo, p.Number, number+1), record.After(numberKey(keyReview, p.Repo, p.Number))
 	for rec, err := range v.Records(lo, hi, storage.Ascending) {
 		if err != nil {
 			return nil, err
@@ -124,7 +125,7 @@ type Judgement struct {
 func (p *Pull) Judge(v storage.View, rule *protect.Rule, needs []Need) (Judgement, error) {
 	var j Judgement
 	prefix := verdictKey(p.Repo, p.Number, "")
-	for rec, err := range v.Records(prefix, after(prefix), storage.Ascending) {
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return j, err
 		}

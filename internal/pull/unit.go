@@ -11,6 +11,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -71,7 +72,7 @@ func (u *Unit) Open(p *Pull, text string) error {
 func (u *Unit) checkRoom(p *Pull) error {
 	n := 0
 	prefix := branchKey(keyHead, p.HeadRepo, p.HeadBranch)
-	for _, err := range u.Tx.Records(prefix, after(prefix), storage.Ascending) {
+	for _, err := range u.Tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -164,15 +165,15 @@ func (p *position) encode() []byte {
 }
 
 func decodePosition(b []byte) (*position, error) {
-	r := reader{b: b}
+	r := reader{Decoder: record.Decoder{Rest: b}}
 	r.version()
-	p := &position{apart: r.byte() == 1}
-	if raw := r.take(4); raw != nil {
+	p := &position{apart: r.Byte() == 1}
+	if raw := r.Take(4); raw != nil {
 		p.score = int(binary.BigEndian.Uint32(raw))
 	}
 	p.created, p.id = r.fixed(), r.id()
-	for len(r.b) > 1 {
-		p.weights = append(p.weights, binary.BigEndian.Uint16(r.take(2)))
+	for len(r.Rest) > 1 {
+		p.weights = append(p.weights, binary.BigEndian.Uint16(r.Take(2)))
 	}
 	if r.end("position") != nil {
 		return nil, ErrPosition

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -32,7 +33,7 @@ func (d *document) encode() []byte {
 	}
 	b = binary.BigEndian.AppendUint64(b, d.created)
 	for _, s := range [3]string{d.owner, d.slug, d.language} {
-		b = appendString(b, s)
+		b = record.AppendString(b, s)
 	}
 	before := ""
 	for _, w := range d.words {
@@ -62,17 +63,17 @@ type wordSpans struct {
 }
 
 func (s *scratch) decode(b []byte) (*document, error) {
-	r := reader{b: b}
+	r := reader{Decoder: record.Decoder{Rest: b}}
 	r.version()
 	d := &s.document
-	d.private, d.created = r.byte() == 1, r.fixed()
+	d.private, d.created = r.Byte() == 1, r.fixed()
 	for _, to := range [3]*string{&d.owner, &d.slug, &d.language} {
-		*to = r.string()
+		*to = r.String()
 	}
 	s.spans, s.text, d.words = s.spans[:0], s.text[:0], d.words[:0]
 	var before span
-	for len(r.b) > 0 && !r.bad {
-		w := wordSpans{class: class(r.byte())}
+	for len(r.Rest) > 0 && !r.Bad {
+		w := wordSpans{class: class(r.Byte())}
 		w.text = s.shared(&r, before)
 		w.stem = s.shared(&r, w.text)
 		s.spans = append(s.spans, w)
@@ -87,9 +88,9 @@ func (s *scratch) decode(b []byte) (*document, error) {
 
 // shared reads what appendShared wrote after another string.
 func (s *scratch) shared(r *reader, before span) span {
-	n, rest := int(r.byte()), r.take(r.uvarint())
+	n, rest := int(r.Byte()), r.Take(r.Uvarint())
 	if n > before.to-before.from {
-		r.bad = true
+		r.Bad = true
 		return span{}
 	}
 	if len(rest) == 0 {
@@ -110,29 +111,25 @@ type group struct {
 func (g *group) encode() []byte {
 	b := binary.AppendUvarint([]byte{recordVersion}, uint64(g.excess))
 	for _, w := range g.words {
-		b = appendString(b, w)
+		b = record.AppendString(b, w)
 	}
 	return b
 }
 
 func decodeGroup(b []byte) (group, error) {
-	r := reader{b: b}
+	r := reader{Decoder: record.Decoder{Rest: b}}
 	r.version()
-	g := group{excess: int(r.uvarint())}
-	for len(r.b) > 0 && !r.bad {
-		g.words = append(g.words, r.string())
+	g := group{excess: int(r.Uvarint())}
+	for len(r.Rest) > 0 && !r.Bad {
+		g.words = append(g.words, r.String())
 	}
 	return g, r.end("group")
-}
-
-func appendString(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 // appendShared appends s as the number of bytes it shares with the string before it, and the rest.
 func appendShared(b []byte, before, s string) []byte {
 	n := shared(before, s)
-	return appendString(append(b, n), s[n:])
+	return record.AppendString(append(b, n), s[n:])
 }
 
 // shared returns how many bytes two words have in common at their beginning, 255 at most.
@@ -147,59 +144,29 @@ func shared(a, b string) byte {
 // A reader reads what the encode methods wrote. After the first thing that is not there it yields zero values, and end
 // says so.
 type reader struct {
-	b       []byte
-	bad     bool
+	record.Decoder
 	unknown bool // the version
 }
 
-func (r *reader) version() { r.unknown = r.byte() != recordVersion }
-
-func (r *reader) take(n uint64) []byte {
-	if n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
-		return nil
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
-}
-
-func (r *reader) byte() byte {
-	if b := r.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
+func (r *reader) version() { r.unknown = r.Byte() != recordVersion }
 
 func (r *reader) fixed() uint64 {
-	if b := r.take(8); b != nil {
+	if b := r.Take(8); b != nil {
 		return binary.BigEndian.Uint64(b)
 	}
 	return 0
 }
 
 func (r *reader) id() (id storage.ID) {
-	copy(id[:], r.take(uint64(len(id))))
+	copy(id[:], r.Take(uint64(len(id))))
 	return id
 }
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) string() string { return string(r.take(r.uvarint())) }
 
 func (r *reader) end(what string) error {
 	switch {
 	case r.unknown:
 		return fmt.Errorf("%w: search %s record of another version", storage.ErrFormat, what)
-	case r.bad || len(r.b) > 0:
+	case r.Bad || len(r.Rest) > 0:
 		return fmt.Errorf("%w: search %s record", storage.ErrCorrupt, what)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -73,17 +74,17 @@ func (t *term) encode(b []byte) []byte {
 
 // decode reads what encode wrote. The counts of a term of many are left to decodeCounts.
 func (t *term) decode(b []byte) error {
-	r := reader{b: b}
+	r := reader{Decoder: record.Decoder{Rest: b}}
 	r.version()
-	switch r.byte() {
+	switch r.Byte() {
 	case termOfMany:
 	case termOfOne:
 		t.inline, t.total = true, 1
-		t.only.class, t.only.shared = class(r.byte()), r.byte()
+		t.only.class, t.only.shared = class(r.Byte()), r.Byte()
 		t.only.created, t.only.id = r.fixed(), r.id()
 		t.classes, t.shared = tally{{byte(t.only.class), 1}}, tally{{t.only.shared, 1}}
 	default:
-		r.bad = true
+		r.Bad = true
 	}
 	return r.end("term")
 }
@@ -100,14 +101,14 @@ func (t *term) encodeCounts(b []byte) []byte {
 }
 
 func (t *term) decodeCounts(b []byte) error {
-	r := reader{b: b}
+	r := reader{Decoder: record.Decoder{Rest: b}}
 	r.version()
 	totals := [2]int{}
 	for i, tallied := range [2]*tally{&t.classes, &t.shared} {
-		for range r.byte() {
-			e := count{r.byte(), int(r.uvarint())}
+		for range r.Byte() {
+			e := count{r.Byte(), int(r.Uvarint())}
 			if n := len(*tallied); e.n <= 0 || n > 0 && (*tallied)[n-1].of >= e.of {
-				r.bad = true
+				r.Bad = true
 				break
 			}
 			*tallied = append(*tallied, e)
@@ -115,7 +116,7 @@ func (t *term) decodeCounts(b []byte) error {
 		}
 	}
 	t.total = totals[0]
-	r.bad = r.bad || totals[0] != totals[1] || t.total < 2
+	r.Bad = r.Bad || totals[0] != totals[1] || t.total < 2
 	return r.end("counts")
 }
 
