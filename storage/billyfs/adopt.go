@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/reposit/reposit/storage"
@@ -72,40 +73,59 @@ func (p *plan) adoptFor(r *txRepo) (added bool, err error) {
 	return added, err
 }
 
-// adoptTries is how often a directory is looked through in which git gc moves the objects.
-const adoptTries = 10
+// adoptTries is how often the packs of a directory are looked through while git packs them anew.
+const adoptTries = 100
 
 // adoptFrom links the objects of a repository into its pool, and reports whether there were any. They stay where they
 // are, for git to clear away: a reader may be looking for them there.
+//
+// git may be moving them meanwhile. What it packs is in the pack before its file goes: so files come first, and where
+// one has gone, a pack has its object. What it packs anew is in the new pack before the old one goes: so packs are
+// looked through until there are no others. An index whose pack is missing has nothing for anybody.
 func (s *store) adoptFrom(d *objectDir, pool storage.ID) (added bool, err error) {
+	loose, err := d.looseFiles()
+	if err != nil {
+		return false, err
+	}
+	if added, _, err = s.adoptFiles(d, pool, loose); err != nil {
+		return added, err
+	}
+	var last []string
 	for range adoptTries {
-		// What git packs is in the pack before its file goes. So files come first, and again if one has gone.
-		moved := false
-		for _, list := range []func() ([]string, error){d.looseFiles, d.packFiles} {
-			names, err := list()
-			if err != nil {
-				return added, err
-			}
-			for _, name := range names {
-				if d.adopted[name] {
-					continue
-				}
-				if err := s.ensurePool(pool); err != nil {
-					return added, err
-				}
-				added = true
-				if err := s.adoptFile(d, pool, name); absent(err) {
-					moved = true
-				} else if err != nil {
-					return added, err
-				}
-			}
+		packs, err := d.packFiles()
+		if err != nil || slices.Equal(packs, last) {
+			return added, err
 		}
-		if !moved {
-			return added, nil
+		some, gone, err := s.adoptFiles(d, pool, packs)
+		added = added || some
+		if err != nil || !gone {
+			return added, err
+		}
+		last = packs
+	}
+	return added, fmt.Errorf("%s: git packs the objects again and again: %w", d.path, storage.ErrBusy)
+}
+
+// adoptFiles links files into a pool. It reports whether it linked any, and whether any had gone.
+func (s *store) adoptFiles(d *objectDir, pool storage.ID, names []string) (added, gone bool, err error) {
+	for _, name := range names {
+		if pack, ok := strings.CutSuffix(name, ".idx"); d.adopted[name] || ok && !d.adopted[pack+".pack"] {
+			continue
+		}
+		if err := s.ensurePool(pool); err != nil {
+			return added, gone, err
+		}
+		err := s.adoptFile(d, pool, name)
+		switch {
+		case absent(err):
+			gone = true
+		case err != nil:
+			return added, gone, err
+		default:
+			added = true
 		}
 	}
-	return added, fmt.Errorf("%s: git moves the objects: %w", d.path, storage.ErrBusy)
+	return added, gone, nil
 }
 
 // adoptFile links a file into a pool. It returns an error that absent knows if the file is gone.
