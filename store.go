@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
@@ -37,6 +38,7 @@ type core struct {
 	commits *commit.Engine
 	opts    Options
 	calls   storage.Gate
+	lookups sync.Pool // of *treeLookup
 }
 
 // Options are what a Store is opened with. The zero value of each field is its default.

@@ -46,19 +46,28 @@ func (r *Repo) resolver(v storage.View, pool storage.ID) revision.Resolver {
 	return revision.Resolver{View: v, Objects: r.s.objects, Reach: r.s.reach, Repo: r.id, Pool: pool, By: r.s.actor}
 }
 
-// A treeLookup is treeAt on its way. It is one allocation, where closures over variables would be many.
+// A treeLookup is treeAt on its way. Lookups are used again, so that a read allocates nothing but what it returns.
 type treeLookup struct {
 	ctx  context.Context
 	rev  string
 	tree tree
 	res  revision.Resolver
+	view func(storage.View) error // run
 }
 
 // treeAt returns the tree of a revision. A default branch without commits reads as an empty tree.
 func (r *Repo) treeAt(ctx context.Context, rev string) (tree, error) {
-	l := treeLookup{ctx: ctx, rev: rev, tree: tree{r: r}}
-	err := r.s.backend.View(ctx, l.run)
-	return l.tree, err
+	l, ok := r.s.lookups.Get().(*treeLookup)
+	if !ok {
+		l = &treeLookup{}
+		l.view = l.run
+	}
+	l.ctx, l.rev, l.tree = ctx, rev, tree{r: r}
+	err := r.s.backend.View(ctx, l.view)
+	t := l.tree
+	*l = treeLookup{view: l.view}
+	r.s.lookups.Put(l)
+	return t, err
 }
 
 func (l *treeLookup) run(v storage.View) error {

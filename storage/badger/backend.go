@@ -46,6 +46,7 @@ type backend struct {
 	stacks     *stackTable
 	timeline   timeline
 	drops      dropped
+	views      sync.Pool // of *reader, to be used again
 	space      space
 	split      atomic.Bool // there may be records in two parts
 	forked     atomic.Bool // there may be stacks

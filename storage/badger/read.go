@@ -58,8 +58,10 @@ func (r *reader) badger() *engine.Txn {
 func (r *reader) end() {
 	if r.txn != nil {
 		r.txn.Discard()
+		r.txn = nil
 	}
 	r.snap.release()
+	r.snap = nil
 }
 
 // layered looks key up in the layers. Not ok means that they say nothing about it.

@@ -19,8 +19,13 @@ func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
 		return err
 	}
 	defer b.leave()
-	r := &reader{b: b, snap: b.timeline.acquire()}
-	r.key = r.short[:0]
+	r, ok := b.views.Get().(*reader)
+	if !ok {
+		r = &reader{b: b}
+		r.key = r.short[:0]
+	}
+	r.snap = b.timeline.acquire()
+	defer b.views.Put(r)
 	defer r.end()
 	return fn(r)
 }

@@ -6,6 +6,7 @@ package memory
 
 import (
 	"context"
+	"sync"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
@@ -24,6 +25,7 @@ type backend struct {
 
 	writer chan struct{} // holds a token while an Update runs, and for changes of tables
 	calls  storage.Gate
+	views  sync.Pool // of *reader, to be used again
 }
 
 // A value is what the first byte of its key says.
@@ -81,9 +83,14 @@ func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
 		return err
 	}
 	defer b.calls.Leave()
-	r := reader{b: b, at: b.values.Snapshot()}
+	r, ok := b.views.Get().(*reader)
+	if !ok {
+		r = &reader{b: b}
+	}
+	r.at = b.values.Snapshot()
+	defer b.views.Put(r)
 	defer r.at.Close()
-	return fn(&r)
+	return fn(r)
 }
 
 func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
