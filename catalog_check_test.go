@@ -16,7 +16,7 @@ import (
 type catalogCheck struct {
 	v       storage.View
 	want    map[string]string
-	counts  map[string]uint64
+	counts  map[string]*[8]uint64 // by scope, of the sets of fields in the index by time
 	repos   map[storage.ID]*catalog.Repo
 	forks   map[storage.ID][2]int // public and private ones of a repository
 	members map[storage.ID]int    // of a pool
@@ -25,7 +25,7 @@ type catalogCheck struct {
 // checkCatalog makes the indexes and counts anew from the repositories, and compares them with those that are stored.
 func checkCatalog(v storage.View) ([]*catalog.Repo, error) {
 	c := catalogCheck{
-		v: v, want: map[string]string{}, counts: map[string]uint64{}, repos: map[storage.ID]*catalog.Repo{},
+		v: v, want: map[string]string{}, counts: map[string]*[8]uint64{}, repos: map[storage.ID]*catalog.Repo{},
 		forks: map[storage.ID][2]int{}, members: map[storage.ID]int{},
 	}
 	got := map[string]string{}
@@ -66,8 +66,14 @@ func checkCatalog(v storage.View) ([]*catalog.Repo, error) {
 			return nil, fmt.Errorf("record %q is of no repository", key)
 		}
 	}
-	for scope, n := range c.counts {
-		c.want["n"+scope] = string(binary.AppendUvarint(nil, n))
+	for scope, counts := range c.counts {
+		var value []byte
+		for fields, n := range counts {
+			if n > 0 {
+				value = binary.AppendUvarint(append(value, byte(fields)), n)
+			}
+		}
+		c.want["n"+scope] = string(value)
 	}
 	if !maps.Equal(c.want, got) {
 		return nil, fmt.Errorf("indexes, -want +got:\n%s", differences(c.want, got))
@@ -107,13 +113,19 @@ func (c *catalogCheck) add(r *catalog.Repo) error {
 		visible = "1"
 	}
 	for _, scope := range scopes {
-		c.counts[visible+scope]++
+		counts := c.counts[visible+scope]
+		if counts == nil {
+			counts = new([8]uint64)
+			c.counts[visible+scope] = counts
+		}
 		prefix := "kt" + visible + scope + "\x00"
 		if scope != "" && strings.Contains("cf", scope[:1]) {
 			c.want[prefix+"\x01"+catalogTime(r.Created)+r.ID.String()] = ""
+			counts[1]++
 		} else {
 			for at, fields := range times {
 				c.want[prefix+string([]byte{fields})+at+r.ID.String()] = ""
+				counts[fields]++
 			}
 		}
 		if !strings.HasPrefix(scope, "o") {

@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -71,10 +73,13 @@ func (r *Repo) moveTimes(tx storage.Tx, from, to [3]timeEntry) error {
 	})
 }
 
+// moveIn does the work of moveTimes for one scope, and counts.
 func (r *Repo) moveIn(tx storage.Tx, scope string, from, to [3]timeEntry) error {
 	var buffer [128]byte
+	var change tally
 	for _, e := range from {
 		if e.fields != 0 && !slices.Contains(to[:], e) {
+			change[e.fields]--
 			if err := tx.DeleteRecord(timeIndexKey(buffer[:0], r.visibility(), scope, e, r.ID)); err != nil {
 				return err
 			}
@@ -82,12 +87,13 @@ func (r *Repo) moveIn(tx storage.Tx, scope string, from, to [3]timeEntry) error 
 	}
 	for _, e := range to {
 		if e.fields != 0 && !slices.Contains(from[:], e) {
+			change[e.fields]++
 			if err := tx.PutRecord(timeIndexKey(buffer[:0], r.visibility(), scope, e, r.ID), nil); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return count(tx, r.visibility(), scope, change)
 }
 
 // index adds the repository to all indexes and counts (step +1), or takes it out (-1).
@@ -111,42 +117,88 @@ func (r *Repo) indexIn(tx storage.Tx, scope string, times [3]timeEntry, step int
 	if err := r.moveIn(tx, scope, from, to); err != nil {
 		return err
 	}
-	if scope == "" || scope[0] != 'o' { // an owner's names are a range of all names
-		var buffer [160]byte
-		if err := set(nameIndexKey(buffer[:0], r.visibility(), scope, r.Owner, r.Slug), r.ID[:]); err != nil {
-			return err
-		}
+	if scope != "" && scope[0] == 'o' { // an owner's names are a range of all names
+		return nil
 	}
-	return count(tx, r.visibility(), scope, step)
+	var buffer [160]byte
+	return set(nameIndexKey(buffer[:0], r.visibility(), scope, r.Owner, r.Slug), r.ID[:])
 }
 
-func count(tx storage.Tx, vis visibility, scope string, step int) error {
-	n, err := countOf(tx, vis, scope)
+// A tally is how many entries the index by time has in a scope, by the fields that they stand for.
+type tally [allTimes + 1]int
+
+// repos returns how many repositories a tally is of: each has one entry for when it was created.
+func (t *tally) repos() (n int) {
+	for fields, entries := range t {
+		if Sort(fields)&ByCreated != 0 {
+			n += entries
+		}
+	}
+	return n
+}
+
+// encode appends the fields that have entries, each with their number.
+func (t *tally) encode(b []byte) []byte {
+	for fields, entries := range t {
+		if entries != 0 {
+			b = binary.AppendUvarint(append(b, byte(fields)), uint64(entries))
+		}
+	}
+	return b
+}
+
+func decodeTally(b []byte) (t tally, err error) {
+	d := record.Decoder{Rest: b}
+	for last := byte(0); len(d.Rest) > 0; {
+		fields, entries := d.Byte(), d.Uvarint()
+		if fields <= last || int(fields) >= len(t) || entries == 0 || entries > math.MaxInt32 {
+			d.Fail()
+			break
+		}
+		t[fields], last = int(entries), fields
+	}
+	if d.Bad {
+		return tally{}, fmt.Errorf("%w: count of repositories", storage.ErrCorrupt)
+	}
+	return t, nil
+}
+
+// count adds to what is counted of a visibility in a scope.
+func count(tx storage.Tx, vis visibility, scope string, change tally) error {
+	if change == (tally{}) {
+		return nil
+	}
+	t, err := tallyOf(tx, vis, scope)
 	if err != nil {
 		return err
 	}
+	for fields := range t {
+		t[fields] += change[fields]
+	}
 	var buffer [80]byte
 	key := countKey(buffer[:0], vis, scope)
-	if n += step; n == 0 {
+	if t == (tally{}) {
 		return tx.DeleteRecord(key)
 	}
-	var value [binary.MaxVarintLen64]byte
-	return tx.PutRecord(key, binary.AppendUvarint(value[:0], uint64(n)))
+	var value [len(t) * (1 + binary.MaxVarintLen64)]byte
+	return tx.PutRecord(key, t.encode(value[:0]))
+}
+
+// tallyOf returns what is counted of a visibility in a scope.
+func tallyOf(v storage.View, vis visibility, scope string) (tally, error) {
+	var buffer [80]byte
+	b, err := v.Record(countKey(buffer[:0], vis, scope))
+	if errors.Is(err, storage.ErrNotFound) {
+		return tally{}, nil
+	}
+	if err != nil {
+		return tally{}, err
+	}
+	return decodeTally(b)
 }
 
 // countOf returns how many repositories of a visibility are in a scope.
 func countOf(v storage.View, vis visibility, scope string) (int, error) {
-	var buffer [80]byte
-	b, err := v.Record(countKey(buffer[:0], vis, scope))
-	if errors.Is(err, storage.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	n, used := binary.Uvarint(b)
-	if used != len(b) {
-		return 0, fmt.Errorf("%w: count of repositories", storage.ErrCorrupt)
-	}
-	return int(n), nil
+	t, err := tallyOf(v, vis, scope)
+	return t.repos(), err
 }

@@ -16,7 +16,7 @@ import (
 //	k t vis scope 00 fields time ID     the index by time; no value
 //	k n vis 00 owner/slug               the index by name, and what a slug is resolved by; the ID
 //	k n vis scope 00 owner/slug         the same within a label or a fork network; the ID
-//	n vis scope                         how many repositories are in the scope
+//	n vis scope                         how many entries the index by time has in the scope, by fields
 //	x time ID                           when a repository expires; no value
 //	d ID                                its delete token
 //	g ID name                           what go-git stores beside objects and refs

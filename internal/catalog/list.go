@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,14 +68,7 @@ func List(ctx context.Context, v storage.View, q *Query) (page []Found, next str
 	if l.more {
 		next = l.Secret.Token(l.text(), l.last)
 	}
-	for i := range l.sources {
-		n, err := l.sources[i].count()
-		if err != nil {
-			return nil, "", 0, err
-		}
-		total += n
-	}
-	return l.page, next, total, nil
+	return l.page, next, l.total, nil
 }
 
 type lister struct {
@@ -87,6 +79,7 @@ type lister struct {
 	members []storage.ID // of Within: the families, or the pool
 	filter  bool         // the scopes hold repositories that do not match
 	sources []source
+	total   int    // how many match
 	from    []byte // position of the token
 	page    []Found
 	last    []byte
@@ -194,33 +187,33 @@ func (l *lister) addGranted() error {
 	return l.addFound(found)
 }
 
+// manyRows is how many rows are read at once where more than those of the page may be passed over.
+const manyRows = 512
+
 // run merges the sources into the page.
 func (l *lister) run() error {
 	heads := make([]head, len(l.sources))
-	for i := range l.sources {
-		next, stop := l.sources[i].open()
-		defer stop()
-		heads[i] = head{next: next, filter: l.sources[i].filter}
-		heads[i].advance()
+	for i, s := range l.sources {
+		heads[i] = head{source: s, most: l.Size + 1}
+		if l.Skip > 0 || s.filter {
+			heads[i].most = manyRows
+		}
+		heads[i].fill(l.from)
 	}
 	skip := l.Skip
 	for {
-		h := l.best(heads)
-		if h == nil {
-			return nil
+		h, err := l.best(heads)
+		if h == nil || err != nil {
+			return err
 		}
-		err := h.err
-		if err == nil {
-			err = l.ctx.Err()
-		}
-		if err != nil {
+		if err := l.ctx.Err(); err != nil {
 			return err
 		}
 		done, err := l.take(h, &skip)
 		if done || err != nil {
 			return err
 		}
-		h.advance()
+		h.pass()
 	}
 }
 
@@ -230,7 +223,7 @@ func (l *lister) take(h *head, skip *int) (done bool, err error) {
 		*skip--
 		return false, nil
 	}
-	r, err := l.load(h.row.id)
+	r, err := l.load(h.read[0].id)
 	if err != nil || h.filter && !l.matches(r) {
 		return false, err
 	}
@@ -247,7 +240,7 @@ func (l *lister) take(h *head, skip *int) (done bool, err error) {
 		return false, err
 	}
 	l.page = append(l.page, Found{r, state})
-	l.last = append(l.last[:0], h.row.position...)
+	l.last = append(l.last[:0], h.read[0].position...)
 	return false, nil
 }
 
@@ -284,19 +277,17 @@ func (q *Query) Matches(r *Repo) bool {
 }
 
 // best returns the head whose row comes first, or nil if there are no more.
-func (l *lister) best(heads []head) *head {
-	var best *head
+func (l *lister) best(heads []head) (best *head, err error) {
 	for i := range heads {
 		h := &heads[i]
-		switch {
-		case h.done:
-		case h.err != nil:
-			return h
-		case best == nil, (bytes.Compare(h.row.position, best.row.position) < 0) != l.Descending:
+		if h.err != nil {
+			return nil, h.err
+		}
+		if len(h.read) > 0 && (best == nil || l.isBehind(best.read[0].position, h.read[0].position)) {
 			best = h
 		}
 	}
-	return best
+	return best, nil
 }
 
 // text is what a token is bound to.

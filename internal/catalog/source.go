@@ -19,24 +19,40 @@ type row struct {
 
 // A source is an ordered part of a list: a range of an index, or rows in memory.
 type source struct {
-	open   func() (next func() (row, error, bool), stop func())
-	count  func() (int, error)
-	filter bool // it holds repositories that do not match
+	rows   func(from []byte) iter.Seq2[row, error] // behind a position; nil: from the start
+	filter bool                                    // it holds repositories that do not match
 }
 
-// A head is the next row of a source.
+// A head is the next rows of a source.
 type head struct {
-	next   func() (row, error, bool)
-	filter bool
-	row    row
-	err    error
-	done   bool
+	source
+	read []row
+	most int  // how many are read at once
+	more bool // there may be others behind these
+	err  error
 }
 
-func (h *head) advance() {
-	var ok bool
-	h.row, h.err, ok = h.next()
-	h.done = !ok
+// fill reads the next rows behind a position.
+func (h *head) fill(from []byte) {
+	h.read, h.more = nil, false
+	for at, err := range h.rows(from) {
+		if err != nil {
+			h.err = err
+			return
+		}
+		if h.read = append(h.read, at); len(h.read) == h.most {
+			h.more = true
+			return
+		}
+	}
+}
+
+// pass goes on to the next row.
+func (h *head) pass() {
+	last := h.read[0]
+	if h.read = h.read[1:]; len(h.read) == 0 && h.more {
+		h.fill(last.position)
+	}
 }
 
 // addScope adds what is of a visibility in a scope.
@@ -44,26 +60,31 @@ func (l *lister) addScope(vis visibility, scope string, filter bool) error {
 	if l.Sort != ByName && l.Sort != ByCreated && isStatic(scope) {
 		return l.addSorted(vis, scope)
 	}
-	ranges, within := l.ranges(vis, scope)
-	for i, prefix := range ranges {
-		s := source{filter: filter, open: func() (func() (row, error, bool), func()) {
-			return iter.Pull2(l.rows(prefix, within, l.from))
-		}}
-		switch {
-		case filter:
-			s.count = func() (int, error) { return l.countRows(prefix, within) }
-		case i == 0: // the count is of all ranges together
-			s.count = func() (int, error) { return countOf(l.v, vis, scope) }
-		default:
-			s.count = func() (int, error) { return 0, nil }
+	has, err := tallyOf(l.v, vis, scope)
+	if err != nil || has == (tally{}) {
+		return err
+	}
+	if !filter {
+		l.total += has.repos()
+	}
+	ranges, within := l.ranges(vis, scope, &has)
+	for _, prefix := range ranges {
+		l.sources = append(l.sources, source{filter: filter, rows: func(from []byte) iter.Seq2[row, error] {
+			return l.rows(prefix, within, from)
+		}})
+		if filter {
+			n, err := l.countRows(prefix, within)
+			if err != nil {
+				return err
+			}
+			l.total += n
 		}
-		l.sources = append(l.sources, s)
 	}
 	return nil
 }
 
 // ranges returns what the keys of a list of one scope begin with, positions following, and what these begin with.
-func (l *lister) ranges(vis visibility, scope string) (ranges [][]byte, within []byte) {
+func (l *lister) ranges(vis visibility, scope string, has *tally) (ranges [][]byte, within []byte) {
 	if l.Sort == ByName {
 		if owner, ok := strings.CutPrefix(scope, "o"); ok {
 			return [][]byte{indexPrefix(nil, indexName, vis, "")}, append([]byte(owner), '/')
@@ -71,7 +92,7 @@ func (l *lister) ranges(vis visibility, scope string) (ranges [][]byte, within [
 		return [][]byte{indexPrefix(nil, indexName, vis, scope)}, nil
 	}
 	for fields := Sort(1); fields <= allTimes; fields++ {
-		if fields == l.Sort || fields&l.Sort != 0 && !isStatic(scope) {
+		if fields&l.Sort != 0 && has[fields] != 0 {
 			ranges = append(ranges, append(indexPrefix(nil, indexTime, vis, scope), byte(fields)))
 		}
 	}
@@ -183,29 +204,22 @@ func (l *lister) addFound(found []Found) error {
 		}
 		return bytes.Compare(a.position, b.position)
 	})
-	l.sources = append(l.sources, source{
-		open: func() (func() (row, error, bool), func()) {
-			left := rows
-			for len(left) > 0 && l.from != nil && !l.isBehind(left[0].position) {
-				left = left[1:]
-			}
-			return func() (row, error, bool) {
-				if len(left) == 0 {
-					return row{}, nil, false
+	l.sources = append(l.sources, source{rows: func(from []byte) iter.Seq2[row, error] {
+		return func(yield func(row, error) bool) {
+			for _, at := range rows {
+				if (from == nil || l.isBehind(at.position, from)) && !yield(at, nil) {
+					return
 				}
-				at := left[0]
-				left = left[1:]
-				return at, nil, true
-			}, func() {}
-		},
-		count: func() (int, error) { return len(rows), nil },
-	})
+			}
+		}
+	}})
+	l.total += len(rows)
 	return nil
 }
 
-// isBehind reports whether a position comes after that of the token.
-func (l *lister) isBehind(position []byte) bool {
-	c := bytes.Compare(position, l.from)
+// isBehind reports whether a position comes after another.
+func (l *lister) isBehind(position, from []byte) bool {
+	c := bytes.Compare(position, from)
 	return c > 0 && !l.Descending || c < 0 && l.Descending
 }
 

@@ -71,22 +71,29 @@ func (s *searcher) inOrder(granted []ranked) iter.Seq2[ranked, error] {
 	}
 }
 
+// manyPlaces is how many places of a term are read at once where more than those of the page may be passed over.
+const manyPlaces = 512
+
 // atLevel yields the documents whose score it is, the latest first.
 func (s *searcher) atLevel(score int, after *ranked, granted []ranked) iter.Seq2[place, error] {
 	return func(yield func(place, error) bool) {
-		m := merge{}
-		defer m.stop()
+		m := merge{score: score, most: s.Size + 1}
+		if s.Skip > 0 {
+			m.most = manyPlaces
+		}
 		for part := range s.drivers[0].parts {
 			e := &s.drivers[0].parts[part]
 			for i := range e.terms {
 				for _, c := range e.terms[i].classes {
 					if level(class(c.of), e.terms[i].match) == score {
-						m.add(part, e.placesIn(s.v, i, class(c.of), after))
+						m.add(part, after, func(after *ranked) iter.Seq2[place, error] {
+							return e.placesIn(s.v, i, class(c.of), after)
+						})
 					}
 				}
 			}
 		}
-		m.add(-1, placesAt(granted, score, after))
+		m.add(-1, after, func(after *ranked) iter.Seq2[place, error] { return placesAt(granted, score, after) })
 		var last place
 		for {
 			at, part, err := m.next()
@@ -140,59 +147,64 @@ func placesAt(documents []ranked, score int, after *ranked) iter.Seq2[place, err
 	}
 }
 
-// A merge is several sequences of places, each the latest first, as one.
-type merge []head
+// A merge is several sequences of places of one score, each the latest first, as one.
+type merge struct {
+	score int
+	most  int // how many places of a sequence are read at once
+	heads []head
+}
 
-// A head is the next place of a sequence.
+// A head is the next places of a sequence.
 type head struct {
-	part int
-	pull func() (place, error, bool)
-	stop func()
-	at   place
-	err  error
+	part   int
+	places func(after *ranked) iter.Seq2[place, error]
+	read   []place
+	more   bool // there may be others behind these
+	err    error
 }
 
 // none is the part of no place.
 const none = -2
 
-func (m *merge) add(part int, places iter.Seq2[place, error]) {
-	h := head{part: part}
-	h.pull, h.stop = iter.Pull2(places)
-	var ok bool
-	if h.at, h.err, ok = h.pull(); !ok {
-		h.stop()
-		return
+func (m *merge) add(part int, after *ranked, places func(after *ranked) iter.Seq2[place, error]) {
+	h := head{part: part, places: places}
+	h.fill(after, m.most)
+	m.heads = append(m.heads, h)
+}
+
+// fill reads the next n places after a document.
+func (h *head) fill(after *ranked, n int) {
+	h.read, h.more = nil, false
+	for at, err := range h.places(after) {
+		if err != nil {
+			h.err = err
+			return
+		}
+		if h.read = append(h.read, at); len(h.read) == n {
+			h.more = true
+			return
+		}
 	}
-	*m = append(*m, h)
 }
 
 // next returns the latest place that is left, and its part, or none.
 func (m *merge) next() (place, int, error) {
-	best := -1
-	for i := range *m {
-		h := &(*m)[i]
+	var best *head
+	for i := range m.heads {
+		h := &m.heads[i]
 		if h.err != nil {
 			return place{}, none, h.err
 		}
-		if best < 0 || (*m)[best].at.behind(h.at) {
-			best = i
+		if len(h.read) > 0 && (best == nil || best.read[0].behind(h.read[0])) {
+			best = h
 		}
 	}
-	if best < 0 {
+	if best == nil {
 		return place{}, none, nil
 	}
-	h := &(*m)[best]
-	at, part := h.at, h.part
-	var ok bool
-	if h.at, h.err, ok = h.pull(); !ok {
-		h.stop()
-		*m = slices.Delete(*m, best, best+1)
+	at := best.read[0]
+	if best.read = best.read[1:]; len(best.read) == 0 && best.more {
+		best.fill(&ranked{m.score, at.created, at.id}, m.most)
 	}
-	return at, part, nil
-}
-
-func (m *merge) stop() {
-	for _, h := range *m {
-		h.stop()
-	}
+	return at, best.part, nil
 }

@@ -22,7 +22,7 @@ func TestTokenize(t *testing.T) {
 		{"URLs and IDs", "urls and ids"},
 		{"node.js v2 go1.26 sha256", "node js v2 go1 26 sha256"},
 		{"don't the user's, the user’s", "dont the user the user"},
-		{"C++, C#, F# and Objective-C; notepad++ a+b issue#12", "c++ c# f# and objective c notepad++(notepad) a b issue 12"},
+		{"C++, C#, F# and Objective-C; notepad++ a+b release#12", "c++ c# f# and objective c notepad++(notepad) a b release 12"},
 		{"résumé RÉSUMÉ re\u0301sume\u0301", "resume resume resume"},
 		{"Straße Łódź Søren Ægir", "strasse lodz soren aegir"},
 		{"ﬁle ＧＩＴ ½", "file git 1 2"},

@@ -13,9 +13,9 @@ import (
 type entry struct{ key, payload []byte }
 
 // Numbers of entries that are read at once, so that neither locks nor iterators are held while a caller's loop body
-// runs. The first is small because most loops are short.
+// runs. The first is small because most loops are short: a page of a list has 30 rows, and looks for one more.
 const (
-	firstPage = 64
+	firstPage = 32
 	laterPage = 512
 )
 
@@ -101,6 +101,7 @@ func (p *pages) next(n int) (page []entry, more bool, err error) {
 	it := p.r.badger().NewIterator(engine.IteratorOptions{Prefix: p.prefix, Reverse: p.descending})
 	defer it.Close()
 	p.seek(it)
+	var buf arena
 	for len(page) < n {
 		base := it.Valid() && p.holds(it.Item().Key())
 		if !base && len(p.over) == 0 {
@@ -118,7 +119,7 @@ func (p *pages) next(n int) (page []entry, more bool, err error) {
 			continue
 		}
 		if !p.hidden(it.Item()) {
-			e, err := entryOf(it.Item())
+			e, err := buf.entry(it.Item())
 			if err != nil {
 				return nil, false, err
 			}
@@ -158,14 +159,37 @@ func (p *pages) hidden(item *engine.Item) bool {
 	return p.r.b.drops.hides(key, item.Version(), p.r.snap.ts)
 }
 
-func entryOf(item *engine.Item) (entry, error) {
-	key := item.KeyCopy(nil)
-	value, err := item.ValueCopy(nil)
+// An arena is memory for the entries of a page, so that they need not have some each.
+type arena struct{ free []byte }
+
+// arenaSize is how much memory an arena takes at once. It lives as long as any of its entries.
+const arenaSize = 4 << 10
+
+// entry copies what the engine has.
+func (a *arena) entry(item *engine.Item) (e entry, err error) {
+	e.key = a.copy(item.Key())
+	var value []byte
+	err = item.Value(func(v []byte) error {
+		value = a.copy(v)
+		return nil
+	})
 	if err != nil {
-		return entry{}, fmt.Errorf("badger: %s: %w", describe(key), err)
+		return entry{}, fmt.Errorf("badger: %s: %w", describe(e.key), err)
 	}
-	payload, err := unseal(key, value)
-	return entry{key, payload}, err
+	e.payload, err = unseal(e.key, value)
+	return e, err
+}
+
+func (a *arena) copy(b []byte) []byte {
+	if len(b) > cap(a.free)-len(a.free) {
+		if len(b) > arenaSize/4 {
+			return bytes.Clone(b)
+		}
+		a.free = make([]byte, 0, arenaSize)
+	}
+	n := len(a.free)
+	a.free = append(a.free, b...)
+	return a.free[n:len(a.free):len(a.free)]
 }
 
 // before reports whether a comes before b or is b.
