@@ -147,7 +147,8 @@ func sameDefault(v storage.View, repo storage.ID, head string) error {
 }
 
 // Rename gives a branch another name, the default branch too. The rule that names a protected branch follows it, but may
-// refuse: to be renamed is to be deleted. It returns ErrExists, ErrNotFound or ErrProtected.
+// refuse: to be renamed is to be deleted, and what a rule names only admins rename. It returns ErrExists, ErrNotFound or
+// ErrProtected.
 func (b Branches) Rename(ctx context.Context, from, to string) error {
 	const op = "rename branch"
 	if err := b.r.s.calls.Enter(ctx); err != nil {

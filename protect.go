@@ -22,7 +22,7 @@ type Protections struct{ r *Repo }
 // oldest whose pattern matches.
 //
 // Rules hold for every verb that moves a ref, whatever name leads to it, in the unit of work that moves it. To give a
-// branch another name is to delete it; the rule that names it then follows. A branch that does not exist yet may be
+// branch another name is to delete it; the rule that names it then follows, so only admins may. A branch that does not exist yet may be
 // created. Nobody but admins can make another branch the default in place of a protected one. A symbolic ref has the rule
 // of its own name too, against changes by way of it; what it leads to has another.
 //

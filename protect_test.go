@@ -333,7 +333,10 @@ func TestProtectionDefault(t *testing.T) {
 		if err := point(wanda, "main"); err != nil {
 			t.Errorf("HEAD set from a branch that is not protected = %v", err)
 		}
-		if err := wanda.Branches().Rename(t.Context(), "main", "trunk"); err != nil {
+		if err := wanda.Branches().Rename(t.Context(), "main", "trunk"); !errors.Is(err, reposit.ErrProtected) {
+			t.Errorf("Rename() by one who may write = %v, want %v", err, reposit.ErrProtected)
+		}
+		if err := ann.Branches().Rename(t.Context(), "main", "trunk"); err != nil {
 			t.Errorf("Rename() of one that may be deleted = %v", err)
 		}
 		rule, err := r.Protection().Branch(t.Context(), "trunk")
@@ -344,6 +347,36 @@ func TestProtectionDefault(t *testing.T) {
 			t.Errorf("Write() to the renamed branch = %v, want %v", err, reposit.ErrProtected)
 		}
 	})
+}
+
+// TestProtectionTakenAlong holds that who may only write has no loose rule take the place of a strict one by giving its
+// branch another name.
+func TestProtectionTakenAlong(t *testing.T) {
+	s := openMemory(t, nil)
+	r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+	write(t, r, "f", "1")
+	for _, name := range []string{"scratch", "loose/1"} {
+		must(r.Branches().Create(t.Context(), name, ""))(t)
+	}
+	free := reposit.Protection{AllowForcePush: true, AllowDeletion: true}
+	protect(t, r, "scratch", free)
+	protect(t, r, "loose/*", free)
+	protect(t, r, "release/*", reposit.Protection{RequirePR: true})
+	s.grant(t, r, "wanda", reposit.Write)
+	wanda := s.repoAs(t, r, "wanda")
+	if err := wanda.Branches().Rename(t.Context(), "scratch", "release/1"); !errors.Is(err, reposit.ErrProtected) {
+		t.Errorf("Rename() of what a rule names = %v, want %v", err, reposit.ErrProtected)
+	}
+	if err := wanda.Branches().Rename(t.Context(), "loose/1", "release/1"); err != nil {
+		t.Errorf("Rename() of what a pattern matches = %v", err)
+	}
+	_, err := wanda.Commit(t.Context(), &reposit.CommitOptions{Branch: "release/1", Message: "m"}, reposit.Put("g", nil))
+	if !errors.Is(err, reposit.ErrProtected) {
+		t.Errorf("Commit() = %v, want %v", err, reposit.ErrProtected)
+	}
+	if list, err := r.Protection().List(t.Context()); err != nil || len(list) != 3 {
+		t.Errorf("List() = %+v, %v, want the rules as they were", list, err)
+	}
 }
 
 func TestProtections(t *testing.T) {

@@ -43,14 +43,14 @@ type Rule struct {
 
 // Matches reports whether the rule is for a branch, named in short.
 func (r *Rule) Matches(branch string) bool {
-	if r.exact() {
+	if r.IsExact() {
 		return r.Pattern == branch
 	}
 	return glob.Match(r.Pattern, branch)
 }
 
-// exact reports whether the rule names just one branch.
-func (r *Rule) exact() bool { return !strings.ContainsAny(r.Pattern, glob.Special) }
+// IsExact reports whether the rule names just one branch.
+func (r *Rule) IsExact() bool { return !strings.ContainsAny(r.Pattern, glob.Special) }
 
 // Refuse returns the ErrRefused of the rule, for a reason.
 func (r *Rule) Refuse(reason string) error { return &refusal{r.Pattern, reason} }
@@ -121,8 +121,8 @@ func (rs Rules) For(branch string) *Rule {
 	var found *Rule
 	for i := range rs {
 		r := &rs[i]
-		if (found == nil || r.exact()) && r.Matches(branch) {
-			if found = r; r.exact() {
+		if (found == nil || r.IsExact()) && r.Matches(branch) {
+			if found = r; r.IsExact() {
 				break
 			}
 		}
@@ -135,9 +135,9 @@ func (rs Rules) Sorted() Rules {
 	sorted := slices.Clone(rs)
 	slices.SortStableFunc(sorted, func(a, b Rule) int {
 		switch {
-		case a.exact() == b.exact():
+		case a.IsExact() == b.IsExact():
 			return 0
-		case a.exact():
+		case a.IsExact():
 			return -1
 		}
 		return 1

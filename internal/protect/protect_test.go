@@ -184,10 +184,10 @@ func FuzzCheck(f *testing.F) {
 		if r.Check() != nil {
 			return
 		}
-		if r.exact() && !r.Matches(pattern) {
+		if r.IsExact() && !r.Matches(pattern) {
 			t.Errorf("%q does not match itself", pattern)
 		}
-		if rs := (Rules{{Pattern: "**"}, *r}); branch != "" && (rs.For(branch) == &rs[1]) != (r.exact() && r.Matches(branch)) {
+		if rs := (Rules{{Pattern: "**"}, *r}); branch != "" && (rs.For(branch) == &rs[1]) != (r.IsExact() && r.Matches(branch)) {
 			t.Errorf("For(%q) of ** and %q = %v", branch, pattern, rs.For(branch))
 		}
 	})

@@ -109,6 +109,9 @@ func (u *Unit) mayMerge(c *Change, r *protect.Rule) error {
 
 // mayRemove asks whether the change may delete the ref now.
 func (u *Unit) mayRemove(c *Change, now storage.Ref) error {
+	if err := u.mayTakeAlong(c); err != nil {
+		return err
+	}
 	r, err := u.binding(c, c.Name)
 	if err != nil || r == nil {
 		return err
@@ -121,6 +124,23 @@ func (u *Unit) mayRemove(c *Change, now storage.Ref) error {
 	}
 	u.gone[c.Name] = now.Hash
 	return nil
+}
+
+// mayTakeAlong asks whether the change may give another name to a branch that a rule names, which then is the rule of that
+// name, whatever pattern protected it before, and no more of the old one: that changes what is protected.
+func (u *Unit) mayTakeAlong(c *Change) error {
+	if c.Renamed == "" {
+		return nil
+	}
+	r, err := u.rule(c.Name)
+	if err != nil || r == nil || !r.IsExact() {
+		return err
+	}
+	isAdmin, err := u.isAdmin(c)
+	if err != nil || isAdmin {
+		return err
+	}
+	return r.Refuse("only admins may rename a branch that a rule names")
 }
 
 // mayPoint asks whether the change may make the ref now symbolic. Of a protected branch that would be a way round its
