@@ -156,7 +156,7 @@ func parseOwner(word string) (Owner, bool) {
 	if !isTeam {
 		return Owner{Login: org}, true
 	}
-	return Owner{Org: org, Team: team}, names.CheckOwner(team) == nil
+	return Owner{Org: org, Team: team}, names.CheckSlug(team) == nil
 }
 
 // Of returns the line that says who owns the path, which is the last one that matches, or nil if there is none. A line

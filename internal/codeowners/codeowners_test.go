@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/reposit/reposit/internal/names"
 )
 
 // owners returns the owners of a path as text: "none" if no line matches, "nobody" if a line without owners does.
@@ -128,8 +130,9 @@ func TestSkipped(t *testing.T) {
 }
 
 func TestOwner(t *testing.T) {
-	f := Parse([]byte("x @Alice @Acme/Core A.B@Example.com #@c"))
-	want := []Owner{{Login: "alice"}, {Org: "acme", Team: "core"}, {Email: "a.b@example.com"}}
+	long := strings.Repeat("t", names.MaxSlug) // teams may have longer names than owners
+	f := Parse([]byte("x @Alice @Acme/Core A.B@Example.com @acme/" + long + " #@c"))
+	want := []Owner{{Login: "alice"}, {Org: "acme", Team: "core"}, {Email: "a.b@example.com"}, {Org: "acme", Team: long}}
 	if diff := cmp.Diff(want, f.Of("x").Owners); diff != "" {
 		t.Errorf("Owners (-want +got):\n%s", diff)
 	}
