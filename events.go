@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
@@ -17,7 +18,7 @@ type EventKind int
 
 // The kinds of events.
 const (
-	RepoCreated   EventKind = EventKind(event.RepoCreated)   // Detail: "fork of" and the parent's ID, of a fork
+	RepoCreated   EventKind = EventKind(event.RepoCreated)   // Detail, of a fork: "fork of" and the parent's ID, or "fork" if the actor may not read the parent
 	RepoUpdated   EventKind = EventKind(event.RepoUpdated)   // renamed, transferred or described; Detail: its full name before
 	RepoDeleted   EventKind = EventKind(event.RepoDeleted)   // by Delete or DeleteExpired
 	RefChanged    EventKind = EventKind(event.RefChanged)    // Old and New; Detail: what a symbolic ref now names
@@ -127,9 +128,14 @@ func (s *Store) eventsAfter(ctx context.Context, after uint64, first bool) (seen
 			if err != nil {
 				return err
 			}
-			if may {
-				seen = append(seen, publicEvent(&found[i]))
+			if !may {
+				continue
 			}
+			e := publicEvent(&found[i])
+			if e.Detail, err = s.eventDetail(v, &found[i]); err != nil {
+				return err
+			}
+			seen = append(seen, e)
 		}
 		return nil
 	})
@@ -156,10 +162,27 @@ func (s *Store) witnesses(v storage.View, e *event.Event) (bool, error) {
 	return s.actor.Witnesses(v, e.Repo, e.Private, need)
 }
 
+// eventDetail returns the detail of an event that the actor may see, without what he may not: as Repo.Info does, it hides
+// what a fork was made of.
+func (s *Store) eventDetail(v storage.View, e *event.Event) (string, error) {
+	text, ok := strings.CutPrefix(e.Detail, event.ForkOf)
+	if !ok || e.Kind != event.RepoCreated {
+		return e.Detail, nil
+	}
+	var parent storage.ID
+	copy(parent[:], text)
+	if !s.actor.IsHost() {
+		if seen, err := s.actor.Sees(v, parent); err != nil || !seen {
+			return "fork", err
+		}
+	}
+	return event.ForkOf + string(publicID(parent)), nil
+}
+
 func publicEvent(e *event.Event) Event {
 	return Event{
 		Number: int64(e.Number), When: e.When, Kind: EventKind(e.Kind), Repo: publicID(e.Repo), By: e.By, Name: e.Name,
-		Detail: e.Detail, Old: Hash(e.Old), New: Hash(e.New), Pull: e.Pull,
+		Old: Hash(e.Old), New: Hash(e.New), Pull: e.Pull,
 	}
 }
 

@@ -141,6 +141,43 @@ func TestEventKinds(t *testing.T) {
 	}
 }
 
+// TestForkEvents holds that the event of a fork names its parent to those alone who may read that.
+func TestForkEvents(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+	write(t, r, "f", "1")
+	must(r.Fork(ctx, &reposit.ForkOptions{Owner: "bob"}))(t)
+	detail := func(login string) string {
+		as := s.Store
+		if login != "" {
+			as = s.As(reposit.User(login))
+		}
+		for e, err := range as.Events(ctx, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == reposit.RepoCreated && e.Name == "bob/r" {
+				return e.Detail
+			}
+		}
+		return ""
+	}
+	check := func(want map[string]string) {
+		t.Helper()
+		for login, want := range want {
+			if got := detail(login); got != want {
+				t.Errorf("detail of the event as %q = %q, want %q", login, got, want)
+			}
+		}
+	}
+	all := "fork of " + string(r.ID())
+	check(map[string]string{"": all, "ann": all, "bob": all, "eve": all})
+	must(r.Update(ctx, &reposit.RepoUpdate{Private: ref(true)}))(t)
+	check(map[string]string{"": all, "ann": all, "bob": "fork", "eve": "fork"})
+	remove(t, r)
+	check(map[string]string{"": all, "ann": "fork", "bob": "fork", "eve": "fork"})
+}
+
 func TestBadEvents(t *testing.T) {
 	s := openMemory(t, &reposit.Options{KeepEvents: 10})
 	r := create(t, s, "x", nil)

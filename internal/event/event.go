@@ -29,6 +29,9 @@ const (
 	kinds
 )
 
+// ForkOf begins the Detail of the event of a new fork. The parent's ID follows.
+const ForkOf = "fork of "
+
 // An Event is one change.
 type Event struct {
 	Number   uint64 // from 1, without gaps
