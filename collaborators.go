@@ -102,6 +102,22 @@ func (c Collaborators) Remove(ctx context.Context, login string) error {
 	}))
 }
 
+// keep makes the actor a collaborator who has Admin, unless he has it anyway: of a repository that he has brought to an
+// owner for whom he may do so, but whose teams need not have it.
+func (s *Store) keep(tx storage.Tx, repo storage.ID) error {
+	login := s.actor.Login()
+	if login == "" {
+		return nil
+	}
+	if p, err := s.actor.Permission(tx, repo); err != nil || p == access.Admin {
+		return err
+	}
+	if err := people.AddCollaborator(tx, repo, login, people.Admin); err != nil {
+		return err
+	}
+	return s.noteAccess(tx, repo, login, Admin)
+}
+
 // Pushable returns a page of the repositories of others that a user may push to, since he is a collaborator or in a
 // team. Users see all of their own; about others, an actor learns only of repositories that he may read himself. It
 // returns ErrNotFound if there is no such user. A page costs a look at each repository that was opened to the user.

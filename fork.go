@@ -29,7 +29,7 @@ type ForkOptions struct {
 // neither sees what the other does, and neither needs the other. The repositories of a network share storage, but each
 // answers only for what its own refs reach.
 //
-// It needs Read, and what Create needs with the owner. It returns ErrExists if the owner has a repository with that slug,
+// It needs Read, and what Create needs with the owner, as whose collaborator the actor may end up, too. It returns ErrExists if the owner has a repository with that slug,
 // and ErrForbidden for a public fork of a private repository, and for a fork of one into which go-git may have brought a
 // shallow history.
 func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
@@ -75,7 +75,10 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 		if err := search.Add(tx, searched(made, state.Language)); err != nil {
 			return err
 		}
-		r.s.note(tx, event.RepoCreated, made, "fork of "+from.ID.String())
+		r.s.note(tx, event.RepoCreated, made, event.ForkOf+from.ID.String())
+		if err := r.s.keep(tx, made.ID); err != nil {
+			return err
+		}
 		if opts.DefaultBranchOnly {
 			return r.forkDefault(tx, made)
 		}

@@ -205,6 +205,48 @@ func TestWhoMayWithTeams(t *testing.T) {
 	}
 }
 
+// TestTeamAdminKeeps holds that who may make repositories for an owner can use what he has made, forked or given away.
+func TestTeamAdminKeeps(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(nil), t.Context()
+		putUsers(t, s, "alice", "bob")
+		err := s.Teams().Put(ctx, reposit.Team{Owner: "acme", Name: "core", Permission: reposit.Admin, Members: []string{"alice"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alice := s.As(reposit.User("alice"))
+		made := must(alice.Create(ctx, "made", &reposit.CreateOptions{Owner: "acme", Private: true}))(t)
+		own := must(alice.Create(ctx, "own", nil))(t)
+		fork := must(own.Fork(ctx, &reposit.ForkOptions{Owner: "acme", Slug: "forked"}))(t)
+		given := must(own.Update(ctx, &reposit.RepoUpdate{Owner: ref("acme"), Private: ref(true)}))(t)
+		if given.Owner != "acme" || !given.Private {
+			t.Errorf("Update() = %+v, want it transferred", given)
+		}
+		for _, r := range []*reposit.Repo{made, own, fork} {
+			if p, err := r.Permission(ctx, "alice"); p != reposit.Admin || err != nil {
+				t.Errorf("Permission() = %v, %v, want %v", p, err, reposit.Admin)
+			}
+			if _, err := r.Write(ctx, "f", nil, "m"); err != nil {
+				t.Errorf("Write() = %v", err)
+			}
+			list, err := r.Collaborators().List(ctx)
+			if diff := gocmp.Diff([]reposit.Collaborator{{Login: "alice", Permission: reposit.Admin}}, list); diff != "" || err != nil {
+				t.Errorf("List() = %v (-want +got):\n%s", err, diff)
+			}
+		}
+		if page := must(alice.Pushable(ctx, "alice", nil))(t); page.TotalCount != 3 {
+			t.Errorf("Pushable() counts %d, want 3", page.TotalCount)
+		}
+		// What is made on one's own account, or by the host, has no collaborators.
+		for _, r := range []*reposit.Repo{must(alice.Create(ctx, "mine", nil))(t), create(t, s, "x", &reposit.CreateOptions{Owner: "acme"})} {
+			if list, err := r.Collaborators().List(ctx); len(list) != 0 || err != nil {
+				t.Errorf("List() = %v, %v, want none", list, err)
+			}
+		}
+		checkStore(t, s)
+	})
+}
+
 // TestTeamsOfRepo holds that who sees a team because of one repository learns of no other that he may not read.
 func TestTeamsOfRepo(t *testing.T) {
 	c, ctx := newCast(t), t.Context()

@@ -141,7 +141,7 @@ type RepoUpdate struct {
 }
 
 // Update renames, transfers or describes the repository, and returns what it then is. It needs Admin, and for a
-// transfer what Create needs with the new owner. The name that it had leads to it until another repository takes it.
+// transfer what Create needs with the new owner: who is not that owner himself stays as a collaborator with Admin. The name that it had leads to it until another repository takes it.
 // Update returns ErrExists if the owner has another repository with the slug, ErrNotFound for a default branch that does
 // not exist, unless there is no branch at all yet, ErrForbidden for a fork of a private repository that shall be public,
 // and ErrInvalid.
@@ -187,6 +187,11 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		}
 		if err := catalog.Replace(tx, old, &changed, now); err != nil {
 			return err
+		}
+		if changed.Owner != old.Owner {
+			if err := r.s.keep(tx, r.id); err != nil {
+				return err
+			}
 		}
 		noted := changed
 		noted.Private = old.Private || changed.Private // what it was called while it was private is nobody else's business

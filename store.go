@@ -258,7 +258,7 @@ type CreateOptions struct {
 
 // Create makes an empty repository. It returns ErrExists if the owner has one with that slug, of two calls at once
 // for just one of them, ErrInvalid for names that can't be, and ErrForbidden if the actor is neither the owner nor a
-// member of one of the owner's teams that have Admin.
+// member of one of the owner's teams that have Admin. Such a member becomes a collaborator who has Admin.
 func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*Repo, error) {
 	const op = "create"
 	if err := s.calls.Enter(ctx); err != nil {
@@ -288,6 +288,9 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 			return err
 		}
 		s.note(tx, event.RepoCreated, repo, "")
+		if err := s.keep(tx, repo.ID); err != nil {
+			return err
+		}
 		return tx.PutRef(repo.ID, storage.Ref{Name: ref.Head, Target: ref.Branches + branch}, nil)
 	})
 	if err != nil {
