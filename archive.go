@@ -107,7 +107,7 @@ func (r *Repo) Archive(ctx context.Context, w io.Writer, opts *ArchiveOptions) e
 		return r.fail(op, opts.Revision, err)
 	}
 	o := &archive.Options{
-		Format: format, Tree: t.root, Commit: t.commit, Time: r.s.now(),
+		Format: format, Tree: t.Root, Commit: t.Commit, Time: r.s.now(),
 		Prefix: opts.Prefix, Level: opts.Level, Progress: opts.Progress,
 	}
 	for _, path := range opts.Paths {
@@ -120,9 +120,9 @@ func (r *Repo) Archive(ctx context.Context, w io.Writer, opts *ArchiveOptions) e
 		}
 		o.Paths = append(o.Paths, path)
 	}
-	src := archiveSource{r.s.objects, t.pool}
-	if !t.commit.IsZero() {
-		if err := r.describe(ctx, src, t.commit, o); err != nil {
+	src := archiveSource{r.s.objects, t.Pool}
+	if !t.Commit.IsZero() {
+		if err := r.describe(ctx, src, t.Commit, o); err != nil {
 			return r.fail(op, opts.Revision, err)
 		}
 	}

@@ -30,8 +30,8 @@ func (r *Repo) FS(ctx context.Context, rev string) (fs.FS, error) {
 		return nil, r.fail(op, rev, err)
 	}
 	view := &treeFS{ctx: ctx, tree: t}
-	if !t.commit.IsZero() {
-		c, err := r.s.objects.Commit(ctx, t.pool, t.commit)
+	if !t.Commit.IsZero() {
+		c, err := r.s.objects.Commit(ctx, t.Pool, t.Commit)
 		if err != nil {
 			return nil, r.fail(op, rev, err)
 		}
@@ -51,7 +51,7 @@ const maxLinks = 40 // symlinks that one path may lead through, as on Linux
 // lookup returns the entry that a name leads to. It follows the symlinks on the way, and with last also one at the
 // end.
 func (f *treeFS) lookup(name string, last bool) (git.Entry, error) {
-	at := git.Entry{Name: ".", Mode: git.ModeDir, Hash: f.tree.root}
+	at := git.Entry{Name: ".", Mode: git.ModeDir, Hash: f.tree.Root}
 	var dirs []git.Entry // from the root down to at
 	rest := name
 	links := 0
@@ -82,7 +82,7 @@ func (f *treeFS) lookup(name string, last bool) (git.Entry, error) {
 		if links++; links > maxLinks {
 			return git.Entry{}, fs.ErrInvalid
 		}
-		target, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.pool, e.Hash)
+		target, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.Pool, e.Hash)
 		if err != nil {
 			return git.Entry{}, missingObject(err)
 		}
@@ -98,7 +98,7 @@ func (f *treeFS) child(dir git.Entry, name string) (git.Entry, error) {
 	if !dir.IsDir() || dir.Hash.IsZero() {
 		return git.Entry{}, fs.ErrNotExist
 	}
-	item, err := f.tree.r.s.objects.Tree(f.ctx, f.tree.pool, dir.Hash)
+	item, err := f.tree.r.s.objects.Tree(f.ctx, f.tree.Pool, dir.Hash)
 	if err != nil {
 		return git.Entry{}, missingObject(err)
 	}
@@ -133,7 +133,7 @@ func (f *treeFS) info(op, name string, e git.Entry) (*fileInfo, error) {
 	if info.mode.IsDir() {
 		return info, nil
 	}
-	_, size, err := f.tree.r.s.objects.Stat(f.ctx, f.tree.pool, e.Hash)
+	_, size, err := f.tree.r.s.objects.Stat(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
 	}
@@ -172,13 +172,13 @@ func (f *treeFS) Open(name string) (fs.File, error) {
 		return &openDir{info: info, name: name, entries: entries}, nil
 	}
 	if info.size >= storage.LargeObject {
-		_, content, err := f.tree.r.s.objects.Open(f.ctx, f.tree.pool, e.Hash)
+		_, content, err := f.tree.r.s.objects.Open(f.ctx, f.tree.Pool, e.Hash)
 		if err != nil {
 			return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
 		}
 		return &openStream{content, info}, nil
 	}
-	data, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.pool, e.Hash)
+	data, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
 	}
@@ -195,7 +195,7 @@ func (f *treeFS) ReadFile(name string) ([]byte, error) {
 	if fileMode(e.Mode).IsDir() {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	data, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.pool, e.Hash)
+	data, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
 	}
@@ -220,7 +220,7 @@ func (f *treeFS) entries(op, name string, e git.Entry) ([]fs.DirEntry, error) {
 	if e.Mode == git.ModeSubmodule || e.Hash.IsZero() {
 		return nil, nil
 	}
-	item, err := f.tree.r.s.objects.Tree(f.ctx, f.tree.pool, e.Hash)
+	item, err := f.tree.r.s.objects.Tree(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
 	}
@@ -261,7 +261,7 @@ func (f *treeFS) ReadLink(name string) (string, error) {
 	if e.Mode != git.ModeSymlink {
 		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	target, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.pool, e.Hash)
+	target, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
 		return "", &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
 	}

@@ -39,15 +39,15 @@ func (r *Repo) Languages(ctx context.Context, rev string) (map[string]int64, err
 }
 
 func (r *Repo) countsOf(ctx context.Context, t *tree) (map[string]int64, error) {
-	gap, err := r.gap(ctx, t.pool)
+	gap, err := r.gap(ctx, t.Pool)
 	if err != nil {
 		return nil, err
 	}
 	var counts language.Counts
-	if t.commit == gap.Tip && (t.root.IsZero() || !t.commit.IsZero()) {
-		counts, err = r.s.insight.Counts(ctx, gap, t.root)
+	if t.Commit == gap.Tip && (t.Root.IsZero() || !t.Commit.IsZero()) {
+		counts, err = r.s.insight.Counts(ctx, gap, t.Root)
 	} else {
-		counts, err = r.s.insight.CountsOf(ctx, r.id, t.pool, t.root)
+		counts, err = r.s.insight.CountsOf(ctx, r.id, t.Pool, t.Root)
 	}
 	return counts.Bytes, err
 }
@@ -150,21 +150,21 @@ func (r *Repo) contributors(ctx context.Context, opts *ContributorOptions) ([]co
 	if err != nil {
 		return nil, err
 	}
-	if t.commit.IsZero() {
-		if t.root.IsZero() {
+	if t.Commit.IsZero() {
+		if t.Root.IsZero() {
 			return nil, nil // no commit yet
 		}
 		return nil, invalidf("revision: it is no commit")
 	}
-	gap, err := r.gap(ctx, t.pool)
+	gap, err := r.gap(ctx, t.Pool)
 	if err != nil {
 		return nil, err
 	}
-	tally, err := r.s.insight.Contributors(ctx, r.id, t.pool, t.commit, t.commit == gap.Tip)
+	tally, err := r.s.insight.Contributors(ctx, r.id, t.Pool, t.Commit, t.Commit == gap.Tip)
 	if err != nil {
 		return nil, err
 	}
-	mailmap, err := r.s.insight.Mailmap(ctx, t.pool, t.root)
+	mailmap, err := r.s.insight.Mailmap(ctx, t.Pool, t.Root)
 	if err != nil {
 		return nil, err
 	}

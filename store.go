@@ -18,6 +18,7 @@ import (
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/storage"
 )
@@ -38,6 +39,7 @@ type core struct {
 	commits *commit.Engine
 	opts    Options
 	calls   storage.Gate
+	trees   revision.Memo
 	lookups sync.Pool // of *treeLookup
 }
 

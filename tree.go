@@ -24,10 +24,8 @@ type Entry struct {
 
 // A tree is the tree of a revision, at the time when it was resolved.
 type tree struct {
-	r      *Repo
-	pool   storage.ID
-	root   git.Hash // zero: a repository without commits
-	commit git.Hash // zero if the revision names no commit
+	r *Repo
+	revision.Answer
 }
 
 // resolve calls fn with a resolver on a snapshot.
@@ -72,21 +70,34 @@ func (r *Repo) treeAt(ctx context.Context, rev string) (tree, error) {
 
 func (l *treeLookup) run(v storage.View) error {
 	r := l.tree.r
+	q := revision.Question{Version: storage.Version(v), By: r.s.actor, Repo: r.id, Rev: l.rev}
+	var known bool
+	if l.tree.Answer, known = r.s.trees.Answer(&q); known {
+		return nil
+	}
+	if err := l.find(v); err != nil {
+		return err
+	}
+	r.s.trees.Remember(q, l.tree.Answer)
+	return nil
+}
+
+// find finds out what is not remembered.
+func (l *treeLookup) find(v storage.View) error {
+	r, t := l.tree.r, &l.tree
 	pool, err := r.s.actor.Check(v, r.id, access.Read)
 	if err != nil {
 		return err
 	}
-	l.tree.pool = pool
+	t.Pool = pool
 	l.res = r.resolver(v, pool)
 	h, err := l.res.Resolve(l.ctx, l.rev)
 	if errors.Is(err, storage.ErrNotFound) && unborn(&l.res, l.rev) {
-		l.tree.root, l.tree.commit = git.Hash{}, git.Hash{}
 		return nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		t.Commit, t.Root, err = peelTree(l.ctx, &l.res, h)
 	}
-	l.tree.commit, l.tree.root, err = peelTree(l.ctx, &l.res, h)
 	return err
 }
 
@@ -128,7 +139,7 @@ func (t *tree) check(ctx context.Context) error {
 
 // find returns the entry at a path. The empty path is the tree itself.
 func (t *tree) find(ctx context.Context, path string) (git.Entry, error) {
-	if e, ok := t.r.s.objects.Path(t.pool, t.root, path); ok {
+	if e, ok := t.r.s.objects.Path(t.Pool, t.Root, path); ok {
 		return e, nil
 	}
 	if err := readPath(path); err != nil {
@@ -136,18 +147,18 @@ func (t *tree) find(ctx context.Context, path string) (git.Entry, error) {
 	}
 	e, err := t.descend(ctx, path)
 	if err == nil && path != "" {
-		t.r.s.objects.RememberPath(t.pool, t.root, path, e)
+		t.r.s.objects.RememberPath(t.Pool, t.Root, path, e)
 	}
 	return e, err
 }
 
 func (t *tree) descend(ctx context.Context, path string) (git.Entry, error) {
-	e := git.Entry{Mode: git.ModeDir, Hash: t.root}
+	e := git.Entry{Mode: git.ModeDir, Hash: t.Root}
 	for path != "" {
 		if !e.IsDir() || e.Hash.IsZero() {
 			return git.Entry{}, storage.ErrNotFound
 		}
-		item, err := t.r.s.objects.Tree(ctx, t.pool, e.Hash)
+		item, err := t.r.s.objects.Tree(ctx, t.Pool, e.Hash)
 		if err != nil {
 			return git.Entry{}, missingObject(err)
 		}
@@ -236,7 +247,7 @@ func (r *Repo) Read(ctx context.Context, rev, path string) ([]byte, error) {
 	if err != nil {
 		return nil, r.fail(op, path, err)
 	}
-	data, err := r.s.objects.Blob(ctx, t.pool, e.Hash)
+	data, err := r.s.objects.Blob(ctx, t.Pool, e.Hash)
 	if err != nil {
 		return nil, r.fail(op, path, missingObject(err))
 	}
@@ -257,7 +268,7 @@ func (r *Repo) Open(ctx context.Context, rev, path string) (io.ReadCloser, error
 	if err != nil {
 		return nil, r.fail(op, path, err)
 	}
-	_, content, err := r.s.objects.Open(ctx, t.pool, e.Hash)
+	_, content, err := r.s.objects.Open(ctx, t.Pool, e.Hash)
 	if err != nil {
 		return nil, r.fail(op, path, missingObject(err))
 	}
@@ -303,7 +314,7 @@ func (t *tree) entry(ctx context.Context, path string, e git.Entry) (Entry, erro
 	if e.IsDir() || e.Mode == git.ModeSubmodule {
 		return out, nil
 	}
-	_, size, err := t.r.s.objects.Stat(ctx, t.pool, e.Hash)
+	_, size, err := t.r.s.objects.Stat(ctx, t.Pool, e.Hash)
 	out.Size = size
 	return out, missingObject(err)
 }
@@ -340,7 +351,7 @@ func (t *tree) list(ctx context.Context, dir string, e git.Entry) ([]Entry, erro
 	if e.Hash.IsZero() {
 		return []Entry{}, nil
 	}
-	item, err := t.r.s.objects.Tree(ctx, t.pool, e.Hash)
+	item, err := t.r.s.objects.Tree(ctx, t.Pool, e.Hash)
 	if err != nil {
 		return nil, missingObject(err)
 	}

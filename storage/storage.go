@@ -261,6 +261,16 @@ type View interface {
 	Records(lo, hi []byte, order Order) iter.Seq2[Record, error]
 }
 
+// Version returns a number for the state that v shows, by a method Version() uint64: two views of one backend that
+// have the same number, which is not 0, show the same refs and records. It is 0 for a View that says nothing. That is so
+// of every unit of work, and where other programs may change refs.
+func Version(v View) uint64 {
+	if numbered, ok := v.(interface{ Version() uint64 }); ok {
+		return numbered.Version()
+	}
+	return 0
+}
+
 // Order is the direction of Records.
 type Order bool
 

@@ -30,6 +30,14 @@ func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
 	return fn(r)
 }
 
+// Version is asked by storage.Version. What a unit of work sees has no number.
+func (r *reader) Version() uint64 {
+	if r.own != nil {
+		return 0
+	}
+	return r.snap.ts
+}
+
 // Ref implements storage.View.
 func (r *reader) Ref(repo storage.ID, name string) (storage.Ref, error) {
 	ref, err := r.ref(repo, name)

@@ -32,6 +32,14 @@ func (r *reader) scan(lo, hi string, desc bool) iter.Seq2[string, value] {
 	return r.at.Scan(lo, hi, desc)
 }
 
+// Version is asked by storage.Version. What a unit of work sees has no number.
+func (r *reader) Version() uint64 {
+	if r.values != nil {
+		return 0
+	}
+	return r.at.Commit()
+}
+
 // text makes a string of a buffer that does not change while the string lives.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 

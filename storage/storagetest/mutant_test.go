@@ -60,6 +60,7 @@ var mutants = []struct{ fault, clause string }{
 	{"stale reads", "Isolation/PhantomObjects"},
 	{"stale reads", "Isolation/ReadOnlyKeys"},
 	{"view not a snapshot", "Views/Snapshot"},
+	{"one version", "Views/Versions"},
 	{"log left by drop", "Drops/Repo"},
 	{"pool left by drop", "Drops/Pool"},
 	{"context ignored", "Contexts/CancelledBefore"},
@@ -348,6 +349,13 @@ func (t *mutantTx) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage
 		}
 	}
 	return each(all)
+}
+
+func (t *mutantTx) Version() uint64 {
+	if t.m.fault == "one version" && !t.writing {
+		return 1
+	}
+	return 0
 }
 
 // source is where sequences come from.

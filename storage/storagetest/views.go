@@ -3,6 +3,7 @@ package storagetest
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -15,6 +16,7 @@ func viewClauses() []clause {
 		{"UpdateDoesNotWaitForView", viewsUpdateDoesNotWait},
 		{"BesideEachOther", viewsBesideEachOther},
 		{"BodyOfLoop", viewsBodyOfLoop},
+		{"Versions", viewsVersions},
 	}
 }
 
@@ -218,5 +220,57 @@ func viewsBodyOfLoop(f *fixture) {
 	})
 	f.view(func(v storage.View) error {
 		return checkRefs(v, repoID(last), symbolic("HEAD", "refs/heads/main"), refTo("refs/heads/main", last))
+	})
+}
+
+// viewsVersions looks, beside Updates of a ref, of a record and of both, whether views of one version show the same. A
+// backend need not number them.
+func viewsVersions(f *fixture) {
+	type state struct {
+		ref    storage.Ref
+		record string
+	}
+	var mu sync.Mutex
+	shown := map[uint64]state{}
+	look := func() error {
+		return f.b.View(f.ctx, func(v storage.View) error {
+			version := storage.Version(v)
+			ref, err := v.Ref(repoID(1), "refs/heads/main")
+			value, missing := v.Record([]byte("key"))
+			if err = errors.Join(err, missing); err != nil || version == 0 {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			now := state{ref, string(value)}
+			if before, ok := shown[version]; ok && before != now {
+				return fmt.Errorf("views of version %d show %v and %v", version, before, now)
+			}
+			shown[version] = now
+			return nil
+		})
+	}
+	f.update(func(tx storage.Tx) error {
+		return errors.Join(everything(tx, 1), putRecords(tx, record("key", "")))
+	})
+	f.together(4, func(i int) error {
+		for n := range 40 {
+			err := f.b.Update(f.ctx, func(tx storage.Tx) (err error) {
+				if version := storage.Version(tx); version != 0 {
+					return fmt.Errorf("Version() of a unit of work = %d, want 0", version)
+				}
+				if n%3 > 0 {
+					err = putRefs(tx, repoID(1), refTo("refs/heads/main", 100*i+n))
+				}
+				if n%3 != 1 {
+					err = errors.Join(err, putRecords(tx, record("key", fmt.Sprint(i, n))))
+				}
+				return err
+			})
+			if err = errors.Join(err, look(), look()); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
