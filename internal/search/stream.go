@@ -159,7 +159,8 @@ type head struct {
 	part   int
 	places func(after *ranked) iter.Seq2[place, error]
 	read   []place
-	more   bool // there may be others behind these
+	last   place // of those that were read
+	more   bool  // there may be others behind it
 	err    error
 }
 
@@ -180,7 +181,8 @@ func (h *head) fill(after *ranked, n int) {
 			h.err = err
 			return
 		}
-		if h.read = append(h.read, at); len(h.read) == n {
+		h.read, h.last = append(h.read, at), at
+		if len(h.read) == n {
 			h.more = true
 			return
 		}
@@ -192,6 +194,9 @@ func (m *merge) next() (place, int, error) {
 	var best *head
 	for i := range m.heads {
 		h := &m.heads[i]
+		if len(h.read) == 0 && h.more {
+			h.fill(&ranked{m.score, h.last.created, h.last.id}, m.most)
+		}
 		if h.err != nil {
 			return place{}, none, h.err
 		}
@@ -203,8 +208,6 @@ func (m *merge) next() (place, int, error) {
 		return place{}, none, nil
 	}
 	at := best.read[0]
-	if best.read = best.read[1:]; len(best.read) == 0 && best.more {
-		best.fill(&ranked{m.score, at.created, at.id}, m.most)
-	}
+	best.read = best.read[1:]
 	return at, best.part, nil
 }

@@ -159,11 +159,17 @@ func (p *pages) hidden(item *engine.Item) bool {
 	return p.r.b.drops.hides(key, item.Version(), p.r.snap.ts)
 }
 
-// An arena is memory for the entries of a page, so that they need not have some each.
-type arena struct{ free []byte }
+// An arena is memory for the entries of a page, so that they need not have some each. It takes a little, then twice as
+// much each time: most scans find few. What it took lives as long as any entry in it.
+type arena struct {
+	free []byte
+	size int // of what it took last
+}
 
-// arenaSize is how much memory an arena takes at once. It lives as long as any of its entries.
-const arenaSize = 4 << 10
+const (
+	leastArena = 256
+	mostArena  = 4 << 10
+)
 
 // entry copies what the engine has.
 func (a *arena) entry(item *engine.Item) (e entry, err error) {
@@ -182,10 +188,11 @@ func (a *arena) entry(item *engine.Item) (e entry, err error) {
 
 func (a *arena) copy(b []byte) []byte {
 	if len(b) > cap(a.free)-len(a.free) {
-		if len(b) > arenaSize/4 {
+		if len(b) > leastArena/2 {
 			return bytes.Clone(b)
 		}
-		a.free = make([]byte, 0, arenaSize)
+		a.size = min(max(2*a.size, leastArena), mostArena)
+		a.free = make([]byte, 0, a.size)
 	}
 	n := len(a.free)
 	a.free = append(a.free, b...)
