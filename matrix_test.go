@@ -60,6 +60,7 @@ var doors = map[string]door{
 	"Repo.Permission":    {reposit.Admin, func(c *cell) error { _, err := c.r.Permission(c.ctx, "somebody"); return err }},
 	"Repo.Write":         {reposit.Write, func(c *cell) error { _, err := c.r.Write(c.ctx, "g", nil, "m"); return err }},
 	"Repo.Commit":        {reposit.Write, func(c *cell) error { _, err := c.r.Commit(c.ctx, nil, reposit.Delete("f")); return err }},
+	"Repo.Merge":         {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
 	"Repo.Update":        {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
 	"Repo.DeleteToken":   {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},
 	"Repo.Delete":        {reposit.Admin, deleteDoor},

@@ -1,9 +1,21 @@
 package reposit
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strconv"
 
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/ancestry"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/pull"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/storage"
 )
 
 // A MergeStrategy is how a branch takes the commits of another one.
@@ -19,11 +31,13 @@ const (
 
 // MergeOptions say how a merge is made.
 type MergeOptions struct {
+	Branch    string // that takes the commits; default: the default branch. A pull request has its own
 	Strategy  MergeStrategy
 	Message   string     // of the commit; default: says what is merged
 	Author    *Signature // of the commit; default: Options.Author; a zero When means now
 	Committer *Signature // default: Author
-	Expect    *Hash      // the commit that the head must be; nil: any
+	Expect    *Hash      // the commit that the branch must hold, or of a pull request the head; nil: any
+	DryRun    bool       // says what would happen, and writes nothing
 }
 
 // A MergeKind is what came of a merge.
@@ -55,9 +69,182 @@ func (k MergeKind) String() string {
 	return "MergeKind(" + strconv.Itoa(int(k)) + ")"
 }
 
-// A MergeResult is what a merge made.
+// A MergeResult is what a merge made, or would make.
 type MergeResult struct {
 	Commit *Commit // what the branch became
 	Kind   MergeKind
 	Base   Hash // what the branch was
+}
+
+// Merge has a branch take the commits of head, a revision, by a commit that has both as parents unless opts say otherwise.
+// If the branch has them all, it is AlreadyMerged. It needs Write. The cost is that of the commits that the branch lacks.
+//
+// A branch that has commits which head lacks can't take it: that is ErrConflict, as is one that is not at Expect
+// (*ConflictError). Without Expect, what others push meanwhile is merged too. Merge returns ErrNotFound for a branch or
+// head that is not there, ErrProtected for a branch that takes pull requests only, and ErrInvalid.
+func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (MergeResult, error) {
+	const op = "merge"
+	if err := r.s.calls.Enter(ctx); err != nil {
+		return MergeResult{}, r.fail(op, head, err)
+	}
+	defer r.s.calls.Leave()
+	if opts == nil {
+		opts = &MergeOptions{}
+	}
+	m := branchMerge{head: head}
+	var err error
+	if m.merging, err = r.merging(opts); err == nil && opts.Branch != "" {
+		if err = names.CheckBranch(opts.Branch); err != nil {
+			err = &named{opts.Branch, invalid("branch", err)}
+		}
+	}
+	for err == nil {
+		err = m.try(ctx)
+		var moved *ref.ConflictError
+		if !errors.As(err, &moved) || moved == m.unexpected {
+			break
+		}
+		err = nil
+	}
+	if err != nil {
+		return MergeResult{}, r.fail(op, head, err)
+	}
+	return m.result, nil
+}
+
+// A merging is a merge on its way.
+type merging struct {
+	r                 *Repo
+	opts              *MergeOptions
+	author, committer git.Signature
+	result            MergeResult
+}
+
+var mergeKinds = [...]MergeKind{MergeCommit: Merged, FastForwardOnly: FastForwarded, Squash: Squashed, Rebase: Rebased}
+
+// merging checks the options of a merge.
+func (r *Repo) merging(opts *MergeOptions) (m merging, err error) {
+	if opts.Strategy < 0 || int(opts.Strategy) >= len(mergeKinds) {
+		return m, invalidf("strategy: %d", opts.Strategy)
+	}
+	if err := names.CheckMessage(opts.Message); err != nil {
+		return m, invalid("message", err)
+	}
+	m = merging{r: r, opts: opts}
+	m.author, m.committer, err = r.s.signatures(opts.Author, opts.Committer, r.s.now())
+	return m, err
+}
+
+// plan returns the landing by which a branch at base takes a head that has all of base, and sets what comes of it. change
+// names the branch.
+func (m *merging) plan(base, head git.Hash, is *git.Commit, message string, change ref.Change) (*landing.Landing, error) {
+	made := git.Commit{Author: m.author, Committer: m.committer, Message: message}
+	h, o, item, err := pull.Strategy(m.opts.Strategy).Result(base, head, is.Tree, made)
+	if err != nil {
+		return nil, err
+	}
+	s := m.r.s
+	change.New, change.Old, change.By, change.OnTop = h, &base, s.actor, m.opts.Strategy == Squash
+	l := &landing.Landing{
+		Repo: m.r.id, Named: []storage.Hash{head}, Refs: []ref.Change{change}, Now: s.now(), Quota: s.opts.Limits.RepoSize,
+		DryRun: m.opts.DryRun,
+	}
+	m.result = MergeResult{publicCommit(h, is), mergeKinds[m.opts.Strategy], Hash(base)}
+	if o != nil {
+		l.Objects, l.Items = []storage.Object{*o}, []*object.Item{item}
+		m.result.Commit = publicCommit(h, item.Commit)
+	}
+	return l, nil
+}
+
+// A branchMerge is the merge of a revision.
+type branchMerge struct {
+	merging
+	head       string
+	unexpected *ref.ConflictError // the branch is not where the caller saw it
+}
+
+// try merges what there is now, or returns a *ref.ConflictError if that moved meanwhile.
+func (m *branchMerge) try(ctx context.Context) error {
+	var l *landing.Landing
+	err := m.r.resolve(ctx, func(res *revision.Resolver) error {
+		if _, err := m.r.s.actor.Check(res.View, m.r.id, access.Write); err != nil {
+			return err
+		}
+		branch, err := m.branch(res)
+		if err != nil {
+			return err
+		}
+		head, err := res.Resolve(ctx, m.head)
+		if err == nil {
+			head, err = res.Peel(ctx, head, storage.Commit)
+		}
+		if err == nil {
+			l, err = m.look(ctx, res, branch, head)
+		}
+		return err
+	})
+	if err != nil || l == nil {
+		return err
+	}
+	return landing.Land(ctx, m.r.s.backend, m.r.s.objects, l)
+}
+
+// branch returns the branch that takes the commits, if it is where the caller saw it.
+func (m *branchMerge) branch(res *revision.Resolver) (storage.Ref, error) {
+	name := ref.Branches + m.opts.Branch
+	if m.opts.Branch == "" {
+		var err error
+		if name, err = ref.Default(res.View, m.r.id); err != nil {
+			return storage.Ref{}, err
+		}
+	}
+	at, err := ref.Follow(res.View, m.r.id, name)
+	switch {
+	case err != nil:
+		return at, &named{name, err}
+	case at.Hash.IsZero():
+		return at, &named{name, ErrNotFound}
+	case m.opts.Expect != nil && at.Hash != git.Hash(*m.opts.Expect):
+		m.unexpected = &ref.ConflictError{Name: name, Expected: git.Hash(*m.opts.Expect), Actual: at.Hash}
+		return at, m.unexpected
+	}
+	at.Name = name // rules may be for the symbolic one
+	return at, nil
+}
+
+// look returns the landing that has the branch take the head, or nil if there is nothing to do.
+func (m *branchMerge) look(ctx context.Context, res *revision.Resolver, branch storage.Ref, head git.Hash) (*landing.Landing, error) {
+	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) {
+		return res.Objects.Commit(ctx, res.Pool, h)
+	}
+	is, err := read(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	if has, err := ancestry.Contains(ctx, read, branch.Hash, head); err != nil {
+		return nil, err
+	} else if has {
+		tip, err := read(ctx, branch.Hash)
+		if err == nil {
+			m.result = MergeResult{publicCommit(branch.Hash, tip), AlreadyMerged, Hash(branch.Hash)}
+		}
+		return nil, err
+	}
+	short := branch.Name[len(ref.Branches):]
+	if fits, err := ancestry.Contains(ctx, read, head, branch.Hash); err != nil {
+		return nil, err
+	} else if !fits {
+		return nil, diverged(short)
+	}
+	name := m.head
+	setDefault(&name, ref.Head)
+	message := m.opts.Message
+	setDefault(&message, fmt.Sprintf("Merge %s into %s\n", name, short))
+	return m.plan(branch.Hash, head, is, message, ref.Change{Name: branch.Name, Log: logEntry(m.committer, "merge "+name)})
+}
+
+// diverged is the ErrConflict of a branch that has commits which the head lacks.
+func diverged(branch string) error {
+	return &detail{ErrConflict, fmt.Sprintf("conflict: the branches have diverged: %s has commits that the head has not", branch), nil}
 }

@@ -134,6 +134,12 @@ var movers = []struct {
 	{"Branches.Delete", removal, func(s *stage) error { return s.r.Branches().Delete(s.ctx, "release/1") }},
 	{"Branches.Rename", removal, func(s *stage) error { return s.r.Branches().Rename(s.ctx, "release/1", "elsewhere") }},
 	{"Branches.Rename", removal, func(s *stage) error { return s.r.Branches().Rename(s.ctx, "release/1", "release/2") }},
+	{"Repo.Merge", push, func(s *stage) error {
+		return errorOf(s.r.Merge(s.ctx, "side", &reposit.MergeOptions{Branch: "release/1"}))
+	}},
+	{"Repo.Merge", push, func(s *stage) error {
+		return errorOf(s.r.Merge(s.ctx, "side", &reposit.MergeOptions{Branch: "alias", Strategy: reposit.Squash}))
+	}},
 	{"Storer.SetRef", push, func(s *stage) error { return s.set(release, s.ahead) }},
 	{"Storer.SetRef", rewind, func(s *stage) error { return s.set(release, s.aside) }},
 	{"Storer.RemoveRef", removal, func(s *stage) error { return s.storer().RemoveReference(release) }},

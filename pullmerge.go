@@ -10,8 +10,6 @@ import (
 	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/landing"
-	"github.com/reposit/reposit/internal/names"
-	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
@@ -87,7 +85,10 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 	}
 	m.rule = rules.For(m.pull.BaseBranch)
 	at, err := ref.Follow(v, p.r.id, ref.Branches+m.pull.BaseBranch)
-	if m.base = at.Hash; err != nil || m.base.IsZero() || m.pull.State != pull.Open {
+	if err == nil && at.Name == ref.Branches+m.pull.BaseBranch { // else it is gone, or a program outside made it symbolic
+		m.base = at.Hash
+	}
+	if err != nil || m.base.IsZero() || m.pull.State != pull.Open {
 		return m, err
 	}
 	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return p.r.s.objects.Commit(ctx, pool, h) }
@@ -113,7 +114,8 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 // moves the base; others who push meanwhile change what is merged only if Expect allows.
 //
 // A head that lacks commits of the base can't be merged yet: that is ErrConflict, as is a pull request that is not open,
-// or one whose head is not what is expected (*ConflictError). ErrProtected tells what is missing.
+// or one whose head is not what is expected (*ConflictError). ErrProtected tells what is missing. A Branch in opts is
+// ErrInvalid.
 func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (MergeResult, error) {
 	const op = "merge pull"
 	if err := p.r.s.calls.Enter(ctx); err != nil {
@@ -123,7 +125,13 @@ func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (Merge
 	if opts == nil {
 		opts = &MergeOptions{}
 	}
-	m, err := p.merging(number, opts)
+	m := pullMerge{p: p, number: number}
+	var err error
+	if opts.Branch != "" {
+		err = &named{opts.Branch, invalidf("branch: a pull request has its own base")}
+	} else {
+		m.merging, err = p.r.merging(opts)
+	}
 	for err == nil {
 		err = m.try(ctx)
 		var moved *ref.ConflictError
@@ -143,35 +151,16 @@ func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (Merge
 	return m.result, nil
 }
 
-// A merging is a merge on its way.
-type merging struct {
-	p                 Pulls
-	number            int
-	opts              *MergeOptions
-	author, committer git.Signature
-	branch            string // the base
-	result            MergeResult
-}
-
-var mergeKinds = [...]MergeKind{MergeCommit: Merged, FastForwardOnly: FastForwarded, Squash: Squashed, Rebase: Rebased}
-
-// merging checks the options of a merge.
-func (p Pulls) merging(number int, opts *MergeOptions) (*merging, error) {
-	if opts.Strategy < 0 || int(opts.Strategy) >= len(mergeKinds) {
-		return nil, invalidf("strategy: %d", opts.Strategy)
-	}
-	if err := names.CheckMessage(opts.Message); err != nil {
-		return nil, invalid("message", err)
-	}
-	m := &merging{p: p, number: number, opts: opts}
-	m.result.Kind = mergeKinds[opts.Strategy]
-	var err error
-	m.author, m.committer, err = p.r.s.signatures(opts.Author, opts.Committer, p.r.s.now())
-	return m, err
+// A pullMerge is the merge of a pull request.
+type pullMerge struct {
+	merging
+	p      Pulls
+	number int
+	branch string // the base
 }
 
 // try merges what there is now, or returns an error that says that it moved meanwhile.
-func (m *merging) try(ctx context.Context) error {
+func (m *pullMerge) try(ctx context.Context) error {
 	var look *pullLook
 	var head *git.Commit
 	var text string
@@ -196,21 +185,27 @@ func (m *merging) try(ctx context.Context) error {
 		return err
 	}
 	m.branch = look.pull.BaseBranch
-	made := git.Commit{Author: m.author, Committer: m.committer, Message: m.message(look.pull, text)}
-	h, o, item, err := pull.Strategy(m.opts.Strategy).Result(look.base, look.pull.Head, head.Tree, made)
+	l, err := m.plan(look.base, look.pull.Head, head, m.message(look.pull, text), ref.Change{
+		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Needs: look.needs, Owned: look.owned},
+		Log: logEntry(m.committer, fmt.Sprintf("pull request #%d: %s", m.number, look.pull.Title)),
+	})
 	if err != nil {
 		return err
 	}
-	m.result.Commit, m.result.Base = publicCommit(h, head), Hash(look.base)
-	l := m.landing(look, h)
-	if o != nil {
-		l.Objects, l.Items = []storage.Object{*o}, []*object.Item{item}
-		m.result.Commit = publicCommit(h, item.Commit)
-	}
-	return landing.Land(ctx, m.p.r.s.backend, m.p.r.s.objects, l)
+	l.Check = func(v storage.View) error { return m.unmoved(v, look) }
+	return landing.Land(ctx, m.r.s.backend, m.r.s.objects, l)
 }
 
-func (m *merging) check(look *pullLook) error {
+// unmoved returns pull.ErrMoved unless the pull request is as it was looked at.
+func (m *pullMerge) unmoved(v storage.View, look *pullLook) error {
+	is, err := pull.Load(v, m.r.id, m.number)
+	if err == nil && (is.State != pull.Open || is.Head != look.pull.Head || is.BaseBranch != look.pull.BaseBranch) {
+		err = pull.ErrMoved
+	}
+	return err
+}
+
+func (m *pullMerge) check(look *pullLook) error {
 	if look.pull.State != pull.Open {
 		return pull.ErrEnded
 	}
@@ -227,12 +222,12 @@ var errUnfit = errors.New("the head is not ahead of the base")
 
 // settle says what became of a pull request whose head is not ahead of the base. Mostly both have gone their ways. But a
 // program outside, which tells nobody, may have merged it.
-func (m *merging) settle(ctx context.Context) error {
+func (m *pullMerge) settle(ctx context.Context) error {
 	u, err := m.p.unit(ctx)
 	if err != nil {
 		return err
 	}
-	return m.p.update(ctx, u, func() error {
+	err = m.p.update(ctx, u, func() error {
 		pool, err := m.p.r.s.actor.Check(u.Tx, m.p.r.id, access.Write)
 		if err != nil {
 			return err
@@ -243,8 +238,7 @@ func (m *merging) settle(ctx context.Context) error {
 		}
 		settled, err := u.Settle(is)
 		if err == nil && !settled {
-			text := fmt.Sprintf("conflict: the branches have diverged: %s has commits that the head has not", is.BaseBranch)
-			err = cmp.Or(u.Facts.Unanswered(), error(&detail{ErrConflict, text, nil}))
+			err = cmp.Or(u.Facts.Unanswered(), diverged(is.BaseBranch))
 		}
 		if err != nil {
 			return err
@@ -253,11 +247,18 @@ func (m *merging) settle(ctx context.Context) error {
 		if err == nil {
 			m.result = MergeResult{Commit: publicCommit(is.Commit, c), Kind: AlreadyMerged, Base: Hash(is.Base)}
 		}
+		if err == nil && m.opts.DryRun {
+			err = landing.ErrDryRun
+		}
 		return err
 	})
+	if errors.Is(err, landing.ErrDryRun) {
+		err = nil
+	}
+	return err
 }
 
-func (m *merging) message(p *pull.Pull, text string) string {
+func (m *pullMerge) message(p *pull.Pull, text string) string {
 	switch {
 	case m.opts.Message != "":
 		return m.opts.Message
@@ -267,25 +268,4 @@ func (m *merging) message(p *pull.Pull, text string) string {
 		return fmt.Sprintf("%s (#%d)\n", p.Title, p.Number)
 	}
 	return fmt.Sprintf("%s (#%d)\n\n%s\n", p.Title, p.Number, text)
-}
-
-// landing moves the base if all is as it was looked at.
-func (m *merging) landing(look *pullLook, to git.Hash) *landing.Landing {
-	s := m.p.r.s
-	now := s.now()
-	return &landing.Landing{
-		Repo: m.p.r.id, Now: now, Quota: s.opts.Limits.RepoSize,
-		Refs: []ref.Change{{
-			Name: ref.Branches + m.branch, New: to, Old: &look.base, By: s.actor, OnTop: m.opts.Strategy == Squash,
-			Merge: &ref.Merge{Pull: m.number, Needs: look.needs, Owned: look.owned},
-			Log:   logEntry(m.committer, fmt.Sprintf("pull request #%d: %s", m.number, look.pull.Title)),
-		}},
-		Check: func(v storage.View) error {
-			is, err := pull.Load(v, m.p.r.id, m.number)
-			if err == nil && (is.State != pull.Open || is.Head != look.pull.Head || is.BaseBranch != look.pull.BaseBranch) {
-				err = pull.ErrMoved
-			}
-			return err
-		},
-	}
 }

@@ -217,6 +217,11 @@ func (n *network) doors() []hashDoor {
 		{"Archive", trees, func(r *reposit.Repo, h string) error {
 			return r.Archive(ctx, io.Discard, &reposit.ArchiveOptions{Revision: h, Format: reposit.Tar})
 		}},
+		{"Languages", trees, func(r *reposit.Repo, h string) error { _, err := r.Languages(ctx, h); return err }},
+		{"Contributors", commits, func(r *reposit.Repo, h string) error {
+			_, err := r.Contributors(ctx, &reposit.ContributorOptions{Revision: h})
+			return err
+		}},
 	}
 }
 
@@ -237,6 +242,7 @@ func (n *network) writes() []hashDoor {
 		{"update ref", nil, func(r *reposit.Repo, h string) error {
 			return r.Refs().Update(ctx, reposit.RefUpdate{Name: "refs/x/new", New: reposit.Hash(plumbing.NewHash(h))})
 		}},
+		{"merge", nil, func(r *reposit.Repo, h string) error { _, err := r.Merge(ctx, h, nil); return err }},
 		{"put blob", nil, func(r *reposit.Repo, h string) error {
 			_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: "new"}, reposit.PutBlob("new", reposit.Hash(plumbing.NewHash(h))))
 			return err

@@ -3,6 +3,7 @@ package landing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 // ErrQuota says that a repository would hold more bytes than it may.
 var ErrQuota = fmt.Errorf("repository is full: %w", storage.ErrTooLarge)
 
+// ErrDryRun ends a unit of work that was only to be tried.
+var ErrDryRun = errors.New("dry run")
+
 // A Landing is a set of objects and the ref changes that make them reachable.
 type Landing struct {
 	Repo    storage.ID
@@ -30,6 +34,7 @@ type Landing struct {
 	Refs    []ref.Change
 	Now     time.Time
 	Quota   int64 // bytes that the repository may hold; 0: any
+	DryRun  bool  // do all of it, to find out whether it can be, and take it back
 
 	// Check refuses the changes of refs by what there is in the unit of work that makes them; nil: it does not.
 	Check func(storage.View) error
@@ -41,7 +46,9 @@ type Landing struct {
 func Land(ctx context.Context, b storage.Backend, objects *object.Store, l *Landing) error {
 	a := attempt{Landing: l, objects: objects, fresh: make([]bool, len(l.Objects))}
 	a.unit = ref.Unit{Ctx: ctx, Now: l.Now, Read: a.commit, Facts: &ancestry.Facts{}, Fresh: a.isFresh}
-	if err := a.unit.Facts.Update(ctx, b, a.commit, a.land); err != nil {
+	if err := a.unit.Facts.Update(ctx, b, a.commit, a.land); errors.Is(err, ErrDryRun) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	for i, item := range l.Items {
@@ -137,7 +144,10 @@ func (a *attempt) land(tx storage.Tx) error {
 			return err
 		}
 	}
-	return catalog.Touch(tx, r, state, a.Now, grown)
+	if err := catalog.Touch(tx, r, state, a.Now, grown); err != nil || !a.DryRun {
+		return err
+	}
+	return ErrDryRun
 }
 
 // put stores the objects, and returns by how many bytes the repository grows.
