@@ -1,43 +1,37 @@
 // Package mvcc is an ordered map in memory with snapshots: one writer at a time, any number of readers, and neither
 // ever waits for the other.
 //
-// It is a skip list whose links are atomic, with a hash index beside it. Each key has a chain of versions, the newest first, stamped with the
-// commit that wrote them; a snapshot is the number of a commit. Versions that no snapshot can see any more are cut
-// off by later commits, so a map without snapshots holds one version of each key.
+// It is a B+ tree that keeps the order of the keys, and a hash index beside it. Each key has a chain of versions, the
+// newest first, stamped with the commit that wrote them; a snapshot is the number of a commit. Versions that no snapshot
+// can see any more are cut off by later commits, so a map without snapshots holds one version of each key.
 package mvcc
 
 import (
-	"encoding/binary"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-const maxHeight = 16 // 4^16 keys
-
 // A Map maps strings to values of type V, in the order of the keys' bytes.
 type Map[V any] struct {
-	head   node[V]
 	index  *index[V]
+	tree   tree[V]
 	now    atomic.Uint64 // number of the last commit
 	active snapshots
 
 	// The fields below belong to the writer.
-	height  int
-	fingers [16]finger[V]
-	turn    int
-	stale   []stale[V]
-	random  *rand.Rand
+	stale []stale[V]
+	room  []node[V]     // for further keys
+	free  []*version[V] // nobody reads any more
+	spare []write[V]    // empty, for the next Tx
 }
 
 type node[V any] struct {
 	key    string
-	start  start
 	latest atomic.Pointer[version[V]]
 	first  version[V] // saves an allocation for the keys that are written once
-	next0  atomic.Pointer[node[V]]
-	upper  []atomic.Pointer[node[V]] // links of the levels above 0
 }
 
 type version[V any] struct {
@@ -55,37 +49,9 @@ type stale[V any] struct {
 
 // New returns an empty map.
 func New[V any]() *Map[V] {
-	m := &Map[V]{index: newIndex[V](), height: 1, random: rand.New(rand.NewPCG(1, 2))}
-	m.head.upper = make([]atomic.Pointer[node[V]], maxHeight-1)
+	m := &Map[V]{index: newIndex[V]()}
+	m.tree.init()
 	return m
-}
-
-// A start is the first 16 bytes of a key as numbers that compare as the bytes do. Most comparisons end there, and
-// need not go to where the key's bytes are.
-type start struct{ high, low uint64 }
-
-func startOf(key string) start {
-	var b [16]byte
-	copy(b[:], key)
-	return start{binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:])}
-}
-
-// before reports whether the node's key is less than key, which begins with s.
-func (n *node[V]) before(key string, s start) bool {
-	switch {
-	case n.start.high != s.high:
-		return n.start.high < s.high
-	case n.start.low != s.low:
-		return n.start.low < s.low
-	}
-	return n.key < key
-}
-
-func (n *node[V]) link(level int) *atomic.Pointer[node[V]] {
-	if level == 0 {
-		return &n.next0
-	}
-	return &n.upper[level-1]
 }
 
 // at returns the value that a snapshot sees.
@@ -101,45 +67,8 @@ func (n *node[V]) at(commit uint64) (V, bool) {
 	return v.value, true
 }
 
-// seek returns the first node whose key is not less than key.
-func (m *Map[V]) seek(key string) *node[V] {
-	at := &m.head
-	s := startOf(key)
-	var bound *node[V] // known not to be less: saves comparing with it again one level below
-	for level := maxHeight - 1; level >= 0; level-- {
-		for {
-			next := at.link(level).Load()
-			if next == nil || next == bound || !next.before(key, s) {
-				bound = next
-				break
-			}
-			at = next
-		}
-	}
-	return bound
-}
-
-// before returns the last node whose key is less than key, or the last of all if there is no upper bound.
-func (m *Map[V]) before(key string, bounded bool) *node[V] {
-	at := &m.head
-	s := startOf(key)
-	for level := maxHeight - 1; level >= 0; level-- {
-		for {
-			next := at.link(level).Load()
-			if next == nil || bounded && !next.before(key, s) {
-				break
-			}
-			at = next
-		}
-	}
-	if at == &m.head {
-		return nil
-	}
-	return at
-}
-
-func (m *Map[V]) value(key string, commit uint64) (V, bool) {
-	if n := m.index.find(key); n != nil {
+func (m *Map[V]) value(key string, hash uint32, commit uint64) (V, bool) {
+	if n := m.index.find(key, hash); n != nil {
 		return n.at(commit)
 	}
 	var zero V
@@ -148,20 +77,51 @@ func (m *Map[V]) value(key string, commit uint64) (V, bool) {
 
 func (m *Map[V]) scan(lo, hi string, desc bool, commit uint64) iter.Seq2[string, V] {
 	if desc {
-		return func(yield func(string, V) bool) {
-			for n := m.before(hi, hi != ""); n != nil && n.key >= lo; n = m.before(n.key, true) {
-				if v, ok := n.at(commit); ok && !yield(n.key, v) {
-					return
-				}
-			}
-		}
+		return func(yield func(string, V) bool) { m.descend(lo, hi, commit, yield) }
 	}
-	return func(yield func(string, V) bool) {
-		for n := m.seek(lo); n != nil && (hi == "" || n.key < hi); n = n.next0.Load() {
+	return func(yield func(string, V) bool) { m.ascend(lo, hi, commit, yield) }
+}
+
+func (m *Map[V]) ascend(lo, hi string, commit uint64, yield func(string, V) bool) {
+	var room content[V]
+	for {
+		l, _, high := m.tree.find(lo)
+		c, count := l.sorted(&room)
+		for _, n := range c.nodes[c.rank(&l.prefix, lo, count):count] {
+			if hi != "" && n.key >= hi {
+				return
+			}
 			if v, ok := n.at(commit); ok && !yield(n.key, v) {
 				return
 			}
 		}
+		if high == "" || hi != "" && high >= hi {
+			return
+		}
+		lo = high
+	}
+}
+
+func (m *Map[V]) descend(lo, hi string, commit uint64, yield func(string, V) bool) {
+	var room content[V]
+	for {
+		l, low, _ := m.tree.findBelow(hi)
+		c, count := l.sorted(&room)
+		if hi != "" {
+			count = c.rank(&l.prefix, hi, count)
+		}
+		for _, n := range slices.Backward(c.nodes[:count]) {
+			if n.key < lo {
+				return
+			}
+			if v, ok := n.at(commit); ok && !yield(n.key, v) {
+				return
+			}
+		}
+		if low <= lo {
+			return
+		}
+		hi = low
 	}
 }
 
@@ -185,7 +145,7 @@ func (s Snapshot[V]) Close() { s.m.active.remove(s.commit, s.slot) }
 func (s Snapshot[V]) Commit() uint64 { return s.commit }
 
 // Get returns the value of key.
-func (s Snapshot[V]) Get(key string) (V, bool) { return s.m.value(key, s.commit) }
+func (s Snapshot[V]) Get(key string) (V, bool) { return s.m.value(key, s.m.index.hash(key), s.commit) }
 
 // Scan yields the keys from lo up to and without hi, or downwards. An empty hi is above every key.
 func (s Snapshot[V]) Scan(lo, hi string, desc bool) iter.Seq2[string, V] {
@@ -272,109 +232,55 @@ func (s *snapshots) oldest(now uint64) uint64 {
 // Oldest returns the oldest commit that an open snapshot shows, or the last commit if there is none.
 func (m *Map[V]) Oldest() uint64 { return m.active.oldest(m.now.Load()) }
 
-// A finger remembers where a key was inserted. Keys come in sequences, each with its own prefix, so the next one
-// often belongs right behind.
-type finger[V any] struct {
-	before [maxHeight]*node[V]
-}
-
-// locate fills before with the last nodes of each level up to height whose keys are less than key.
-func (m *Map[V]) locate(key string, before *[maxHeight]*node[V]) {
-	at := &m.head
-	s := startOf(key)
-	var bound *node[V] // known not to be less
-	for level := m.height - 1; level >= 0; level-- {
-		for {
-			next := at.link(level).Load()
-			if next == nil || next == bound || !next.before(key, s) {
-				bound = next
-				break
-			}
-			at = next
-		}
-		before[level] = at
-	}
-}
-
-// behind reports whether key belongs right behind the nodes of f, on the levels below height.
-func (f *finger[V]) behind(key string, height int) bool {
-	if f.before[0] == nil || !f.before[0].before(key, startOf(key)) {
-		return false
-	}
-	for level := range height {
-		n := f.before[level]
-		if n == nil {
-			return false
-		}
-		if next := n.link(level).Load(); next != nil && next.key <= key {
-			return false
-		}
-	}
-	return true
-}
-
-// write makes value, or a deletion, the version of key as of commit. It keeps key if it is new.
-func (m *Map[V]) write(key string, value V, gone bool, commit uint64) {
-	if n := m.index.find(key); n != nil {
-		m.replace(n, value, gone, commit)
+// write makes w the version of its key as of commit. It keeps the key if it is new.
+func (m *Map[V]) write(w *write[V], commit uint64) {
+	if n := m.index.find(w.key, w.hash); n != nil {
+		m.replace(n, w, commit)
 		return
 	}
-	if gone {
+	if w.gone {
 		return
 	}
-	height := 1
-	for height < maxHeight && m.random.Uint32()&3 == 0 {
-		height++
-	}
-	m.insert(m.place(key, height), key, value, commit, height)
+	n := m.newNode()
+	n.key = w.key
+	n.first.commit, n.first.value = commit, w.value
+	n.latest.Store(&n.first)
+	m.index.add(n, w.hash)
+	m.tree.insert(n)
 }
 
-// place returns a finger that stands where key belongs.
-func (m *Map[V]) place(key string, height int) *finger[V] {
-	for i := range m.fingers {
-		if m.fingers[i].behind(key, min(height, m.height)) {
-			return &m.fingers[i]
-		}
+// roomFor is how many nodes are allocated at once. They come and go together: more would keep more of what is gone.
+const roomFor = 8
+
+func (m *Map[V]) newNode() *node[V] {
+	if len(m.room) == 0 {
+		m.room = make([]node[V], roomFor)
 	}
-	m.turn = (m.turn + 1) % len(m.fingers)
-	at := &m.fingers[m.turn]
-	m.locate(key, &at.before)
-	return at
+	n := &m.room[0]
+	m.room = m.room[1:]
+	return n
 }
 
-func (m *Map[V]) replace(n *node[V], value V, gone bool, commit uint64) {
+func (m *Map[V]) replace(n *node[V], w *write[V], commit uint64) {
 	old := n.latest.Load()
-	if gone && old.gone {
+	if w.gone && old.gone {
 		return
 	}
-	v := &version[V]{commit: commit, value: value, gone: gone}
+	v := m.newVersion()
+	v.commit, v.value, v.gone = commit, w.value, w.gone
 	v.older.Store(old)
 	n.latest.Store(v)
 	m.stale = append(m.stale, stale[V]{n, commit})
 }
 
-func (m *Map[V]) insert(at *finger[V], key string, value V, commit uint64, height int) {
-	for m.height < height {
-		for i := range m.fingers {
-			m.fingers[i].before[m.height] = &m.head
-		}
-		m.height++
+func (m *Map[V]) newVersion() *version[V] {
+	last := len(m.free) - 1
+	if last < 0 {
+		return new(version[V])
 	}
-	n := &node[V]{key: key, start: startOf(key)}
-	if height > 1 {
-		n.upper = make([]atomic.Pointer[node[V]], height-1)
-	}
-	n.first.commit, n.first.value = commit, value
-	n.latest.Store(&n.first)
-	for level := range height {
-		n.link(level).Store(at.before[level].link(level).Load())
-	}
-	m.index.add(n)
-	// From the bottom up, so that a reader who comes by an upper level finds the node on every level below.
-	for level := range height {
-		at.before[level].link(level).Store(n)
-		at.before[level] = n
-	}
+	v := m.free[last]
+	m.free = m.free[:last]
+	return v
 }
 
 // sweep cuts off what no snapshot sees.
@@ -410,28 +316,35 @@ func (m *Map[V]) prune(n *node[V], oldest uint64) {
 			return
 		}
 	}
-	v.older.Store(nil)
 	if v.gone && v == n.latest.Load() {
 		m.unlink(n)
 	}
+	for old := v.older.Swap(nil); old != nil; {
+		next := old.older.Load()
+		m.reuse(n, old)
+		old = next
+	}
 }
 
-// unlink takes a deleted node out. Readers that stand on it go on by its links: what they may see is behind them.
+// maxFree is how many versions are kept for later.
+const maxFree = 64
+
+// reuse lets go of what was in a version of n. Whoever had a snapshot that shows it has closed that.
+func (m *Map[V]) reuse(n *node[V], v *version[V]) {
+	var zero V
+	v.value = zero
+	v.older.Store(nil)
+	if v != &n.first && len(m.free) < maxFree {
+		m.free = append(m.free, v)
+	}
+}
+
+// unlink takes a deleted node out.
 func (m *Map[V]) unlink(n *node[V]) {
-	var before [maxHeight]*node[V]
-	if m.index.find(n.key) != n {
+	hash := m.index.hash(n.key)
+	if m.index.find(n.key, hash) != n {
 		return // unlinked before
 	}
-	m.index.remove(n)
-	m.locate(n.key, &before)
-	for level := len(n.upper); level >= 0; level-- {
-		before[level].link(level).Store(n.link(level).Load())
-	}
-	for i := range m.fingers {
-		for level, b := range m.fingers[i].before {
-			if b == n {
-				m.fingers[i].before[level] = before[level]
-			}
-		}
-	}
+	m.index.remove(n, hash)
+	m.tree.remove(n)
 }

@@ -17,33 +17,49 @@ type Tx[V any] struct {
 type write[V any] struct {
 	key   string
 	value V
+	hash  uint32 // of key
 	gone  bool
 }
 
-const manyWrites = 16
+const (
+	manyWrites = 16
+	maxSpare   = 256 // writes whose room is used again
+)
 
 // Begin returns an empty Tx.
-func (m *Map[V]) Begin() *Tx[V] { return &Tx[V]{m: m, writes: make([]write[V], 0, manyWrites)} }
+func (m *Map[V]) Begin() *Tx[V] {
+	t := &Tx[V]{m: m, writes: m.spare}
+	if m.spare = nil; t.writes == nil {
+		t.writes = make([]write[V], 0, manyWrites)
+	}
+	return t
+}
 
 // Len returns how many keys were written.
 func (t *Tx[V]) Len() int { return len(t.writes) }
 
 // Get returns the value of key, with the writes of t.
 func (t *Tx[V]) Get(key string) (V, bool) {
-	if i := t.find(key); i >= 0 {
+	hash := t.m.index.hash(key)
+	if i := t.find(key, hash); i >= 0 {
 		return t.writes[i].value, !t.writes[i].gone
 	}
-	return t.m.value(key, t.m.now.Load())
+	return t.m.value(key, hash, t.m.now.Load())
 }
 
-func (t *Tx[V]) find(key string) int {
+func (t *Tx[V]) find(key string, hash uint32) int {
 	if t.index != nil {
 		if i, ok := t.index[key]; ok {
 			return i
 		}
 		return -1
 	}
-	return slices.IndexFunc(t.writes, func(w write[V]) bool { return w.key == key })
+	for i := range t.writes {
+		if w := &t.writes[i]; w.hash == hash && w.key == key {
+			return i
+		}
+	}
+	return -1
 }
 
 // Put sets the value of key.
@@ -53,7 +69,8 @@ func (t *Tx[V]) Put(key string, value V) { t.set(write[V]{key: key, value: value
 func (t *Tx[V]) Delete(key string) { t.set(write[V]{key: key, gone: true}) }
 
 func (t *Tx[V]) set(w write[V]) {
-	if i := t.find(w.key); i >= 0 {
+	w.hash = t.m.index.hash(w.key)
+	if i := t.find(w.key, w.hash); i >= 0 {
 		t.writes[i] = w
 		return
 	}
@@ -118,10 +135,14 @@ func (t *Tx[V]) Scan(lo, hi string, desc bool) iter.Seq2[string, V] {
 func (t *Tx[V]) Commit() uint64 {
 	commit := t.m.now.Load() + 1
 	for i := range t.writes {
-		w := &t.writes[i]
-		t.m.write(w.key, w.value, w.gone, commit)
+		t.m.write(&t.writes[i], commit)
 	}
 	t.m.now.Store(commit)
 	t.m.sweep()
+	if cap(t.writes) <= maxSpare {
+		clear(t.writes)
+		t.m.spare = t.writes[:0]
+	}
+	t.writes, t.index = nil, nil
 	return commit
 }
