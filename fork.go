@@ -263,17 +263,11 @@ func (s *Store) addPrivateForks(v storage.View, r *catalog.Repo, state catalog.S
 		info.Forks += state.PrivateForks
 		return nil
 	}
-	for id, err := range catalog.PrivateForks(v, r.ID) {
-		if err != nil {
-			return err
-		}
-		seen, err := s.actor.Sees(v, id)
-		if err != nil {
-			return err
-		}
-		if seen {
-			info.Forks++
-		}
+	viewer, err := s.actor.Viewer(v)
+	if err != nil {
+		return err
 	}
-	return nil
+	seen, err := catalog.CountPrivateForks(v, r.ID, state.PrivateForks, viewer)
+	info.Forks += seen
+	return err
 }

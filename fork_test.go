@@ -168,6 +168,58 @@ func TestForkAccess(t *testing.T) {
 	checkStore(t, s)
 }
 
+// TestForksSeen counts private forks for users who may read fewer private repositories than there are forks, and more.
+func TestForksSeen(t *testing.T) {
+	s := openMemory(t, nil)
+	ctx := t.Context()
+	yes := true
+	root := create(t, s, "open", &reposit.CreateOptions{Owner: "ann"})
+	want := map[string]int{"u0": 1, "granted": 1, "member": 2, "rich": 1, "nobody": 0}
+	var forks []*reposit.Repo
+	for i := range 8 {
+		owner := fmt.Sprint("u", i)
+		if i == 7 {
+			owner = "rich"
+		}
+		fork, err := root.Fork(ctx, &reposit.ForkOptions{Owner: owner, Private: &yes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		forks = append(forks, fork)
+	}
+	for i := range 20 {
+		create(t, s, fmt.Sprint("other", i), &reposit.CreateOptions{Owner: "rich", Private: true})
+	}
+	create(t, s, "other", &reposit.CreateOptions{Owner: "u0", Private: true})
+	for _, login := range []string{"granted", "member"} {
+		if err := s.Users().Put(ctx, reposit.Profile{Login: login}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := forks[1].Collaborators().Add(ctx, "granted", reposit.Read); err != nil {
+		t.Fatal(err)
+	}
+	team := reposit.Team{Owner: "u2", Name: "t", Permission: reposit.Read, Members: []string{"member"}, Repos: []reposit.ID{forks[2].ID()}}
+	if err := s.Teams().Put(ctx, team); err != nil {
+		t.Fatal(err)
+	}
+	if err := forks[3].Collaborators().Add(ctx, "member", reposit.Write); err != nil {
+		t.Fatal(err)
+	}
+	for login, want := range want {
+		r, err := s.As(reposit.User(login)).Repo(ctx, "ann/open")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := r.Info(ctx); err != nil || info.Forks != want {
+			t.Errorf("Info().Forks = %d, %v for %s, want %d", info.Forks, err, login, want)
+		}
+		if page, err := r.Forks(ctx, nil); err != nil || page.TotalCount != want {
+			t.Errorf("Forks().TotalCount = %d, %v for %s, want %d", page.TotalCount, err, login, want)
+		}
+	}
+}
+
 // TestForkSize holds that a repository does not tell, by how it grows, what others of its network hold.
 func TestForkSize(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {

@@ -32,14 +32,6 @@ type Within struct {
 	Network bool
 }
 
-// A Viewer comes across public repositories and those private ones that he may read.
-type Viewer struct {
-	Name    string       // what tokens are bound to; different for each viewer
-	Owner   string       // may read the private repositories of this owner; "": of none
-	Granted []storage.ID // may read these, too
-	Only    bool         // comes across nothing but Granted
-}
-
 // A Found repository is one row of a page.
 type Found struct {
 	*Repo
@@ -175,7 +167,7 @@ func (l *lister) addGranted() error {
 		if err != nil {
 			return err
 		}
-		if !r.Private && !l.Viewer.Only || l.Viewer.Owner != "" && strings.EqualFold(r.Owner, l.Viewer.Owner) || !l.matches(r) {
+		if !r.Private && !l.Viewer.Only || l.Viewer.owns(r) || !l.matches(r) {
 			continue
 		}
 		state, err := LoadState(l.v, r)

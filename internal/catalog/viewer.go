@@ -1,0 +1,81 @@
+package catalog
+
+import (
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/reposit/reposit/internal/record"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Viewer comes across public repositories and those private ones that he may read.
+type Viewer struct {
+	Name    string       // what tokens are bound to; different for each viewer
+	Owner   string       // may read the private repositories of this owner; "": of none
+	Granted []storage.ID // may read these, too
+	Only    bool         // comes across nothing but Granted
+}
+
+// owns reports whether a repository is the viewer's own.
+func (w *Viewer) owns(r *Repo) bool { return w.Owner != "" && strings.EqualFold(r.Owner, w.Owner) }
+
+// private yields the private repositories of the viewer himself, and all that were granted to him.
+func (w *Viewer) private(v storage.View) iter.Seq2[storage.ID, error] {
+	return func(yield func(storage.ID, error) bool) {
+		for _, id := range w.Granted {
+			if !yield(id, nil) {
+				return
+			}
+		}
+		if w.Owner == "" {
+			return
+		}
+		prefix := nameIndexKey(nil, private, "", w.Owner, "")
+		for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
+			var id storage.ID
+			if err == nil {
+				id, err = recordID(rec.Value, "name")
+			}
+			if !yield(id, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// CountPrivateForks returns how many of the private forks of a repository a viewer comes across, of so many that there
+// are. It costs a look at each of them, or at each private repository of the viewer's and each that was granted to him,
+// whichever are fewer.
+func CountPrivateForks(v storage.View, id storage.ID, forks int, w *Viewer) (int, error) {
+	own, err := countOf(v, private, ownerScope(w.Owner))
+	if err != nil {
+		return 0, err
+	}
+	held, err := families(v, id)
+	if err != nil {
+		return 0, err
+	}
+	among := PrivateForks(v, id)
+	if own+len(w.Granted) < forks {
+		among = w.private(v)
+	}
+	found := map[storage.ID]bool{}
+	for id, err := range among {
+		if err != nil {
+			return 0, err
+		}
+		r, err := Load(v, id)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if r.Private && slices.Contains(held, r.Family) && (w.owns(r) || slices.Contains(w.Granted, id)) {
+			found[id] = true
+		}
+	}
+	return len(found), nil
+}
