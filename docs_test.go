@@ -13,7 +13,8 @@ import (
 
 var cited = regexp.MustCompile("`([A-Z][A-Za-z]*(?:[._][A-Za-z]+)*)`")
 
-// TestForgeTable holds that every function and example that the table of features names is there.
+// TestForgeTable holds that every function and example that the table of features names is there, and that the examples of
+// a row call its functions.
 func TestForgeTable(t *testing.T) {
 	page, err := os.ReadFile("internal/docs/forge.md")
 	if err != nil {
@@ -31,14 +32,20 @@ func TestForgeTable(t *testing.T) {
 			t.Errorf("a row has %d columns: %s", len(columns)-2, line)
 			continue
 		}
-		for i, what := range []string{"function", "example"} {
-			names := cited.FindAllStringSubmatch(columns[2+i], -1)
+		called := map[string]bool{}
+		for i, what := range []string{"example", "function"} {
+			names := cited.FindAllStringSubmatch(columns[3-i], -1)
 			if len(names) == 0 {
 				t.Errorf("a row names no %s: %s", what, line)
 			}
 			for _, name := range names {
-				if !known[name[1]] || strings.HasPrefix(name[1], "Example") != (what == "example") {
+				fn := known[name[1]]
+				if fn == nil || strings.HasPrefix(name[1], "Example") != (what == "example") {
 					t.Errorf("%q is no %s, in the row of %s", name[1], what, strings.TrimSpace(columns[1]))
+				} else if what == "example" {
+					addCalls(called, fn)
+				} else if !called[fn.Name.Name] {
+					t.Errorf("no example calls %s, in the row of %s", name[1], strings.TrimSpace(columns[1]))
 				}
 			}
 		}
@@ -50,9 +57,9 @@ func TestForgeTable(t *testing.T) {
 
 // declared returns the functions of the package and its tests, methods as "Type.Name". Examples count if go test compares
 // their output.
-func declared(t *testing.T) map[string]bool {
+func declared(t *testing.T) map[string]*ast.FuncDecl {
 	t.Helper()
-	found := map[string]bool{}
+	found := map[string]*ast.FuncDecl{}
 	files, err := fs.Glob(os.DirFS("."), "*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -67,10 +74,24 @@ func declared(t *testing.T) map[string]bool {
 			if !ok || strings.HasPrefix(fn.Name.Name, "Example") && !comparesOutput(f, fn) {
 				continue
 			}
-			found[receiver(fn)+fn.Name.Name] = true
+			found[receiver(fn)+fn.Name.Name] = fn
 		}
 	}
 	return found
+}
+
+// addCalls adds the names of what a function calls, or ranges over, of other things.
+func addCalls(to map[string]bool, fn *ast.FuncDecl) {
+	for n := range ast.Preorder(fn) {
+		if call, ok := n.(*ast.CallExpr); ok {
+			switch of := call.Fun.(type) {
+			case *ast.SelectorExpr:
+				to[of.Sel.Name] = true
+			case *ast.Ident:
+				to[of.Name] = true
+			}
+		}
+	}
 }
 
 func receiver(fn *ast.FuncDecl) string {

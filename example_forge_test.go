@@ -42,11 +42,13 @@ func ExampleStore_Repo() {
 	store := exampleStore()
 	defer store.Close()
 	repo := exampleRepo(store)
-	slug := "renamed"
-	if _, err := repo.Update(ctx, &reposit.RepoUpdate{Slug: &slug}); err != nil {
-		log.Fatal(err)
+	slug, owner := "renamed", "ann"
+	for _, u := range []*reposit.RepoUpdate{{Slug: &slug}, {Owner: &owner}} {
+		if _, err := repo.Update(ctx, u); err != nil {
+			log.Fatal(err)
+		}
 	}
-	for _, name := range []string{"renamed", "local/renamed", "my-new-project"} {
+	for _, name := range []string{"ann/renamed", "local/renamed", "my-new-project"} {
 		found, err := store.Repo(ctx, name)
 		if err != nil {
 			log.Fatal(err)
@@ -54,7 +56,7 @@ func ExampleStore_Repo() {
 		fmt.Println(name, "is", found.ID())
 	}
 	// Output:
-	// renamed is rp_00000000000000000001
+	// ann/renamed is rp_00000000000000000001
 	// local/renamed is rp_00000000000000000001
 	// my-new-project is rp_00000000000000000001
 }
@@ -96,10 +98,12 @@ func ExampleRepo_Info() {
 		log.Fatal(err)
 	}
 	fmt.Println(info.ID, info.FullName(), info.DefaultBranch, info.Private)
-	fmt.Println(info.PushedAt.Format("2006-01-02"), info.Size > 0, info.Forks, info.OpenPulls)
+	fmt.Println(info.PushedAt.Format("2006-01-02"), info.Size > 0, info.Forks, info.Watchers, info.OpenIssues, info.OpenPulls)
+	fmt.Println(info.HasWiki, info.HasIssues, info.HasDownloads, info.Fork, info.Language)
 	// Output:
 	// rp_00000000000000000001 local/my-new-project main false
-	// 2026-01-01 true 0 0
+	// 2026-01-01 true 0 0 0 0
+	// true true true false Shell
 }
 
 func ExampleRepo_Update() {
@@ -108,18 +112,24 @@ func ExampleRepo_Update() {
 	defer store.Close()
 	repo := exampleRepo(store)
 	description, homepage := "What it is for", "https://example.org"
-	private, wiki, issues := true, false, 5
+	yes, no, branch, issues := true, false, "develop", 5
+	if _, err := repo.Branches().Create(ctx, branch, "main"); err != nil {
+		log.Fatal(err)
+	}
 	info, err := repo.Update(ctx, &reposit.RepoUpdate{
-		Description: &description, Homepage: &homepage, Private: &private, HasWiki: &wiki, OpenIssues: &issues,
+		Description: &description, Homepage: &homepage, DefaultBranch: &branch, Private: &yes,
+		HasWiki: &no, HasIssues: &yes, HasDownloads: &no, OpenIssues: &issues,
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(info.Description, info.Homepage, info.Private, info.HasWiki, info.HasIssues, info.OpenIssues)
+	fmt.Println(info.Description, info.Homepage, info.DefaultBranch, info.Private)
+	fmt.Println(info.HasWiki, info.HasIssues, info.HasDownloads, info.OpenIssues)
 	_, err = store.As(reposit.Anonymous).RepoByID(ctx, repo.ID())
 	fmt.Println(errors.Is(err, reposit.ErrNotFound))
 	// Output:
-	// What it is for https://example.org true false true 5
+	// What it is for https://example.org develop true
+	// false true false 5
 	// true
 }
 
@@ -165,16 +175,19 @@ func ExampleBranches_List() {
 	if _, err := repo.Branches().Create(ctx, "develop", "main"); err != nil {
 		log.Fatal(err)
 	}
+	if err := repo.Protection().Set(ctx, "main", reposit.Protection{}); err != nil {
+		log.Fatal(err)
+	}
 	page, err := repo.Branches().List(ctx, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, b := range page.Items {
-		fmt.Printf("%s %q protected: %v\n", b.Name, b.Commit.Message, b.Protected)
+		fmt.Printf("%s %.7s %q protected: %v\n", b.Name, b.Commit.Hash, b.Commit.Message, b.Protected)
 	}
 	// Output:
-	// develop "First words" protected: false
-	// main "First words" protected: false
+	// develop 4ed9eb1 "First words" protected: false
+	// main 4ed9eb1 "First words" protected: true
 }
 
 // Branches and tags, as names and hashes.
@@ -242,10 +255,18 @@ func ExampleRepo_Network() {
 	for _, info := range page.Items {
 		fmt.Printf("%s from %q, root %q\n", info.FullName(), info.Parent, info.Source)
 	}
+	direct, err := repo.Forks(ctx, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, info := range direct.Items {
+		fmt.Println("directly:", info.FullName())
+	}
 	// Output:
 	// ann/my-new-project from "rp_00000000000000000001", root "rp_00000000000000000001"
 	// bob/my-new-project from "rp_00000000000000000002", root "rp_00000000000000000001"
 	// local/my-new-project from "", root ""
+	// directly: ann/my-new-project
 }
 
 func ExampleStore_As() {

@@ -33,11 +33,20 @@ func ExampleRepo_Protection() {
 	fmt.Println(errors.Is(err, reposit.ErrProtected), err)
 	branch, err := repo.Branches().Branch(ctx, "main")
 	fmt.Println(branch.Protected, err)
+	if err := rules.Remove(ctx, "main"); err != nil {
+		log.Fatal(err)
+	}
+	rule, err := rules.Branch(ctx, "release/1")
+	fmt.Println(rule.Pattern, err)
+	_, err = rules.Branch(ctx, "main")
+	fmt.Println(errors.Is(err, reposit.ErrNotFound))
 	// Output:
 	// main true 2
 	// release/* false 0
 	// true reposit: write local/my-new-project: "README.md": refused by the branch protection "main": changes must come by a pull request
 	// true <nil>
+	// release/* <nil>
+	// true
 }
 
 func ExampleRepo_Pulls() {
@@ -81,17 +90,34 @@ func ExampleRepo_Pulls() {
 	if _, err := bob.Pulls().Review(ctx, pull.Number, reposit.Approved, &reposit.ReviewOptions{Expect: &pull.Head}); err != nil {
 		log.Fatal(err)
 	}
+	for review, err := range ann.Pulls().Reviews(ctx, pull.Number) {
+		fmt.Println(review.Reviewer, review.State, err)
+	}
 	merged, err := ann.Pulls().Merge(ctx, pull.Number, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(merged.Kind, len(merged.Commit.Parents))
+
+	// Another one, she takes back.
+	if _, err := ann.Commit(ctx, &reposit.CommitOptions{Branch: "draft", Message: "Try"}, reposit.Put("draft", nil)); err != nil {
+		log.Fatal(err)
+	}
+	other, err := ann.Pulls().Open(ctx, "main", "draft", nil)
+	if err == nil {
+		err = ann.Pulls().Close(ctx, other.Number)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
 	page, err := repo.Pulls().List(ctx, &reposit.PullListOptions{State: reposit.PullAny})
 	for _, p := range page.Items {
-		fmt.Println(p.Number, p.Author, p.State, p.EndedBy, err)
+		fmt.Println(p.Number, p.Title, p.Author, p.State, p.EndedBy, err)
 	}
 	// Output:
 	// 1 Greet false [it has 0 of 1 approvals] <nil>
+	// bob approved <nil>
 	// merged 2
-	// 1 ann merged ann <nil>
+	// 2 Try ann closed ann <nil>
+	// 1 Greet ann merged ann <nil>
 }

@@ -1,8 +1,10 @@
 package reposit_test
 
 import (
+	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -85,20 +87,34 @@ func ExampleStore_Create() {
 	ctx := context.Background()
 	store := exampleStore()
 	defer store.Close()
-	repo, err := store.Create(ctx, "My New Project", &reposit.CreateOptions{Owner: "alice", Labels: map[string]string{"team": "core"}})
+	repo, err := store.Create(ctx, "My New Project", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	info, err := repo.Info(ctx)
+	owned, err := store.Create(ctx, "Another One", &reposit.CreateOptions{
+		Owner: "alice", Slug: "other", Description: "What it is for", Homepage: "https://example.org", Private: true,
+		DefaultBranch: "trunk", Labels: map[string]string{"team": "core"}, ExpiresAt: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(info.ID, info.FullName(), info.DefaultBranch)
-	_, err = store.Create(ctx, "my new project", &reposit.CreateOptions{Owner: "alice"})
+	for _, r := range []*reposit.Repo{repo, owned} {
+		info, err := r.Info(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(info.ID, info.FullName(), info.DefaultBranch)
+		fmt.Printf("  private: %v, %q %q %v %d\n", info.Private, info.Description, info.Homepage, info.Labels, info.ExpiresAt.Year())
+	}
+
+	_, err = store.Create(ctx, "Other", &reposit.CreateOptions{Owner: "alice"})
 	fmt.Println(errors.Is(err, reposit.ErrExists), err)
 	// Output:
-	// rp_00000000000000000001 alice/my-new-project main
-	// true reposit: create: "alice/my-new-project": already exists
+	// rp_00000000000000000001 local/my-new-project main
+	//   private: false, "" "" map[] 1
+	// rp_00000000000000000002 alice/other trunk
+	//   private: true, "What it is for" "https://example.org" map[team:core] 2027
+	// true reposit: create: "alice/other": already exists
 }
 
 func ExampleStore_List() {
@@ -123,10 +139,20 @@ func ExampleStore_List() {
 			break
 		}
 	}
+
+	// By page number: the second page of one each, the latest first.
+	page, err := store.List(ctx, &reposit.ListOptions{Sort: reposit.SortCreated, Direction: reposit.Descending, PageSize: 1, Page: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, info := range page.Items {
+		fmt.Println(info.ID, "of", page.TotalCount)
+	}
 	// Output:
 	// one of 3
 	// three of 3
 	// two of 3
+	// rp_00000000000000000002 of 3
 }
 
 func ExampleStore_Search() {
@@ -149,11 +175,26 @@ func ExampleStore_Search() {
 			fmt.Println(query+":", result.Slug)
 		}
 	}
+	repo, err := store.Create(ctx, "go-git", &reposit.CreateOptions{Owner: "ann"})
+	if err == nil {
+		_, err = repo.Write(ctx, "main.go", []byte("package main\n"), "Begin")
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	page, err := store.Search(ctx, "git", &reposit.SearchOptions{Language: "Go", Owner: "ann", PageSize: 10})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, result := range page.Items {
+		fmt.Println(result.FullName(), result.Language, result.Score, "of", page.TotalCount)
+	}
 	// Output:
 	// git: git
 	// git: ruby-git
 	// ruby comm: ruby-git
 	// tests: notes
+	// ann/go-git Go 8 of 1
 }
 
 func ExampleRepo_Commit() {
@@ -207,21 +248,40 @@ func ExampleRepo_FS() {
 func ExampleRepo_Archive() {
 	store := exampleStore()
 	defer store.Close()
-	var file bytes.Buffer
-	opts := &reposit.ArchiveOptions{Format: reposit.Zip, Prefix: "project-1.0/", Paths: []string{"run.sh"}}
-	if err := exampleRepo(store).Archive(context.Background(), &file, opts); err != nil {
-		log.Fatal(err)
+	ctx, repo := context.Background(), exampleRepo(store)
+	var files [2]bytes.Buffer
+	for i, name := range []string{"zipball", "tarball"} {
+		format, err := reposit.ParseArchiveFormat(name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		opts := &reposit.ArchiveOptions{Revision: "main", Format: format, Prefix: "project-1.0/", Paths: []string{"run.sh"}}
+		if err := repo.Archive(ctx, &files[i], opts); err != nil {
+			log.Fatal(err)
+		}
 	}
-	archive, err := zip.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	archive, err := zip.NewReader(bytes.NewReader(files[0].Bytes()), int64(files[0].Len()))
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, f := range archive.File {
 		fmt.Println(f.Mode(), f.Name)
 	}
+	unzipped, err := gzip.NewReader(&files[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	names := tar.NewReader(unzipped)
+	for h, err := names.Next(); err == nil; h, err = names.Next() {
+		if h.Typeflag != tar.TypeXGlobalHeader { // it names the commit
+			fmt.Println(h.Name)
+		}
+	}
 	// Output:
 	// drwxrwxrwx project-1.0/
 	// -rwxr-xr-x project-1.0/run.sh
+	// project-1.0/
+	// project-1.0/run.sh
 }
 
 func ExampleBranches_Create() {

@@ -38,10 +38,20 @@ func ExampleUsers() {
 	}
 	err = store.Users().Put(ctx, reposit.Profile{Login: "bob", Email: "Ann@work.example.org"})
 	fmt.Println(err)
+
+	exampleUsers(store, "bob", "cid")
+	if err := store.Users().Remove(ctx, "bob"); err != nil {
+		log.Fatal(err)
+	}
+	for profile, err := range store.Users().All(ctx) {
+		fmt.Println(profile.Login, err)
+	}
 	// Output:
 	// Ann Example ann@example.org [ann@work.example.org]
 	// Ann Example ann@example.org []
 	// reposit: put user: "bob": e-mail address "ann@work.example.org" already exists
+	// ann <nil>
+	// cid <nil>
 }
 
 func ExampleCollaborators() {
@@ -66,6 +76,7 @@ func ExampleCollaborators() {
 		log.Fatal(err)
 	}
 	fmt.Println(site.Collaborators().List(ctx))
+	fmt.Println(site.Permission(ctx, "bob"))
 	fmt.Println(site.Collaborators().Add(ctx, "cid", reposit.Read))
 
 	// What was granted ends at once, also for handles.
@@ -77,6 +88,7 @@ func ExampleCollaborators() {
 	// Output:
 	// reposit: repo: "ann/site": not found
 	// [{bob write}] <nil>
+	// write <nil>
 	// reposit: add collaborator ann/site: "cid": forbidden
 	// true
 }
@@ -106,6 +118,8 @@ func ExampleTeams() {
 	for _, team := range teams {
 		fmt.Println(team.Name, team.Permission, team.Members)
 	}
+	seen, err := store.As(reposit.User("cid")).Teams().List(ctx, "acme")
+	fmt.Println("cid is in", len(seen), "teams of acme", err)
 	fmt.Println(repo.Collaborators().List(ctx))
 	for _, login := range []string{"bob", "cid"} {
 		page, err := store.Pushable(ctx, login, nil)
@@ -121,6 +135,7 @@ func ExampleTeams() {
 	// Output:
 	// everyone read [bob cid dan]
 	// web write [cid]
+	// cid is in 2 teams of acme <nil>
 	// [{bob read} {cid write} {dan read}] <nil>
 	// bob may push to 0:
 	// cid may push to 1: acme/site
@@ -138,6 +153,13 @@ func ExampleStore_AsKey() {
 		log.Fatal(err)
 	}
 	fmt.Println(key.ID, key.Title, key.Fingerprint)
+	keys, err := repo.DeployKeys().List(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, k := range keys {
+		fmt.Println(k.ID, k.ReadOnly, k.Key[:20])
+	}
 
 	machine, err := store.AsKey(ctx, line)
 	if err != nil {
@@ -159,6 +181,7 @@ func ExampleStore_AsKey() {
 	fmt.Println(err)
 	// Output:
 	// 1 deploy@ci SHA256:T7SvZ2cslqpPj6nKzitCBHHlpVF3r3MvLwmFL0fk0IE
+	// 1 true ssh-ed25519 AAAAC3Nz
 	// # Hello
 	// <nil>
 	// reposit: commit local/my-new-project: forbidden
@@ -169,7 +192,11 @@ func ExampleWatchers() {
 	ctx := context.Background()
 	store := exampleStore()
 	defer store.Close()
-	exampleUsers(store, "ann", "bob")
+	for login, name := range map[string]string{"ann": "Ann Example", "bob": "Bob Example"} {
+		if err := store.Users().Put(ctx, reposit.Profile{Login: login, Name: name}); err != nil {
+			log.Fatal(err)
+		}
+	}
 	repo := exampleRepo(store)
 
 	for _, login := range []string{"ann", "bob"} {
@@ -188,13 +215,19 @@ func ExampleWatchers() {
 			log.Fatal(err)
 		}
 		for _, watcher := range page.Items {
-			fmt.Println(watcher.Login, "is one of", page.TotalCount)
+			fmt.Println(watcher.Login, "is", watcher.Name, "and one of", page.TotalCount)
 		}
 		if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
 			break
 		}
 	}
+	if err := repo.Watchers().Remove(ctx, "ann"); err != nil {
+		log.Fatal(err)
+	}
+	info, err := repo.Info(ctx)
+	fmt.Println(info.Watchers, err)
 	// Output:
-	// ann is one of 2
-	// bob is one of 2
+	// ann is Ann Example and one of 2
+	// bob is Bob Example and one of 2
+	// 1 <nil>
 }
