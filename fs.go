@@ -7,8 +7,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
 )
@@ -30,6 +32,7 @@ func (r *Repo) FS(ctx context.Context, rev string) (fs.FS, error) {
 		return nil, r.fail(op, rev, err)
 	}
 	view := &treeFS{ctx: ctx, tree: t}
+	view.look = view.check
 	if !t.Commit.IsZero() {
 		c, err := r.s.objects.Commit(ctx, t.Pool, t.Commit)
 		if err != nil {
@@ -44,6 +47,22 @@ type treeFS struct {
 	ctx  context.Context
 	tree tree
 	when time.Time
+
+	look func(storage.View) error // check
+	seen atomic.Uint64            // version of the last view in which the actor could read the repository
+}
+
+// check returns ErrNotFound unless the actor may read the repository, which needs no second look at the same version.
+func (f *treeFS) check(v storage.View) error {
+	version := storage.Version(v)
+	if version != 0 && version == f.seen.Load() {
+		return nil
+	}
+	_, err := f.tree.r.s.actor.Check(v, f.tree.r.id, access.Read)
+	if err == nil {
+		f.seen.Store(version)
+	}
+	return err
 }
 
 const maxLinks = 40 // symlinks that one path may lead through, as on Linux
@@ -118,10 +137,14 @@ func (f *treeFS) find(op, name string, last bool) (git.Entry, *fs.PathError) {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
 	}
 	defer f.tree.r.s.calls.Leave()
-	if err := f.tree.check(f.ctx); err != nil {
+	if err := f.tree.r.s.backend.View(f.ctx, f.look); err != nil {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
 	}
-	e, err := f.lookup(name, last)
+	// Most names lead through no symlink, and are remembered.
+	e, err := f.tree.find(f.ctx, name)
+	if err != nil || e.Mode == git.ModeSymlink && last {
+		e, err = f.lookup(name, last)
+	}
 	if err != nil {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
 	}
