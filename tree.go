@@ -355,23 +355,28 @@ func (t *tree) list(ctx context.Context, dir string, e git.Entry) ([]Entry, erro
 	if err != nil {
 		return nil, missingObject(err)
 	}
-	entries := make([]Entry, 0, item.Tree.Len())
-	for i := range item.Tree.Len() {
-		sub := item.Tree.Entry(i)
-		entry, err := t.entry(ctx, join(dir, sub.Name), sub)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, entry)
+	sizes, err := t.r.s.objects.Sizes(ctx, t.Pool, item)
+	if err != nil {
+		return nil, missingObject(err)
+	}
+	if dir != "" {
+		dir += "/"
+	}
+	// All paths are cut from one string, and the names from the paths.
+	paths := make([]byte, 0, len(item.Data)+len(dir)*len(sizes))
+	entries := make([]Entry, len(sizes))
+	for i := range entries {
+		_, name, _ := item.Tree.At(i)
+		paths = append(append(paths, dir...), name...)
+	}
+	rest := string(paths)
+	for i := range entries {
+		mode, name, h := item.Tree.At(i)
+		path := rest[:len(dir)+len(name)]
+		entries[i] = Entry{Name: path[len(dir):], Path: path, Mode: Mode(mode), Size: sizes[i], Hash: Hash(h)}
+		rest = rest[len(path):]
 	}
 	return entries, nil
-}
-
-func join(dir, name string) string {
-	if dir == "" {
-		return name
-	}
-	return dir + "/" + name
 }
 
 // maxTreeDepth bounds how deep trees are followed (git's core.maxTreeDepth).

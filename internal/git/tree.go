@@ -105,6 +105,12 @@ func (t *Tree) Entry(i int) Entry {
 	return Entry{Name: string(name), Mode: mode, Hash: Hash(hash)}
 }
 
+// At returns what entry i is made of. Its name must not be changed.
+func (t *Tree) At(i int) (mode Mode, name []byte, hash Hash) {
+	mode, name, h := t.fields(i)
+	return mode, name, Hash(h)
+}
+
 func (t *Tree) end(i int) int {
 	if i+1 < len(t.starts) {
 		return int(t.starts[i+1])

@@ -10,6 +10,7 @@ import (
 	"hash/maphash"
 	"io"
 	"iter"
+	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
@@ -36,6 +37,8 @@ type Item struct {
 	Data   []byte // the content
 	Tree   *git.Tree
 	Commit *git.Commit
+
+	sizes atomic.Pointer[[]int64] // what Sizes returns of a tree, once it was asked for
 }
 
 func (i *Item) whole() bool { return i.Data != nil }
@@ -44,7 +47,7 @@ func (i *Item) cost() int64 {
 	cost := int64(cap(i.Data)) + 80
 	switch {
 	case i.Tree != nil:
-		cost = i.Tree.Cost() + 80
+		cost = i.Tree.Cost() + int64(8*i.Tree.Len()) + 88
 	case i.Commit != nil:
 		cost += int64(len(i.Commit.Message)+20*len(i.Commit.Parents)) + 350
 	}
@@ -182,6 +185,27 @@ func (s *Store) Stat(ctx context.Context, pool storage.ID, h git.Hash) (storage.
 	}
 	s.cache.add(pool, h, &Item{Type: t, Size: size})
 	return t, size, nil
+}
+
+// Sizes returns the size of each entry of a tree of the pool that is a file or symlink, and 0 for others. It must not be
+// changed. The sizes are kept with the tree: objects never change, nor does what a tree names.
+func (s *Store) Sizes(ctx context.Context, pool storage.ID, tree *Item) ([]int64, error) {
+	if known := tree.sizes.Load(); known != nil {
+		return *known, nil
+	}
+	sizes := make([]int64, tree.Tree.Len())
+	for i := range sizes {
+		mode, _, h := tree.Tree.At(i)
+		if mode == git.ModeDir || mode == git.ModeSubmodule {
+			continue
+		}
+		var err error
+		if _, sizes[i], err = s.Stat(ctx, pool, h); err != nil {
+			return nil, err
+		}
+	}
+	tree.sizes.Store(&sizes)
+	return sizes, nil
 }
 
 // Blob returns the content of a blob, which must not be changed.
