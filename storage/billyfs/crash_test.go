@@ -172,6 +172,7 @@ func TestFaults(t *testing.T) {
 			for _, seed := range []uint64{1, 2} {
 				t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 					t.Parallel()
+					fault := fault
 					for fault.At = 1; ; fault.At += stride() {
 						points.Add(1)
 						if untouched := suffer(t, seed, fault); untouched || t.Failed() {
