@@ -51,33 +51,37 @@ var noSync = &badger.Options{Durability: storage.NoSync}
 
 // backends are all that reposit runs on. Syncing is theirs to test.
 var backends = []struct {
-	name string
-	open func(t testing.TB) (b storage.Backend, dir string, err error)
+	name  string
+	alike bool // goes the ways of another, so that -short does without
+	open  func(t testing.TB) (b storage.Backend, dir string, err error)
 }{
-	{"memory", func(testing.TB) (storage.Backend, string, error) { return memory.New(), "", nil }},
-	{"badger-memory", func(testing.TB) (storage.Backend, string, error) {
+	{"memory", false, func(testing.TB) (storage.Backend, string, error) { return memory.New(), "", nil }},
+	{"badger-memory", true, func(testing.TB) (storage.Backend, string, error) {
 		b, err := badger.Open("", &badger.Options{InMemory: true})
 		return b, "", err
 	}},
-	{"badger", func(t testing.TB) (storage.Backend, string, error) {
+	{"badger", false, func(t testing.TB) (storage.Backend, string, error) {
 		b, err := badger.Open(t.TempDir(), noSync)
 		return b, "", err
 	}},
-	{"billyfs-memfs", func(testing.TB) (storage.Backend, string, error) {
+	{"billyfs-memfs", true, func(testing.TB) (storage.Backend, string, error) {
 		b, err := billyfs.Open(memfs.New(), nil)
 		return b, "", err
 	}},
-	{"billyfs-osfs", func(t testing.TB) (storage.Backend, string, error) {
+	{"billyfs-osfs", false, func(t testing.TB) (storage.Backend, string, error) {
 		dir := t.TempDir()
 		b, err := billyfs.Open(osfs.New(dir), &billyfs.Options{Durability: storage.NoSync})
 		return b, dir, err
 	}},
 }
 
-// eachBackend runs a test on every backend.
+// eachBackend runs a test on every backend; with -short, on one of each kind.
 func eachBackend(t *testing.T, test func(t *testing.T, open opener)) {
 	t.Helper()
 	for _, b := range backends {
+		if b.alike && testing.Short() {
+			continue
+		}
 		t.Run(b.name, func(t *testing.T) {
 			test(t, func(opts *reposit.Options) *store {
 				t.Helper()

@@ -26,11 +26,11 @@ var scripts = map[string][]string{
 	"large file": {"create", "commit", "commit a large file", "commit", "delete"},
 }
 
-var stride = flag.Int("stride", 5, "of the faults and power cuts of TestFaults and TestPowerCuts, take each n-th; 1 takes all")
+var stride = flag.Int("stride", 13, "of the faults and power cuts of TestFaults and TestPowerCuts, take each n-th; 1 takes all")
 
 func faultStride() int {
 	if testing.Short() {
-		return 8 * *stride
+		return 5 * *stride
 	}
 	return *stride
 }

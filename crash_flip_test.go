@@ -24,7 +24,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-var flips = flag.Int("flips", 20, "how many bits TestFlips flips in each kind of file, on each backend")
+var flips = flag.Int("flips", 8, "how many bits TestFlips flips in each kind of file, on each backend")
 
 const (
 	flipBackend = "REPOSIT_FLIP_BACKEND" // has a process read stores, whose directories it is told line by line
@@ -55,7 +55,7 @@ func TestFlips(t *testing.T) {
 			f.write(open)
 			n := *flips
 			if testing.Short() {
-				n = min(n, 5)
+				n = min(n, 3)
 			}
 			for _, kind := range slices.Sorted(maps.Keys(f.files)) {
 				results := map[string]int{}

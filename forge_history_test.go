@@ -16,7 +16,7 @@ import (
 	"github.com/reposit/reposit"
 )
 
-var rounds = flag.Int("rounds", 4, "how many pauses TestForgeHistory makes, on each backend")
+var rounds = flag.Int("rounds", 2, "how many pauses TestForgeHistory makes, on each backend")
 
 // A crowd are goroutines that do at random whatever a forge is for, with the same repositories, and get in each
 // other's way.

@@ -3,6 +3,7 @@ package reposit_test
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -18,13 +19,15 @@ import (
 	"github.com/reposit/reposit"
 )
 
+var commits = flag.Int("commits", 400, "how many commits the history of TestHistory has")
+
 // TestHistory makes the same random history on every backend, and with git fast-import from the model's trees. All
 // hashes must be equal, and git must have nothing to say about what we stored.
 func TestHistory(t *testing.T) {
 	needGit(t)
-	n := 1000
+	n := *commits
 	if testing.Short() {
-		n = 120
+		n = min(n, 120)
 	}
 	t.Logf("-seed=%d", *seed)
 	h := newHistory(*seed, n)

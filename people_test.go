@@ -517,7 +517,11 @@ func peopleRecords(t testing.TB, s *store) (keys []string) {
 // TestDeleteWatched deletes a repository with more watchers than one unit of work can remove on Badger.
 func TestDeleteWatched(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
-		const n, perUpdate = 15000, 1000
+		const perUpdate = 1000
+		n := 15 * perUpdate
+		if testing.Short() {
+			n = 3 * perUpdate
+		}
 		s, ctx := open(nil), t.Context()
 		r := create(t, s, "Popular", nil)
 		id := storage.ID([]byte(r.ID()[len("rp_"):]))

@@ -256,7 +256,11 @@ const absent = "0123456789012345678901234567890123456789"
 // it were nowhere, to the last letter of the error.
 func TestDoors(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
-		for s := *seed; s < *seed+2; s++ {
+		seeds := uint64(2)
+		if testing.Short() {
+			seeds = 1
+		}
+		for s := *seed; s < *seed+seeds; s++ {
 			opts, _ := fixed()
 			n := newNetwork(t, open(opts), s)
 			for step := range 60 {

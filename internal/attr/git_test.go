@@ -2,6 +2,7 @@ package attr_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,10 +19,12 @@ import (
 // names are the attributes that generated files speak of, of which the last ones are macros.
 var names = []string{"a", "b.c", "x-y", "text", "binary", "m1", "m2", "m3"}
 
+var seeds = flag.Uint64("seeds", 20, "how many random trees TestAgainstGit has")
+
 // TestAgainstGit compares with git check-attr on generated files and paths.
 func TestAgainstGit(t *testing.T) {
 	needGit(t)
-	for seed := range uint64(60) {
+	for seed := range *seeds {
 		g := generator{rand.New(rand.NewPCG(seed, 7))}
 		files := g.files()
 		paths := g.paths(400)

@@ -62,7 +62,11 @@ func one(p pair) Entry {
 
 func TestDifferences(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for round := range 2000 {
+	rounds := 2000
+	if testing.Short() {
+		rounds = 300
+	}
+	for round := range rounds {
 		var base []Entry
 		for _, w := range words {
 			if r.IntN(3) > 0 && !slices.ContainsFunc(base, func(e Entry) bool { return e.Name == w }) {

@@ -140,7 +140,11 @@ func TestApplyLarge(t *testing.T) {
 		edits = append(edits, Edit{Name: fmt.Sprintf("file%d", i), Mode: modes[i%2+1], Hash: randomHash(r)})
 	}
 	tree, _ := mustParse(t, nil).Apply(edits)
-	for range 20 {
+	rounds := 20
+	if testing.Short() {
+		rounds = 2
+	}
+	for range rounds {
 		e := Edit{Name: fmt.Sprintf("file%d", r.IntN(6000)), Mode: ModeRegular, Hash: randomHash(r)}
 		if made, ops := tree.Apply([]Edit{e}); ops == nil || len(ops) > 200 {
 			t.Errorf("a delta of one entry in %d takes %d bytes", made.Len(), len(ops))

@@ -328,9 +328,9 @@ func TestTooLarge(t *testing.T) {
 
 // TestAdvance changes trees at random, and holds that going from one to the next comes to the same as counting.
 func TestAdvance(t *testing.T) {
-	seeds := uint64(30)
+	seeds := uint64(15)
 	if testing.Short() {
-		seeds = 8
+		seeds = 4
 	}
 	for seed := range seeds {
 		f := newFixture(t)

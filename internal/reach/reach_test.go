@@ -9,7 +9,10 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-var seed = flag.Uint64("seed", 0, "of one random history; 0: some")
+var (
+	seed   = flag.Uint64("seed", 0, "of one random history; 0: some")
+	longer = flag.Uint64("longer", 2, "how many times as many histories TestHistories goes through as with -short")
+)
 
 // TestHistories changes repositories of one pool at random, and asks each of them for every object of the pool.
 func TestHistories(t *testing.T) {
@@ -20,7 +23,7 @@ func TestHistories(t *testing.T) {
 				to = 10
 			}
 			if !testing.Short() {
-				to *= 5
+				to *= *longer
 			}
 			if *seed != 0 {
 				from, to = *seed, *seed

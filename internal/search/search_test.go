@@ -22,7 +22,10 @@ import (
 	"github.com/reposit/reposit/storage/memory"
 )
 
-var seed = flag.Uint64("seed", 1, "of the random histories")
+var (
+	seed   = flag.Uint64("seed", 1, "of the random histories")
+	rounds = flag.Int("rounds", 30, "how many rounds of changes and queries TestAgainstScan goes through")
+)
 
 // A model is an index without indexes: it looks at every document.
 type model map[storage.ID]*modelDoc
@@ -298,9 +301,9 @@ func TestAgainstScan(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer b.Close()
-			rounds := 60
+			rounds := *rounds
 			if testing.Short() || name == "badger" {
-				rounds = 20
+				rounds = min(rounds, 15)
 			}
 			r := rand.New(rand.NewPCG(*seed, 0))
 			t.Logf("seed %d", *seed)

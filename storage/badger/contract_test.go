@@ -16,6 +16,9 @@ var durable = map[string]*Options{
 func TestContract(t *testing.T) {
 	for name, opts := range durable {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "sync" {
+				t.Skip("long: what it does otherwise, TestContractReopened shows")
+			}
 			storagetest.Run(t, func(t *testing.T) storage.Backend { return mustOpen(t, t.TempDir(), opts) })
 		})
 	}

@@ -114,7 +114,11 @@ func TestLayersStayFew(t *testing.T) {
 	const branches = 3 * mergeBatch
 	manyBranches(t, b, branches)
 	want := map[storage.ID]map[string]storage.Ref{}
-	for i := range 40 {
+	forks := 40
+	if testing.Short() {
+		forks = 16
+	}
+	for i := range forks {
 		n := 20 << (i % 8)
 		changeBranches(t, b, i*37%(branches-n), n, i)
 		fork := numbered('f', i)

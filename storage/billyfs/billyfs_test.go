@@ -1,6 +1,7 @@
 package billyfs_test
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/go-git/go-billy/v5"
@@ -40,12 +41,13 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// kills is how often a process is killed.
-func kills() int {
+var kills = flag.Int("kills", 4, "how many times TestKill and TestKillNoSync kill")
+
+func rounds() int {
 	if testing.Short() {
-		return 2
+		return min(*kills, 2)
 	}
-	return 8
+	return *kills
 }
 
 func TestReopen(t *testing.T) {
@@ -60,9 +62,9 @@ func TestReopen(t *testing.T) {
 }
 
 func TestKill(t *testing.T) {
-	storagetest.RunKill(t, kills(), func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), nil) })
+	storagetest.RunKill(t, rounds(), func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), nil) })
 }
 
 func TestKillNoSync(t *testing.T) {
-	storagetest.RunKill(t, kills(), func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), noSync) })
+	storagetest.RunKill(t, rounds(), func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), noSync) })
 }

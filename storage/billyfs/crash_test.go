@@ -15,12 +15,12 @@ import (
 )
 
 // By default not every operation is tried, which takes minutes.
-var every = flag.Int("every", 29, "cut the power, or fail, at every n-th operation only")
+var every = flag.Int("every", 61, "cut the power, or fail, at every n-th operation only")
 
 // stride is every, or with -short more.
 func stride() int {
 	if testing.Short() {
-		return *every * 7
+		return *every * 5
 	}
 	return *every
 }
