@@ -164,51 +164,53 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 	if err != nil {
 		return b.r.fail(op, from, err)
 	}
-	oldName, newName := ref.Branches+from, ref.Branches+to
-	entry := logEntry(author, "branch: renamed "+oldName+" to "+newName)
 	for {
-		var head string
-		var at storage.Ref
-		err := b.r.resolve(ctx, func(res *revision.Resolver) error {
-			var err error
-			if head, err = ref.Default(res.View, b.r.id); err != nil {
-				return err
-			}
-			at, err = res.View.Ref(b.r.id, oldName)
-			return err
-		})
-		if err != nil {
-			return b.r.fail(op, from, err)
-		}
-		if at.Target != "" {
-			return b.r.fail(op, from, invalidf("branch: it is symbolic"))
-		}
-		// The old name goes first: "a" may become "a/b".
-		changes := []ref.Change{
-			{Name: oldName, Old: &at.Hash, By: b.r.s.actor, Log: entry, Renamed: newName},
-			{Name: newName, New: at.Hash, Old: &git.Hash{}, By: b.r.s.actor, Log: entry},
-		}
-		if oldName == newName {
-			return nil
-		}
-		if head == oldName {
-			changes = append(changes, ref.Change{Name: ref.Head, Target: newName, By: b.r.s.actor, Log: entry})
-		}
-		err = landing.Land(ctx, b.r.s.backend, b.r.s.objects, &landing.Landing{
-			Repo: b.r.id, Refs: changes, Now: author.When,
-			Check: func(v storage.View) error { return sameDefault(v, b.r.id, head) },
-		})
-		if errors.Is(err, errOtherDefault) {
+		err := b.rename(ctx, from, to, author)
+		conflict, moved := classify(err).(*ConflictError)
+		if errors.Is(err, errOtherDefault) || moved && conflict.Name == ref.Branches+from {
 			continue
-		}
-		if conflict, ok := classify(err).(*ConflictError); ok && conflict.Name == oldName {
-			continue // it moved meanwhile
 		}
 		if err = taken(err); errors.Is(classify(err), ErrExists) {
 			from = to
 		}
 		return b.r.fail(op, from, err)
 	}
+}
+
+// rename gives a branch another name, or returns errOtherDefault or a *ref.ConflictError if it, or the default branch,
+// moves meanwhile.
+func (b Branches) rename(ctx context.Context, from, to string, by git.Signature) error {
+	oldName, newName := ref.Branches+from, ref.Branches+to
+	var head string
+	var at storage.Ref
+	err := b.r.resolve(ctx, func(res *revision.Resolver) (err error) {
+		if head, err = ref.Default(res.View, b.r.id); err != nil {
+			return err
+		}
+		at, err = res.View.Ref(b.r.id, oldName)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if at.Target != "" {
+		return invalidf("branch: it is symbolic")
+	}
+	if oldName == newName {
+		return nil
+	}
+	entry := logEntry(by, "branch: renamed "+oldName+" to "+newName)
+	changes := []ref.Change{ // the old name goes first: "a" may become "a/b"
+		{Name: oldName, Old: &at.Hash, By: b.r.s.actor, Log: entry, Renamed: newName},
+		{Name: newName, New: at.Hash, Old: &git.Hash{}, By: b.r.s.actor, Log: entry},
+	}
+	if head == oldName {
+		changes = append(changes, ref.Change{Name: ref.Head, Target: newName, By: b.r.s.actor, Log: entry})
+	}
+	return landing.Land(ctx, b.r.s.backend, b.r.s.objects, &landing.Landing{
+		Repo: b.r.id, Refs: changes, Now: by.When,
+		Check: func(v storage.View) error { return sameDefault(v, b.r.id, head) },
+	})
 }
 
 // Delete removes a branch. It returns ErrNotFound, ErrProtected, or ErrInvalid for the default branch, which can't be

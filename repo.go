@@ -159,51 +159,21 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	var later untold
 	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
 		later = untold{}
-		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
-			return err
-		}
-		old, err := catalog.Load(tx, r.id)
+		old, changed, err := r.revise(tx, u, now)
 		if err != nil {
 			return err
 		}
-		changed := *old
-		if err := u.apply(&changed); err != nil {
-			return err
-		}
-		if changed.Owner != old.Owner {
-			if err := r.transfer(tx, old, &changed); err != nil {
-				return err
-			}
-		}
-		if old.Private && !changed.Private {
-			if err := publish(tx, old); err != nil {
-				return err
-			}
-		}
-		if u.DefaultBranch != nil {
-			if err := r.setDefaultBranch(tx, old, *u.DefaultBranch, now); err != nil {
-				return err
-			}
-		}
-		if err := catalog.Replace(tx, old, &changed, now); err != nil {
-			return err
-		}
-		if changed.Owner != old.Owner {
-			if err := r.s.keep(tx, r.id); err != nil {
-				return err
-			}
-		}
-		noted := changed
+		noted := *changed
 		noted.Private = old.Private || changed.Private // what it was called while it was private is nobody else's business
 		r.s.note(tx, event.RepoUpdated, &noted, old.Owner+"/"+old.Slug)
-		state, err := catalog.LoadState(tx, &changed)
+		state, err := catalog.LoadState(tx, changed)
 		if err != nil {
 			return err
 		}
-		if err := search.Replace(tx, searched(&changed, state.Language)); err != nil {
+		if err := search.Replace(tx, searched(changed, state.Language)); err != nil {
 			return err
 		}
-		return r.s.describe(tx, &changed, state, &info, &later)
+		return r.s.describe(tx, changed, state, &info, &later)
 	})
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
@@ -212,6 +182,42 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		r.s.opts.Logger.Warn("language of an updated repository", "repo", r.ID(), "err", err) // the update is made
 	}
 	return info, nil
+}
+
+// revise does what an update asks, and returns what is kept of the repository before and after it.
+func (r *Repo) revise(tx storage.Tx, u *RepoUpdate, now time.Time) (old, changed *catalog.Repo, err error) {
+	if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
+		return nil, nil, err
+	}
+	if old, err = catalog.Load(tx, r.id); err != nil {
+		return nil, nil, err
+	}
+	is := *old
+	if err := u.apply(&is); err != nil {
+		return nil, nil, err
+	}
+	if is.Owner != old.Owner {
+		if err := r.transfer(tx, old, &is); err != nil {
+			return nil, nil, err
+		}
+	}
+	if old.Private && !is.Private {
+		if err := publish(tx, old); err != nil {
+			return nil, nil, err
+		}
+	}
+	if u.DefaultBranch != nil {
+		if err := r.setDefaultBranch(tx, old, *u.DefaultBranch, now); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := catalog.Replace(tx, old, &is, now); err != nil {
+		return nil, nil, err
+	}
+	if is.Owner != old.Owner {
+		err = r.s.keep(tx, r.id)
+	}
+	return old, &is, err
 }
 
 // transfer sees to what a repository leaves behind with its owner.
