@@ -13,8 +13,8 @@ import (
 	"github.com/reposit/reposit"
 )
 
-// TestNothingStale changes at random what reads stand on, and reads after each change as several actors, twice, so
-// that what was remembered of the first read is asked for by the second.
+// TestNothingStale changes at random what reads stand on, and reads after each change as several actors, so often that
+// what is remembered of a read is asked for by the next.
 func TestNothingStale(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		ctx := t.Context()
@@ -110,7 +110,7 @@ func (h *staleHistory) check(ctx context.Context, when string) {
 		sees := !h.private || who == "the host" || who == "ann" || who == "bob" && h.granted
 		for rev, want := range h.content() {
 			sees := sees && want != ""
-			for range 2 {
+			for range 3 {
 				got, err := r.Read(ctx, rev, "d/f")
 				if sees && (err != nil || string(got) != want) || !sees && !errors.Is(err, reposit.ErrNotFound) {
 					h.Errorf("%s: Read(%q) by %s = %q, %v; he should see it: %v, want %q", when, rev, who, got, err, sees, want)

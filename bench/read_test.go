@@ -114,6 +114,7 @@ func BenchmarkReadTogether(b *testing.B) {
 		b.Run("store="+p.name, func(b *testing.B) {
 			r := fill(b, openStore(b, p), "bench", tenThousand)
 			b.ReportAllocs()
+			b.ResetTimer()
 			defer reportCPU(b)()
 			b.RunParallel(func(pb *testing.PB) {
 				for i := 0; pb.Next(); i++ {

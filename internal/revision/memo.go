@@ -24,7 +24,12 @@ type Memo struct {
 
 type memoPlaces struct {
 	seed  maphash.Seed
-	slots [1024]atomic.Pointer[memoEntry]
+	slots [1024]memoSlot
+}
+
+type memoSlot struct {
+	entry atomic.Pointer[memoEntry]
+	last  atomic.Uint64 // sum of the last question that was answered anew
 }
 
 // A Question is who wants to read which revision of a repository, and the version of the view in which he asks.
@@ -47,13 +52,14 @@ type memoEntry struct {
 	answer   Answer
 }
 
-func (p *memoPlaces) slot(q *Question) *atomic.Pointer[memoEntry] {
+// slot returns the place of a question, and a number that other questions in the same place hardly ever have.
+func (p *memoPlaces) slot(q *Question) (slot *memoSlot, sum uint64) {
 	h := maphash.String(p.seed, q.Rev) ^ binary.LittleEndian.Uint64(q.Repo[:]) ^ binary.LittleEndian.Uint64(q.Repo[12:])*0x9e3779b97f4a7c15
 	if login := q.By.Login(); login != "" {
 		h ^= maphash.String(p.seed, login) << 1
 	}
 	h *= 0xbf58476d1ce4e5b9
-	return &p.slots[h>>32%uint64(len(p.slots))]
+	return &p.slots[h>>32%uint64(len(p.slots))], h + q.Version
 }
 
 // Answer returns what was remembered, if that is still true.
@@ -62,17 +68,18 @@ func (m *Memo) Answer(q *Question) (Answer, bool) {
 	if p == nil || q.Version == 0 {
 		return Answer{}, false
 	}
-	e := p.slot(q).Load()
-	if e == nil || e.question != *q {
-		return Answer{}, false
+	slot, _ := p.slot(q)
+	if e := slot.entry.Load(); e != nil && e.question == *q {
+		return e.answer, true
 	}
-	return e.answer, true
+	return Answer{}, false
 }
 
 // maxRemembered bounds the bytes of a revision that is remembered.
 const maxRemembered = 256
 
-// Remember notes the answer to a question. The actor may read the repository in the view that it was found out in.
+// Remember notes the answer to a question, found out in a view in which the actor may read the repository, from the second
+// time on: where the version changes between any two reads, the rest would be in vain.
 func (m *Memo) Remember(q Question, a Answer) {
 	if q.Version == 0 || len(q.Rev) > maxRemembered {
 		return
@@ -82,11 +89,11 @@ func (m *Memo) Remember(q Question, a Answer) {
 		m.places.CompareAndSwap(nil, &memoPlaces{seed: maphash.MakeSeed()})
 		p = m.places.Load()
 	}
-	slot := p.slot(&q)
-	if old := slot.Load(); old != nil && old.question.Rev == q.Rev {
-		q.Rev = old.question.Rev
-	} else {
-		q.Rev = strings.Clone(q.Rev) // it may be part of something large
+	slot, sum := p.slot(&q)
+	if slot.last.Load() != sum {
+		slot.last.Store(sum)
+		return
 	}
-	slot.Store(&memoEntry{q, a})
+	q.Rev = strings.Clone(q.Rev) // it may be part of something large
+	slot.entry.Store(&memoEntry{q, a})
 }

@@ -20,6 +20,10 @@ func TestMemo(t *testing.T) {
 		t.Errorf("Answer() of an empty Memo = %v", got)
 	}
 	m.Remember(asked, answer)
+	if got, ok := m.Answer(&asked); ok {
+		t.Errorf("Answer() after one Remember = %v, want nothing", got)
+	}
+	m.Remember(asked, answer)
 	if got, ok := m.Answer(&asked); !ok || got != answer {
 		t.Errorf("Answer() = %v, %v, want %v", got, ok, answer)
 	}
@@ -44,6 +48,7 @@ func TestMemo(t *testing.T) {
 	}
 	for _, q := range []Question{{Repo: repo, Rev: "x"}, {Version: 1, Repo: repo, Rev: strings.Repeat("x", maxRemembered+1)}} {
 		m.Remember(q, answer)
+		m.Remember(q, answer)
 		if got, ok := m.Answer(&q); ok {
 			t.Errorf("Answer() to version %d, %d bytes = %v, want nothing", q.Version, len(q.Rev), got)
 		}
@@ -56,7 +61,8 @@ func TestMemoTogether(t *testing.T) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			for n := range 20_000 {
+			for i := range 40_000 {
+				n := i / 2
 				q := Question{Version: uint64(1 + n%3), Repo: storage.ID{byte(n % 5)}, Rev: fmt.Sprint(n % 700)}
 				want := Answer{Pool: q.Repo, Commit: git.Hash{byte(q.Version)}, Root: git.Hash([]byte(fmt.Sprintf("%020d", n%700)))}
 				if got, ok := m.Answer(&q); ok && got != want {

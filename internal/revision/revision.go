@@ -182,12 +182,21 @@ func (r *Resolver) Ref(name string) (storage.Ref, error) {
 	}
 	both := ref.Tags + name + ref.Branches + name // one allocation
 	tag, branch := both[:len(ref.Tags)+len(name)], both[len(ref.Tags)+len(name):]
-	found, err := r.follow(tag)
-	if err == storage.ErrNotFound {
-		found, err = r.follow(branch)
+	found, err := r.direct(tag)
+	if errors.Is(err, storage.ErrNotFound) {
+		found, err = r.direct(branch)
 	}
 	if errors.Is(err, storage.ErrNotFound) && names.CheckRef(branch) != nil {
 		return storage.Ref{}, fmt.Errorf("%w: %q can't be a ref", ErrSyntax, name)
+	}
+	return found, err
+}
+
+// direct is follow for a ref that is hardly ever symbolic.
+func (r *Resolver) direct(name string) (storage.Ref, error) {
+	found, err := r.View.Ref(r.Repo, name)
+	if err == nil && found.Target != "" {
+		return r.follow(name)
 	}
 	return found, err
 }
