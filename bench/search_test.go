@@ -21,7 +21,7 @@ var searched = flag.Int("searched", 100_000, "how many repositories BenchmarkSea
 
 // BenchmarkSearch searches a few and many repositories of 1,000 owners, on Badger. Every tenth is private.
 func BenchmarkSearch(b *testing.B) {
-	for _, n := range []int{1000, *searched} {
+	for _, n := range []int{1000, many(*searched)} {
 		dir := b.TempDir()
 		b.Run(fmt.Sprintf("repos=%d/op=fill", n), func(b *testing.B) {
 			filled := false

@@ -14,7 +14,11 @@ import (
 // other repositories are shared and watched.
 func BenchmarkPeople(b *testing.B) {
 	for _, backend := range []string{"memory", "badger"} {
-		for _, repos := range []int{1000, 100_000} {
+		sizes := []int{1000, 100_000}
+		if testing.Short() {
+			sizes = []int{100, 1000}
+		}
+		for _, repos := range sizes {
 			b.Run(fmt.Sprintf("backend=%s/repos=%d", backend, repos), func(b *testing.B) {
 				s := memory.New()
 				if backend == "badger" {

@@ -101,6 +101,13 @@ func TestDropGivesSpaceBack(t *testing.T) {
 		}
 		return size
 	}
+	// Only what is in tables is compacted.
+	snap := b.timeline.acquire()
+	ts := snap.ts
+	snap.release()
+	if err := b.fill(); err != nil || !b.flushed(ts) {
+		t.Fatalf("fill() = %v, or what is before it is not in a table", err)
+	}
 	if err := b.flatten(); err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,7 @@ func (b *backend) reclaim() error {
 		return err
 	}
 	if !b.flushed(ts) {
+		b.garbage.Add(garbage) // for the next drop to ask again
 		return nil
 	}
 	return b.flatten()
@@ -74,11 +75,15 @@ func (b *backend) fill() error {
 	})
 }
 
+// flushTries is how many times flushed looks. A busy disk may take long to write a memtable, but one that fails must
+// not hold up for ever who drops.
+const flushTries = 24_000
+
 // flushed waits until the memtable that has the commit at ts is a table, and reports whether it is.
 func (b *backend) flushed(ts uint64) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for tries := 0; tries < 2000 && !b.closing.Load(); tries++ {
+	for tries := 0; tries < flushTries && !b.closing.Load(); tries++ {
 		for _, t := range b.db.Tables() {
 			if t.MaxVersion >= ts {
 				return true // Memtables become tables in their order.
