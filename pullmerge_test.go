@@ -1,6 +1,7 @@
 package reposit_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -260,6 +261,32 @@ func TestCodeOwnersFile(t *testing.T) {
 			d := newDesk(t, openMemory(t, nil), reposit.Protection{RequireCodeOwnerReview: true}, test.files...)
 			d.lacks(t, name, test.want...)
 		})
+	}
+}
+
+// TestManyOwners holds that an error does not grow with CODEOWNERS, and that long work on it ends with its context.
+func TestManyOwners(t *testing.T) {
+	const n = 400
+	var owners strings.Builder
+	var changes []reposit.Change
+	for i := range n {
+		fmt.Fprintf(&owners, "/d/%d @o/t%d%s\n", i, i, strings.Repeat(" @somebody", n))
+		changes = append(changes, reposit.Put(fmt.Sprint("d/", i), nil))
+	}
+	d := newDesk(t, openMemory(t, nil), reposit.Protection{RequireCodeOwnerReview: true}, reposit.Put("CODEOWNERS", []byte(owners.String())))
+	commit(t, d.r, &reposit.CommitOptions{Branch: "topic", Message: "m"}, changes...)
+	review(t, d.r, 1, "wim", reposit.Approved)
+	if status, err := d.r.Pulls().Status(t.Context(), 1); err != nil || len(status.Lacks) != n {
+		t.Errorf("Status() lacks %d, %v, want %d", len(status.Lacks), err, n)
+	}
+	_, err := d.repoAs(t, d.r, "wanda").Pulls().Merge(t.Context(), 1, nil)
+	if !errors.Is(err, reposit.ErrProtected) || len(err.Error()) > 4<<10 || !strings.HasSuffix(err.Error(), "; and 390 more") {
+		t.Errorf("Merge() = %.200v (%d bytes), want %v", err, len(err.Error()), reposit.ErrProtected)
+	}
+	f := newFuse(t.Context(), n)
+	defer f.cancel()
+	if _, err := d.r.Pulls().Status(f, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("Status() with a context that ends on the way = %v, want %v", err, context.Canceled)
 	}
 }
 

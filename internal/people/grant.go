@@ -129,16 +129,16 @@ func GrantedRepos(v storage.View, login string) ([]Grant, error) {
 
 // teamGrants adds what the teams that login is a member of give him.
 func teamGrants(v storage.View, login string, best map[storage.ID]Permission) error {
-	teams, err := memberships(v, login, 0)
+	teams, err := Memberships(v, login, 0)
 	if err != nil {
 		return err
 	}
 	for _, t := range teams {
-		p, err := permissionAt(v, nameKey(keyTeam, t.owner, t.name))
+		p, err := permissionAt(v, nameKey(keyTeam, t.Owner, t.Name))
 		if err != nil {
 			return err
 		}
-		repos, err := teamRepos(v, t.owner, t.name)
+		repos, err := teamRepos(v, t.Owner, t.Name)
 		if err != nil {
 			return err
 		}

@@ -217,36 +217,37 @@ func changes[T any](from, to []T, compare func(a, b T) int) iter.Seq2[T, bool] {
 }
 
 // A membership names a team that someone is a member of.
-type membership struct{ owner, name string }
+// A Membership is a team, of which somebody is a member.
+type Membership struct{ Owner, Name string }
 
-// memberships returns up to limit teams that login is a member of, in order; all if limit is 0.
-func memberships(v storage.View, login string, limit int) ([]membership, error) {
+// Memberships returns up to limit teams that login is a member of, in order; all if limit is 0.
+func Memberships(v storage.View, login string, limit int) ([]Membership, error) {
 	found, err := suffixes(v, nameKey(keyMembership, login, ""), limit)
 	if err != nil {
 		return nil, err
 	}
-	teams := make([]membership, len(found))
+	teams := make([]Membership, len(found))
 	for i, text := range found {
 		owner, name, ok := strings.Cut(text, "\x00")
 		if !ok {
 			return nil, corrupt("key of a membership of %s", login)
 		}
-		teams[i] = membership{owner, name}
+		teams[i] = Membership{owner, name}
 	}
 	return teams, nil
 }
 
 // removeMemberships takes login out of up to batch teams, and returns of how many.
 func removeMemberships(tx storage.Tx, login string) (int, error) {
-	teams, err := memberships(tx, login, batch)
+	teams, err := Memberships(tx, login, batch)
 	if err != nil {
 		return 0, err
 	}
 	for _, t := range teams {
-		if err := tx.DeleteRecord(nameKey(keyMember, t.owner, t.name, login)); err != nil {
+		if err := tx.DeleteRecord(nameKey(keyMember, t.Owner, t.Name, login)); err != nil {
 			return 0, err
 		}
-		if err := tx.DeleteRecord(nameKey(keyMembership, login, t.owner, t.name)); err != nil {
+		if err := tx.DeleteRecord(nameKey(keyMembership, login, t.Owner, t.Name)); err != nil {
 			return 0, err
 		}
 	}

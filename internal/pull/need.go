@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/reposit/reposit/internal/codeowners"
@@ -28,7 +29,16 @@ func (n Need) String() string {
 	for i, o := range n.Owners {
 		all[i] = o.String()
 	}
-	return fmt.Sprintf("no owner of %q has approved: %s", n.Path, strings.Join(all, ", "))
+	return fmt.Sprintf("no owner of %q has approved: %s", n.Path, Few(all, ", "))
+}
+
+// Few joins the first ten of many texts, and says how many more there are.
+func Few(texts []string, separator string) string {
+	const few = 10
+	if more := len(texts) - few; more > 0 {
+		texts = append(slices.Clone(texts[:few]), fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(texts, separator)
 }
 
 var errTooLarge = errors.New("CODEOWNERS is too large")
@@ -131,9 +141,6 @@ func (w *needWalk) compare(dir string, a, b git.Hash) error {
 	if a == b {
 		return nil
 	}
-	if err := w.ctx.Err(); err != nil {
-		return err
-	}
 	var trees [2]*git.Tree
 	for i, h := range [2]git.Hash{a, b} {
 		if h.IsZero() {
@@ -145,6 +152,9 @@ func (w *needWalk) compare(dir string, a, b git.Hash) error {
 		}
 	}
 	for x, y := range git.Differences(trees[0], trees[1]) {
+		if err := w.ctx.Err(); err != nil { // each path is matched with all lines
+			return err
+		}
 		name := x.Name
 		if x.Mode == 0 {
 			name = y.Name

@@ -149,12 +149,15 @@ func (p *Pull) Judge(v storage.View, rule *protect.Rule, needs []Need) (Judgemen
 			j.Approved = append(j.Approved, verdict.Reviewer)
 		}
 	}
+	if len(needs) == 0 {
+		return j, nil
+	}
+	are, err := ownersOf(v, j.Approved)
+	if err != nil {
+		return j, err
+	}
 	for _, need := range needs {
-		met, err := need.metBy(v, j.Approved)
-		if err != nil {
-			return j, err
-		}
-		if !met {
+		if !need.metBy(are) {
 			j.Unowned = append(j.Unowned, need)
 		}
 	}
@@ -183,29 +186,42 @@ func (j *Judgement) Lacks(rule *protect.Rule) []string {
 	return lacks
 }
 
-// metBy reports whether one of logins is an owner.
-func (n Need) metBy(v storage.View, logins []string) (bool, error) {
+// metBy reports whether one of its owners is among those who are.
+func (n Need) metBy(are map[codeowners.Owner]bool) bool {
 	for _, owner := range n.Owners {
-		for _, login := range logins {
-			is, err := isOwner(v, owner, login)
-			if is || err != nil {
-				return is, err
-			}
+		if are[owner] {
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
 
-func isOwner(v storage.View, owner codeowners.Owner, login string) (bool, error) {
-	switch {
-	case owner.Team != "":
-		return people.IsMember(v, owner.Org, owner.Team, login)
-	case owner.Email != "":
-		whose, err := people.UserByAddress(v, owner.Email)
-		if errors.Is(err, storage.ErrNotFound) {
-			return false, nil
+// maxTeams bounds the teams of one reviewer that are looked at, since others wait meanwhile.
+const maxTeams = 1 << 14
+
+// ownersOf returns all that logins are as owners: themselves, their teams and their addresses. There may be many more
+// owners to compare them with.
+func ownersOf(v storage.View, logins []string) (map[codeowners.Owner]bool, error) {
+	are := map[codeowners.Owner]bool{}
+	for _, login := range logins {
+		are[codeowners.Owner{Login: login}] = true
+		teams, err := people.Memberships(v, login, maxTeams)
+		if err != nil {
+			return nil, err
 		}
-		return whose == login, err
+		for _, t := range teams {
+			are[codeowners.Owner{Org: t.Owner, Team: t.Name}] = true
+		}
+		u, err := people.LoadUser(v, login)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, address := range u.Addresses() {
+			are[codeowners.Owner{Email: address}] = true
+		}
 	}
-	return owner.Login == login, nil
+	return are, nil
 }

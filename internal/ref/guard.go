@@ -102,7 +102,7 @@ func (u *Unit) mayMerge(c *Change, r *protect.Rule) error {
 		return err
 	}
 	if lacks := judgement.Lacks(r); len(lacks) > 0 {
-		return r.Refuse(strings.Join(lacks, "; "))
+		return r.Refuse(pull.Few(lacks, "; "))
 	}
 	return nil
 }
