@@ -62,6 +62,7 @@ type backend struct {
 	pending  *group // what Updates join
 	inflight *group // what the leader is committing
 	broken   error  // why nothing can be written any more
+	spare    *layer // empty, for the next Update, or nil
 
 	ts     uint64                            // of the last commit that was tried; the leader's
 	commit func(puts []put, ts uint64) error // writes one transaction; a test may make it fail

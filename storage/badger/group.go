@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unsafe"
 
 	engine "github.com/dgraph-io/badger/v4"
 
@@ -56,6 +57,10 @@ func (b *backend) join(t *tx) (*group, error) {
 		case g.bytes < maxGroup && g.atomic.plus(t.own.atomic).fits(b.atomic):
 			g.grows = g.grows || t.own.grows && len(t.own.drops) == 0
 			g.merge(t.own)
+			if t.own.reset() {
+				b.spare = t.own
+			}
+			t.own = nil
 			return g, nil
 		}
 		if !g.closed {
@@ -229,6 +234,9 @@ func (b *backend) tryCommit(puts []put, ts uint64) (fatal bool, err error) {
 	return true, fmt.Errorf("badger: committing: %w", err)
 }
 
+// keyBytes returns a key as the engine takes it, which copies it before it adds the timestamp.
+func keyBytes(key string) []byte { return unsafe.Slice(unsafe.StringData(key), len(key)) }
+
 // commitPuts writes one Badger transaction. A put without a value is a deletion.
 func (b *backend) commitPuts(puts []put, ts uint64) (err error) {
 	defer func() {
@@ -240,9 +248,9 @@ func (b *backend) commitPuts(puts []put, ts uint64) (err error) {
 	defer txn.Discard()
 	for _, p := range puts {
 		if p.value == nil {
-			err = txn.Delete([]byte(p.key))
+			err = txn.Delete(keyBytes(p.key))
 		} else {
-			err = txn.SetEntry(&engine.Entry{Key: []byte(p.key), Value: p.value})
+			err = txn.SetEntry(&engine.Entry{Key: keyBytes(p.key), Value: p.value})
 		}
 		if err != nil {
 			return err

@@ -28,6 +28,19 @@ func entrySize(key string, value []byte) int64 { return int64(len(key)+len(value
 
 func newLayer() *layer { return &layer{writes: make(map[string]write, 24)} }
 
+// maxSpare is how many writes a layer may have had whose room is used again.
+const maxSpare = 64
+
+// reset empties the layer, and reports whether it may be used again. What others got out of it stays as it was.
+func (l *layer) reset() bool {
+	if len(l.writes) > maxSpare {
+		return false
+	}
+	clear(l.writes)
+	*l = layer{writes: l.writes}
+	return true
+}
+
 func (l *layer) empty() bool { return len(l.writes) == 0 }
 
 // set records that key has the sealed value from now on, or none if value is nil.

@@ -40,7 +40,7 @@ func (t *tx) putRef(repo storage.ID, name string, ref storedRef, entry *storage.
 	if own.IsZero() {
 		return t.doom(fmt.Errorf("badger: repository %s: %w", repo, storage.ErrNotFound))
 	}
-	old, err := t.ref(repo, name)
+	old, err := t.oldRef(repo, own, name)
 	missing := errors.Is(err, storage.ErrNotFound)
 	if err != nil && !missing {
 		return t.doom(err)
@@ -69,11 +69,24 @@ func (t *tx) putRef(repo storage.ID, name string, ref storedRef, entry *storage.
 	return t.check()
 }
 
+// oldRef returns what there is before a ref is put into a repository's own space. Of a repository that t creates, that is
+// only what t has put.
+func (t *tx) oldRef(repo, own storage.ID, name string) (storedRef, error) {
+	if own == t.created {
+		t.key = appendRefKey(t.key[:0], own, name)
+		if _, again := t.own.writes[string(t.key)]; !again {
+			return storedRef{}, storage.ErrNotFound
+		}
+	}
+	return t.ref(repo, name)
+}
+
 // maxName bounds the names of refs: a key of Badger has at most 65,000 bytes.
 const maxName = 32 << 10
 
 // CreateRepo implements storage.Tx.
 func (t *tx) CreateRepo(repo, pool storage.ID) error {
+	t.created = repo
 	if t.err != nil || !t.b.forked.Load() {
 		return t.err
 	}

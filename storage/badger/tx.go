@@ -11,8 +11,10 @@ import (
 // A tx is one run of an Update's function.
 type tx struct {
 	reader
-	err   error        // dooms the Update
-	froze []storage.ID // repositories whose own space was frozen
+	err     error        // dooms the Update
+	wrote   bool         // fn did, in all
+	froze   []storage.ID // repositories whose own space was frozen
+	created storage.ID   // the last repository that was created
 }
 
 // Update implements storage.Backend.
@@ -66,7 +68,7 @@ func (b *backend) update(ctx context.Context, fn func(*tx) error) error {
 		// Also an error, or what an Update that wrote nothing has read, can come from what is not yet permanent: it
 		// counts only if that becomes so.
 		failed := b.await(g, true)
-		if failed != nil && (err != nil || t.own.empty()) {
+		if failed != nil && (err != nil || !t.wrote) {
 			continue
 		}
 		if err == nil {
@@ -97,6 +99,7 @@ func (b *backend) run(ctx context.Context, fn func(*tx) error) (*tx, *group, err
 	if err := ctx.Err(); err != nil {
 		return t, nil, err
 	}
+	t.wrote = !t.own.empty()
 	g, err := b.join(t)
 	return t, g, err
 }
@@ -121,7 +124,10 @@ func (b *backend) takeTurn(ctx context.Context) error {
 func (b *backend) begin() *tx {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t := &tx{reader: reader{b: b, snap: b.timeline.acquire(), own: newLayer()}}
+	t := &tx{reader: reader{b: b, snap: b.timeline.acquire(), own: b.spare}}
+	if b.spare = nil; t.own == nil {
+		t.own = newLayer()
+	}
 	t.key = t.short[:0]
 	if b.pending != nil {
 		t.below = append(t.below, b.pending)
