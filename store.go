@@ -38,6 +38,7 @@ type core struct {
 	insight *insight.Keeper
 	commits *commit.Engine
 	opts    Options
+	random  bool // IDs are: no repository can have one
 	calls   storage.Gate
 	trees   revision.Memo
 	lookups sync.Pool // of *treeLookup
@@ -154,6 +155,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	}
 	log := event.NewLog(backend, o.Now, o.KeepEvents)
 	c := &core{backend: log, secret: secret, objects: object.New(log, o.CacheSize), opts: o}
+	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
 	})
@@ -280,7 +282,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
 			return err
 		}
-		if err := catalog.Create(tx, repo); err != nil {
+		if err := s.add(tx, repo); err != nil {
 			return err
 		}
 		if err := search.Add(tx, entry); err != nil {
@@ -299,6 +301,14 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		return nil, failed(op, "", fullName, err)
 	}
 	return &Repo{s: s, id: repo.ID, name: fullName}, nil
+}
+
+// add puts a new repository into the catalog.
+func (c *core) add(tx storage.Tx, r *catalog.Repo) error {
+	if c.random {
+		return catalog.Add(tx, r)
+	}
+	return catalog.Create(tx, r)
 }
 
 func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string, error) {

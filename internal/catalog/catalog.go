@@ -175,10 +175,15 @@ func Protect(tx storage.Tx, id storage.ID, protected bool) error {
 
 // Create adds a repository, or returns ErrTaken.
 func Create(tx storage.Tx, r *Repo) error {
-	if _, err := named(tx, r.Owner, r.Slug); !errors.Is(err, storage.ErrNotFound) {
+	if _, err := loadRaw(tx, r.ID); !errors.Is(err, storage.ErrNotFound) {
 		return taken(err)
 	}
-	if _, err := loadRaw(tx, r.ID); !errors.Is(err, storage.ErrNotFound) {
+	return Add(tx, r)
+}
+
+// Add is Create for an ID that no repository can have. It returns ErrTaken if one has the name.
+func Add(tx storage.Tx, r *Repo) error {
+	if _, err := named(tx, r.Owner, r.Slug); !errors.Is(err, storage.ErrNotFound) {
 		return taken(err)
 	}
 	if err := takeAlias(tx, r.Owner, r.Slug); err != nil {
