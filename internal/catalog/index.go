@@ -65,22 +65,22 @@ func (r *Repo) created() [3]timeEntry {
 
 // moveTimes replaces entries of the index by time with others.
 func (r *Repo) moveTimes(tx storage.Tx, from, to [3]timeEntry) error {
+	key := make([]byte, 0, keySize)
 	return r.scopes(func(scope string) error {
 		if isStatic(scope) {
 			return nil
 		}
-		return r.moveIn(tx, scope, from, to)
+		return r.moveIn(tx, scope, from, to, key)
 	})
 }
 
-// moveIn does the work of moveTimes for one scope, and counts.
-func (r *Repo) moveIn(tx storage.Tx, scope string, from, to [3]timeEntry) error {
-	var buffer [128]byte
+// moveIn does the work of moveTimes for one scope, and counts. It makes its keys in the room of key.
+func (r *Repo) moveIn(tx storage.Tx, scope string, from, to [3]timeEntry, key []byte) error {
 	var change tally
 	for _, e := range from {
 		if e.fields != 0 && !slices.Contains(to[:], e) {
 			change[e.fields]--
-			if err := tx.DeleteRecord(timeIndexKey(buffer[:0], r.visibility(), scope, e, r.ID)); err != nil {
+			if err := tx.DeleteRecord(timeIndexKey(key[:0], r.visibility(), scope, e, r.ID)); err != nil {
 				return err
 			}
 		}
@@ -88,40 +88,45 @@ func (r *Repo) moveIn(tx storage.Tx, scope string, from, to [3]timeEntry) error 
 	for _, e := range to {
 		if e.fields != 0 && !slices.Contains(from[:], e) {
 			change[e.fields]++
-			if err := tx.PutRecord(timeIndexKey(buffer[:0], r.visibility(), scope, e, r.ID), nil); err != nil {
+			if err := tx.PutRecord(timeIndexKey(key[:0], r.visibility(), scope, e, r.ID), nil); err != nil {
 				return err
 			}
 		}
 	}
-	return count(tx, r.visibility(), scope, change)
+	return count(tx, r.visibility(), scope, change, key)
 }
+
+// keySize is room for most keys of an index.
+const keySize = 160
 
 // index adds the repository to all indexes and counts (step +1), or takes it out (-1).
 func (r *Repo) index(tx storage.Tx, s State, step int) error {
 	times := r.times(s)
-	return r.scopes(func(scope string) error { return r.indexIn(tx, scope, times, step) })
+	key := make([]byte, 0, keySize)
+	return r.scopes(func(scope string) error { return r.indexIn(tx, scope, times, step, key) })
 }
 
-// indexIn does the work of index for one scope.
-func (r *Repo) indexIn(tx storage.Tx, scope string, times [3]timeEntry, step int) error {
+// indexIn does the work of index for one scope. It makes its keys in the room of key.
+func (r *Repo) indexIn(tx storage.Tx, scope string, times [3]timeEntry, step int, key []byte) error {
 	if isStatic(scope) {
 		times = r.created()
 	}
 	var none [3]timeEntry
 	from, to := none, times
-	set := tx.PutRecord
 	if step < 0 {
 		from, to = to, none
-		set = func(key, _ []byte) error { return tx.DeleteRecord(key) }
 	}
-	if err := r.moveIn(tx, scope, from, to); err != nil {
+	if err := r.moveIn(tx, scope, from, to, key); err != nil {
 		return err
 	}
 	if scope != "" && scope[0] == 'o' { // an owner's names are a range of all names
 		return nil
 	}
-	var buffer [160]byte
-	return set(nameIndexKey(buffer[:0], r.visibility(), scope, r.Owner, r.Slug), r.ID[:])
+	key = nameIndexKey(key[:0], r.visibility(), scope, r.Owner, r.Slug)
+	if step < 0 {
+		return tx.DeleteRecord(key)
+	}
+	return tx.PutRecord(key, r.ID[:])
 }
 
 // A tally is how many entries the index by time has in a scope, by the fields that they stand for.
@@ -163,20 +168,19 @@ func decodeTally(b []byte) (t tally, err error) {
 	return t, nil
 }
 
-// count adds to what is counted of a visibility in a scope.
-func count(tx storage.Tx, vis visibility, scope string, change tally) error {
+// count adds to what is counted of a visibility in a scope. It makes its key in the room of key.
+func count(tx storage.Tx, vis visibility, scope string, change tally, key []byte) error {
 	if change == (tally{}) {
 		return nil
 	}
-	t, err := tallyOf(tx, vis, scope)
+	key = countKey(key[:0], vis, scope)
+	t, err := readTally(tx, key)
 	if err != nil {
 		return err
 	}
 	for fields := range t {
 		t[fields] += change[fields]
 	}
-	var buffer [80]byte
-	key := countKey(buffer[:0], vis, scope)
 	if t == (tally{}) {
 		return tx.DeleteRecord(key)
 	}
@@ -186,8 +190,11 @@ func count(tx storage.Tx, vis visibility, scope string, change tally) error {
 
 // tallyOf returns what is counted of a visibility in a scope.
 func tallyOf(v storage.View, vis visibility, scope string) (tally, error) {
-	var buffer [80]byte
-	b, err := v.Record(countKey(buffer[:0], vis, scope))
+	return readTally(v, countKey(nil, vis, scope))
+}
+
+func readTally(v storage.View, key []byte) (tally, error) {
+	b, err := v.Record(key)
 	if errors.Is(err, storage.ErrNotFound) {
 		return tally{}, nil
 	}

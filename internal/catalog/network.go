@@ -83,7 +83,7 @@ func (r *Repo) joinNetwork(tx storage.Tx) error {
 	if err := tx.PutRecord(idKey(keyRepo, r.ID), joined.encode()); err != nil {
 		return err
 	}
-	return joined.indexIn(tx, networkScope(r.Pool), [3]timeEntry{}, +1)
+	return joined.indexIn(tx, networkScope(r.Pool), [3]timeEntry{}, +1, nil)
 }
 
 // countFork adds step to the forks that the repository counts, whose fork this is.
@@ -309,7 +309,7 @@ func PrivateForks(v storage.View, id storage.ID) iter.Seq2[storage.ID, error] {
 // becomeRoot makes a fork whose parent is gone a repository like any other.
 func (r *Repo) becomeRoot(tx storage.Tx) error {
 	family := r.Family
-	if err := r.indexIn(tx, familyScope(family), [3]timeEntry{}, -1); err != nil {
+	if err := r.indexIn(tx, familyScope(family), [3]timeEntry{}, -1, nil); err != nil {
 		return err
 	}
 	r.Family = storage.ID{}

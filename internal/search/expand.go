@@ -35,7 +35,7 @@ func (t *matched) word() string { return t.name[len(termWord):] }
 
 // expandTerm returns the expansion of a term that stands for itself.
 func expandTerm(v storage.View, p part, name string) (expansion, error) {
-	t, err := loadTerm(v, p, name)
+	t, err := loadTerm(v, p, name, make([]byte, 0, keyRoom))
 	if err != nil || t.total == 0 {
 		return expansion{part: p}, err
 	}
@@ -69,8 +69,9 @@ func (e *expansion) addForms(v storage.View, q *queryWord) error {
 	e.excess = g.excess
 	forms := append(g.words, q.stem, q.text)
 	slices.Sort(forms)
+	key := make([]byte, 0, keyRoom)
 	for _, word := range slices.Compact(forms) {
-		t, err := loadTerm(v, e.part, termWord+word)
+		t, err := loadTerm(v, e.part, termWord+word, key)
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func (e *expansion) addForms(v storage.View, q *queryWord) error {
 func (e *expansion) addCompletions(v storage.View, q *queryWord) error {
 	forms := len(e.terms)
 	prefix := partKey(nil, keyTerm, e.part, termWord+q.text)
-	n := 0
+	n, key := 0, make([]byte, 0, keyRoom)
 	for rec, err := range v.Records(prefix, end(prefix), storage.Ascending) {
 		if err != nil {
 			return err
@@ -99,7 +100,7 @@ func (e *expansion) addCompletions(v storage.View, q *queryWord) error {
 			return nil
 		}
 		name := termWord + q.text + string(rec.Key[len(prefix):])
-		t, err := readTerm(v, e.part, name, rec.Value)
+		t, err := readTerm(v, e.part, name, rec.Value, key)
 		if err != nil {
 			return err
 		}

@@ -44,7 +44,11 @@ type Entry struct {
 }
 
 // Entry splits d into words. It needs no transaction, and takes longer than to index them.
-func (d *Doc) Entry() *Entry { return &Entry{d.ID, d.document()} }
+func (d *Doc) Entry() *Entry {
+	e := &Entry{d.ID, d.document()}
+	e.entries = e.postings(d.ID)
+	return e
+}
 
 // Add indexes a repository that is new. It writes one record, and one or two for each word: two records if others have
 // the word too. Of a private repository it writes two or four for each.
@@ -97,7 +101,7 @@ func loadInto(to *scratch, v storage.View, id storage.ID) (*document, error) {
 
 // document returns what is indexed of d.
 func (d *Doc) document() *document {
-	c := collector{words: make([]word, 0, 16)}
+	c := collector{words: make([]word, 0, 8)}
 	c.add(tokenize(d.Owner), inOwner, maxNameWords)
 	for i, name := range [2]string{d.Slug, d.Name} {
 		if i > 0 && name == d.Slug {
@@ -114,7 +118,7 @@ func (d *Doc) document() *document {
 		c.add(tokens, at, maxNameWords)
 	}
 	c.addDescription(tokenize(d.Description))
-	for _, key := range slices.Sorted(maps.Keys(d.Labels)) {
+	for _, key := range sortedKeys(d.Labels) {
 		c.add(withoutStopWords(tokenize(key)), inLabels, maxWords)
 		c.add(withoutStopWords(tokenize(d.Labels[key])), inLabels, maxWords)
 	}
@@ -126,6 +130,14 @@ func (d *Doc) document() *document {
 		private: d.Private, created: timeKey(d.Created),
 		owner: d.Owner, slug: d.Slug, language: strings.ReplaceAll(d.Language, "\x00", ""), words: c.words,
 	}
+}
+
+// sortedKeys returns the keys of a map, which most often has none.
+func sortedKeys[V any](m map[string]V) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
 }
 
 // timeKey maps the nanoseconds since 1970, which may be negative, to numbers that sort alike. Times that have none become
@@ -195,7 +207,7 @@ func (d *document) parts() []part {
 func change(tx storage.Tx, id storage.ID, from, to *document) error {
 	before, after := from.parts(), to.parts()
 	for _, p := range before {
-		w := writer{tx: tx, id: id, part: p}
+		w := newWriter(tx, id, p)
 		if slices.Contains(after, p) {
 			w.change(from, to)
 		} else {
@@ -206,7 +218,7 @@ func change(tx storage.Tx, id storage.ID, from, to *document) error {
 		}
 	}
 	for _, p := range after {
-		w := writer{tx: tx, id: id, part: p}
+		w := newWriter(tx, id, p)
 		if !slices.Contains(before, p) {
 			w.change(nil, to)
 		}

@@ -56,6 +56,9 @@ type place struct {
 	id      storage.ID
 }
 
+// keyRoom is room for most keys.
+const keyRoom = 112
+
 // placeSize is the length of a place in a key.
 const placeSize = 1 + 8 + len(storage.ID{})
 

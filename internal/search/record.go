@@ -17,6 +17,8 @@ type document struct {
 	created               uint64
 	owner, slug, language string
 	words                 []word // sorted by text, each once
+
+	entries []entry // its postings, if they were made ahead
 }
 
 // A word of a document, and where in it it stands.

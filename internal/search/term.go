@@ -105,7 +105,11 @@ func (t *term) decodeCounts(b []byte) error {
 	r.version()
 	totals := [2]int{}
 	for i, tallied := range [2]*tally{&t.classes, &t.shared} {
-		for range r.Byte() {
+		n := r.Byte()
+		if n > 0 {
+			*tallied = make(tally, 0, min(int(n)+1, len(r.Rest))) // mostly one more comes
+		}
+		for range n {
 			e := count{r.Byte(), int(r.Uvarint())}
 			if n := len(*tallied); e.n <= 0 || n > 0 && (*tallied)[n-1].of >= e.of {
 				r.Bad = true
@@ -120,27 +124,25 @@ func (t *term) decodeCounts(b []byte) error {
 	return r.end("counts")
 }
 
-// loadTerm returns a term of a part, which is zero if no document has it.
-func loadTerm(v storage.View, p part, name string) (term, error) {
-	var buffer [96]byte
-	b, err := v.Record(partKey(buffer[:0], keyTerm, p, name))
+// loadTerm returns a term of a part, which is zero if no document has it. It makes keys in the room of key.
+func loadTerm(v storage.View, p part, name string, key []byte) (term, error) {
+	b, err := v.Record(partKey(key[:0], keyTerm, p, name))
 	if errors.Is(err, storage.ErrNotFound) {
 		return term{}, nil
 	}
 	if err != nil {
 		return term{}, err
 	}
-	return readTerm(v, p, name, b)
+	return readTerm(v, p, name, b, key)
 }
 
 // readTerm returns the term whose record is given.
-func readTerm(v storage.View, p part, name string, record []byte) (term, error) {
+func readTerm(v storage.View, p part, name string, record, key []byte) (term, error) {
 	var t term
 	if err := t.decode(record); err != nil || t.inline {
 		return t, err
 	}
-	var buffer [96]byte
-	b, err := v.Record(partKey(buffer[:0], keyCount, p, name))
+	b, err := v.Record(partKey(key[:0], keyCount, p, name))
 	if errors.Is(err, storage.ErrNotFound) {
 		return t, fmt.Errorf("%w: counts of search term %q are missing", storage.ErrCorrupt, name)
 	}
@@ -152,22 +154,27 @@ func readTerm(v storage.View, p part, name string, record []byte) (term, error) 
 
 // store stores what became of a term.
 func (w *writer) store(name string, old, t *term) error {
-	var buffer [96]byte
-	counts := partKey(buffer[:0], keyCount, w.part, name)
+	w.key = partKey(w.key[:0], keyCount, w.part, name)
 	had, has := old.total > 0 && !old.inline, t.total > 0 && !t.inline
 	var err error
 	switch {
 	case has:
-		err = w.tx.PutRecord(counts, t.encodeCounts(nil))
+		err = w.putValue(t.encodeCounts(w.value[:0]))
 	case had:
-		err = w.tx.DeleteRecord(counts)
+		err = w.tx.DeleteRecord(w.key)
 	}
 	if err != nil || had && has || !had && !has && old.only == t.only {
 		return err
 	}
-	key := partKey(buffer[:0], keyTerm, w.part, name)
+	w.key = partKey(w.key[:0], keyTerm, w.part, name)
 	if t.total == 0 {
-		return w.tx.DeleteRecord(key)
+		return w.tx.DeleteRecord(w.key)
 	}
-	return w.tx.PutRecord(key, t.encode(nil))
+	return w.putValue(t.encode(w.value[:0]))
+}
+
+// putValue stores a value, which was made in the room for one, under the key that was made.
+func (w *writer) putValue(value []byte) error {
+	w.value = value
+	return w.tx.PutRecord(w.key, value)
 }

@@ -3,7 +3,6 @@ package search
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/reposit/reposit/storage"
@@ -16,7 +15,12 @@ type writer struct {
 	part   part
 	groups map[string]*groupChange // by stem
 	err    error
-	buffer []byte
+	key    []byte // room for one
+	value  []byte
+}
+
+func newWriter(tx storage.Tx, id storage.ID, p part) *writer {
+	return &writer{tx: tx, id: id, part: p, key: make([]byte, 0, keyRoom), value: make([]byte, 0, 48)}
 }
 
 // A groupChange is what a document changes of a group.
@@ -54,7 +58,7 @@ func (w *writer) change(from, to *document) {
 	}
 	w.countStems(from, -1)
 	w.countStems(to, +1)
-	for _, stem := range slices.Sorted(maps.Keys(w.groups)) {
+	for _, stem := range sortedKeys(w.groups) {
 		w.group(stem, w.groups[stem])
 	}
 }
@@ -67,6 +71,9 @@ type entry struct {
 
 // postings returns the document's entries, sorted by term.
 func (d *document) postings(id storage.ID) []entry {
+	if d.entries != nil {
+		return d.entries
+	}
 	entries := make([]entry, 0, 1+len(d.words))
 	at := posting{place: place{created: d.created, id: id}}
 	if d.language != "" {
@@ -86,7 +93,7 @@ func (w *writer) term(name string, from, to *entry) {
 	if w.err != nil {
 		return
 	}
-	t, err := loadTerm(w.tx, w.part, name)
+	t, err := loadTerm(w.tx, w.part, name, w.key)
 	if err != nil {
 		w.err = err
 		return
@@ -113,11 +120,11 @@ func (w *writer) term(name string, from, to *entry) {
 func (w *writer) put(t *term, e *entry) {
 	switch {
 	case t.inline:
-		w.set(e.term, t.only.place, w.tx.PutRecord)
+		w.post(e.term, t.only.place)
 		t.inline, t.only = false, posting{}
 		fallthrough
 	case t.total > 0:
-		w.set(e.term, e.place, w.tx.PutRecord)
+		w.post(e.term, e.place)
 	default:
 		t.inline, t.only = true, e.posting
 	}
@@ -136,7 +143,7 @@ func (w *writer) take(t *term, e *entry) {
 		*t = term{}
 		return
 	}
-	w.set(e.term, e.place, func(key, _ []byte) error { return w.tx.DeleteRecord(key) })
+	w.unpost(e.term, e.place)
 	t.total--
 	t.classes.add(byte(e.class), -1)
 	t.shared.add(e.shared, -1)
@@ -154,18 +161,24 @@ func (w *writer) inline(t *term, name string) {
 			return
 		}
 		t.inline, t.only = true, posting{at, t.shared[0].of}
-		w.set(name, at, func(key, _ []byte) error { return w.tx.DeleteRecord(key) })
+		w.unpost(name, at)
 		return
 	}
 	w.err = fmt.Errorf("%w: search term of which a posting is missing", storage.ErrCorrupt)
 }
 
-func (w *writer) set(term string, at place, set func(key, value []byte) error) {
-	if w.err != nil {
-		return
+func (w *writer) post(term string, at place) {
+	if w.err == nil {
+		w.key = postingKey(w.key[:0], w.part, term, at)
+		w.err = w.tx.PutRecord(w.key, nil)
 	}
-	w.buffer = postingKey(w.buffer[:0], w.part, term, at)
-	w.err = set(w.buffer, nil)
+}
+
+func (w *writer) unpost(term string, at place) {
+	if w.err == nil {
+		w.key = postingKey(w.key[:0], w.part, term, at)
+		w.err = w.tx.DeleteRecord(w.key)
+	}
 }
 
 func (w *writer) groupOf(stem string) *groupChange {
@@ -208,12 +221,12 @@ func (w *writer) group(stem string, c *groupChange) {
 	}
 	g.words = slices.DeleteFunc(g.words, func(word string) bool { return slices.Contains(c.remove, word) })
 	g.excess = max(0, g.excess+c.excess)
-	w.buffer = partKey(w.buffer[:0], keyGroup, w.part, stem)
+	w.key = partKey(w.key[:0], keyGroup, w.part, stem)
 	if len(g.words) == 0 {
-		w.err = w.tx.DeleteRecord(w.buffer)
+		w.err = w.tx.DeleteRecord(w.key)
 		return
 	}
-	w.err = w.tx.PutRecord(w.buffer, g.encode())
+	w.err = w.tx.PutRecord(w.key, g.encode())
 }
 
 // loadGroup returns the group of a stem in a part, which is zero if there is none.
