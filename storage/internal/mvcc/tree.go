@@ -10,7 +10,10 @@ import (
 // what was there when he began.
 type tree[V any] struct {
 	root atomic.Pointer[branch[V]]
-	path []step[V] // the writer's
+
+	// The fields below belong to the writer.
+	path []step[V]
+	room []fork[V] // for those of a branch that changes
 }
 
 // A step is where the way to a leaf went on from a branch.
@@ -26,27 +29,28 @@ func (t *tree[V]) init() {
 // find returns the leaf in whose range a key is, and that range: what is at or above low and, unless high is empty,
 // below high.
 func (t *tree[V]) find(key string) (l *leaf[V], low, high string) {
-	return t.descend(func(b *branch[V]) int { return b.at(key, false) })
+	return t.descend(func(b *branch[V], count int) int { return b.at(key, false, count) })
 }
 
 // findBelow returns the leaf in whose range is what is right below key, or the last one if key is empty.
 func (t *tree[V]) findBelow(key string) (l *leaf[V], low, high string) {
-	return t.descend(func(b *branch[V]) int {
+	return t.descend(func(b *branch[V], count int) int {
 		if key == "" {
-			return b.count - 1
+			return count - 1
 		}
-		return b.at(key, true)
+		return b.at(key, true, count)
 	})
 }
 
-func (t *tree[V]) descend(choose func(*branch[V]) int) (l *leaf[V], low, high string) {
+func (t *tree[V]) descend(choose func(b *branch[V], count int) int) (l *leaf[V], low, high string) {
 	b := t.root.Load()
 	for {
-		i := choose(b)
+		count := b.size()
+		i := choose(b, count)
 		if i > 0 {
 			low = b.keys[i]
 		}
-		if i+1 < b.count {
+		if i+1 < count {
 			high = b.keys[i+1]
 		}
 		k := b.kids[i].load()
@@ -62,7 +66,7 @@ func (t *tree[V]) walk(key string) *leaf[V] {
 	t.path = t.path[:0]
 	b := t.root.Load()
 	for {
-		i := b.at(key, false)
+		i := b.at(key, false, b.size())
 		t.path = append(t.path, step[V]{b, i})
 		k := b.kids[i].load()
 		if k.leaf != nil {
@@ -102,19 +106,33 @@ func (t *tree[V]) split(level int, left kid[V], key string, right kid[V]) {
 		t.root.Store(newBranch([]fork[V]{{kid: left}, {key, right}}))
 		return
 	}
-	step := t.path[level]
-	forks := step.branch.forks()
-	forks[step.at].kid = left
-	forks = slices.Insert(forks, step.at+1, fork[V]{key, right})
+	b, at, count := t.path[level].branch, t.path[level].at, t.path[level].branch.size()
+	more := fork[V]{key, right}
+	if at == count-1 && b.kids[at].load() == left { // of a sequence: the same again
+		if b.push(more) {
+			return
+		}
+		if count == width {
+			t.split(level-1, kid[V]{branch: b}, key, kid[V]{branch: newBranch([]fork[V]{more})})
+			return
+		}
+	}
+	forks := t.forks(b)
+	forks[at].kid = left
+	forks = slices.Insert(forks, at+1, more)
 	if len(forks) <= width {
 		t.put(level-1, kid[V]{branch: newBranch(forks)})
 		return
 	}
 	half := len(forks) / 2
-	if step.at+2 == len(forks) {
-		half = width
-	}
 	t.split(level-1, kid[V]{branch: newBranch(forks[:half])}, forks[half].key, kid[V]{branch: newBranch(forks[half:])})
+}
+
+// forks returns the forks of a branch, in a room that is used again.
+func (t *tree[V]) forks(b *branch[V]) []fork[V] {
+	clear(t.room)
+	t.room = b.forks(t.room[:0])
+	return t.room
 }
 
 // remove takes a node out.
@@ -129,27 +147,28 @@ const few = width / 4
 // shrink puts a kid that has become smaller in its place, or nothing if it is empty.
 func (t *tree[V]) shrink(level int, k kid[V]) {
 	if level < 0 {
-		for k.branch.count == 1 && k.branch.kids[0].load().branch != nil {
+		for k.branch.size() == 1 && k.branch.kids[0].load().branch != nil {
 			k = k.branch.kids[0].load()
 		}
 		t.root.Store(k.branch)
 		return
 	}
 	b, at := t.path[level].branch, t.path[level].at
-	if k.size() > few || b.count == 1 && (k.size() > 0 || level == 0) {
+	count := b.size()
+	if k.size() > few || count == 1 && (k.size() > 0 || level == 0) {
 		t.put(level, k)
 		return
 	}
 	if k.size() == 0 {
-		if b.count == 1 {
+		if count == 1 {
 			t.shrink(level-1, kid[V]{branch: &branch[V]{}})
 			return
 		}
-		t.shrink(level-1, kid[V]{branch: newBranch(slices.Delete(b.forks(), at, at+1))})
+		t.shrink(level-1, kid[V]{branch: newBranch(slices.Delete(t.forks(b), at, at+1))})
 		return
 	}
-	left := min(at, b.count-2)
-	forks := b.forks()
+	left := min(at, count-2)
+	forks := t.forks(b)
 	forks[at].kid = k
 	if forks[left].kid.size()+forks[left+1].kid.size() > width/2 {
 		t.put(level, k)

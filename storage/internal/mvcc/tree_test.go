@@ -11,15 +11,15 @@ import (
 // high above it unless it is empty.
 func nodesOf(t *testing.T, b *branch[int], low, high string) (nodes []*node[int], leaves int) {
 	t.Helper()
-	if b.count < 1 || b.count > width {
-		t.Fatalf("a branch has %d kids", b.count)
+	if b.size() < 1 || b.size() > width {
+		t.Fatalf("a branch has %d kids", b.size())
 	}
-	for i, f := range b.forks() {
+	for i, f := range b.forks(nil) {
 		from, to := low, high
 		if i > 0 {
 			from = f.key
 		}
-		if i+1 < b.count {
+		if i+1 < b.size() {
 			to = b.keys[i+1]
 		}
 		if k := f.kid; k.branch != nil {
