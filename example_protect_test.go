@@ -121,3 +121,26 @@ func ExampleRepo_Pulls() {
 	// 2 Try ann closed ann <nil>
 	// 1 Greet ann merged ann <nil>
 }
+
+func ExampleRepo_Merge() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	_, err := repo.Commit(ctx, &reposit.CommitOptions{Branch: "topic", Message: "Greet"}, reposit.Put("README.md", []byte("# Hello again\n")))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, opts := range []*reposit.MergeOptions{{DryRun: true}, {Strategy: reposit.FastForwardOnly}, nil} {
+		merged, err := repo.Merge(ctx, "topic", opts)
+		if err != nil {
+			log.Fatal(err)
+		}
+		data, err := repo.Read(ctx, "main", "README.md")
+		fmt.Printf("%v: %q %v\n", merged.Kind, data, err)
+	}
+	// Output:
+	// merged: "# Hello\n" <nil>
+	// fast-forwarded: "# Hello again\n" <nil>
+	// already merged: "# Hello again\n" <nil>
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/ancestry"
@@ -94,7 +95,8 @@ func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (Merg
 	m := branchMerge{head: head}
 	var err error
 	if m.merging, err = r.merging(opts); err == nil && opts.Branch != "" {
-		if err = names.CheckBranch(opts.Branch); err != nil {
+		short := strings.TrimPrefix(opts.Branch, ref.Branches)
+		if m.into, err = ref.Branches+short, names.CheckBranch(short); err != nil {
 			err = &named{opts.Branch, invalid("branch", err)}
 		}
 	}
@@ -161,6 +163,7 @@ func (m *merging) plan(base, head git.Hash, is *git.Commit, message string, chan
 type branchMerge struct {
 	merging
 	head       string
+	into       string             // the branch's full name; "": the default branch
 	unexpected *ref.ConflictError // the branch is not where the caller saw it
 }
 
@@ -192,8 +195,8 @@ func (m *branchMerge) try(ctx context.Context) error {
 
 // branch returns the branch that takes the commits, if it is where the caller saw it.
 func (m *branchMerge) branch(res *revision.Resolver) (storage.Ref, error) {
-	name := ref.Branches + m.opts.Branch
-	if m.opts.Branch == "" {
+	name := m.into
+	if name == "" {
 		var err error
 		if name, err = ref.Default(res.View, m.r.id); err != nil {
 			return storage.Ref{}, err

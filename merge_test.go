@@ -95,8 +95,8 @@ func TestMergeRefused(t *testing.T) {
 			t.Errorf("Merge(%q, %+v) = %+v, %v, want %v", test.head, test.opts, got, err, test.want)
 		}
 	}
-	for _, head := range []string{"main", "topic~1", ""} {
-		got, err := r.Merge(ctx, head, &reposit.MergeOptions{Branch: "topic"})
+	for head, branch := range map[string]string{"main": "topic", "topic~1": "topic", "": "refs/heads/topic"} {
+		got, err := r.Merge(ctx, head, &reposit.MergeOptions{Branch: branch})
 		if err != nil || got.Kind != reposit.AlreadyMerged || got.Commit.Hash != topic.Hash || got.Base != topic.Hash {
 			t.Errorf("Merge(%q) of what the branch has = %+v, %v", head, got, err)
 		}
