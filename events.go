@@ -51,7 +51,7 @@ type Event struct {
 	When     time.Time
 	Kind     EventKind
 	Repo     ID     // "" if it is about none, as a team as such
-	By       string // who made the change: "host", "user ann"
+	By       string // who made the change: "host", "user ann", "deploy key 7"
 	Name     string // the repository's full name, the ref, or who or what was given access or denied it
 	Detail   string // what else the kind says
 	Old, New Hash   // of a ref; zero: it did not exist

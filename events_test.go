@@ -178,6 +178,28 @@ func TestForkEvents(t *testing.T) {
 	check(map[string]string{"": all, "ann": "fork", "bob": "fork", "eve": "fork"})
 }
 
+// TestEventsOfKeys holds that of several deploy keys an event tells which it was.
+func TestEventsOfKeys(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	r := create(t, s, "r", nil)
+	for n := range byte(2) {
+		must(r.DeployKeys().Add(ctx, "", sshKey(n), nil))(t)
+	}
+	machine := must(s.AsKey(ctx, sshKey(1)))(t)
+	write(t, must(machine.RepoByID(ctx, r.ID()))(t), "f", "1")
+	for e, err := range machine.Events(ctx, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == reposit.RefChanged {
+			if e.By != "deploy key 2" {
+				t.Errorf("By = %q, want %q", e.By, "deploy key 2")
+			}
+			break
+		}
+	}
+}
+
 func TestBadEvents(t *testing.T) {
 	s := openMemory(t, &reposit.Options{KeepEvents: 10})
 	r := create(t, s, "x", nil)

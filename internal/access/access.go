@@ -3,6 +3,7 @@ package access
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/names"
@@ -62,7 +63,7 @@ func (a Actor) IsAnonymous() bool { return a.kind == anonymous }
 // IsKey reports whether the actor is the holder of a deploy key, to whom there is no other repository.
 func (a Actor) IsKey() bool { return a.kind == deployKey }
 
-// String names the actor: what page tokens are bound to.
+// String names the actor, as no other is named: what page tokens are bound to, and events tell.
 func (a Actor) String() string {
 	switch a.kind {
 	case host:
@@ -70,7 +71,7 @@ func (a Actor) String() string {
 	case user:
 		return "user " + a.login
 	case deployKey:
-		return "key of " + a.repo.String()
+		return "deploy key " + strconv.FormatInt(a.key, 10)
 	}
 	return "anonymous"
 }
