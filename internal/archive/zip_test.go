@@ -166,8 +166,9 @@ func TestUnpack(t *testing.T) {
 		if err := os.WriteFile(path, write(t, all, opts), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(tt.tool[0], append(tt.tool[1:], path)...)
+		cmd := exec.Command("sh", append([]string{"-c", `umask 022; exec "$@"`, "sh"}, append(tt.tool, path)...)...)
 		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8") // by which unzip writes names
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%q: %v\n%s", tt.tool[0], err, out)
 			continue

@@ -46,7 +46,7 @@ func (d *disk) repo(id storage.ID) string { return filepath.Join(d.dir, "repos",
 func (d *disk) tryGit(dir string, args ...string) (string, error) {
 	d.Helper()
 	cmd := exec.CommandContext(d.Context(), "git", append([]string{"-C", dir}, args...)...)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "HOME="+d.dir, "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@x",
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "HOME="+d.dir, "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@x",
 		"GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@x")
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
