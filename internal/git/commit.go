@@ -34,9 +34,9 @@ func (c *Commit) Append(b []byte) []byte {
 		b = append(b, '\n')
 	}
 	b = append(b, c.Extra...)
-	if c.Signature != "" {
+	if s := strings.TrimRight(c.Signature, "\n"); s != "" {
 		b = append(b, "gpgsig "...)
-		b = append(b, strings.ReplaceAll(strings.TrimSuffix(c.Signature, "\n"), "\n", "\n ")...)
+		b = append(b, strings.ReplaceAll(s, "\n", "\n ")...)
 		b = append(b, '\n')
 	}
 	b = append(b, '\n')
@@ -118,7 +118,7 @@ func (c *Commit) header(key string, value, line []byte) error {
 		c.Committer = ParseSignature(value)
 	case key == "encoding" && c.Encoding == "":
 		c.Encoding = string(value)
-	case key == "gpgsig" && c.Signature == "":
+	case key == "gpgsig" && c.Signature == "" && len(bytes.Trim(value, "\n ")) > 0:
 		c.Signature = strings.ReplaceAll(string(value), "\n ", "\n")
 	default:
 		c.Extra = append(c.Extra, bytes.TrimSuffix(line, []byte{'\n'})...)

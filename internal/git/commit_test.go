@@ -104,6 +104,7 @@ func TestTag(t *testing.T) {
 func FuzzParseCommit(f *testing.F) {
 	f.Add((&Commit{Tree: Hash{1}, Parents: []Hash{{2}}, Author: someone, Committer: someone, Encoding: "x", Extra: []byte("a b\n c\n"), Signature: "s\n\nt", Message: "m"}).Append(nil))
 	f.Add([]byte("tree " + strings.Repeat("1", 40) + "\nx"))
+	f.Add([]byte("tree " + strings.Repeat("1", 40) + "\ngpgsig s\n \n \ngpgsig \n \n\nm"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		c, err := ParseCommit(raw)
 		tree, parents, bad := CommitLinks(raw)
