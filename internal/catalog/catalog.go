@@ -17,7 +17,7 @@ import (
 var ErrTaken = errors.New("name is taken")
 
 // formatVersion is the version of the keys and values of this package.
-const formatVersion = 2
+const formatVersion = 3
 
 // Init writes the format version into an empty store, and refuses a store of another one.
 func Init(tx storage.Tx) error {
