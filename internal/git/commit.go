@@ -118,8 +118,10 @@ func (c *Commit) header(key string, value, line []byte) error {
 		c.Committer = ParseSignature(value)
 	case key == "encoding" && c.Encoding == "":
 		c.Encoding = string(value)
-	case key == "gpgsig" && c.Signature == "" && len(bytes.Trim(value, "\n ")) > 0:
-		c.Signature = strings.ReplaceAll(string(value), "\n ", "\n")
+	case key == "gpgsig":
+		if c.Signature == "" { // the first counts
+			c.Signature = strings.ReplaceAll(string(value), "\n ", "\n")
+		}
 	default:
 		c.Extra = append(c.Extra, bytes.TrimSuffix(line, []byte{'\n'})...)
 		c.Extra = append(c.Extra, '\n')
