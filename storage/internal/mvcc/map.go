@@ -30,8 +30,16 @@ type Map[V any] struct {
 
 type node[V any] struct {
 	key    string
-	latest atomic.Pointer[version[V]]
-	first  version[V] // saves an allocation for the keys that are written once
+	latest atomic.Pointer[version[V]] // nil: first, which costs the garbage collector one pointer less
+	first  version[V]                 // saves an allocation for the keys that are written once
+}
+
+// newest returns the last version.
+func (n *node[V]) newest() *version[V] {
+	if v := n.latest.Load(); v != nil {
+		return v
+	}
+	return &n.first
 }
 
 type version[V any] struct {
@@ -56,7 +64,7 @@ func New[V any]() *Map[V] {
 
 // at returns the value that a snapshot sees.
 func (n *node[V]) at(commit uint64) (V, bool) {
-	v := n.latest.Load()
+	v := n.newest()
 	for v != nil && v.commit > commit {
 		v = v.older.Load()
 	}
@@ -244,7 +252,6 @@ func (m *Map[V]) write(w *write[V], commit uint64) {
 	n := m.newNode()
 	n.key = w.key
 	n.first.commit, n.first.value = commit, w.value
-	n.latest.Store(&n.first)
 	m.index.add(n, w.hash)
 	m.tree.insert(n)
 }
@@ -262,7 +269,7 @@ func (m *Map[V]) newNode() *node[V] {
 }
 
 func (m *Map[V]) replace(n *node[V], w *write[V], commit uint64) {
-	old := n.latest.Load()
+	old := n.newest()
 	if w.gone && old.gone {
 		return
 	}
@@ -309,14 +316,14 @@ func (m *Map[V]) sweep() {
 }
 
 func (m *Map[V]) prune(n *node[V], oldest uint64) {
-	v := n.latest.Load()
+	v := n.newest()
 	for v.commit > oldest {
 		v = v.older.Load()
 		if v == nil {
 			return
 		}
 	}
-	if v.gone && v == n.latest.Load() {
+	if v.gone && v == n.newest() {
 		m.unlink(n)
 	}
 	for old := v.older.Swap(nil); old != nil; {

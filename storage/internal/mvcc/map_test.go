@@ -195,7 +195,7 @@ func TestVersionsGo(t *testing.T) {
 		t.Errorf("%d keys, %d stale ones, want 2 and a few", n, len(m.stale))
 	}
 	versions := 0
-	for v := m.index.find("same", m.index.hash("same")).latest.Load(); v != nil; v = v.older.Load() {
+	for v := m.index.find("same", m.index.hash("same")).newest(); v != nil; v = v.older.Load() {
 		versions++
 	}
 	if versions > 2 {
