@@ -113,10 +113,16 @@ func change(ctx context.Context, repo *reposit.Repo, p *printer) error {
 }
 
 func look(ctx context.Context, store *reposit.Store, repo *reposit.Repo, p *printer) error {
+	languages, err := repo.Languages(ctx, "")
+	if err != nil {
+		return err
+	}
 	info, err := repo.Info(ctx)
 	if err != nil {
 		return err
 	}
+	p.step("counted %d languages, most of it %s: %d MB", len(languages), info.Language, languages[info.Language]>>20)
+
 	page, err := store.List(ctx, nil)
 	if err != nil {
 		return err
