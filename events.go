@@ -18,7 +18,7 @@ type EventKind int
 
 // The kinds of events.
 const (
-	RepoCreated   EventKind = EventKind(event.RepoCreated)   // Detail, of a fork: "fork of" and the parent's ID, or "fork" if the actor may not read the parent
+	RepoCreated   EventKind = EventKind(event.RepoCreated)   // Detail, of a fork: "fork of" and the parent's ID, or "fork" if that is hidden
 	RepoUpdated   EventKind = EventKind(event.RepoUpdated)   // renamed, transferred or described; Detail: its full name before
 	RepoDeleted   EventKind = EventKind(event.RepoDeleted)   // by Delete or DeleteExpired
 	RefChanged    EventKind = EventKind(event.RefChanged)    // Old and New; Detail: what a symbolic ref now names

@@ -29,9 +29,9 @@ type ForkOptions struct {
 // neither sees what the other does, and neither needs the other. The repositories of a network share storage, but each
 // answers only for what its own refs reach.
 //
-// It needs Read, and what Create needs with the owner, as whose collaborator the actor may end up, too. It returns ErrExists if the owner has a repository with that slug,
-// and ErrForbidden for a public fork of a private repository, and for a fork of one into which go-git may have brought a
-// shallow history.
+// It needs Read, and of the owner what Create needs: like that, it may make the actor a collaborator. It returns ErrExists
+// if the owner has a repository with that slug, and ErrForbidden for a public fork of a private repository, and for a fork
+// of one into which go-git may have brought a shallow history.
 func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 	const op = "fork"
 	if err := r.s.calls.Enter(ctx); err != nil {

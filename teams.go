@@ -18,7 +18,8 @@ type Teams struct{ s *Store }
 func (s *Store) Teams() Teams { return Teams{s} }
 
 // A Team gives its members a permission on repositories of its owner. Members of a team with Admin may also make
-// repositories for the owner, of which they become collaborators with Admin. A repository that is transferred leaves its teams.
+// repositories for the owner, of which they become collaborators with Admin. A repository that is transferred leaves its
+// teams.
 type Team struct {
 	Owner, Name string // Name is as slugs are, and unique for the owner
 	Permission  Permission

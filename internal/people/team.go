@@ -216,8 +216,7 @@ func changes[T any](from, to []T, compare func(a, b T) int) iter.Seq2[T, bool] {
 	}
 }
 
-// A membership names a team that someone is a member of.
-// A Membership is a team, of which somebody is a member.
+// A Membership names a team that someone is a member of.
 type Membership struct{ Owner, Name string }
 
 // Memberships returns up to limit teams that login is a member of, in order; all if limit is 0.
