@@ -5,10 +5,11 @@
 //	  objects/         what git programs pushed, and info/alternates, which leads to the pool
 //	  reposit-logs/    logs of deleted refs
 //	pools/<ID>.git/    the objects of a fork network, loose and in packs
-//	reposit/format     the version of this layout
+//	reposit/format     the version of this layout, and what the journal must hold at least
 //	reposit/journal    the records, and all that is not yet known to be synced
 //	reposit/lock       locked while a process has the store open
 //	reposit/tmp, trash emptied by Open
+//	reposit/lost       repositories of Updates that a power cut took, from sessions without syncs
 //
 // # Commits
 //
@@ -85,10 +86,12 @@ const (
 	packedWeight = 32 << 20  // bytes of packed-refs
 )
 
-// Open opens the store that is kept in root, and makes it if there is nothing. On a disk of the operating system, it
-// returns storage.ErrLocked if the store is open already; elsewhere, root must not be used by anyone else. It
-// returns an error if Options ask for Sync and root cannot sync both files and directories, for which its files need
-// a method Sync() error, and it a method SyncDir(path string) error.
+// Open opens the store that is kept in root, and makes it if root is empty but for what systems leave in any folder. It
+// returns storage.ErrFormat, naming what it found, if root holds anything else, and storage.ErrCorrupt, naming the file,
+// if the journal is damaged or lacks what was in it. On a disk of the operating system, it returns storage.ErrLocked if
+// the store is open already; elsewhere, root must not be used by anyone else. It returns an error if Options ask for
+// Sync and root cannot sync both files and directories, for which its files need a method Sync() error, and it a method
+// SyncDir(path string) error.
 func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -105,6 +108,9 @@ func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 }
 
 func open(d disk, opts *Options) (_ *store, err error) {
+	if _, err := readFormat(d); err != nil { // before anything is made there
+		return nil, errors.Join(err, d.Close())
+	}
 	t := d.traits()
 	durability := opts.Durability
 	switch {
@@ -137,11 +143,17 @@ func open(d disk, opts *Options) (_ *store, err error) {
 			err = errors.Join(err, s.letGo())
 		}
 	}()
-	if err := s.prepareDirs(); err != nil {
+	if err := s.lockFolder(); err != nil {
+		return nil, err
+	}
+	f, err := readFormat(s.m)
+	if err != nil {
 		return nil, err
 	}
 	h := &history{done: map[uint64]bool{}}
-	if s.journal, err = openJournal(s.m, func(payload []byte) error { return s.replay(h, payload) }); err != nil {
+	s.journal, err = openJournal(s.m, func(payload []byte) error { return s.replay(h, payload) },
+		func(end, size int64) error { return s.fit(f, h, end, size) })
+	if err != nil {
 		return nil, err
 	}
 	if err := s.start(h); err != nil {
@@ -150,13 +162,8 @@ func open(d disk, opts *Options) (_ *store, err error) {
 	return s, nil
 }
 
-const (
-	formatName = "reposit/format"
-	formatText = "reposit billyfs 1\n"
-)
-
-// prepareDirs locks the store, checks its format, and empties the directories for what does not last.
-func (s *store) prepareDirs() error {
+// lockFolder makes the directories that are missing, and takes the lock of the store.
+func (s *store) lockFolder() error {
 	for _, dir := range []string{"reposit", tempDir, trashDir, "repos", "pools"} {
 		if err := s.m.mkdirAll(dir); err != nil {
 			return err
@@ -167,17 +174,11 @@ func (s *store) prepareDirs() error {
 		return err
 	}
 	s.lock = lock
-	format, err := s.m.ReadFile(formatName)
-	switch {
-	case err == nil && string(format) != formatText:
-		return fmt.Errorf("%s: %q: %w", formatName, format[:min(len(format), 32)], storage.ErrFormat)
-	case absent(err):
-		if err := s.m.replace(formatName, []byte(formatText), syncFile); err != nil {
-			return err
-		}
-	case err != nil:
-		return err
-	}
+	return nil
+}
+
+// emptyDirs empties the directories for what does not last.
+func (s *store) emptyDirs() error {
 	for _, dir := range []string{tempDir, trashDir} {
 		entries, err := s.m.ReadDir(dir)
 		if err != nil {
@@ -192,8 +193,15 @@ func (s *store) prepareDirs() error {
 	return s.m.flush()
 }
 
-// start makes up for what the last process left undone, and begins a session.
+// start makes up for what the last process left undone, and begins a session. From here on, the store is not as Close
+// left it.
 func (s *store) start(h *history) error {
+	if err := s.writeFormat(format{seq: s.seq, synced: s.m.sync}); err != nil {
+		return err
+	}
+	if err := s.emptyDirs(); err != nil {
+		return err
+	}
 	now := s.records.Snapshot()
 	for key, v := range now.Scan(repoKey, nextPrefix(repoKey), false) {
 		pool, _ := decodeRepo(v)
