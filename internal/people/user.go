@@ -29,15 +29,16 @@ func PutUser(tx storage.Tx, u *User) error {
 	if err != nil {
 		return err
 	}
-	for address, added := range changes(old.Addresses(), u.Addresses(), strings.Compare) {
+	addresses := u.Addresses()
+	for address, added := range changes(old.Addresses(), addresses, strings.Compare) {
 		key := nameKey(keyAddress, address)
 		if !added {
-			if err := tx.DeleteRecord(key); err != nil {
+			if err := dropAddress(tx, login, address, addresses); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, err := tx.Record(key); !errors.Is(err, storage.ErrNotFound) {
+		if b, err := tx.Record(key); !errors.Is(err, storage.ErrNotFound) && string(b) != login {
 			if err == nil {
 				err = fmt.Errorf("e-mail address %q %w", address, ErrTaken)
 			}
@@ -50,12 +51,12 @@ func PutUser(tx storage.Tx, u *User) error {
 	return tx.PutRecord(userKey(login), u.encode())
 }
 
-// Addresses returns all addresses in lower case, sorted, each once.
+// Addresses returns all addresses as they are compared, with ASCII letters in lower case, sorted, each once.
 func (u *User) Addresses() []string {
 	var all []string
 	for _, address := range append([]string{u.Email}, u.Emails...) {
 		if address != "" {
-			all = append(all, strings.ToLower(address))
+			all = append(all, names.Key(address))
 		}
 	}
 	slices.Sort(all)
@@ -92,7 +93,7 @@ func RemoveUser(tx storage.Tx, login string) (Removed, error) {
 		return r, nil
 	}
 	for _, address := range u.Addresses() {
-		if err := tx.DeleteRecord(nameKey(keyAddress, address)); err != nil {
+		if err := dropAddress(tx, u.Login, address, nil); err != nil {
 			return Removed{}, err
 		}
 	}
@@ -111,8 +112,38 @@ func LoadUser(v storage.View, login string) (*User, error) {
 
 // UserByAddress returns the login of whose an e-mail address is, or storage.ErrNotFound.
 func UserByAddress(v storage.View, address string) (string, error) {
-	b, err := v.Record(nameKey(keyAddress, strings.ToLower(address)))
-	return string(b), err
+	key := names.Key(address)
+	b, err := v.Record(nameKey(keyAddress, key))
+	old := strings.ToLower(address)
+	if old == key || !errors.Is(err, storage.ErrNotFound) {
+		return string(b), err
+	}
+	// Letters beyond ASCII had a case once. What was stored then counts if it is this very address.
+	if b, err = v.Record(nameKey(keyAddress, old)); err != nil {
+		return "", err
+	}
+	u, err := LoadUser(v, string(b))
+	if err == nil && !slices.Contains(u.Addresses(), key) {
+		err = storage.ErrNotFound
+	}
+	if err != nil {
+		return "", err
+	}
+	return u.Login, nil
+}
+
+// dropAddress removes an address of a user who keeps others, also under the key that it once had; see UserByAddress.
+func dropAddress(tx storage.Tx, login, address string, keeps []string) error {
+	if old := strings.ToLower(address); old != address && !slices.Contains(keeps, old) {
+		b, err := tx.Record(nameKey(keyAddress, old))
+		if err == nil && string(b) == login {
+			err = tx.DeleteRecord(nameKey(keyAddress, old))
+		}
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+	}
+	return tx.DeleteRecord(nameKey(keyAddress, address))
 }
 
 // Users returns up to limit users whose logins are behind after, in order.
