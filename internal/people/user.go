@@ -1,8 +1,10 @@
 package people
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -72,11 +74,16 @@ type Removed struct {
 
 // RemoveUser removes a user with his addresses, and takes him out of everything that he is in: collaborations, teams,
 // watches. If there is more, it must be called again in another unit of work. It returns storage.ErrNotFound if there is
-// no such user. What he owns is not its business.
+// no such user, and ErrOwner for one who has teams. Repositories of theirs are the caller's business.
 func RemoveUser(tx storage.Tx, login string) (Removed, error) {
 	u, err := LoadUser(tx, login)
 	if err != nil {
 		return Removed{}, err
+	}
+	if has, err := hasTeams(tx, u.Login); err != nil {
+		return Removed{}, err
+	} else if has {
+		return Removed{}, fmt.Errorf("%w: the user still owns teams", ErrOwner)
 	}
 	var r Removed
 	if r.Shared, err = removeCollaborations(tx, u.Login); err != nil {
@@ -97,7 +104,35 @@ func RemoveUser(tx storage.Tx, login string) (Removed, error) {
 			return Removed{}, err
 		}
 	}
+	if err := countRemoval(tx, u.Login); err != nil {
+		return Removed{}, err
+	}
 	return r, tx.DeleteRecord(userKey(u.Login))
+}
+
+// Removals returns how often a user of that login was removed. Whatever a person did under a login is theirs for as long
+// as this number stays: whoever is given the login later is somebody else.
+func Removals(v storage.View, login string) (int, error) {
+	b, err := v.Record(nameKey(keyRemovals, names.Key(login)))
+	if errors.Is(err, storage.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	d := newDecoder(b)
+	n := d.Uvarint()
+	d.Bad = d.Bad || n > math.MaxUint32
+	return int(n), d.end("removals")
+}
+
+func countRemoval(tx storage.Tx, login string) error {
+	n, err := Removals(tx, login)
+	if err != nil {
+		return err
+	}
+	b := binary.AppendUvarint([]byte{recordVersion}, uint64(n)+1)
+	return tx.PutRecord(nameKey(keyRemovals, names.Key(login)), b)
 }
 
 // LoadUser returns a user, or storage.ErrNotFound.
