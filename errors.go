@@ -28,7 +28,7 @@ var (
 	ErrNotFound  error = &sentinel{"not found", fs.ErrNotExist}             // no such repository, ref, revision or path [fs.ErrNotExist]
 	ErrExists    error = &sentinel{"already exists", fs.ErrExist}           // slug, ref or path is taken [fs.ErrExist]
 	ErrInvalid   error = &sentinel{"invalid", fs.ErrInvalid}                // malformed name, path, ref, hash or option [fs.ErrInvalid]
-	ErrConflict  error = &sentinel{"conflict", nil}                         // the ref or path holds something else (*ConflictError)
+	ErrConflict  error = &sentinel{"conflict", nil}                         // the ref or path holds something else (*ConflictError), or what there is stands against it
 	ErrNoChange  error = &sentinel{"nothing to commit", nil}                // the commit would change nothing
 	ErrForbidden error = &sentinel{"forbidden", fs.ErrPermission}           // the actor may not [fs.ErrPermission]
 	ErrProtected error = &sentinel{"refused by the branch protection", nil} // the branch's protection refuses it
@@ -142,6 +142,7 @@ var kinds = [...]struct{ internal, kind error }{
 	{edit.ErrNotFound, ErrNotFound},
 	{catalog.ErrTaken, ErrExists},
 	{people.ErrTaken, ErrExists},
+	{people.ErrOwner, ErrConflict},
 	{edit.ErrExists, ErrExists},
 	{ref.ErrTaken, ErrExists},
 	{pull.ErrTaken, ErrExists},

@@ -145,5 +145,5 @@ func (s *Store) AsKey(ctx context.Context, authorizedKey string) (*Store, error)
 	if err != nil {
 		return nil, failed(op, "", sshkey.FormatFingerprint(key.Fingerprint), err)
 	}
-	return &Store{s.core, actor}, nil
+	return s.core.as(actor), nil
 }

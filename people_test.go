@@ -1,6 +1,7 @@
 package reposit_test
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -187,8 +188,14 @@ func (m *shadow) step(n int) {
 		m.expect("put user", m.s.Users().Put(ctx, reposit.Profile{Login: strings.ToUpper(login)}), nil)
 		m.users[login] = true
 	case 1:
-		m.expect("remove user", m.s.Users().Remove(ctx, login), m.unknown(login))
-		m.forget(login)
+		want := m.unknown(login)
+		if want == nil && m.owns(login) {
+			want = reposit.ErrConflict
+		}
+		m.expect("remove user", m.s.Users().Remove(ctx, login), want)
+		if want == nil {
+			m.forget(login)
+		}
 	case 2:
 		m.create(n)
 	case 3:
@@ -203,6 +210,16 @@ func (m *shadow) step(n int) {
 			m.stepRepo(n, r, login)
 		}
 	}
+}
+
+// owns reports whether a login has a repository or a team.
+func (m *shadow) owns(login string) bool {
+	for key := range m.teams {
+		if key[0] == login {
+			return true
+		}
+	}
+	return len(m.ids(func(r *shadowRepo) bool { return r.owner == login })) > 0
 }
 
 func missing(there bool) error {
@@ -492,7 +509,8 @@ func (m *shadow) removeAll() {
 	m.equal("records that are left", peopleRecords(m.t, m.s), []string(nil))
 }
 
-// peopleRecords returns the keys of all records of people and deploy keys, but that of the last number.
+// peopleRecords returns the keys of all records of people and deploy keys, but those of what is gone for good: the last
+// number of a key, and how often users were removed.
 func peopleRecords(t testing.TB, s *store) (keys []string) {
 	t.Helper()
 	err := s.backend.View(t.Context(), func(v storage.View) error {
@@ -501,7 +519,7 @@ func peopleRecords(t testing.TB, s *store) (keys []string) {
 				if err != nil {
 					return err
 				}
-				if string(rec.Key) != "Kn" {
+				if string(rec.Key) != "Kn" && !bytes.HasPrefix(rec.Key, []byte("Pd")) {
 					keys = append(keys, fmt.Sprintf("%q", rec.Key))
 				}
 			}

@@ -30,6 +30,7 @@ import (
 type Store struct {
 	*core
 	actor access.Actor
+	calls calls
 }
 
 // core is what a store is, whoever uses it.
@@ -43,7 +44,7 @@ type core struct {
 	commits *commit.Engine
 	opts    Options
 	random  bool // IDs are: no repository can have one
-	calls   storage.Gate
+	gate    storage.Gate
 	trees   revision.Memo
 	lookups sync.Pool // of *treeLookup
 }
@@ -165,7 +166,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	})
 	c.insight = insight.NewKeeper(c.backend, c.objects, storage.Exclusive(backend), o.Logger)
 	c.commits = commit.New(c.backend, c.objects, c.reach)
-	return &Store{c, access.Host()}, nil
+	return c.as(access.Host()), nil
 }
 
 // Close waits for the calls in flight, closes the backend and lets go of all resources. Later calls, a second Close
@@ -174,7 +175,7 @@ func (s *Store) Close() error {
 	if !s.actor.IsHost() {
 		return failed("close", "", "", ErrForbidden)
 	}
-	if !s.calls.Close() {
+	if !s.gate.Close() {
 		return failed("close", "", "", ErrClosed)
 	}
 	s.events.Wake()

@@ -3,6 +3,7 @@ package reposit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -176,9 +177,10 @@ func (u Users) page(ctx context.Context, behind string) (page []people.User, err
 	return page, err
 }
 
-// Remove removes a user with all that he is as one: addresses, collaborations, memberships, watches. What he owns and
-// did stays, and whoever gets the login next is its owner. Only the host may; others get ErrForbidden. It returns
-// ErrNotFound if there is no such user. A user with more than a thousand watches or other ties loses them in several
+// Remove removes a user with all that they are as one: addresses, collaborations, memberships, watches, and what their
+// reviews count for. What they wrote stays; nothing of it is the next one's who gets the login. Only the host may; others
+// get ErrForbidden. It returns ErrNotFound if there is no such user, and ErrConflict for one who owns repositories or
+// teams: transfer or delete these first. A user with more than a thousand watches or other ties loses them in several
 // units of work, and is gone with the last one: after an error, Remove goes on where it was.
 func (u Users) Remove(ctx context.Context, login string) error {
 	const op = "remove user"
@@ -192,6 +194,9 @@ func (u Users) Remove(ctx context.Context, login string) error {
 	key, err := checkLogin(login)
 	for more := true; more && err == nil; {
 		err = u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error {
+			if err := ownsNothing(tx, key); err != nil {
+				return err
+			}
 			removed, err := people.RemoveUser(tx, key)
 			if err != nil {
 				return err
@@ -201,6 +206,18 @@ func (u Users) Remove(ctx context.Context, login string) error {
 		})
 	}
 	return failed(op, "", login, err)
+}
+
+// ownsNothing returns ErrConflict if a login has repositories, which whoever gets it next would own.
+func ownsNothing(v storage.View, login string) error {
+	if _, err := people.LoadUser(v, login); err != nil {
+		return err
+	}
+	n, err := catalog.Owned(v, login)
+	if err == nil && n > 0 {
+		err = &detail{ErrConflict, fmt.Sprintf("conflict: the user still owns repositories: %d", n), nil}
+	}
+	return err
 }
 
 // removed sees to what a user left behind.

@@ -27,6 +27,7 @@ type model struct {
 	watchers      map[storage.ID][]Watcher
 	keys          map[storage.ID][]DeployKey
 	number        int64
+	removals      map[string]int
 }
 
 var (
@@ -40,6 +41,7 @@ func newModel() *model {
 	return &model{
 		users: map[string]User{}, owners: map[storage.ID]string{}, collaborators: map[storage.ID]map[string]Permission{},
 		teams: map[string]Team{}, watchers: map[storage.ID][]Watcher{}, keys: map[storage.ID][]DeployKey{},
+		removals: map[string]int{},
 	}
 }
 
@@ -202,6 +204,12 @@ func (m *model) removeUser(login string) error {
 	if _, ok := m.users[login]; !ok {
 		return storage.ErrNotFound
 	}
+	for _, t := range m.teams {
+		if t.Owner == login {
+			return ErrOwner
+		}
+	}
+	m.removals[login]++
 	delete(m.users, login)
 	for repo := range m.owners {
 		delete(m.collaborators[repo], login)
@@ -360,6 +368,10 @@ func (m *model) checkUsers(v storage.View, equal func(what string, got, want any
 	}
 	users, err := Users(v, "", 0)
 	equal("Users", users, want, err)
+	for _, login := range historyLogins {
+		got, err := Removals(v, login)
+		equal("Removals", got, m.removals[login], err)
+	}
 	for _, owner := range historyOwners {
 		var wantNames []string
 		for _, name := range historyTeams {
@@ -443,6 +455,7 @@ func (m *model) removeAll(t *testing.T, b storage.Backend) {
 			want = []string{`"Kn"`}
 		}
 		got, err := records(v)
+		got = slices.DeleteFunc(got, func(key string) bool { return strings.HasPrefix(key, `"Pd`) })
 		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("records when all is removed, -want +got:\n%s", diff)
 		}

@@ -10,7 +10,8 @@ import (
 // The keys of all records. Names are in lower case and hold no byte 00; times are 8 bytes, numbers too.
 //
 //	P u login                    a user
-//	P e address                  an e-mail address in lower case; the login of whose it is
+//	P d login                    how often a user of that login was removed; absent if never
+//	P e address                  an e-mail address, its ASCII letters in lower case; the login of whose it is
 //	P g ID                       what a repository is shared by (sharing); absent if by nothing
 //	P c ID login                 a collaborator; the permission
 //	P l login 00 ID              the same by login
@@ -28,6 +29,7 @@ const (
 	keyPeople = 'P'
 
 	keyUser         = 'u'
+	keyRemovals     = 'd'
 	keyAddress      = 'e'
 	keySharing      = 'g'
 	keyCollaborator = 'c'

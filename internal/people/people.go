@@ -21,6 +21,8 @@ var (
 	ErrTaken = errors.New("is taken")
 	// ErrTooMany says that a repository has as many collaborators, teams or deploy keys as it can have.
 	ErrTooMany = errors.New("too many")
+	// ErrOwner says that a user owns what others have a part in.
+	ErrOwner = errors.New("conflict")
 	// ErrPermission says that a text or number is no permission.
 	ErrPermission = errors.New("unknown permission")
 )
