@@ -44,29 +44,29 @@ var (
 	// ErrNotFound says that there is no such object, ref or record.
 	ErrNotFound = errNotFound{}
 	// ErrCorrupt says that stored bytes do not match their checksum, their length or their hash.
-	ErrCorrupt = errors.New("storage: corrupt data")
+	ErrCorrupt = errors.New("corrupt data")
 	// ErrClosed says that the backend was closed.
 	ErrClosed = errClosed{}
 	// ErrTooLarge says that one Update holds more refs and records than the backend can make atomic.
-	ErrTooLarge = errors.New("storage: update too large")
+	ErrTooLarge = errors.New("too large")
 	// ErrNoSpace says that the medium is, or is about to be, full. Nothing was written.
-	ErrNoSpace = errors.New("storage: no space left")
+	ErrNoSpace = errors.New("no space left")
 	// ErrLocked says that another process, or another Open in this one, holds the store.
-	ErrLocked = errors.New("storage: store is in use")
+	ErrLocked = errors.New("store is in use")
 	// ErrBusy says that a program outside holds a lock that the Update needs. Nothing was written.
-	ErrBusy = errors.New("storage: ref is locked by another program")
+	ErrBusy = errors.New("ref is locked by another program")
 	// ErrFormat says that the medium holds a format that this program does not know, or something that is no store.
-	ErrFormat = errors.New("storage: unknown format")
+	ErrFormat = errors.New("unknown format")
 )
 
 type errNotFound struct{}
 
-func (errNotFound) Error() string        { return "storage: not found" }
+func (errNotFound) Error() string        { return "not found" }
 func (errNotFound) Is(target error) bool { return target == fs.ErrNotExist }
 
 type errClosed struct{}
 
-func (errClosed) Error() string        { return "storage: closed" }
+func (errClosed) Error() string        { return "store is closed" }
 func (errClosed) Is(target error) bool { return target == fs.ErrClosed }
 
 // A Hash names a Git object: the SHA-1 of its header and content (gitformat-loose).
@@ -238,7 +238,7 @@ func Exclusive(b Backend) bool {
 }
 
 // ErrDelta is returned by OpenObject for an object that is kept as a delta.
-var ErrDelta = errors.New("storage: object is stored as a delta")
+var ErrDelta = errors.New("object is stored as a delta")
 
 // A View is a snapshot of refs and records. It is for the one goroutine that runs the function it was passed to,
 // and only while that function runs.

@@ -6,13 +6,14 @@ import (
 	"strconv"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/storage"
 )
 
 // ErrForbidden says that an actor may not do what he asked for, with a repository that he may read.
-var ErrForbidden = errors.New("forbidden")
+var ErrForbidden = fault.New(fault.Forbidden, "")
 
 // Permission is how much of a repository an actor may use.
 type Permission = people.Permission

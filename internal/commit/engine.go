@@ -11,6 +11,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
@@ -23,7 +24,7 @@ import (
 )
 
 // ErrNoChange says that a commit would have the tree of its parent.
-var ErrNoChange = errors.New("nothing to commit")
+var ErrNoChange = fault.New(fault.NoChange, "")
 
 // errRenamed says that the default branch got another name while a commit to it waited.
 var errRenamed = errors.New("default branch was renamed")

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
@@ -21,8 +22,8 @@ import (
 
 // Errors beside storage.ErrNotFound.
 var (
-	ErrSyntax    = errors.New("malformed revision")
-	ErrAmbiguous = errors.New("ambiguous revision")
+	ErrSyntax    = fault.New(fault.Invalid, "malformed revision")
+	ErrAmbiguous = fault.New(fault.Invalid, "ambiguous revision")
 )
 
 // A Resolver resolves revisions in one repository, on one snapshot. Names of refs cost it a look-up; a hash must be
