@@ -11,6 +11,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -47,7 +48,7 @@ func (u Users) Put(ctx context.Context, p Profile) error {
 		return failed(op, "", p.Login, err)
 	}
 	user := people.User(p)
-	return failed(op, "", p.Login, u.s.backend.Update(ctx, func(tx storage.Tx) error {
+	return failed(op, "", p.Login, u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error {
 		if !u.s.actor.IsHost() {
 			if err := u.checkOwn(tx, &user); err != nil {
 				return err
@@ -259,7 +260,7 @@ func (u Users) Unwatch(ctx context.Context, login string, repo ID) error {
 	if !ok {
 		return failed(op, "", string(repo), invalidf("ID"))
 	}
-	return failed(op, string(repo), login, u.s.backend.Update(ctx, func(tx storage.Tx) error { return u.s.unwatch(tx, id, key) }))
+	return failed(op, string(repo), login, u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error { return u.s.unwatch(tx, id, key) }))
 }
 
 // Remove removes a user with all that they are as one: addresses, collaborations, memberships, watches, and what their
@@ -278,7 +279,7 @@ func (u Users) Remove(ctx context.Context, login string) error {
 	}
 	key, err := checkLogin(login)
 	for more := true; more && err == nil; {
-		err = u.s.backend.Update(ctx, func(tx storage.Tx) error {
+		err = u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error {
 			if err := ownsNothing(tx, key); err != nil {
 				return err
 			}
@@ -306,7 +307,7 @@ func ownsNothing(v storage.View, login string) error {
 }
 
 // removed sees to what a user left behind.
-func (u Users) removed(tx storage.Tx, login string, r people.Removed) error {
+func (u Users) removed(tx *txn.Tx, login string, r people.Removed) error {
 	for _, repo := range r.Watched {
 		if err := catalog.Adjust(tx, repo, func(s *catalog.State) { s.Watchers-- }); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -119,7 +120,7 @@ func (w Watchers) Add(ctx context.Context, login string) error {
 		return w.r.fail(op, login, err)
 	}
 	now := w.r.s.now()
-	return w.r.fail(op, login, w.r.change(ctx, access.Read, func(tx storage.Tx) error {
+	return w.r.fail(op, login, w.r.change(ctx, access.Read, func(tx *txn.Tx) error {
 		if !w.r.s.actor.ActsFor(key) {
 			return ErrForbidden
 		}
@@ -146,13 +147,13 @@ func (w Watchers) Remove(ctx context.Context, login string) error {
 	if err != nil {
 		return w.r.fail(op, login, err)
 	}
-	return w.r.fail(op, login, w.r.s.backend.Update(ctx, func(tx storage.Tx) error {
+	return w.r.fail(op, login, w.r.s.backend.Update(ctx, w.r.s.actor, func(tx *txn.Tx) error {
 		return w.r.s.unwatch(tx, w.r.id, key)
 	}))
 }
 
 // unwatch makes a user no watcher, if the actor may.
-func (s *Store) unwatch(tx storage.Tx, repo storage.ID, login string) error {
+func (s *Store) unwatch(tx *txn.Tx, repo storage.ID, login string) error {
 	if s.actor.ActsFor(login) {
 		// Whoever watches a repository knows of it. So they need not be able to read it.
 		if was, err := dropWatch(tx, repo, login); was || err != nil {
@@ -169,7 +170,7 @@ func (s *Store) unwatch(tx storage.Tx, repo storage.ID, login string) error {
 }
 
 // dropWatch makes a user no watcher, and reports whether they were one.
-func dropWatch(tx storage.Tx, repo storage.ID, login string) (bool, error) {
+func dropWatch(tx *txn.Tx, repo storage.ID, login string) (bool, error) {
 	was, err := people.Unwatch(tx, repo, login)
 	if err != nil || !was {
 		return false, err
@@ -178,7 +179,7 @@ func dropWatch(tx storage.Tx, repo storage.ID, login string) (bool, error) {
 }
 
 // dropBlind makes those of the given watchers none who may not read the repository any more.
-func dropBlind(tx storage.Tx, repo storage.ID, logins ...string) error {
+func dropBlind(tx *txn.Tx, repo storage.ID, logins ...string) error {
 	for _, login := range logins {
 		sees, err := access.User(login).Sees(tx, repo)
 		if err == nil && !sees {
@@ -192,7 +193,7 @@ func dropBlind(tx storage.Tx, repo storage.ID, logins ...string) error {
 }
 
 // doubtWatchers notes that watchers of repositories may have lost Read. Those of public ones can't.
-func doubtWatchers(tx storage.Tx, repos []storage.ID) error {
+func doubtWatchers(tx *txn.Tx, repos []storage.ID) error {
 	for _, id := range repos {
 		h, err := catalog.LoadHeader(tx, id)
 		if err == nil && h.Private {
@@ -209,7 +210,7 @@ func doubtWatchers(tx storage.Tx, repos []storage.ID) error {
 const watchersAtOnce = 500
 
 // dropSome drops some of the watchers of one repository who have lost Read, and reports whether there may be more.
-func dropSome(tx storage.Tx) (more bool, err error) {
+func dropSome(tx *txn.Tx) (more bool, err error) {
 	repo, list, err := people.Doubted(tx, watchersAtOnce)
 	if errors.Is(err, storage.ErrNotFound) {
 		return false, nil
@@ -243,7 +244,7 @@ func (s *Store) dropWatchers(ctx context.Context) {
 		return err
 	})
 	for more && err == nil {
-		err = s.backend.Update(ctx, func(tx storage.Tx) error {
+		err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
 			var err error
 			more, err = dropSome(tx)
 			return err
