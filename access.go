@@ -139,6 +139,16 @@ func (r *Repo) read(ctx context.Context, need access.Permission, fn func(v stora
 	})
 }
 
+// readPeople is read for what is about people, of whom deploy keys learn nothing.
+func (r *Repo) readPeople(ctx context.Context, need access.Permission, fn func(v storage.View) error) error {
+	return r.read(ctx, need, func(v storage.View) error {
+		if r.s.actor.IsKey() {
+			return errKey
+		}
+		return fn(v)
+	})
+}
+
 // change runs fn in a unit of work in which the actor has a permission on the repository.
 func (r *Repo) change(ctx context.Context, need access.Permission, fn func(tx *txn.Tx) error) error {
 	return r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {

@@ -210,6 +210,9 @@ func (m *shadow) step(n int) {
 			m.stepRepo(n, r, login)
 		}
 	}
+	for _, r := range m.repos { // who may not read it any more watches it no more
+		r.watchers = slices.DeleteFunc(r.watchers, func(w shadowWatcher) bool { return m.permission(r, w.login) == reposit.None })
+	}
 }
 
 // owns reports whether a login has a repository or a team.
@@ -293,8 +296,12 @@ func (m *shadow) stepRepo(n int, r *shadowRepo, login string) {
 		m.expect("remove collaborator", r.Collaborators().Remove(ctx, login), missing(ok))
 		delete(r.collaborators, login)
 	case 3, 4:
-		m.expect("watch", r.Watchers().Add(ctx, login), m.unknown(login))
-		if m.users[login] && !slices.ContainsFunc(r.watchers, func(w shadowWatcher) bool { return w.login == login }) {
+		want := m.unknown(login)
+		if want == nil && m.permission(r, login) == reposit.None {
+			want = reposit.ErrForbidden
+		}
+		m.expect("watch", r.Watchers().Add(ctx, login), want)
+		if want == nil && !slices.ContainsFunc(r.watchers, func(w shadowWatcher) bool { return w.login == login }) {
 			r.watchers = append(r.watchers, shadowWatcher{login, m.now})
 		}
 	case 5:
@@ -403,11 +410,15 @@ func (m *shadow) checkActor(login string) {
 		return
 	}
 	pushable := m.ids(func(r *shadowRepo) bool { return r.owner != login && m.granted(r, login) >= reposit.Write })
-	public := m.ids(func(r *shadowRepo) bool { return !r.private && slices.Contains(pushable, r.ID()) })
+	other := pick(m.rand, logins)
+	shared := m.ids(func(r *shadowRepo) bool {
+		return slices.Contains(pushable, r.ID()) && (other == login || m.permission(r, other) >= reposit.Write)
+	})
+	m.checkWatching(as, login)
 	for _, asked := range []struct {
 		by   *reposit.Store
 		want []reposit.ID
-	}{{m.s.Store, pushable}, {as, pushable}, {m.s.As(reposit.Anonymous), public}} {
+	}{{m.s.Store, pushable}, {as, pushable}, {m.s.As(reposit.User(other)), shared}, {m.s.As(reposit.Anonymous), nil}} {
 		if !m.users[login] {
 			_, err := asked.by.Pushable(ctx, login, nil)
 			m.expect("Pushable", err, reposit.ErrNotFound)
@@ -417,6 +428,19 @@ func (m *shadow) checkActor(login string) {
 			return asked.by.Pushable(ctx, login, opts)
 		}), asked.want)
 	}
+}
+
+// checkWatching compares what a login is told to watch.
+func (m *shadow) checkWatching(as *reposit.Store, login string) {
+	var got []reposit.ID
+	for id, err := range as.Users().Watching(m.t.Context(), login) {
+		if m.expect("Watching", err, m.unknown(login)); err == nil {
+			got = append(got, id)
+		}
+	}
+	m.equal("watched by "+login, got, m.ids(func(r *shadowRepo) bool {
+		return slices.ContainsFunc(r.watchers, func(w shadowWatcher) bool { return w.login == login })
+	}))
 }
 
 // allListed returns the IDs of all pages, sorted.

@@ -377,7 +377,7 @@ func (p Pulls) page(ctx context.Context, o *PullListOptions) (page Page[Pull], e
 	return page, err
 }
 
-// Close ends an open pull request unmerged. Its author may if he may read the repository, and who may write. It returns
+// Close ends an open pull request unmerged. Its author may if he may read the repository, and who may write, but for deploy keys. It returns
 // ErrNotFound, or ErrConflict for one that is not open.
 func (p Pulls) Close(ctx context.Context, number int) error {
 	const op = "close pull"
@@ -396,6 +396,9 @@ func (p Pulls) close(u *pull.Unit, number int) error {
 	if !p.r.s.actor.ActsFor(found.Author) {
 		if _, err := p.r.s.actor.Check(u.Tx, p.r.id, access.Write); err != nil {
 			return err
+		}
+		if p.r.s.actor.IsKey() {
+			return errKey
 		}
 	}
 	return u.Close(found)

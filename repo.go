@@ -181,6 +181,9 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
+	if u.Private != nil || u.Owner != nil {
+		r.s.dropWatchers(ctx)
+	}
 	if err := r.s.tell(ctx, &later); err != nil {
 		r.s.opts.Logger.Warn("language of an updated repository", "repo", r.ID(), "err", err) // the update is made
 	}
@@ -215,6 +218,11 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 	}
 	if is.Owner != old.Owner {
 		err = r.s.keep(tx, r.id)
+	}
+	if err == nil && is.Private && (!old.Private || is.Owner != old.Owner) {
+		if err = people.Doubt(tx, r.id); err == nil {
+			_, err = dropSome(tx) // of this repository first, unless others wait, so that mostly all is done here
+		}
 	}
 	return old, &is, err
 }

@@ -121,7 +121,7 @@ func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string, repo 
 		had, err := Unwatch(tx, repo, login)
 		return "unwatch", err, disagree(was == had)
 	case 7:
-		k := DeployKey{Title: fmt.Sprint(n), Key: "ssh-x", Fingerprint: Fingerprint{byte(r.IntN(8))}, ReadOnly: n%2 == 0, Created: time.Unix(int64(n), 0).UTC()}
+		k := DeployKey{Title: fmt.Sprint(n), Key: "ssh-x", Fingerprint: Fingerprint{byte(r.IntN(8))}, Write: n%2 == 0, Created: time.Unix(int64(n), 0).UTC()}
 		number, err := AddDeployKey(tx, repo, k)
 		return fmt.Sprint("add key ", number), err, m.addKey(repo, k)
 	case 8:
@@ -340,7 +340,7 @@ func (m *model) checkRepo(v storage.View, repo storage.ID, equal func(what strin
 		equal("FindDeployKey", at, repo, err)
 		equal("FindDeployKey", number, k.Number, err)
 		p, err := KeyPermission(v, repo, number)
-		equal("KeyPermission", p, map[bool]Permission{true: Read, false: Write}[k.ReadOnly], err)
+		equal("KeyPermission", p, map[bool]Permission{false: Read, true: Write}[k.Write], err)
 	}
 }
 

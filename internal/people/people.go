@@ -52,6 +52,9 @@ func Drop(tx storage.Tx, repo storage.ID) error {
 	if err := dropDeployKeys(tx, repo); err != nil {
 		return err
 	}
+	if err := tx.DeleteRecord(repoKey(keyDoubt, repo, "")); err != nil {
+		return err
+	}
 	more, err := dropWatchers(tx, repo)
 	if err != nil || !more {
 		return err
