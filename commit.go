@@ -13,7 +13,7 @@ import (
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
-	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -122,11 +122,10 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 		PathLength: r.s.opts.Limits.PathLength, PathDepth: r.s.opts.Limits.PathDepth,
 	}
 	if opts.Branch != "" {
-		branch := strings.TrimPrefix(opts.Branch, ref.Branches)
-		if err := names.CheckBranch(branch); err != nil {
-			return nil, invalid("branch", err)
+		var err error
+		if req.Branch, err = branchRef(opts.Branch); err != nil {
+			return nil, err
 		}
-		req.Branch = ref.Branches + branch
 	}
 	if err := names.CheckMessage(opts.Message); err != nil {
 		return nil, invalid("message", err)
@@ -141,7 +140,7 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 	if opts.From != "" {
 		req.Start = func(repo *catalog.Repo, v storage.View) (git.Hash, error) {
 			res := r.resolver(v, repo.Pool)
-			h, err := res.Resolve(ctx, opts.From)
+			h, err := res.ResolveAs(ctx, opts.From, revision.Commitish)
 			if err == nil {
 				h, err = res.Peel(ctx, h, storage.Commit)
 			}
