@@ -10,6 +10,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/ancestry"
+	"github.com/reposit/reposit/internal/charset"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/pull"
@@ -234,7 +235,7 @@ func (o *opener) title(u *pull.Unit, p *pull.Pull) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	subject, _, _ := strings.Cut(c.Message, "\n")
+	subject, _, _ := strings.Cut(charset.Commit(c).Message, "\n")
 	if subject = strings.TrimSpace(subject); names.CheckDisplayName(subject) != nil {
 		subject = p.HeadBranch
 	}
