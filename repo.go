@@ -116,7 +116,7 @@ func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, i
 	*info = Info{
 		ID: publicID(r.ID), Owner: r.Owner, Slug: r.Slug, Name: r.Name,
 		Description: r.Description, Homepage: r.Homepage, Private: r.Private,
-		DefaultBranch: branch[len(ref.Branches):],
+		DefaultBranch: shortName(ref.Branches, branch),
 		HasWiki:       r.HasWiki, HasIssues: r.HasIssues, HasDownloads: r.HasDownloads,
 		Fork: !r.Family.IsZero(), CreatedAt: r.Created, UpdatedAt: state.Updated, PushedAt: state.Pushed,
 		ExpiresAt: r.Expires, Size: state.Size, Forks: state.Forks, Watchers: state.Watchers,
@@ -264,10 +264,11 @@ func update[T any](to, from *T) {
 }
 
 func (r *Repo) setDefaultBranch(repo *txn.Repo, name string, now time.Time) error {
-	if err := names.CheckBranch(name); err != nil {
-		return invalid("default branch", err)
+	full, err := branchRef(name)
+	if err != nil {
+		return &named{name, err}
 	}
-	tx, full := repo.Tx(), ref.Branches+name
+	tx := repo.Tx()
 	if _, err := tx.Ref(r.id, full); errors.Is(err, storage.ErrNotFound) {
 		for _, err := range tx.Refs(r.id, ref.Branches, "") {
 			if err != nil {

@@ -124,8 +124,8 @@ func (o *Options) check() error {
 	if err := names.CheckOwner(names.Key(o.Owner)); err != nil {
 		return invalid("option Owner", err)
 	}
-	if err := names.CheckBranch(o.DefaultBranch); err != nil {
-		return invalid("option DefaultBranch", err)
+	if _, err := branchRef(o.DefaultBranch); err != nil {
+		return &named{"DefaultBranch", err}
 	}
 	if _, err := o.Author.clean(time.Unix(0, 0)); err != nil {
 		return invalid("option Author", err)
@@ -297,7 +297,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		if err := s.keep(tx, repo.ID); err != nil {
 			return err
 		}
-		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: ref.Branches + branch})
+		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: branch})
 	})
 	if err != nil {
 		return nil, failed(op, "", fullName, err)
@@ -330,8 +330,9 @@ func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string
 	r.Owner, r.Slug = names.Key(r.Owner), names.Key(r.Slug)
 	branch := opts.DefaultBranch
 	setDefault(&branch, s.opts.DefaultBranch)
-	if err := names.CheckBranch(branch); err != nil {
-		return nil, "", invalid("default branch", err)
+	branch, err := branchRef(branch)
+	if err != nil {
+		return nil, "", err
 	}
 	if err := checkRepo(r); err != nil {
 		return nil, "", err

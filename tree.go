@@ -91,7 +91,7 @@ func (l *treeLookup) find(v storage.View) error {
 	}
 	t.Pool = pool
 	l.res = r.resolver(v, pool)
-	h, err := l.res.Resolve(l.ctx, l.rev)
+	h, err := l.res.ResolveAs(l.ctx, l.rev, revision.Treeish)
 	if errors.Is(err, storage.ErrNotFound) && unborn(&l.res, l.rev) {
 		return nil
 	}

@@ -42,6 +42,8 @@ var rules = []rule{
 	{"internal/search", []string{module + "/storage", module + "/internal/record", module + "/internal/fault",
 		"github.com/clipperhouse/uax29/v2/words", "github.com/kljensen/snowball/english", "golang.org/x/text/unicode/norm"},
 		"search knows records and words only"},
+	{"internal/charset", []string{module + "/internal/git", "golang.org/x/text/encoding", "golang.org/x/text/encoding/..."},
+		"only what decodes text knows its encodings"},
 	{"internal", []string{module + "/storage", module + "/internal/...",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
 		"github.com/go-git/go-git/v5/config", "github.com/go-git/go-git/v5/utils/...",
