@@ -3,6 +3,7 @@ package git
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 	"unicode/utf8"
 
@@ -54,7 +55,7 @@ var EmptyTree = Hash{
 const MaxDepth = 2048
 
 // ParseTree indexes the content of a tree. It keeps raw. It returns an error that wraps ErrMalformed for bytes that are
-// no tree, and for an entry that names.CheckEntry refuses: "..", "a/b" and ".git" would lead whoever follows the names
+// no tree, and for an entry that names.CheckEntry refuses, its error: "..", "a/b" and ".git" would lead whoever follows the names
 // out of the tree, or round in circles. Modes and order are not judged.
 func ParseTree(raw []byte) (*Tree, error) {
 	t := &Tree{raw: raw, starts: make([]uint32, 0, len(raw)/34+1)}
@@ -90,7 +91,7 @@ func entryEnd(raw []byte, at int) (int, error) {
 	}
 	if !isPlain(raw[name : name+length]) {
 		if err := names.CheckEntry(string(raw[name : name+length])); err != nil {
-			return 0, malformed("tree entry at byte %d: %v", at, err)
+			return 0, fmt.Errorf("%w: tree entry at byte %d: %w", ErrMalformed, at, err)
 		}
 	}
 	end := name + length + 1 + hashLen
