@@ -305,8 +305,8 @@ func Moved(tx storage.Tx, id storage.ID) error {
 	return r.moved(tx, &state)
 }
 
-// moved stores a state with one more move. The first since the language was found out leaves a mark, by which a search for
-// a language comes to know of it.
+// moved stores a state with one more move. The first since the language was found out leaves a mark, by which the upkeep
+// of languages comes to know of it.
 func (r *Repo) moved(tx storage.Tx, s *State) error {
 	if s.LanguageIsNew() {
 		if err := language.Mark(tx, r.ID); err != nil {
@@ -317,18 +317,21 @@ func (r *Repo) moved(tx storage.Tx, s *State) error {
 	return r.putState(tx, s)
 }
 
-// PutLanguage stores which language a repository is in, as of a commit and of the moves so far, and takes back the mark
-// that there may be.
-func PutLanguage(tx storage.Tx, r *Repo, name string, at storage.Hash) error {
+// PutLanguage stores which language a repository was in at a commit, which its default branch named after that many moves,
+// and takes back the mark unless there were more since. It is a no-op, and returns false, if what is stored is newer.
+func PutLanguage(tx storage.Tx, r *Repo, name string, at storage.Hash, moves uint64) (bool, error) {
 	state, err := LoadState(tx, r)
-	if err != nil {
-		return err
+	if err != nil || moves < state.LanguageMoves || moves > state.Moves {
+		return false, err
 	}
-	state.Language, state.LanguageAt, state.LanguageMoves = name, at, state.Moves
+	state.Language, state.LanguageAt, state.LanguageMoves = name, at, moves
 	if err := r.putState(tx, &state); err != nil {
-		return err
+		return false, err
 	}
-	return language.Clean(tx, r.ID)
+	if !state.LanguageIsNew() {
+		return true, nil
+	}
+	return true, language.Clean(tx, r.ID)
 }
 
 func (r *Repo) putState(tx storage.Tx, s *State) error {

@@ -22,12 +22,16 @@ type Log struct {
 
 	last    atomic.Uint64 // the last number given out; the unit of work that took it may have failed
 	changed signal
+	hook    func()
 }
 
 // NewLog returns a Log on a backend, which keeps at least the last keep events.
 func NewLog(b storage.Backend, now func() time.Time, keep int) *Log {
 	return &Log{Backend: b, now: now, keep: uint64(keep)}
 }
+
+// OnChange has fn be called after each Update with events. It must be called before the first, and fn must be short.
+func (l *Log) OnChange(fn func()) { l.hook = fn }
 
 // Unwrap returns the backend beneath.
 func (l *Log) Unwrap() storage.Backend { return l.Backend }
@@ -62,6 +66,9 @@ func (l *Log) Update(ctx context.Context, fn func(storage.Tx) error) error {
 	})
 	if added && err == nil {
 		l.changed.fire()
+		if l.hook != nil {
+			l.hook()
+		}
 	}
 	return err
 }

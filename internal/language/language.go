@@ -61,10 +61,16 @@ func (c Counts) Top() string {
 // A Counter counts the trees of one store. It is safe for concurrent use.
 type Counter struct {
 	objects *object.Store
+	pace    func(context.Context) error // nil: as fast as it goes
 }
 
 // NewCounter returns a Counter of what objects reads.
 func NewCounter(objects *object.Store) *Counter { return &Counter{objects: objects} }
+
+// Paced returns a Counter that works in one goroutine, and calls pace after each few files. An error ends the count.
+func (c *Counter) Paced(pace func(context.Context) error) *Counter {
+	return &Counter{objects: c.objects, pace: pace}
+}
 
 // Count counts a tree. The zero hash is an empty one. It uses all cores. The errors are those of object.Store, for what
 // is missing or damaged, and ctx's.

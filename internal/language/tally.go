@@ -37,8 +37,10 @@ func (c *Counter) sum(ctx context.Context, pool storage.ID, jobs []job) (map[str
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	defer t.cancel()
 	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0)-1, len(jobs)/batchSize) {
-		workers.Go(t.work)
+	if c.pace == nil {
+		for range min(runtime.GOMAXPROCS(0)-1, len(jobs)/batchSize) {
+			workers.Go(t.work)
+		}
 	}
 	t.work()
 	workers.Wait()
@@ -49,7 +51,9 @@ func (t *tally) work() {
 	sum := map[string]int64{}
 	var err error
 	for batch := t.take(); len(batch) > 0 && err == nil; batch = t.take() {
-		err = t.count(batch, sum)
+		if err = t.count(batch, sum); err == nil && t.counter.pace != nil {
+			err = t.counter.pace(t.ctx)
+		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
