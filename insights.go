@@ -11,14 +11,15 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Languages returns how many bytes of each language there are at a revision, as GitHub counts them: of files whose language
-// is of the type programming or markup, and which are not vendored, generated, documentation or binary. The attributes
-// linguist-vendored, linguist-generated, linguist-documentation, linguist-detectable and linguist-language of .gitattributes
-// files say otherwise. A file counts with its whole size, for the group of its language; of its content, the first 128 KiB
-// are looked at. A tree of 100,000 files or more has no languages, nor has a repository without commits.
+// Languages returns how many bytes of each language there are at a revision, as GitHub counts them: of files whose
+// language is of the type programming or markup, and which are not vendored, generated, documentation or binary. The
+// attributes linguist-vendored, linguist-generated, linguist-documentation, linguist-detectable and linguist-language
+// of .gitattributes files say otherwise. A file counts with its whole size, for the group of its language; of its
+// content, the first 128 KiB are looked at. A tree of 100,000 files or more has no languages, nor has a repository
+// without commits.
 //
-// Counts of the default branch are kept: the next cost what changed since. Those of another revision begin with them. Once
-// those of the default branch are returned, Info, lists and searches tell its language as of that commit.
+// Counts of the default branch are kept: the next cost what changed since. Those of another revision begin with them.
+// Once those of the default branch are returned, Info, lists and searches tell its language as of that commit.
 func (r *Repo) Languages(ctx context.Context, rev string) (map[string]int64, error) {
 	const op = "languages"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -76,8 +77,8 @@ type Contributor struct {
 }
 
 // Contributors returns who made the commits that the default branch, or another revision, reaches: most contributions
-// first, then by name. As on GitHub, merge commits and commits that change nothing do not count. Authors are merged by the
-// .mailmap of the revision and by their addresses; who has a user's address is that user (see Users).
+// first, then by name. As on GitHub, merge commits and commits that change nothing do not count. Authors are merged by
+// the .mailmap of the revision and by their addresses; who has a user's address is that user (see Users).
 //
 // What is counted of the default branch is kept: the first call costs a look at each commit, later ones at what is new.
 // Contributors returns ErrInvalid for a revision that is no commit.

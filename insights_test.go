@@ -467,8 +467,8 @@ func (r *readCounter) OpenObject(ctx context.Context, pool storage.ID, h storage
 	return r.Backend.OpenObject(ctx, pool, h)
 }
 
-// TestReadsDoNotCount holds that who describes, lists or finds a repository after a push reads no object, and is told the
-// language that is known, and of which commit it is.
+// TestReadsDoNotCount holds that who describes, lists or finds a repository after a push reads no object, and is told
+// the language that is known, and of which commit it is.
 func TestReadsDoNotCount(t *testing.T) {
 	reads := &readCounter{Backend: memory.New()}
 	s := openStore(t, reads, "", &reposit.Options{CacheSize: 1})

@@ -58,10 +58,10 @@ type Options struct {
 	Logger        *slog.Logger     // told of damage and of deleted repositories; default: discard
 }
 
-// Upkeep says what a store does by itself after changes: it finds out the languages of repositories whose default branch
-// moved, for Info, lists and searches, which never count. It does that in one goroutine, which ends when there is nothing to
-// do, and with Close. Store.Upkeep does all of it at once, whatever Upkeep says. The zero value of each field is the default
-// in brackets.
+// Upkeep says what a store does by itself after changes: it finds out the languages of repositories whose default
+// branch moved, for Info, lists and searches, which never count. It does that in one goroutine, which ends when there
+// is nothing to do, and with Close. Store.Upkeep does all of it at once, whatever Upkeep says. The zero value of each
+// field is the default in brackets.
 type Upkeep struct {
 	Off     bool          // the store does nothing by itself
 	Percent int           // of one core's time that it takes at most [5]

@@ -1,5 +1,5 @@
-// Package insight keeps what is counted of repositories up to date. It is counted from where the last count ended: when it
-// is asked for by itself, or in the background. Neither a change nor a list of repositories waits for that.
+// Package insight keeps what is counted of repositories up to date. It is counted from where the last count ended: when
+// it is asked for by itself, or in the background. Neither a change nor a list of repositories waits for that.
 package insight
 
 import (

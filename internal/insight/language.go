@@ -40,8 +40,8 @@ func Look(v storage.View, repo storage.ID) (Gap, error) {
 	}, err
 }
 
-// keepAfter is how many files may be looked at again, should the process end, before it is worth an Update to keep their
-// counts where the language is stored already.
+// keepAfter is how many files may be looked at again, should the process end, before it is worth an Update to keep
+// their counts where the language is stored already.
 const keepAfter = 256
 
 // isNews reports whether it is worth an Update to keep what fills a gap.
@@ -77,7 +77,8 @@ func (k *Keeper) CountsOf(ctx context.Context, repo, pool storage.ID, tree git.H
 	return counts, err
 }
 
-// keep stores what was counted of repositories. That it can't be stored is logged: an actor who only reads need not mind.
+// keep stores what was counted of repositories. That it can't be stored is logged: an actor who only reads need not
+// mind.
 func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 	if len(gaps) == 0 {
 		return nil
@@ -122,9 +123,9 @@ func store(tx storage.Tx, g Gap, c counted) error {
 	return search.SetLanguage(tx, g.Repo, c.language)
 }
 
-// FindAll finds out the languages of all repositories that have changed since that was last done, several at a time, and
-// keeps them. Where one can't be found out, since what is stored is damaged or missing, that is logged once, and the
-// language stays. The errors are ctx's and storage.ErrClosed. What was kept before an error stays.
+// FindAll finds out the languages of all repositories that have changed since that was last done, several at a time,
+// and keeps them. Where one can't be found out, since what is stored is damaged or missing, that is logged once, and
+// the language stays. The errors are ctx's and storage.ErrClosed. What was kept before an error stays.
 func (k *Keeper) FindAll(ctx context.Context) error {
 	return k.eachMarked(ctx, func(gaps []Gap) error {
 		if err := k.countAll(ctx, gaps); err != nil {
