@@ -16,10 +16,13 @@ import (
 	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/search"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -31,7 +34,8 @@ type Store struct {
 
 // core is what a store is, whoever uses it.
 type core struct {
-	backend *event.Log
+	backend *txn.Engine
+	events  *event.Log
 	secret  catalog.Secret
 	objects *object.Store
 	reach   *reach.Index
@@ -175,18 +179,18 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	if err != nil {
 		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
 	}
-	log := event.NewLog(backend, o.Now, o.KeepEvents)
-	c := &core{backend: log, secret: secret, objects: object.New(log, o.CacheSize), opts: o}
+	c := &core{secret: secret, objects: object.New(backend, o.CacheSize), events: event.NewLog(o.KeepEvents), opts: o}
+	c.backend = txn.New(backend, c.objects, c.events, c.now, pull.NewGuard, protect.NewGuard)
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
 	})
-	c.insight = insight.NewKeeper(log, c.objects, insight.Upkeep(o.Upkeep), o.Logger)
-	log.OnChange(c.insight.Wake)
+	c.insight = insight.NewKeeper(c.backend, c.objects, insight.Upkeep(o.Upkeep), o.Logger)
+	c.events.OnWake(c.insight.Wake)
 	if marked {
 		c.insight.Wake()
 	}
-	c.commits = commit.New(log, c.objects, c.reach)
+	c.commits = commit.New(c.backend, c.objects, c.reach)
 	return &Store{c, access.Host()}, nil
 }
 
@@ -200,7 +204,7 @@ func (s *Store) Close() error {
 		return failed("close", "", "", ErrClosed)
 	}
 	s.insight.Stop()
-	s.backend.Wake()
+	s.events.Wake()
 	return failed("close", "", "", s.backend.Close())
 }
 
@@ -305,7 +309,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 	}
 	fullName := repo.Owner + "/" + repo.Slug
 	entry := searched(repo, "")
-	err = s.backend.Update(ctx, func(tx storage.Tx) error {
+	err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
 		if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
 			return err
 		}
@@ -315,14 +319,11 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		if err := search.Add(tx, entry); err != nil {
 			return err
 		}
-		if err := tx.CreateRepo(repo.ID, repo.Pool); err != nil {
-			return err
-		}
 		s.note(tx, event.RepoCreated, repo, "")
 		if err := s.keep(tx, repo.ID); err != nil {
 			return err
 		}
-		return tx.PutRef(repo.ID, storage.Ref{Name: ref.Head, Target: ref.Branches + branch}, nil)
+		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: ref.Branches + branch})
 	})
 	if err != nil {
 		return nil, failed(op, "", fullName, err)
@@ -331,7 +332,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 }
 
 // add puts a new repository into the catalog.
-func (c *core) add(tx storage.Tx, r *catalog.Repo) error {
+func (c *core) add(tx *txn.Tx, r *catalog.Repo) error {
 	if c.random {
 		return catalog.Add(tx, r)
 	}

@@ -55,8 +55,8 @@ var (
 	ErrLocked = errors.New("storage: store is in use")
 	// ErrBusy says that a program outside holds a lock that the Update needs. Nothing was written.
 	ErrBusy = errors.New("storage: ref is locked by another program")
-	// ErrFormat says that the medium holds a format version that this program does not know.
-	ErrFormat = errors.New("storage: unknown format version")
+	// ErrFormat says that the medium holds a format that this program does not know, or something that is no store.
+	ErrFormat = errors.New("storage: unknown format")
 )
 
 type errNotFound struct{}

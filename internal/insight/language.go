@@ -7,10 +7,12 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/language"
 	"github.com/reposit/reposit/internal/search"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -83,7 +85,7 @@ func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 	if len(gaps) == 0 {
 		return nil
 	}
-	err := k.backend.Update(ctx, func(tx storage.Tx) error {
+	err := k.backend.Update(ctx, access.Host(), func(tx *txn.Tx) error {
 		for _, g := range gaps {
 			if c, ok := k.recent.at(g.Repo, g.Tip); ok && !c.failed {
 				if err := store(tx, g, c); err != nil {
@@ -105,15 +107,15 @@ func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 }
 
 // store stores counts and the language, unless those of a later state are stored.
-func store(tx storage.Tx, g Gap, c counted) error {
-	r, err := catalog.Load(tx, g.Repo)
+func store(tx *txn.Tx, g Gap, c counted) error {
+	r, err := tx.Entry(g.Repo)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil // it was deleted meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	done, err := catalog.PutLanguage(tx, r, c.language, c.Commit, g.Moves)
+	done, err := r.PutLanguage(tx, c.language, c.Commit, g.Moves)
 	if !done || err != nil {
 		return err
 	}

@@ -31,6 +31,9 @@ type fileSyncer interface{ Sync() error }
 
 func (d *billyDisk) traits() traits { return traits{volatile: d.memory, syncs: d.canSync()} }
 
+// probeName is the file by which canSync finds out.
+const probeName = "reposit-probe"
+
 // canSync looks at a file that it makes, since only files tell whether they can be synced.
 func (d *billyDisk) canSync() bool {
 	if _, ok := d.fs.(dirSyncer); !ok {
@@ -39,10 +42,9 @@ func (d *billyDisk) canSync() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.probed {
-		const name = "reposit-probe"
-		if f, err := d.fs.Create(name); err == nil {
+		if f, err := d.fs.Create(probeName); err == nil {
 			_, d.syncs = f.(fileSyncer)
-			d.probed = f.Close() == nil && d.fs.Remove(name) == nil
+			d.probed = f.Close() == nil && d.fs.Remove(probeName) == nil
 		}
 	}
 	return d.syncs

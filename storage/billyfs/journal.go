@@ -63,9 +63,9 @@ func parseFrame(b []byte) (payload []byte, synced int64, ok bool) {
 	return payload, int64(binary.BigEndian.Uint64(b[8:])), true
 }
 
-// openJournal opens the journal, calls replay with each payload, and cuts off what a crash left unfinished. What
-// replay gets belongs to it.
-func openJournal(m *medium, replay func(payload []byte) error) (*journal, error) {
+// openJournal opens the journal, calls replay with each payload, and cuts off what a crash left unfinished, unless fit
+// returns an error, which is told how many of how many bytes could be read. What replay gets belongs to it.
+func openJournal(m *medium, replay func(payload []byte) error, fit func(end, size int64) error) (*journal, error) {
 	data, err := m.ReadFile(journalName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -85,6 +85,9 @@ func openJournal(m *medium, replay func(payload []byte) error) (*journal, error)
 		}
 		j.end += frameHeader + int64(len(payload))
 	}
+	if err := fit(j.end, int64(len(data))); err != nil {
+		return nil, err
+	}
 	if err := j.open(); err != nil {
 		return nil, err
 	}
@@ -96,6 +99,11 @@ func openJournal(m *medium, replay func(payload []byte) error) (*journal, error)
 	if created {
 		m.named(journalName)
 		if err := errors.Join(m.SyncDir("reposit"), m.SyncDir(".")); err != nil {
+			return nil, errors.Join(err, j.f.Close())
+		}
+	}
+	if j.end == 0 { // it is never empty where reposit/format says that there is one
+		if err := j.append([]byte{kindOpen}); err != nil {
 			return nil, errors.Join(err, j.f.Close())
 		}
 	}

@@ -5,10 +5,11 @@
 //	  objects/         what git programs pushed, and info/alternates, which leads to the pool
 //	  reposit-logs/    logs of deleted refs
 //	pools/<ID>.git/    the objects of a fork network, loose and in packs
-//	reposit/format     the version of this layout
+//	reposit/format     the version of this layout, and what the journal must hold at least
 //	reposit/journal    the records, and all that is not yet known to be synced
 //	reposit/lock       locked while a process has the store open
 //	reposit/tmp, trash emptied by Open
+//	reposit/lost       repositories of Updates that a power cut took, from sessions without syncs
 //
 // # Commits
 //
@@ -58,6 +59,9 @@ type store struct {
 	dirs         *lru[string, *objectDir]
 	packed       *lru[string, *packedRefs]
 	packedWrites atomic.Uint64
+	states       *lru[string, *refState]
+	stateNumbers atomic.Uint64
+	refWrites    atomic.Uint64
 
 	mu      sync.Mutex
 	pools   map[storage.ID]bool // whose directories are there
@@ -83,12 +87,15 @@ const (
 	baseWeight   = 32 << 20  // bytes of objects that deltas are against
 	dirWeight    = 16 << 10  // directories
 	packedWeight = 32 << 20  // bytes of packed-refs
+	stateWeight  = 16 << 20  // bytes of refs that have files
 )
 
-// Open opens the store that is kept in root, and makes it if there is nothing. On a disk of the operating system, it
-// returns storage.ErrLocked if the store is open already; elsewhere, root must not be used by anyone else. It
-// returns an error if Options ask for Sync and root cannot sync both files and directories, for which its files need
-// a method Sync() error, and it a method SyncDir(path string) error.
+// Open opens the store that is kept in root, and makes it if root is empty but for what systems leave in any folder. It
+// returns storage.ErrFormat, naming what it found, if root holds anything else, and storage.ErrCorrupt, naming the file,
+// if the journal is damaged or lacks what was in it. On a disk of the operating system, it returns storage.ErrLocked if
+// the store is open already; elsewhere, root must not be used by anyone else. It returns an error if Options ask for
+// Sync and root cannot sync both files and directories, for which its files need a method Sync() error, and it a method
+// SyncDir(path string) error.
 func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -105,6 +112,9 @@ func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 }
 
 func open(d disk, opts *Options) (_ *store, err error) {
+	if _, err := readFormat(d); err != nil { // before anything is made there
+		return nil, errors.Join(err, d.Close())
+	}
 	t := d.traits()
 	durability := opts.Durability
 	switch {
@@ -124,6 +134,7 @@ func open(d disk, opts *Options) (_ *store, err error) {
 		bases:   newLRU[packSpot, baseObject](baseWeight, nil),
 		dirs:    newLRU[string, *objectDir](dirWeight, nil),
 		packed:  newLRU[string, *packedRefs](packedWeight, nil),
+		states:  newLRU[string, *refState](stateWeight, nil),
 		pools:   map[storage.ID]bool{},
 		members: map[storage.ID]map[storage.ID]struct{}{},
 		used:    map[storage.ID]map[storage.ID]struct{}{},
@@ -137,11 +148,17 @@ func open(d disk, opts *Options) (_ *store, err error) {
 			err = errors.Join(err, s.letGo())
 		}
 	}()
-	if err := s.prepareDirs(); err != nil {
+	if err := s.lockFolder(); err != nil {
+		return nil, err
+	}
+	f, err := readFormat(s.m)
+	if err != nil {
 		return nil, err
 	}
 	h := &history{done: map[uint64]bool{}}
-	if s.journal, err = openJournal(s.m, func(payload []byte) error { return s.replay(h, payload) }); err != nil {
+	s.journal, err = openJournal(s.m, func(payload []byte) error { return s.replay(h, payload) },
+		func(end, size int64) error { return s.fit(f, h, end, size) })
+	if err != nil {
 		return nil, err
 	}
 	if err := s.start(h); err != nil {
@@ -150,13 +167,8 @@ func open(d disk, opts *Options) (_ *store, err error) {
 	return s, nil
 }
 
-const (
-	formatName = "reposit/format"
-	formatText = "reposit billyfs 1\n"
-)
-
-// prepareDirs locks the store, checks its format, and empties the directories for what does not last.
-func (s *store) prepareDirs() error {
+// lockFolder makes the directories that are missing, and takes the lock of the store.
+func (s *store) lockFolder() error {
 	for _, dir := range []string{"reposit", tempDir, trashDir, "repos", "pools"} {
 		if err := s.m.mkdirAll(dir); err != nil {
 			return err
@@ -167,17 +179,11 @@ func (s *store) prepareDirs() error {
 		return err
 	}
 	s.lock = lock
-	format, err := s.m.ReadFile(formatName)
-	switch {
-	case err == nil && string(format) != formatText:
-		return fmt.Errorf("%s: %q: %w", formatName, format[:min(len(format), 32)], storage.ErrFormat)
-	case absent(err):
-		if err := s.m.replace(formatName, []byte(formatText), syncFile); err != nil {
-			return err
-		}
-	case err != nil:
-		return err
-	}
+	return nil
+}
+
+// emptyDirs empties the directories for what does not last.
+func (s *store) emptyDirs() error {
 	for _, dir := range []string{tempDir, trashDir} {
 		entries, err := s.m.ReadDir(dir)
 		if err != nil {
@@ -192,8 +198,15 @@ func (s *store) prepareDirs() error {
 	return s.m.flush()
 }
 
-// start makes up for what the last process left undone, and begins a session.
+// start makes up for what the last process left undone, and begins a session. From here on, the store is not as Close
+// left it.
 func (s *store) start(h *history) error {
+	if err := s.writeFormat(format{seq: s.seq, synced: s.m.sync}); err != nil {
+		return err
+	}
+	if err := s.emptyDirs(); err != nil {
+		return err
+	}
 	now := s.records.Snapshot()
 	for key, v := range now.Scan(repoKey, nextPrefix(repoKey), false) {
 		pool, _ := decodeRepo(v)

@@ -43,7 +43,7 @@ func (u *upkeep) begin(s *store, crashed bool) error {
 
 func openMark(s *store) []byte { return append([]byte{kindOpen}, s.m.traits().boot...) }
 
-// end makes permanent what is not yet, and says so.
+// end makes permanent what is not yet, and says so in the journal and beside it.
 func (u *upkeep) end(s *store) error {
 	if u.stuck != nil {
 		return u.stuck
@@ -57,7 +57,10 @@ func (u *upkeep) end(s *store) error {
 	if err := s.journal.append([]byte{kindClosed}); err != nil {
 		return err
 	}
-	return s.journal.force()
+	if err := s.journal.force(); err != nil {
+		return err
+	}
+	return s.writeFormat(format{closed: true, seq: s.seq, size: s.journal.end})
 }
 
 // oversized reports whether more than half of the journal is of no use any more.
