@@ -335,7 +335,7 @@ func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
 	if err := pull.Drop(tx, id); err != nil {
 		return err
 	}
-	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop} {
+	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop, event.Drop} {
 		if err := drop(tx, id); err != nil {
 			return err
 		}

@@ -57,7 +57,8 @@ type Options struct {
 	IDs           func() ID        // source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for concurrent use
 	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB. Half as much more is kept of what refs reach
 	Upkeep        Upkeep           // what the store does by itself
-	KeepEvents    int              // how many of the last events are kept at least; default 100,000
+	KeepEvents    int              // the events of how many of the last changes are kept at least; default 100,000. What one call changes at once is one change
+	KeepEventsFor time.Duration    // how long events are kept at least; default 0: as KeepEvents says
 	Limits        Limits           // what untrusted input may ask for
 	Logger        *slog.Logger     // told of damage and of deleted repositories; default: discard
 }
@@ -148,6 +149,9 @@ func (o *Options) check() error {
 	if min(o.CacheSize, int64(o.KeepEvents), l.BlobSize, l.CommitSize, l.RepoSize, int64(l.PathLength), int64(l.PathDepth)) < 0 {
 		return invalidf("option: sizes and limits can't be negative")
 	}
+	if o.KeepEventsFor < 0 {
+		return invalidf("option KeepEventsFor: it is negative")
+	}
 	if u := o.Upkeep; u.Percent < 0 || u.Percent > 100 || u.Delay < 0 {
 		return invalidf("option Upkeep: %d percent, delay %v", u.Percent, u.Delay)
 	}
@@ -179,7 +183,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	if err != nil {
 		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
 	}
-	c := &core{secret: secret, objects: object.New(backend, o.CacheSize), events: event.NewLog(o.KeepEvents), opts: o}
+	c := &core{secret: secret, objects: object.New(backend, o.CacheSize), events: event.NewLog(event.Keep{Units: o.KeepEvents, For: o.KeepEventsFor}), opts: o}
 	c.backend = txn.New(backend, c.objects, c.events, c.now, pull.NewGuard, protect.NewGuard)
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
