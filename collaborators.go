@@ -149,7 +149,6 @@ func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (
 		return Page[Info]{}, failed(op, "", login, err)
 	}
 	var page Page[Info]
-	var later untold
 	err = s.backend.View(ctx, func(v storage.View) error {
 		if _, err := people.LoadUser(v, key); err != nil {
 			return err
@@ -158,12 +157,9 @@ func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (
 		if q.Viewer.Granted, err = s.pushable(v, key); err != nil {
 			return err
 		}
-		page, err = s.listSeen(ctx, v, q, &later)
+		page, err = s.listSeen(ctx, v, q)
 		return err
 	})
-	if err == nil {
-		err = s.tell(ctx, &later)
-	}
 	if err != nil {
 		return Page[Info]{}, failed(op, "", login, err)
 	}

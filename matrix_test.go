@@ -37,7 +37,7 @@ var openDoors = map[string]bool{
 
 // storeDoors are the methods of a store that are not about one repository. TestStoreDoors and others look at each.
 var storeDoors = map[string]bool{
-	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true, "Store.DeleteExpired": true, "Store.Events": true,
+	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true, "Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true, "Users.All": true,
 	"Users.Watching": true, "Users.Unwatch": true,
 	"Teams.Put": true, "Teams.Team": true, "Teams.Remove": true, "Teams.List": true,
@@ -421,6 +421,9 @@ func TestStoreDoors(t *testing.T) {
 		}
 		if _, err := as.DeleteExpired(ctx); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("DeleteExpired() as %s = %v", who, err)
+		}
+		if err := as.Upkeep(ctx); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Upkeep() as %s = %v", who, err)
 		}
 		if err := as.Close(); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Close() as %s = %v", who, err)

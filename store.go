@@ -57,9 +57,21 @@ type Options struct {
 	Now           func() time.Time // clock; default time.Now. It must be safe for concurrent use
 	IDs           func() ID        // source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for concurrent use
 	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB. Half as much more is kept of what refs reach
-	KeepEvents    int              // how many of the last events are kept at least; default 100,000
+	Upkeep        Upkeep           // what the store does by itself
+	KeepEvents    int              // the events of how many of the last changes are kept at least; default 100,000. What one call changes at once is one change
+	KeepEventsFor time.Duration    // how long events are kept at least; default 0: as KeepEvents says
 	Limits        Limits           // what untrusted input may ask for
 	Logger        *slog.Logger     // told of damage and of deleted repositories; default: discard
+}
+
+// Upkeep says what a store does by itself after changes: it finds out the languages of repositories whose default
+// branch moved, for Info, lists and searches, which never count. It does that in one goroutine, which ends when there
+// is nothing to do, and with Close. Store.Upkeep does all of it at once, whatever Upkeep says. The zero value of each
+// field is the default in brackets.
+type Upkeep struct {
+	Off     bool          // the store does nothing by itself
+	Percent int           // of one core's time that it takes at most [5]
+	Delay   time.Duration // between a change and the beginning of the work [1 s]
 }
 
 // Limits bound what callers may store. The zero value of each field is the default in brackets.
@@ -80,6 +92,8 @@ const (
 	defaultCommitSize = 4 << 30
 	defaultPathLength = 4096
 	defaultPathDepth  = 256
+	defaultPercent    = 5
+	defaultDelay      = time.Second
 
 	minReach = 16 << 20 // bytes in which is kept what refs reach
 )
@@ -94,6 +108,8 @@ func (o *Options) withDefaults() (Options, error) {
 	setDefault(&opts.DefaultBranch, defaultBranch)
 	setDefault(&opts.CacheSize, defaultCache)
 	setDefault(&opts.KeepEvents, defaultEvents)
+	setDefault(&opts.Upkeep.Percent, defaultPercent)
+	setDefault(&opts.Upkeep.Delay, defaultDelay)
 	setDefault(&opts.Limits.BlobSize, defaultBlobSize)
 	setDefault(&opts.Limits.CommitSize, defaultCommitSize)
 	setDefault(&opts.Limits.PathLength, defaultPathLength)
@@ -134,6 +150,12 @@ func (o *Options) check() error {
 	if min(o.CacheSize, int64(o.KeepEvents), l.BlobSize, l.CommitSize, l.RepoSize, int64(l.PathLength), int64(l.PathDepth)) < 0 {
 		return invalidf("option: sizes and limits can't be negative")
 	}
+	if o.KeepEventsFor < 0 {
+		return invalidf("option KeepEventsFor: it is negative")
+	}
+	if u := o.Upkeep; u.Percent < 0 || u.Percent > 100 || u.Delay < 0 {
+		return invalidf("option Upkeep: %d percent, delay %v", u.Percent, u.Delay)
+	}
 	return nil
 }
 
@@ -149,22 +171,30 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 		err = backend.Update(ctx, catalog.Init)
 	}
 	var secret catalog.Secret
+	var marked bool
 	if err == nil {
 		err = backend.View(ctx, func(v storage.View) error {
-			secret, err = catalog.LoadSecret(v)
+			if secret, err = catalog.LoadSecret(v); err != nil {
+				return err
+			}
+			marked, err = insight.HasMarked(v)
 			return err
 		})
 	}
 	if err != nil {
 		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
 	}
-	c := &core{secret: secret, objects: object.New(backend, o.CacheSize), events: event.NewLog(o.KeepEvents), opts: o}
+	c := &core{secret: secret, objects: object.New(backend, o.CacheSize), events: event.NewLog(event.Keep{Units: o.KeepEvents, For: o.KeepEventsFor}), opts: o}
 	c.backend = txn.New(backend, c.objects, c.events, c.now, pull.NewGuard, protect.NewGuard)
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
 	})
-	c.insight = insight.NewKeeper(c.backend, c.objects, storage.Exclusive(backend), o.Logger)
+	c.insight = insight.NewKeeper(c.backend, c.objects, insight.Upkeep(o.Upkeep), o.Logger)
+	c.events.OnWake(c.insight.Wake)
+	if marked {
+		c.insight.Wake()
+	}
 	c.commits = commit.New(c.backend, c.objects, c.reach)
 	return c.as(access.Host()), nil
 }
@@ -178,6 +208,7 @@ func (s *Store) Close() error {
 	if !s.gate.Close() {
 		return failed("close", "", "", ErrClosed)
 	}
+	s.insight.Stop()
 	s.events.Wake()
 	return failed("close", "", "", s.backend.Close())
 }

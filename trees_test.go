@@ -24,7 +24,7 @@ func plant(t *testing.T, st *store, r *reposit.Repo, branch string, objects ...s
 	t.Helper()
 	var last storage.Hash
 	err := st.backend.Update(t.Context(), func(tx storage.Tx) error {
-		found, err := catalog.Load(tx, storageID(r))
+		found, err := catalog.LoadEntry(tx, storageID(r))
 		if err != nil {
 			return err
 		}
@@ -38,7 +38,8 @@ func plant(t *testing.T, st *store, r *reposit.Repo, branch string, objects ...s
 			}
 			last = o.Hash
 		}
-		if err := catalog.Moved(tx, storageID(r)); err != nil {
+		found.Moved()
+		if err := found.Store(tx); err != nil {
 			return err
 		}
 		return tx.PutRef(storageID(r), storage.Ref{Name: "refs/heads/" + branch, Hash: last}, nil)

@@ -52,6 +52,15 @@ func (s *Secret) Position(query []byte, token string) ([]byte, error) {
 	return position, nil
 }
 
+// Key returns a key that only this store has, for a purpose.
+func (s *Secret) Key(purpose string) (key [32]byte) {
+	h := hmac.New(sha256.New, s[:])
+	h.Write([]byte("key for "))
+	h.Write([]byte(purpose))
+	h.Sum(key[:0])
+	return key
+}
+
 func (s *Secret) sum(query, position []byte) []byte {
 	h := hmac.New(sha256.New, s[:])
 	var length [8]byte
