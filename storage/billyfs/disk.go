@@ -61,7 +61,7 @@ type traits struct {
 	shared   bool   // other programs may change it between two calls
 	volatile bool   // it ends with the process: nothing needs to be written atomically
 	syncs    bool   // files and directories can be synced
-	boot     string // names the time since the machine was started; "" if that is unknown
+	boot     string // names the time since the machine was started, which no lock outlives; "" if that is unknown
 }
 
 type dirEntry struct {

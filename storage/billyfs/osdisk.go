@@ -35,8 +35,8 @@ func newOSDisk(dir string) (*osDisk, error) {
 	return &osDisk{root: root, boot: bootID()}, nil
 }
 
-// bootID returns what Linux calls the time since the machine was started. As long as it is the same, what a killed
-// process wrote is still there.
+// bootID returns what Linux calls the time since the machine was started. With another one, no program lives that made
+// a lock file.
 func bootID() string {
 	if runtime.GOOS != "linux" {
 		return ""
