@@ -5,6 +5,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -108,8 +109,8 @@ func (r *Repo) read(ctx context.Context, need access.Permission, fn func(v stora
 }
 
 // change runs fn in a unit of work in which the actor has a permission on the repository.
-func (r *Repo) change(ctx context.Context, need access.Permission, fn func(tx storage.Tx) error) error {
-	return r.s.backend.Update(ctx, func(tx storage.Tx) error {
+func (r *Repo) change(ctx context.Context, need access.Permission, fn func(tx *txn.Tx) error) error {
+	return r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
 		if _, err := r.s.actor.Check(tx, r.id, need); err != nil {
 			return err
 		}

@@ -6,11 +6,11 @@ import (
 	"iter"
 
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -207,8 +207,8 @@ func (b Branches) rename(ctx context.Context, from, to string, by git.Signature)
 	if head == oldName {
 		changes = append(changes, ref.Change{Name: ref.Head, Target: newName, By: b.r.s.actor, Log: entry})
 	}
-	return landing.Land(ctx, b.r.s.backend, b.r.s.objects, &landing.Landing{
-		Repo: b.r.id, Refs: changes, Now: by.When,
+	return b.r.s.backend.Push(ctx, b.r.id, &txn.Push{
+		Refs: changes, Now: by.When,
 		Check: func(v storage.View) error { return sameDefault(v, b.r.id, head) },
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -64,7 +65,7 @@ func (c Collaborators) Add(ctx context.Context, login string, p Permission) erro
 	if err != nil {
 		return c.r.fail(op, login, err)
 	}
-	return c.r.fail(op, login, c.r.change(ctx, access.Admin, func(tx storage.Tx) error {
+	return c.r.fail(op, login, c.r.change(ctx, access.Admin, func(tx *txn.Tx) error {
 		h, err := catalog.LoadHeader(tx, c.r.id)
 		if err != nil {
 			return err
@@ -90,7 +91,7 @@ func (c Collaborators) Remove(ctx context.Context, login string) error {
 	if err != nil {
 		return c.r.fail(op, login, err)
 	}
-	return c.r.fail(op, login, c.r.change(ctx, access.Admin, func(tx storage.Tx) error {
+	return c.r.fail(op, login, c.r.change(ctx, access.Admin, func(tx *txn.Tx) error {
 		was, err := people.RemoveCollaborator(tx, c.r.id, key)
 		if err == nil && !was {
 			err = storage.ErrNotFound
@@ -104,7 +105,7 @@ func (c Collaborators) Remove(ctx context.Context, login string) error {
 
 // keep makes the actor a collaborator who has Admin, unless he has it anyway: of a repository that he has brought to an
 // owner for whom he may do so, but whose teams need not have it.
-func (s *Store) keep(tx storage.Tx, repo storage.ID) error {
+func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 	login := s.actor.Login()
 	if login == "" {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -79,7 +80,7 @@ func (s *Store) Events(ctx context.Context, after int64) iter.Seq2[Event, error]
 		}
 		at := uint64(after)
 		for first := true; ; first = false {
-			changed := s.backend.Changed() // before the look, so that no change falls in between
+			changed := s.events.Changed() // before the look, so that no change falls in between
 			seen, last, err := s.eventsAfter(ctx, at, first)
 			if err != nil {
 				yield(Event{}, failed(op, "", "", err))
@@ -187,20 +188,18 @@ func publicEvent(e *event.Event) Event {
 }
 
 // noteAccess adds an event about what somebody may now do with a repository.
-func (s *Store) noteAccess(tx storage.Tx, repo storage.ID, name string, p Permission) error {
-	h, err := catalog.LoadHeader(tx, repo)
+func (s *Store) noteAccess(tx *txn.Tx, repo storage.ID, name string, p Permission) error {
+	r, err := tx.Repo(repo, access.None)
 	if err != nil {
 		return err
 	}
-	event.Add(tx, event.Event{
-		Kind: event.AccessChanged, Repo: repo, Private: h.Private, By: s.actor.String(), Name: name, Detail: p.String(),
-	})
+	tx.Note(event.Event{Kind: event.AccessChanged, Repo: repo, Private: r.Private, Name: name, Detail: p.String()})
 	return nil
 }
 
 // note adds an event about a repository as a whole.
-func (s *Store) note(tx storage.Tx, kind event.Kind, r *catalog.Repo, detail string) {
-	event.Add(tx, event.Event{
-		Kind: kind, Repo: r.ID, Private: r.Private, By: s.actor.String(), Name: r.Owner + "/" + r.Slug, Detail: detail,
+func (s *Store) note(tx *txn.Tx, kind event.Kind, r *catalog.Repo, detail string) {
+	tx.Note(event.Event{
+		Kind: kind, Repo: r.ID, Private: r.Private, Name: r.Owner + "/" + r.Slug, Detail: detail,
 	})
 }

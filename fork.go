@@ -12,6 +12,7 @@ import (
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/search"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -47,15 +48,12 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 	}
 	now := r.s.now()
 	var made *catalog.Repo
-	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
-		if _, err := r.s.actor.Check(tx, r.id, access.Read); err != nil {
-			return err
-		}
-		from, err := catalog.Load(tx, r.id)
+	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
+		from, err := tx.Repo(r.id, access.Read)
 		if err != nil {
 			return err
 		}
-		if made, err = r.s.newFork(from, opts); err != nil {
+		if made, err = r.s.newFork(from.Entry.Repo, opts); err != nil {
 			return err
 		}
 		if err := checkWhole(tx, r.id); err != nil {
@@ -65,10 +63,10 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 		if err := r.s.actor.CheckOwner(tx, made.Owner); err != nil {
 			return err
 		}
-		if err := catalog.Fork(tx, from, made); err != nil {
+		if err := from.Fork(tx, made); err != nil {
 			return err
 		}
-		state, err := catalog.LoadState(tx, made)
+		state, err := from.State(tx)
 		if err != nil {
 			return err
 		}
@@ -139,10 +137,7 @@ func publish(v storage.View, r *catalog.Repo) error {
 }
 
 // forkDefault gives a fork the default branch alone.
-func (r *Repo) forkDefault(tx storage.Tx, fork *catalog.Repo) error {
-	if err := tx.CreateRepo(fork.ID, fork.Pool); err != nil {
-		return err
-	}
+func (r *Repo) forkDefault(tx *txn.Tx, fork *catalog.Repo) error {
 	name, err := ref.Default(tx, r.id)
 	if err != nil {
 		return err
@@ -151,12 +146,11 @@ func (r *Repo) forkDefault(tx storage.Tx, fork *catalog.Repo) error {
 	if err != nil {
 		return err
 	}
+	first := []storage.Ref{{Name: ref.Head, Target: name}}
 	if !branch.Hash.IsZero() {
-		if err := tx.PutRef(fork.ID, storage.Ref{Name: name, Hash: branch.Hash}, nil); err != nil {
-			return err
-		}
+		first = append(first, storage.Ref{Name: name, Hash: branch.Hash})
 	}
-	return tx.PutRef(fork.ID, storage.Ref{Name: ref.Head, Target: name}, nil)
+	return tx.InitRepo(fork.ID, fork.Pool, first...)
 }
 
 // Forks returns a page of the repositories that were forked from this one, or came to it from a deleted fork in between,

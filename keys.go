@@ -8,6 +8,7 @@ import (
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/sshkey"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -85,7 +86,7 @@ func (d DeployKeys) Add(ctx context.Context, title, authorizedKey string, opts *
 	if opts != nil {
 		key.ReadOnly = opts.ReadOnly
 	}
-	err = d.r.change(ctx, access.Admin, func(tx storage.Tx) (err error) {
+	err = d.r.change(ctx, access.Admin, func(tx *txn.Tx) (err error) {
 		if key.Number, err = people.AddDeployKey(tx, d.r.id, key); err != nil {
 			return err
 		}
@@ -105,7 +106,7 @@ func (d DeployKeys) Remove(ctx context.Context, id int64) error {
 		return d.r.fail(op, "", err)
 	}
 	defer d.r.s.calls.Leave()
-	return d.r.fail(op, "", d.r.change(ctx, access.Admin, func(tx storage.Tx) error {
+	return d.r.fail(op, "", d.r.change(ctx, access.Admin, func(tx *txn.Tx) error {
 		key, err := people.RemoveDeployKey(tx, d.r.id, id)
 		if err != nil {
 			return err
@@ -114,7 +115,7 @@ func (d DeployKeys) Remove(ctx context.Context, id int64) error {
 	}))
 }
 
-func (d DeployKeys) note(tx storage.Tx, key people.DeployKey, p Permission) error {
+func (d DeployKeys) note(tx *txn.Tx, key people.DeployKey, p Permission) error {
 	return d.r.s.noteAccess(tx, d.r.id, "deploy key "+sshkey.FormatFingerprint(key.Fingerprint), p)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/pull"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -56,7 +57,7 @@ func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 // deleteExpired deletes a repository unless somebody else did, or gave it more time.
 func (s *Store) deleteExpired(ctx context.Context, id storage.ID, now time.Time) (bool, error) {
 	deleted := false
-	err := s.backend.Update(ctx, func(tx storage.Tx) error {
+	err := s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
 		deleted = false
 		repo, err := catalog.Load(tx, id)
 		if errors.Is(err, storage.ErrNotFound) {
@@ -87,7 +88,7 @@ func (s *Store) sweep(ctx context.Context) error {
 		return err
 	})
 	for !swept && err == nil {
-		err = s.backend.Update(ctx, func(tx storage.Tx) error {
+		err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
 			more, err := people.Sweep(tx)
 			if err == nil && !more {
 				more, err = pull.Sweep(tx)

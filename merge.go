@@ -8,14 +8,14 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -137,9 +137,9 @@ func (r *Repo) merging(opts *MergeOptions) (m merging, err error) {
 	return m, err
 }
 
-// plan returns the landing by which a branch at base takes a head that has all of base, and sets what comes of it. change
+// plan returns the push by which a branch at base takes a head that has all of base, and sets what comes of it. change
 // names the branch.
-func (m *merging) plan(base, head git.Hash, is *git.Commit, message string, change ref.Change) (*landing.Landing, error) {
+func (m *merging) plan(base, head git.Hash, is *git.Commit, message string, change ref.Change) (*txn.Push, error) {
 	made := git.Commit{Author: m.author, Committer: m.committer, Message: message}
 	h, o, item, err := pull.Strategy(m.opts.Strategy).Result(base, head, is.Tree, made)
 	if err != nil {
@@ -147,8 +147,8 @@ func (m *merging) plan(base, head git.Hash, is *git.Commit, message string, chan
 	}
 	s := m.r.s
 	change.New, change.Old, change.By, change.OnTop = h, &base, s.actor, m.opts.Strategy == Squash
-	l := &landing.Landing{
-		Repo: m.r.id, Named: []storage.Hash{head}, Refs: []ref.Change{change}, Now: s.now(), Quota: s.opts.Limits.RepoSize,
+	l := &txn.Push{
+		Named: []storage.Hash{head}, Refs: []ref.Change{change}, Now: s.now(), Quota: s.opts.Limits.RepoSize,
 		DryRun: m.opts.DryRun,
 	}
 	m.result = MergeResult{publicCommit(h, is), mergeKinds[m.opts.Strategy], Hash(base)}
@@ -169,7 +169,7 @@ type branchMerge struct {
 
 // try merges what there is now, or returns a *ref.ConflictError if that moved meanwhile.
 func (m *branchMerge) try(ctx context.Context) error {
-	var l *landing.Landing
+	var l *txn.Push
 	err := m.r.resolve(ctx, func(res *revision.Resolver) error {
 		if _, err := m.r.s.actor.Check(res.View, m.r.id, access.Write); err != nil {
 			return err
@@ -190,7 +190,7 @@ func (m *branchMerge) try(ctx context.Context) error {
 	if err != nil || l == nil {
 		return err
 	}
-	return landing.Land(ctx, m.r.s.backend, m.r.s.objects, l)
+	return m.r.s.backend.Push(ctx, m.r.id, l)
 }
 
 // branch returns the branch that takes the commits, if it is where the caller saw it.
@@ -216,8 +216,8 @@ func (m *branchMerge) branch(res *revision.Resolver) (storage.Ref, error) {
 	return at, nil
 }
 
-// look returns the landing that has the branch take the head, or nil if there is nothing to do.
-func (m *branchMerge) look(ctx context.Context, res *revision.Resolver, branch storage.Ref, head git.Hash) (*landing.Landing, error) {
+// look returns the push that has the branch take the head, or nil if there is nothing to do.
+func (m *branchMerge) look(ctx context.Context, res *revision.Resolver, branch storage.Ref, head git.Hash) (*txn.Push, error) {
 	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) {
 		return res.Objects.Commit(ctx, res.Pool, h)
 	}
@@ -225,7 +225,7 @@ func (m *branchMerge) look(ctx context.Context, res *revision.Resolver, branch s
 	if err != nil {
 		return nil, err
 	}
-	if has, err := ancestry.Contains(ctx, read, branch.Hash, head); err != nil {
+	if has, err := graph.IsAncestor(ctx, read, head, branch.Hash); err != nil {
 		return nil, err
 	} else if has {
 		tip, err := read(ctx, branch.Hash)
@@ -235,7 +235,7 @@ func (m *branchMerge) look(ctx context.Context, res *revision.Resolver, branch s
 		return nil, err
 	}
 	short := branch.Name[len(ref.Branches):]
-	if fits, err := ancestry.Contains(ctx, read, head, branch.Hash); err != nil {
+	if fits, err := graph.IsAncestor(ctx, read, branch.Hash, head); err != nil {
 		return nil, err
 	} else if !fits {
 		return nil, diverged(short)

@@ -4,10 +4,10 @@ import (
 	"context"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -111,17 +111,16 @@ func (p Protections) Set(ctx context.Context, pattern string, protection Protect
 	if err := rule.Check(); err != nil {
 		return p.r.fail(op, pattern, err)
 	}
-	return p.r.fail(op, pattern, p.r.s.backend.Update(ctx, func(tx storage.Tx) error {
-		if _, err := p.r.s.actor.Check(tx, p.r.id, access.Admin); err != nil {
+	return p.r.fail(op, pattern, p.r.s.backend.Update(ctx, p.r.s.actor, func(tx *txn.Tx) error {
+		r, err := tx.Repo(p.r.id, access.Admin)
+		if err != nil {
 			return err
 		}
 		if err := protect.Set(tx, p.r.id, rule); err != nil {
 			return err
 		}
-		if err := catalog.Protect(tx, p.r.id, true); err != nil {
-			return err
-		}
-		return p.note(tx, pattern, "protected")
+		noteRule(r, pattern, "protected")
+		return r.Protect(tx, true)
 	}))
 }
 
@@ -132,28 +131,23 @@ func (p Protections) Remove(ctx context.Context, pattern string) error {
 		return p.r.fail(op, pattern, err)
 	}
 	defer p.r.s.calls.Leave()
-	return p.r.fail(op, pattern, p.r.s.backend.Update(ctx, func(tx storage.Tx) error {
-		if _, err := p.r.s.actor.Check(tx, p.r.id, access.Admin); err != nil {
+	return p.r.fail(op, pattern, p.r.s.backend.Update(ctx, p.r.s.actor, func(tx *txn.Tx) error {
+		r, err := tx.Repo(p.r.id, access.Admin)
+		if err != nil {
 			return err
 		}
 		left, err := protect.Remove(tx, p.r.id, pattern)
 		if err != nil {
 			return err
 		}
-		if err := catalog.Protect(tx, p.r.id, left); err != nil {
-			return err
-		}
-		return p.note(tx, pattern, "unprotected")
+		noteRule(r, pattern, "unprotected")
+		return r.Protect(tx, left)
 	}))
 }
 
-// note adds the event of a changed rule.
-func (p Protections) note(tx storage.Tx, pattern, detail string) error {
-	h, err := catalog.LoadHeader(tx, p.r.id)
-	event.Add(tx, event.Event{
-		Kind: event.AccessChanged, Repo: p.r.id, Private: h.Private, By: p.r.s.actor.String(), Name: pattern, Detail: detail,
-	})
-	return err
+// noteRule adds the event of a changed rule.
+func noteRule(r *txn.Repo, pattern, detail string) {
+	r.Tx().Note(event.Event{Kind: event.AccessChanged, Repo: r.ID, Private: r.Private, Name: pattern, Detail: detail})
 }
 
 func publicRule(r *protect.Rule) ProtectionRule {

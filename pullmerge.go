@@ -7,9 +7,9 @@ import (
 	"fmt"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/ancestry"
+	"github.com/reposit/reposit/internal/codeowners"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
@@ -65,7 +65,7 @@ type pullLook struct {
 	base  git.Hash // what the base holds; zero: it is not there
 	fits  bool     // the head has all that the base has
 	rule  *protect.Rule
-	needs []pull.Need
+	needs []codeowners.Requirement
 	owned bool // needs are known: the rule asks for them
 }
 
@@ -92,7 +92,7 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 		return m, err
 	}
 	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return p.r.s.objects.Commit(ctx, pool, h) }
-	if m.fits, err = ancestry.Contains(ctx, read, m.pull.Head, m.base); err != nil {
+	if m.fits, err = graph.IsAncestor(ctx, read, m.base, m.pull.Head); err != nil {
 		return nil, err
 	}
 	if m.rule == nil || !m.rule.RequireCodeOwnerReview {
@@ -100,7 +100,7 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 	}
 	from := m.base
 	if !m.fits {
-		if from, err = ancestry.Base(ctx, read, m.pull.Head, m.base); err != nil {
+		if from, err = graph.MergeBase(ctx, read, m.pull.Head, m.base); err != nil {
 			return nil, err
 		}
 	}
@@ -193,7 +193,7 @@ func (m *pullMerge) try(ctx context.Context) error {
 		return err
 	}
 	l.Check = func(v storage.View) error { return m.unmoved(v, look) }
-	return landing.Land(ctx, m.r.s.backend, m.r.s.objects, l)
+	return m.r.s.backend.Push(ctx, m.r.id, l)
 }
 
 // unmoved returns pull.ErrMoved unless the pull request is as it was looked at.
@@ -223,11 +223,7 @@ var errUnfit = errors.New("the head is not ahead of the base")
 // settle says what became of a pull request whose head is not ahead of the base. Mostly both have gone their ways. But a
 // program outside, which tells nobody, may have merged it.
 func (m *pullMerge) settle(ctx context.Context) error {
-	u, err := m.p.unit(ctx)
-	if err != nil {
-		return err
-	}
-	err = m.p.update(ctx, u, func() error {
+	return m.p.update(ctx, func(u *pull.Unit) error {
 		pool, err := m.p.r.s.actor.Check(u.Tx, m.p.r.id, access.Write)
 		if err != nil {
 			return err
@@ -238,7 +234,7 @@ func (m *pullMerge) settle(ctx context.Context) error {
 		}
 		settled, err := u.Settle(is)
 		if err == nil && !settled {
-			err = cmp.Or(u.Facts.Unanswered(), diverged(is.BaseBranch))
+			err = cmp.Or(u.Unanswered(), diverged(is.BaseBranch))
 		}
 		if err != nil {
 			return err
@@ -247,15 +243,9 @@ func (m *pullMerge) settle(ctx context.Context) error {
 		if err == nil {
 			m.result = MergeResult{Commit: publicCommit(is.Commit, c), Kind: AlreadyMerged, Base: Hash(is.Base)}
 		}
-		if err == nil && m.opts.DryRun {
-			err = landing.ErrDryRun
-		}
+		u.DryRun = m.opts.DryRun
 		return err
 	})
-	if errors.Is(err, landing.ErrDryRun) {
-		err = nil
-	}
-	return err
 }
 
 func (m *pullMerge) message(p *pull.Pull, text string) string {

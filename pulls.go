@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -102,10 +102,7 @@ func (p Pulls) Open(ctx context.Context, base, head string, opts *PullOptions) (
 	}
 	err := o.check()
 	if err == nil {
-		var unit *pull.Unit
-		if unit, err = p.unit(ctx); err == nil {
-			err = p.update(ctx, unit, func() error { return o.open(unit) })
-		}
+		err = p.update(ctx, o.open)
 	}
 	if err != nil {
 		return Pull{}, p.r.fail(op, head, err)
@@ -228,7 +225,11 @@ func branchTip(v storage.View, repo storage.ID, name string) (string, git.Hash, 
 
 // title makes a title of the head's message.
 func (o *opener) title(u *pull.Unit, p *pull.Pull) (string, error) {
-	c, err := u.Read(u.Ctx, p.Head)
+	r, err := u.Tx.Repo(p.Repo, access.None)
+	if err != nil {
+		return "", err
+	}
+	c, err := r.Commit(p.Head)
 	if err != nil {
 		return "", err
 	}
@@ -239,30 +240,18 @@ func (o *opener) title(u *pull.Unit, p *pull.Pull) (string, error) {
 	return subject, nil
 }
 
-// unit returns what pull requests change in, but for the unit of work itself.
-func (p Pulls) unit(ctx context.Context) (*pull.Unit, error) {
-	now := p.r.s.now()
-	by, err := p.r.s.opts.Author.clean(now)
+// update runs fn in a transaction in which pull requests change.
+func (p Pulls) update(ctx context.Context, fn func(*pull.Unit) error) error {
+	by, err := p.r.s.opts.Author.clean(p.r.s.now())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &pull.Unit{Ctx: ctx, Facts: &ancestry.Facts{}, By: p.r.s.actor, Now: now, Name: by.Name, Email: by.Email}, nil
-}
-
-// update runs fn in a unit of work that reads commits of the repository's pool.
-func (p Pulls) update(ctx context.Context, u *pull.Unit, fn func() error) error {
-	var pool storage.ID
-	u.Read = func(ctx context.Context, h git.Hash) (*git.Commit, error) { return p.r.s.objects.Commit(ctx, pool, h) }
-	return u.Facts.Update(ctx, p.r.s.backend, u.Read, func(tx storage.Tx) error {
-		u.Tx = tx
-		var err error
-		if pool, err = p.r.s.actor.Check(tx, p.r.id, access.Read); err != nil {
+	actor := p.r.s.actor
+	return p.r.s.backend.Update(ctx, actor, func(tx *txn.Tx) error {
+		if _, err := tx.Repo(p.r.id, access.Read); err != nil {
 			return err
 		}
-		if err := fn(); err != nil {
-			return err
-		}
-		return u.Facts.Unanswered()
+		return fn(&pull.Unit{Tx: tx, By: actor, Name: by.Name, Email: by.Email})
 	})
 }
 
@@ -396,11 +385,7 @@ func (p Pulls) Close(ctx context.Context, number int) error {
 		return p.r.fail(op, pullName(number), err)
 	}
 	defer p.r.s.calls.Leave()
-	unit, err := p.unit(ctx)
-	if err == nil {
-		err = p.update(ctx, unit, func() error { return p.close(unit, number) })
-	}
-	return p.r.fail(op, pullName(number), err)
+	return p.r.fail(op, pullName(number), p.update(ctx, func(u *pull.Unit) error { return p.close(u, number) }))
 }
 
 func (p Pulls) close(u *pull.Unit, number int) error {

@@ -8,11 +8,11 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -223,8 +223,8 @@ func (r *Repo) updateRefs(ctx context.Context, message string, changes []ref.Cha
 	if err != nil {
 		return err
 	}
-	return landing.Land(ctx, r.s.backend, r.s.objects, &landing.Landing{
-		Repo: r.id, Objects: objects, Refs: changes, Now: author.When, Quota: r.s.opts.Limits.RepoSize,
+	return r.s.backend.Push(ctx, r.id, &txn.Push{
+		Objects: objects, Refs: changes, Now: author.When, Quota: r.s.opts.Limits.RepoSize,
 		Check: func(v storage.View) error { return r.checkChanges(v, changes, types) },
 	})
 }

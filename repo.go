@@ -11,17 +11,16 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/insight"
-	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/search"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -157,23 +156,27 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	now := r.s.now()
 	var info Info
 	var later untold
-	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
+	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
 		later = untold{}
-		old, changed, err := r.revise(tx, u, now)
+		repo, err := tx.Repo(r.id, access.Admin)
+		if err != nil {
+			return err
+		}
+		old, changed, err := r.revise(repo, u, now)
 		if err != nil {
 			return err
 		}
 		noted := *changed
 		noted.Private = old.Private || changed.Private // what it was called while it was private is nobody else's business
 		r.s.note(tx, event.RepoUpdated, &noted, old.Owner+"/"+old.Slug)
-		state, err := catalog.LoadState(tx, changed)
+		state, err := repo.State(tx)
 		if err != nil {
 			return err
 		}
 		if err := search.Replace(tx, searched(changed, state.Language)); err != nil {
 			return err
 		}
-		return r.s.describe(tx, changed, state, &info, &later)
+		return r.s.describe(tx, changed, *state, &info, &later)
 	})
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
@@ -185,13 +188,9 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 }
 
 // revise does what an update asks, and returns what is kept of the repository before and after it.
-func (r *Repo) revise(tx storage.Tx, u *RepoUpdate, now time.Time) (old, changed *catalog.Repo, err error) {
-	if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
-		return nil, nil, err
-	}
-	if old, err = catalog.Load(tx, r.id); err != nil {
-		return nil, nil, err
-	}
+func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, changed *catalog.Repo, err error) {
+	tx := repo.Tx()
+	old = repo.Entry.Repo
 	is := *old
 	if err := u.apply(&is); err != nil {
 		return nil, nil, err
@@ -207,11 +206,11 @@ func (r *Repo) revise(tx storage.Tx, u *RepoUpdate, now time.Time) (old, changed
 		}
 	}
 	if u.DefaultBranch != nil {
-		if err := r.setDefaultBranch(tx, old, *u.DefaultBranch, now); err != nil {
+		if err := r.setDefaultBranch(repo, *u.DefaultBranch, now); err != nil {
 			return nil, nil, err
 		}
 	}
-	if err := catalog.Replace(tx, old, &is, now); err != nil {
+	if err := repo.Replace(tx, &is, now); err != nil {
 		return nil, nil, err
 	}
 	if is.Owner != old.Owner {
@@ -221,7 +220,7 @@ func (r *Repo) revise(tx storage.Tx, u *RepoUpdate, now time.Time) (old, changed
 }
 
 // transfer sees to what a repository leaves behind with its owner.
-func (r *Repo) transfer(tx storage.Tx, from, to *catalog.Repo) error {
+func (r *Repo) transfer(tx *txn.Tx, from, to *catalog.Repo) error {
 	if err := r.s.actor.CheckOwner(tx, to.Owner); err != nil {
 		return err
 	}
@@ -256,11 +255,11 @@ func update[T any](to, from *T) {
 	}
 }
 
-func (r *Repo) setDefaultBranch(tx storage.Tx, repo *catalog.Repo, name string, now time.Time) error {
+func (r *Repo) setDefaultBranch(repo *txn.Repo, name string, now time.Time) error {
 	if err := names.CheckBranch(name); err != nil {
 		return invalid("default branch", err)
 	}
-	full := ref.Branches + name
+	tx, full := repo.Tx(), ref.Branches+name
 	if _, err := tx.Ref(r.id, full); errors.Is(err, storage.ErrNotFound) {
 		for _, err := range tx.Refs(r.id, ref.Branches, "") {
 			if err != nil {
@@ -275,8 +274,9 @@ func (r *Repo) setDefaultBranch(tx storage.Tx, repo *catalog.Repo, name string, 
 	if err != nil {
 		return err
 	}
-	change := ref.Change{Name: ref.Head, Target: full, By: r.s.actor, Log: logEntry(author, "default branch: to "+name)}
-	return landing.Move(&ref.Unit{Tx: tx, Repo: repo, Now: now, Facts: &ancestry.Facts{}}, []ref.Change{change})
+	return repo.SetRef(&ref.Change{
+		Name: ref.Head, Target: full, By: r.s.actor, Log: logEntry(author, "default branch: to "+name),
+	})
 }
 
 const deleteTokenLife = 15 * time.Minute
@@ -292,7 +292,7 @@ func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
 	var secret [20]byte
 	rand.Read(secret[:])
 	token := hex.EncodeToString(secret[:])
-	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
+	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
 		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
 			return err
 		}
@@ -313,7 +313,7 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 	}
 	defer r.s.calls.Leave()
 	given := sha256.Sum256([]byte(token))
-	err := r.s.backend.Update(ctx, func(tx storage.Tx) error {
+	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
 		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
 			return err
 		}
@@ -338,18 +338,21 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 }
 
 // remove takes a repository out of the store.
-func (s *Store) remove(tx storage.Tx, id storage.ID) error {
-	repo, err := catalog.Load(tx, id)
+func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
+	repo, err := tx.Entry(id)
 	if err != nil {
 		return err
 	}
-	s.note(tx, event.RepoDeleted, repo, "")
-	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, pull.Drop, search.Drop, insight.Drop} {
+	s.note(tx, event.RepoDeleted, repo.Repo, "")
+	if err := pull.Drop(tx, id); err != nil {
+		return err
+	}
+	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop} {
 		if err := drop(tx, id); err != nil {
 			return err
 		}
 	}
-	last, err := catalog.Remove(tx, repo)
+	last, err := repo.Remove(tx)
 	if err != nil {
 		return err
 	}

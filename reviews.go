@@ -74,10 +74,7 @@ func (p Pulls) Review(ctx context.Context, number int, state ReviewState, opts *
 	made := pull.Review{Opinion: pull.Opinion(state), Body: opts.Body}
 	err := checkReview(state, opts)
 	if err == nil {
-		var unit *pull.Unit
-		if unit, err = p.unit(ctx); err == nil {
-			err = p.update(ctx, unit, func() error { return p.review(unit, number, opts, &made) })
-		}
+		err = p.update(ctx, func(u *pull.Unit) error { return p.review(u, number, opts, &made) })
 	}
 	if err != nil {
 		return Review{}, p.r.fail(op, pullName(number), err)

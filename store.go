@@ -16,10 +16,13 @@ import (
 	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/search"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -31,7 +34,8 @@ type Store struct {
 
 // core is what a store is, whoever uses it.
 type core struct {
-	backend *event.Log
+	backend *txn.Engine
+	events  *event.Log
 	secret  catalog.Secret
 	objects *object.Store
 	reach   *reach.Index
@@ -153,14 +157,14 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	if err != nil {
 		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
 	}
-	log := event.NewLog(backend, o.Now, o.KeepEvents)
-	c := &core{backend: log, secret: secret, objects: object.New(log, o.CacheSize), opts: o}
+	c := &core{secret: secret, objects: object.New(backend, o.CacheSize), events: event.NewLog(o.KeepEvents), opts: o}
+	c.backend = txn.New(backend, c.objects, c.events, c.now, pull.NewGuard, protect.NewGuard)
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
 	})
-	c.insight = insight.NewKeeper(log, c.objects, storage.Exclusive(backend), o.Logger)
-	c.commits = commit.New(log, c.objects, c.reach)
+	c.insight = insight.NewKeeper(c.backend, c.objects, storage.Exclusive(backend), o.Logger)
+	c.commits = commit.New(c.backend, c.objects, c.reach)
 	return &Store{c, access.Host()}, nil
 }
 
@@ -173,7 +177,7 @@ func (s *Store) Close() error {
 	if !s.calls.Close() {
 		return failed("close", "", "", ErrClosed)
 	}
-	s.backend.Wake()
+	s.events.Wake()
 	return failed("close", "", "", s.backend.Close())
 }
 
@@ -278,7 +282,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 	}
 	fullName := repo.Owner + "/" + repo.Slug
 	entry := searched(repo, "")
-	err = s.backend.Update(ctx, func(tx storage.Tx) error {
+	err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
 		if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
 			return err
 		}
@@ -288,14 +292,11 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		if err := search.Add(tx, entry); err != nil {
 			return err
 		}
-		if err := tx.CreateRepo(repo.ID, repo.Pool); err != nil {
-			return err
-		}
 		s.note(tx, event.RepoCreated, repo, "")
 		if err := s.keep(tx, repo.ID); err != nil {
 			return err
 		}
-		return tx.PutRef(repo.ID, storage.Ref{Name: ref.Head, Target: ref.Branches + branch}, nil)
+		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: ref.Branches + branch})
 	})
 	if err != nil {
 		return nil, failed(op, "", fullName, err)
@@ -304,7 +305,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 }
 
 // add puts a new repository into the catalog.
-func (c *core) add(tx storage.Tx, r *catalog.Repo) error {
+func (c *core) add(tx *txn.Tx, r *catalog.Repo) error {
 	if c.random {
 		return catalog.Add(tx, r)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -45,7 +46,7 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 	if !t.s.actor.ActsFor(made.Owner) {
 		return failed(op, "", name, ErrForbidden)
 	}
-	return failed(op, "", name, t.s.backend.Update(ctx, func(tx storage.Tx) error {
+	return failed(op, "", name, t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
 		for _, id := range made.Repos {
 			h, err := catalog.LoadHeader(tx, id)
 			if err == nil && h.Owner != made.Owner {
@@ -65,9 +66,9 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 
 // note adds the events of a team that changed: one of its own, which only the host sees, and one of each repository that
 // joined or left it.
-func (t Teams) note(tx storage.Tx, team *people.Team, joined, left []storage.ID) error {
+func (t Teams) note(tx *txn.Tx, team *people.Team, joined, left []storage.ID) error {
 	name := "team " + team.Owner + "/" + team.Name
-	event.Add(tx, event.Event{Kind: event.AccessChanged, By: t.s.actor.String(), Name: name, Detail: team.Permission.String()})
+	tx.Note(event.Event{Kind: event.AccessChanged, Name: name, Detail: team.Permission.String()})
 	for _, id := range joined {
 		if err := t.s.noteAccess(tx, id, name, Permission(team.Permission)); err != nil {
 			return err
@@ -155,7 +156,7 @@ func (t Teams) Remove(ctx context.Context, owner, name string) error {
 	if !t.s.actor.ActsFor(owner) {
 		return failed(op, "", fullName, ErrForbidden)
 	}
-	return failed(op, "", fullName, t.s.backend.Update(ctx, func(tx storage.Tx) error {
+	return failed(op, "", fullName, t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
 		left, err := people.RemoveTeam(tx, owner, name)
 		if err != nil {
 			return err

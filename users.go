@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -46,7 +47,7 @@ func (u Users) Put(ctx context.Context, p Profile) error {
 		return failed(op, "", p.Login, err)
 	}
 	user := people.User(p)
-	return failed(op, "", p.Login, u.s.backend.Update(ctx, func(tx storage.Tx) error {
+	return failed(op, "", p.Login, u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error {
 		if !u.s.actor.IsHost() {
 			if err := u.checkOwn(tx, &user); err != nil {
 				return err
@@ -190,7 +191,7 @@ func (u Users) Remove(ctx context.Context, login string) error {
 	}
 	key, err := checkLogin(login)
 	for more := true; more && err == nil; {
-		err = u.s.backend.Update(ctx, func(tx storage.Tx) error {
+		err = u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error {
 			removed, err := people.RemoveUser(tx, key)
 			if err != nil {
 				return err
@@ -203,7 +204,7 @@ func (u Users) Remove(ctx context.Context, login string) error {
 }
 
 // removed sees to what a user left behind.
-func (u Users) removed(tx storage.Tx, login string, r people.Removed) error {
+func (u Users) removed(tx *txn.Tx, login string, r people.Removed) error {
 	for _, repo := range r.Watched {
 		if err := catalog.Adjust(tx, repo, func(s *catalog.State) { s.Watchers-- }); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -108,20 +109,20 @@ func (w Watchers) page(v storage.View, q *watchersQuery) (Page[Profile], error) 
 // if there is no such user.
 func (w Watchers) Add(ctx context.Context, login string) error {
 	now := w.r.s.now()
-	return w.set(ctx, "watch", login, +1, func(tx storage.Tx, key string) (bool, error) {
+	return w.set(ctx, "watch", login, +1, func(tx *txn.Tx, key string) (bool, error) {
 		return people.Watch(tx, w.r.id, key, now)
 	})
 }
 
 // Remove ends that a user watches the repository; for one who does not it does nothing. Who may is as with Add.
 func (w Watchers) Remove(ctx context.Context, login string) error {
-	return w.set(ctx, "unwatch", login, -1, func(tx storage.Tx, key string) (bool, error) {
+	return w.set(ctx, "unwatch", login, -1, func(tx *txn.Tx, key string) (bool, error) {
 		return people.Unwatch(tx, w.r.id, key)
 	})
 }
 
 // set calls fn, and adds step to the count of watchers if it reports that something changed.
-func (w Watchers) set(ctx context.Context, op, login string, step int, fn func(tx storage.Tx, login string) (bool, error)) error {
+func (w Watchers) set(ctx context.Context, op, login string, step int, fn func(tx *txn.Tx, login string) (bool, error)) error {
 	if err := w.r.s.calls.Enter(ctx); err != nil {
 		return w.r.fail(op, login, err)
 	}
@@ -130,7 +131,7 @@ func (w Watchers) set(ctx context.Context, op, login string, step int, fn func(t
 	if err != nil {
 		return w.r.fail(op, login, err)
 	}
-	return w.r.fail(op, login, w.r.change(ctx, access.Read, func(tx storage.Tx) error {
+	return w.r.fail(op, login, w.r.change(ctx, access.Read, func(tx *txn.Tx) error {
 		if !w.r.s.actor.ActsFor(key) {
 			return ErrForbidden
 		}

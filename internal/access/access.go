@@ -117,21 +117,30 @@ func (a Actor) Check(v storage.View, repo storage.ID, need Permission) (pool sto
 	if err != nil {
 		return pool, err
 	}
+	return h.Pool, a.CheckHeader(v, repo, h, need)
+}
+
+// CheckHeader is Check of a repository whose header was read in v.
+func (a Actor) CheckHeader(v storage.View, repo storage.ID, h catalog.Header, need Permission) error {
+	if a.kind == host {
+		return nil
+	}
 	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private}
 	have := Decide(a, f)
 	if have < need {
+		var err error
 		if f.Grant, err = a.grant(v, repo, h.Owner, need); err != nil {
-			return pool, err
+			return err
 		}
 		have = Decide(a, f)
 	}
 	switch {
 	case have == None:
-		return pool, storage.ErrNotFound
+		return storage.ErrNotFound
 	case have < need:
-		return pool, ErrForbidden
+		return ErrForbidden
 	}
-	return h.Pool, nil
+	return nil
 }
 
 // Permission returns what the actor may do with a repository, or storage.ErrNotFound if there is none.
@@ -140,7 +149,13 @@ func (a Actor) Permission(v storage.View, repo storage.ID) (Permission, error) {
 	if err != nil {
 		return None, err
 	}
+	return a.PermissionByHeader(v, repo, h)
+}
+
+// PermissionByHeader is Permission of a repository whose header was read in v.
+func (a Actor) PermissionByHeader(v storage.View, repo storage.ID, h catalog.Header) (Permission, error) {
 	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private}
+	var err error
 	f.Grant, err = a.grant(v, repo, h.Owner, Admin)
 	return Decide(a, f), err
 }

@@ -145,32 +145,36 @@ func Moves(v storage.View, id storage.ID) (uint64, error) {
 	return decodeMoves(b)
 }
 
-// Adjust changes a repository's state, but not its times and Moves; see Moved. It does nothing if there is no such
-// repository.
-func Adjust(tx storage.Tx, id storage.ID, change func(*State)) error {
-	r, err := Load(tx, id)
+// Adjust changes a repository's state. It does nothing if there is no such repository.
+func Adjust(tx Tx, id storage.ID, change func(*State)) error {
+	e, err := tx.Entry(id)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	s, err := LoadState(tx, r)
-	if err != nil {
-		return err
+	s, err := e.Edit(tx)
+	if err == nil {
+		change(s)
 	}
-	change(&s)
-	return r.putState(tx, &s)
+	return err
 }
 
 // Protect notes whether a repository has protected branches.
-func Protect(tx storage.Tx, id storage.ID, protected bool) error {
-	r, err := Load(tx, id)
-	if err != nil || r.Protected == protected {
-		return err
+func (e *Entry) Protect(tx storage.Tx, protected bool) error {
+	if e.Protected == protected {
+		return nil
 	}
-	r.Protected = protected
-	return tx.PutRecord(idKey(keyRepo, id), r.encode())
+	is := *e.Repo
+	is.Protected = protected
+	return e.put(tx, &is)
+}
+
+// put stores the repository's record.
+func (e *Entry) put(tx storage.Tx, r *Repo) error {
+	e.Repo = r
+	return tx.PutRecord(idKey(keyRepo, r.ID), r.encode())
 }
 
 // Create adds a repository, or returns ErrTaken.
@@ -206,25 +210,23 @@ func taken(err error) error {
 }
 
 // Replace stores what changed of a repository, and moves it in the indexes. The name that it had stays an alias.
-func Replace(tx storage.Tx, old, r *Repo, now time.Time) error {
+func (e *Entry) Replace(tx Tx, r *Repo, now time.Time) error {
+	old := e.Repo
 	if err := rename(tx, old, r); err != nil {
 		return err
 	}
-	state, err := LoadState(tx, old)
+	state, err := e.Edit(tx)
 	if err != nil {
 		return err
 	}
-	if err := old.index(tx, state, -1); err != nil {
+	if err := old.index(tx, e.before, -1); err != nil {
 		return err
 	}
 	state.Updated = now
-	if err := r.putState(tx, &state); err != nil {
-		return err
-	}
 	if err := r.setExpiry(tx, old.Expires, r.Expires); err != nil {
 		return err
 	}
-	if err := tx.PutRecord(idKey(keyRepo, r.ID), r.encode()); err != nil {
+	if err := e.put(tx, r); err != nil {
 		return err
 	}
 	if old.Private != r.Private {
@@ -235,17 +237,20 @@ func Replace(tx storage.Tx, old, r *Repo, now time.Time) error {
 			return err
 		}
 	}
-	return r.index(tx, state, +1)
+	e.before = *state
+	return r.index(tx, *state, +1)
 }
 
 // Remove takes a repository out of the catalog, and reports whether it was the last of its pool. Its forks then belong
 // to what it was forked from; those of the root of a network to the oldest of them, which is the new root.
-func Remove(tx storage.Tx, r *Repo) (last bool, err error) {
-	state, err := LoadState(tx, r)
+func (e *Entry) Remove(tx Tx) (last bool, err error) {
+	r := e.Repo
+	state, err := e.State(tx)
 	if err != nil {
 		return false, err
 	}
-	if err := r.index(tx, state, -1); err != nil {
+	e.gone = true
+	if err := r.index(tx, e.before, -1); err != nil {
 		return false, err
 	}
 	if err := r.setExpiry(tx, r.Expires, time.Time{}); err != nil {
@@ -262,7 +267,7 @@ func Remove(tx storage.Tx, r *Repo) (last bool, err error) {
 	if err := dropAliases(tx, r.ID); err != nil {
 		return false, err
 	}
-	return r.leaveNetwork(tx, state)
+	return r.leaveNetwork(tx, *state)
 }
 
 // dropPrefix deletes all records whose keys begin with prefix.
@@ -278,57 +283,15 @@ func dropPrefix(tx storage.Tx, prefix []byte) error {
 	return nil
 }
 
-// Touch notes that a repository's refs changed, and by how many bytes its objects grew.
-func Touch(tx storage.Tx, r *Repo, old State, now time.Time, grown int64) error {
-	state := old
-	state.Updated, state.Pushed, state.Size = now, now, old.Size+grown
-	if err := r.moveTimes(tx, r.times(old), r.times(state)); err != nil {
-		return err
-	}
-	return r.moved(tx, &state)
-}
-
-// Moved notes that what a repository's names lead to changed, as Touch does, but for the times. It does nothing if there
-// is no such repository.
-func Moved(tx storage.Tx, id storage.ID) error {
-	r, err := Load(tx, id)
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	state, err := LoadState(tx, r)
-	if err != nil {
-		return err
-	}
-	return r.moved(tx, &state)
-}
-
-// moved stores a state with one more move. The first since the language was found out leaves a mark, by which a search for
-// a language comes to know of it.
-func (r *Repo) moved(tx storage.Tx, s *State) error {
-	if s.LanguageIsNew() {
-		if err := language.Mark(tx, r.ID); err != nil {
-			return err
-		}
-	}
-	s.Moves++
-	return r.putState(tx, s)
-}
-
 // PutLanguage stores which language a repository is in, as of a commit and of the moves so far, and takes back the mark
 // that there may be.
-func PutLanguage(tx storage.Tx, r *Repo, name string, at storage.Hash) error {
-	state, err := LoadState(tx, r)
+func (e *Entry) PutLanguage(tx storage.Tx, name string, at storage.Hash) error {
+	state, err := e.Edit(tx)
 	if err != nil {
 		return err
 	}
 	state.Language, state.LanguageAt, state.LanguageMoves = name, at, state.Moves
-	if err := r.putState(tx, &state); err != nil {
-		return err
-	}
-	return language.Clean(tx, r.ID)
+	return language.Clean(tx, e.ID)
 }
 
 func (r *Repo) putState(tx storage.Tx, s *State) error {

@@ -38,11 +38,11 @@ func LoadNetwork(v storage.View, pool storage.ID) (Network, error) {
 }
 
 // Fork adds a fork of a repository, which it puts into the pool of that one, or returns ErrTaken.
-func Fork(tx storage.Tx, from, r *Repo) error {
-	r.Pool, r.Family, r.Networked = from.Pool, from.ID, true
-	n, err := LoadNetwork(tx, from.Pool)
+func (e *Entry) Fork(tx Tx, r *Repo) error {
+	r.Pool, r.Family, r.Networked = e.Pool, e.ID, true
+	n, err := LoadNetwork(tx, e.Pool)
 	if errors.Is(err, storage.ErrNotFound) {
-		n, err = Network{Root: from.ID, Members: 1}, from.joinNetwork(tx)
+		n, err = Network{Root: e.ID, Members: 1}, e.joinNetwork(tx)
 	}
 	if err != nil {
 		return err
@@ -54,40 +54,48 @@ func Fork(tx storage.Tx, from, r *Repo) error {
 	if err := Create(tx, r); err != nil {
 		return err
 	}
-	if err := r.inherit(tx, from); err != nil {
+	if err := e.bestow(tx, r); err != nil {
 		return err
 	}
 	return r.countFork(tx, r.Private, +1)
 }
 
-// inherit gives a fork the size of what it is forked from, and the language, since it has the same default branch.
-func (r *Repo) inherit(tx storage.Tx, from *Repo) error {
-	parent, err := LoadState(tx, from)
+// bestow gives a fork the size of what it is forked from, and the language, since it has the same default branch.
+func (e *Entry) bestow(tx Tx, r *Repo) error {
+	parent, err := e.State(tx)
 	if err != nil {
 		return err
 	}
-	state := State{Updated: r.Created, Size: parent.Size, Language: parent.Language, LanguageAt: parent.LanguageAt}
-	if parent.LanguageIsNew() {
-		return r.putState(tx, &state)
+	fork, err := tx.Entry(r.ID)
+	if err != nil {
+		return err
 	}
-	return r.moved(tx, &state)
+	state, err := fork.Edit(tx)
+	if err != nil {
+		return err
+	}
+	state.Size, state.Language, state.LanguageAt = parent.Size, parent.Language, parent.LanguageAt
+	if !parent.LanguageIsNew() {
+		fork.Moved()
+	}
+	return nil
 }
 
 // joinNetwork puts the first member of a network into its list.
-func (r *Repo) joinNetwork(tx storage.Tx) error {
-	if r.Networked {
+func (e *Entry) joinNetwork(tx storage.Tx) error {
+	if e.Networked {
 		return nil
 	}
-	joined := *r
+	joined := *e.Repo
 	joined.Networked = true
-	if err := tx.PutRecord(idKey(keyRepo, r.ID), joined.encode()); err != nil {
+	if err := e.put(tx, &joined); err != nil {
 		return err
 	}
-	return joined.indexIn(tx, networkScope(r.Pool), [3]timeEntry{}, +1, nil)
+	return joined.indexIn(tx, networkScope(joined.Pool), [3]timeEntry{}, +1, nil)
 }
 
 // countFork adds step to the forks that the repository counts, whose fork this is.
-func (r *Repo) countFork(tx storage.Tx, isPrivate bool, step int) error {
+func (r *Repo) countFork(tx Tx, isPrivate bool, step int) error {
 	parent, err := Parent(tx, r)
 	if err != nil || parent.IsZero() {
 		return err
@@ -153,7 +161,7 @@ func families(v storage.View, id storage.ID) ([]storage.ID, error) {
 
 // leaveNetwork sees to the forks of a repository that was taken out of the indexes, and reports whether the pool has
 // no member any more.
-func (r *Repo) leaveNetwork(tx storage.Tx, s State) (last bool, err error) {
+func (r *Repo) leaveNetwork(tx Tx, s State) (last bool, err error) {
 	n, err := LoadNetwork(tx, r.Pool)
 	if errors.Is(err, storage.ErrNotFound) {
 		return true, nil
@@ -177,7 +185,7 @@ func (r *Repo) leaveNetwork(tx storage.Tx, s State) (last bool, err error) {
 }
 
 // bequeath gives the forks of a repository to its parent, or if it was the root of the network, to the oldest fork.
-func (r *Repo) bequeath(tx storage.Tx, s State, n *Network) error {
+func (r *Repo) bequeath(tx Tx, s State, n *Network) error {
 	held, err := families(tx, r.ID)
 	if err != nil {
 		return err
@@ -191,7 +199,11 @@ func (r *Repo) bequeath(tx storage.Tx, s State, n *Network) error {
 		if err != nil || first == nil {
 			return err
 		}
-		if err := first.becomeRoot(tx); err != nil {
+		e, err := tx.Entry(first.ID)
+		if err != nil {
+			return err
+		}
+		if err := e.becomeRoot(tx); err != nil {
 			return err
 		}
 		s.addForks(first.Private, -1)
@@ -307,11 +319,11 @@ func PrivateForks(v storage.View, id storage.ID) iter.Seq2[storage.ID, error] {
 }
 
 // becomeRoot makes a fork whose parent is gone a repository like any other.
-func (r *Repo) becomeRoot(tx storage.Tx) error {
-	family := r.Family
-	if err := r.indexIn(tx, familyScope(family), [3]timeEntry{}, -1, nil); err != nil {
+func (e *Entry) becomeRoot(tx storage.Tx) error {
+	if err := e.indexIn(tx, familyScope(e.Family), [3]timeEntry{}, -1, nil); err != nil {
 		return err
 	}
-	r.Family = storage.ID{}
-	return tx.PutRecord(idKey(keyRepo, r.ID), r.encode())
+	root := *e.Repo
+	root.Family = storage.ID{}
+	return e.put(tx, &root)
 }

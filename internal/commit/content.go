@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/landing"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -215,7 +215,7 @@ func (s *storer) add(h git.Hash, size int64) (bool, error) {
 	_, _, err := s.e.backend.StatObject(s.ctx, s.pool, h)
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt) {
 		if s.ahead += size; s.ahead > s.limits.Room {
-			return false, landing.ErrQuota
+			return false, txn.ErrQuota
 		}
 		s.e.unlanded.add(s.pool, h, size)
 		return true, nil
@@ -234,7 +234,7 @@ func (s *storer) read(i int) error {
 	}
 	// How much is new is known when all was read: the pool may have it.
 	if s.limits.Repo < limit {
-		limit, tooLarge = s.limits.Repo, landing.ErrQuota
+		limit, tooLarge = s.limits.Repo, txn.ErrQuota
 	}
 	r := &source{ctx: s.ctx, r: s.sources[i].Reader, left: limit, tooLarge: tooLarge}
 	head, err := io.ReadAll(io.LimitReader(r, storage.LargeObject))

@@ -12,13 +12,13 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/queue"
 	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -30,21 +30,22 @@ var errRenamed = errors.New("default branch was renamed")
 
 // An Engine makes the commits of one store. It is safe for concurrent use.
 type Engine struct {
-	backend storage.Backend
+	backend *txn.Engine
 	objects *object.Store
 	reach   *reach.Index
-	queue   queue.Queue[line, *job]
+	queue   queue.Queue[branchKey, *job]
 
 	unlanded unlanded
 }
 
-type line struct {
+// A branchKey names a branch of the store.
+type branchKey struct {
 	repo   storage.ID
 	branch string
 }
 
 // New returns an Engine.
-func New(backend storage.Backend, objects *object.Store, index *reach.Index) *Engine {
+func New(backend *txn.Engine, objects *object.Store, index *reach.Index) *Engine {
 	return &Engine{backend: backend, objects: objects, reach: index}
 }
 
@@ -114,7 +115,7 @@ func (e *Engine) commit(ctx context.Context, r *Request) (Made, error) {
 	if r.Sign != nil && e.sign(j) {
 		return j.made, j.err
 	}
-	if err := e.queue.Do(ctx, line{r.Repo, r.Branch}, j, e.land); err != nil {
+	if err := e.queue.Do(ctx, branchKey{r.Repo, r.Branch}, j, e.land); err != nil {
 		return Made{}, err
 	}
 	return j.made, j.err
@@ -209,13 +210,13 @@ type batch struct {
 	tree    git.Hash // of tip; zero if there is no tip
 	trees   map[git.Hash]*object.Item
 	content []*Content
-	landing landing.Landing
+	repo    storage.ID
+	push    txn.Push
 }
 
 // begin reads where the branch stands.
 func (e *Engine) begin(ctx context.Context, r *Request) (*batch, error) {
-	b := &batch{e: e, branch: r.Branch}
-	b.landing.Repo = r.Repo
+	b := &batch{e: e, branch: r.Branch, repo: r.Repo}
 	err := e.backend.View(ctx, func(v storage.View) error {
 		repo, err := catalog.Load(v, r.Repo)
 		if err != nil {
@@ -274,8 +275,8 @@ func (b *batch) add(j *job) error {
 		return err
 	}
 	holds := b.old
-	if n := len(b.landing.Refs); n > 0 {
-		holds = b.landing.Refs[n-1].New
+	if n := len(b.push.Refs); n > 0 {
+		holds = b.push.Refs[n-1].New
 	}
 	if j.Expect != nil && *j.Expect != holds {
 		return &ref.ConflictError{Name: j.Branch, Expected: *j.Expect, Actual: holds}
@@ -322,37 +323,37 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 	b.content = append(b.content, &j.Content)
 	for i := range j.Edits {
 		if e := &j.Edits[i]; e.Stored && !j.Content.has(e.Hash) {
-			b.landing.Named = append(b.landing.Named, e.Hash)
+			b.push.Named = append(b.push.Named, e.Hash)
 		}
 	}
 	old := b.old
-	if n := len(b.landing.Refs); n > 0 {
-		old = b.landing.Refs[n-1].New
+	if n := len(b.push.Refs); n > 0 {
+		old = b.push.Refs[n-1].New
 	}
 	action := "commit: "
 	if len(c.Parents) == 0 {
 		action = "commit (initial): "
 	}
 	subject, _, _ := strings.Cut(j.Message, "\n")
-	l := &b.landing
-	l.Objects = append(l.Objects, objects...)
-	l.Items = append(l.Items, items...)
-	l.Now = j.Now
-	l.Quota = j.Quota
-	l.Refs = append(l.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, By: j.By, OnTop: !old.IsZero(), Log: storage.LogEntry{
+	p := &b.push
+	p.Objects = append(p.Objects, objects...)
+	p.Items = append(p.Items, items...)
+	p.Now = j.Now
+	p.Quota = j.Quota
+	p.Refs = append(p.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, By: j.By, OnTop: !old.IsZero(), Log: storage.LogEntry{
 		Name: c.Committer.Name, Email: c.Committer.Email, When: c.Committer.When, Message: names.LogMessage(action + subject),
 	}})
 	b.tip, b.tree = h, c.Tree
 }
 
 func (b *batch) land(ctx context.Context) error {
-	b.landing.Ahead, b.landing.Known = b.e.unlanded.take(b.pool, b.content), 0
+	b.push.Ahead, b.push.Known = b.e.unlanded.take(b.pool, b.content), 0
 	for _, c := range b.content {
-		b.landing.Known += c.known
+		b.push.Known += c.known
 	}
-	err := landing.Land(ctx, b.e.backend, b.e.objects, &b.landing)
+	err := b.e.backend.Push(ctx, b.repo, &b.push)
 	if err != nil {
-		for h, size := range b.landing.Ahead {
+		for h, size := range b.push.Ahead {
 			b.e.unlanded.add(b.pool, h, size)
 		}
 	}
@@ -362,5 +363,5 @@ func (b *batch) land(ctx context.Context) error {
 // moved reports whether err says that the branch is no longer where begin saw it.
 func (b *batch) moved(err error) bool {
 	var conflict *ref.ConflictError
-	return errors.As(err, &conflict) && conflict.Expected == b.old && len(b.landing.Refs) > 0
+	return errors.As(err, &conflict) && conflict.Expected == b.old && len(b.push.Refs) > 0
 }

@@ -2,6 +2,7 @@ package event
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,17 +59,19 @@ func FuzzDecode(f *testing.F) {
 func TestLog(t *testing.T) {
 	b := memory.New()
 	defer b.Close()
-	l := NewLog(b, time.Now, 5)
+	l := NewLog(5)
 	fail := errors.New("fails")
 	want := uint64(0)
 	for i := range 5000 {
 		if i%1000 == 0 {
-			l = NewLog(b, time.Now, 5)
+			l = NewLog(5)
 		}
 		n := i % 3
-		err := l.Update(t.Context(), func(tx storage.Tx) error {
-			for range n {
-				Add(tx, Event{Kind: RefChanged})
+		err := b.Update(t.Context(), func(tx storage.Tx) error {
+			if n > 0 {
+				if err := l.Append(tx, slices.Repeat([]Event{{Kind: RefChanged}}, n), time.Unix(int64(i), 0)); err != nil {
+					return err
+				}
 			}
 			if i%7 == 0 {
 				return fail
@@ -83,7 +86,7 @@ func TestLog(t *testing.T) {
 		case err == nil:
 			want += uint64(n)
 		}
-		err = l.View(t.Context(), func(v storage.View) error {
+		err = b.View(t.Context(), func(v storage.View) error {
 			last, err := Last(v)
 			if err != nil || last != want {
 				t.Fatalf("Last() = %d, %v after %d steps, want %d", last, err, i, want)
@@ -100,7 +103,7 @@ func TestLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err := l.View(t.Context(), func(v storage.View) error {
+	err := b.View(t.Context(), func(v storage.View) error {
 		_, err := After(v, 0, 1)
 		return err
 	})

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -14,66 +13,25 @@ import (
 // ErrGone says that the events after a number are not kept any more.
 var ErrGone = fmt.Errorf("events are no longer kept: %w", storage.ErrNotFound)
 
-// A Log is a backend whose Updates take the events that Add is given in them.
+// A Log keeps the events of one store. It is safe for concurrent use.
 type Log struct {
-	storage.Backend
-	now  func() time.Time
-	keep uint64
-
-	last    atomic.Uint64 // the last number given out; the unit of work that took it may have failed
+	keep    uint64
+	last    atomic.Uint64 // the last number given out; the transaction that took it may have failed
 	changed signal
 }
 
-// NewLog returns a Log on a backend, which keeps at least the last keep events.
-func NewLog(b storage.Backend, now func() time.Time, keep int) *Log {
-	return &Log{Backend: b, now: now, keep: uint64(keep)}
-}
+// NewLog returns a Log that keeps at least the last keep events.
+func NewLog(keep int) *Log { return &Log{keep: uint64(keep)} }
 
-// Unwrap returns the backend beneath.
-func (l *Log) Unwrap() storage.Backend { return l.Backend }
-
-// A unit is a unit of work with its events.
-type unit struct {
-	storage.Tx
-	events []Event
-}
-
-// Add adds an event to a unit of work of a Log. In one of another backend it does nothing. Number and When are filled
-// in.
-func Add(tx storage.Tx, e Event) {
-	if u, ok := tx.(*unit); ok {
-		u.events = append(u.events, e)
-	}
-}
-
-// Update is that of the backend.
-func (l *Log) Update(ctx context.Context, fn func(storage.Tx) error) error {
-	added := false
-	err := l.Backend.Update(ctx, func(tx storage.Tx) error {
-		u := &unit{Tx: tx}
-		if err := fn(u); err != nil {
-			return err
-		}
-		added = len(u.events) > 0
-		if !added {
-			return nil
-		}
-		return l.append(tx, u.events)
-	})
-	if added && err == nil {
-		l.changed.fire()
-	}
-	return err
-}
-
-// append stores events behind the last ones.
-func (l *Log) append(tx storage.Tx, events []Event) error {
+// Append stores what one transaction changed behind the last events. Number and When are filled in. When the transaction
+// is acknowledged, the caller calls Wake.
+func (l *Log) Append(tx storage.Tx, events []Event, when time.Time) error {
 	last, err := l.find(tx)
 	if err != nil {
 		return err
 	}
 	number := last + uint64(len(events))
-	if err := tx.PutRecord(key(number), encode(events, l.now())); err != nil {
+	if err := tx.PutRecord(key(number), encode(events, when)); err != nil {
 		return err
 	}
 	l.last.Store(number)
@@ -153,10 +111,10 @@ func After(v storage.View, number uint64, limit int) ([]Event, error) {
 	return events, nil
 }
 
-// Changed returns a channel that is closed when there are further events, or at Wake.
+// Changed returns a channel that is closed by the next Wake.
 func (l *Log) Changed() <-chan struct{} { return l.changed.channel() }
 
-// Wake ends all waiting.
+// Wake ends all waiting: there are further events, or there will be none.
 func (l *Log) Wake() { l.changed.fire() }
 
 // A signal wakes all who wait for it.

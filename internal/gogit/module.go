@@ -7,11 +7,10 @@ import (
 
 	gogitstorage "github.com/go-git/go-git/v5/storage"
 
-	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -113,16 +112,11 @@ func (t moduleRefs) set(c ref.Change, allow func(storage.View) error, objects []
 			return err
 		}
 	}
-	return t.Backend.Update(t.ctx, func(tx storage.Tx) error {
-		if _, err := t.By.Check(tx, t.Repo, access.Write); err != nil {
-			return err
-		}
+	return t.update(func(tx *txn.Tx, r *txn.Repo) error {
 		if err := allow(tx); err != nil {
 			return err
 		}
-		if err := catalog.Moved(tx, t.Repo); err != nil {
-			return err
-		}
+		r.Moved()
 		key := t.refKey(c.Name)
 		switch {
 		case c.Target != "":

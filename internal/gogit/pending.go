@@ -10,8 +10,8 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -214,8 +214,8 @@ func (s *Storer) put(pool storage.ID, objects []*held) error {
 	return stage.Close(s.ctx)
 }
 
-// checkQuota returns landing.ErrQuota if there is no room for so many bytes more, of new objects and of such as the pool
-// had. In a fork network both count: see landing.Landing.
+// checkQuota returns txn.ErrQuota if there is no room for so many bytes more, of new objects and of such as the pool
+// had. In a fork network both count: see txn.Push.
 func (s *Storer) checkQuota(size, again int64) error {
 	if s.Limits.Repo <= 0 {
 		return nil
@@ -231,7 +231,7 @@ func (s *Storer) checkQuota(size, again int64) error {
 			size += s.again.Load() + again
 		}
 		if err == nil && state.Size+size > s.Limits.Repo {
-			err = landing.ErrQuota
+			err = txn.ErrQuota
 		}
 		return err
 	})

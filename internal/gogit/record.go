@@ -16,6 +16,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -88,16 +89,17 @@ func loadValue(v storage.View, key []byte) (value, error) {
 
 // save stores a value under a name.
 func (s *Storer) save(name string, v value) error {
-	return s.update(func(tx storage.Tx) error { return s.putValue(tx, name, v) })
+	return s.update(func(tx *txn.Tx, _ *txn.Repo) error { return s.putValue(tx, name, v) })
 }
 
 // update runs a unit of work that changes records, if the actor may.
-func (s *Storer) update(fn func(storage.Tx) error) error {
-	return s.Backend.Update(s.ctx, func(tx storage.Tx) error {
-		if _, err := s.By.Check(tx, s.Repo, access.Write); err != nil {
+func (s *Storer) update(fn func(*txn.Tx, *txn.Repo) error) error {
+	return s.Backend.Update(s.ctx, s.By, func(tx *txn.Tx) error {
+		r, err := tx.Repo(s.Repo, access.Write)
+		if err != nil {
 			return err
 		}
-		return fn(tx)
+		return fn(tx, r)
 	})
 }
 
@@ -213,11 +215,11 @@ func (s *Storer) SetIndex(idx *index.Index) error {
 			return err
 		}
 		now := s.Now()
-		err = s.update(func(tx storage.Tx) error {
+		err = s.update(func(tx *txn.Tx, r *txn.Repo) error {
 			if err := s.putValue(tx, "index", value{b.Bytes(), now}); err != nil {
 				return err
 			}
-			return s.putAdded(tx, named, own, now)
+			return s.putAdded(tx, r, named, own, now)
 		})
 		if err == nil {
 			idx.ModTime = now
@@ -249,7 +251,7 @@ func (s *Storer) onlyOwn(hashes []git.Hash) (own []git.Hash, err error) {
 
 // putAdded stores which files of an index were stored for it: those that this session brought, and those that an earlier
 // one did, if the index still names them.
-func (s *Storer) putAdded(tx storage.Tx, named, own []git.Hash, now time.Time) error {
+func (s *Storer) putAdded(tx *txn.Tx, r *txn.Repo, named, own []git.Hash, now time.Time) error {
 	const name = "added"
 	before, err := added(tx, s.key(name))
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
@@ -271,9 +273,7 @@ func (s *Storer) putAdded(tx storage.Tx, named, own []git.Hash, now time.Time) e
 	if list = slices.Compact(list); slices.Equal(list, before) {
 		return nil
 	}
-	if err := catalog.Moved(tx, s.Repo); err != nil {
-		return err
-	}
+	r.Moved()
 	if len(list) > 0 {
 		return s.putValue(tx, name, value{encodeHashes(list), now})
 	}
@@ -325,9 +325,9 @@ func (s *Storer) SetShallow(commits []plumbing.Hash) error {
 		for _, h := range commits {
 			data = append(data, h[:]...)
 		}
-		return s.update(func(tx storage.Tx) error {
+		return s.update(func(tx *txn.Tx, r *txn.Repo) error {
 			if len(commits) > 0 {
-				if err := s.mayLack(tx); err != nil {
+				if err := s.mayLack(tx, r); err != nil {
 					return err
 				}
 			}
@@ -340,10 +340,9 @@ func (s *Storer) SetShallow(commits []plumbing.Hash) error {
 const lacking = "lacking"
 
 // mayLack notes that parents of commits may be missing from now on, also once the shallow commits are others.
-func (s *Storer) mayLack(tx storage.Tx) error {
-	r, err := catalog.Load(tx, s.Repo)
-	if err != nil || r.Networked { // nothing is excused
-		return err
+func (s *Storer) mayLack(tx *txn.Tx, r *txn.Repo) error {
+	if r.Networked { // nothing is excused
+		return nil
 	}
 	return tx.PutRecord(catalog.GoGitKey(s.Repo, lacking), nil)
 }

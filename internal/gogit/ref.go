@@ -1,7 +1,6 @@
 package gogit
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -13,9 +12,9 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -322,7 +321,7 @@ func (t repoRefs) get(v storage.View, name string) (storage.Ref, error) { return
 
 func (t repoRefs) all(v storage.View) iter.Seq2[storage.Ref, error] { return v.Refs(t.Repo, "", "") }
 
-// replaces refuses to turn a symbolic ref into a hash: ref.Apply would change the ref that it leads to.
+// replaces refuses to turn a symbolic ref into a hash: txn.Repo.SetRef would change the ref that it leads to.
 func (t repoRefs) replaces(now, to storage.Ref) error {
 	if now.Target != "" && to.Target == "" {
 		return errSymbolic
@@ -351,30 +350,20 @@ func (t repoRefs) set(c ref.Change, allow func(storage.View) error, objects []*h
 	c.By = t.By
 	c.Log = storage.LogEntry{Name: author.Name, Email: author.Email, When: author.When, Message: "go-git"}
 	staged, again := t.staged.Swap(0), t.again.Swap(0)
-	l := &landing.Landing{Repo: t.Repo, Refs: []ref.Change{c}, Staged: staged, Known: again, Now: t.Now(), Quota: t.Limits.Repo}
+	p := txn.Push{Refs: []ref.Change{c}, Staged: staged, Known: again, Now: t.Now(), Quota: t.Limits.Repo}
 	for _, o := range objects {
-		l.Objects = append(l.Objects, o.Object)
-		l.Items = append(l.Items, o.item)
+		p.Objects = append(p.Objects, o.Object)
+		p.Items = append(p.Items, o.item)
 	}
-	err = landing.Land(t.ctx, allowing{t.Backend, allow}, t.Objects, l)
+	err = t.Backend.Update(t.ctx, t.By, func(tx *txn.Tx) error {
+		if err := allow(tx); err != nil {
+			return err
+		}
+		return tx.Push(t.Repo, &p)
+	})
 	if err != nil {
 		t.staged.Add(staged)
 		t.again.Add(again)
 	}
 	return err
-}
-
-// allowing is a backend whose Updates first decide whether they may be.
-type allowing struct {
-	storage.Backend
-	allow func(storage.View) error
-}
-
-func (a allowing) Update(ctx context.Context, fn func(storage.Tx) error) error {
-	return a.Backend.Update(ctx, func(tx storage.Tx) error {
-		if err := a.allow(tx); err != nil {
-			return err
-		}
-		return fn(tx)
-	})
 }

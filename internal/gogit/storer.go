@@ -27,12 +27,13 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
 // A Host is the repository that Storers work on, and what its owner decides.
 type Host struct {
-	Backend storage.Backend
+	Backend *txn.Engine
 	Objects *object.Store
 	Reach   *reach.Index
 	Repo    storage.ID

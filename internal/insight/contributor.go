@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/contributor"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -30,7 +32,7 @@ func (k *Keeper) Contributors(ctx context.Context, repo, pool storage.ID, at git
 	if err != nil || !isDefault || own != nil && read < keepCommits {
 		return t, err
 	}
-	err = k.backend.Update(ctx, func(tx storage.Tx) error {
+	err = k.backend.Update(ctx, access.Host(), func(tx *txn.Tx) error {
 		if _, err := catalog.LoadHeader(tx, repo); err != nil {
 			if errors.Is(err, storage.ErrNotFound) {
 				return nil // it was deleted meanwhile

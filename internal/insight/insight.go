@@ -14,12 +14,13 @@ import (
 	"github.com/reposit/reposit/internal/language"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
 // A Keeper keeps the counts of the repositories of one store. It is safe for concurrent use.
 type Keeper struct {
-	backend      storage.Backend
+	backend      *txn.Engine
 	objects      *object.Store
 	languages    *language.Counter
 	contributors *contributor.Counter
@@ -30,7 +31,7 @@ type Keeper struct {
 }
 
 // NewKeeper returns a Keeper. exclusive is what storage.Exclusive says of the backend.
-func NewKeeper(b storage.Backend, objects *object.Store, exclusive bool, log *slog.Logger) *Keeper {
+func NewKeeper(b *txn.Engine, objects *object.Store, exclusive bool, log *slog.Logger) *Keeper {
 	return &Keeper{
 		backend: b, objects: objects, exclusive: exclusive, log: log,
 		languages: language.NewCounter(objects), contributors: contributor.NewCounter(objects),

@@ -7,10 +7,12 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/language"
 	"github.com/reposit/reposit/internal/search"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -123,7 +125,7 @@ func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 	if len(gaps) == 0 {
 		return nil
 	}
-	err := k.backend.Update(ctx, func(tx storage.Tx) error {
+	err := k.backend.Update(ctx, access.Host(), func(tx *txn.Tx) error {
 		for _, g := range gaps {
 			if c, ok := k.recent.at(g.Repo, g.Tip); ok && !c.failed {
 				if err := store(tx, g.Repo, c); err != nil {
@@ -145,8 +147,8 @@ func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 }
 
 // store stores counts, and the language if they are those of the default branch.
-func store(tx storage.Tx, repo storage.ID, c counted) error {
-	r, err := catalog.Load(tx, repo)
+func store(tx *txn.Tx, repo storage.ID, c counted) error {
+	r, err := tx.Entry(repo)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil // it was deleted meanwhile
 	}
@@ -159,7 +161,7 @@ func store(tx storage.Tx, repo storage.ID, c counted) error {
 	if at, err := Tip(tx, repo); err != nil || at != c.Commit {
 		return err
 	}
-	if err := catalog.PutLanguage(tx, r, c.language, c.Commit); err != nil {
+	if err := r.PutLanguage(tx, c.language, c.Commit); err != nil {
 		return err
 	}
 	return search.SetLanguage(tx, repo, c.language)

@@ -13,7 +13,7 @@ const batch = 4000
 
 // Drop removes the pull requests of a repository that is deleted, or begins to: what is left then is for Sweep.
 // Pull requests from it to others stay as they are.
-func Drop(tx storage.Tx, repo storage.ID) error {
+func Drop(tx catalog.Tx, repo storage.ID) error {
 	more, err := drop(tx, repo, batch)
 	if err != nil || !more {
 		return err
@@ -31,7 +31,7 @@ func Swept(v storage.View) (bool, error) {
 }
 
 // Sweep removes some of what is left of deleted repositories, and reports whether there may be more.
-func Sweep(tx storage.Tx) (more bool, err error) {
+func Sweep(tx catalog.Tx) (more bool, err error) {
 	prefix := []byte{keyPulls, keyGone}
 	for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
@@ -48,7 +48,7 @@ func Sweep(tx storage.Tx) (more bool, err error) {
 }
 
 // drop removes up to limit records of a repository, and reports whether there may be more.
-func drop(tx storage.Tx, repo storage.ID, limit int) (more bool, err error) {
+func drop(tx catalog.Tx, repo storage.ID, limit int) (more bool, err error) {
 	// First what other repositories have of it, which is found by what it has itself.
 	if limit, err = dropOpen(tx, repo, limit); err != nil || limit == 0 {
 		return true, err
@@ -72,7 +72,7 @@ func drop(tx storage.Tx, repo storage.ID, limit int) (more bool, err error) {
 
 // dropOpen takes the open pull requests to a repository from the indexes of their heads, and returns what is left of
 // limit.
-func dropOpen(tx storage.Tx, repo storage.ID, limit int) (int, error) {
+func dropOpen(tx catalog.Tx, repo storage.ID, limit int) (int, error) {
 	prefix := repoKey(keyBase, repo)
 	for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/record"
@@ -48,13 +47,15 @@ func (u *Unit) follow(p *Pull, m Move) error {
 	if err != nil {
 		return err
 	}
-	if may, err := p.mayShow(u.Tx); err != nil {
+	if may, err := u.mayShow(p); err != nil {
 		return err
 	} else if !may {
 		return u.Close(p)
 	}
 	if !m.OnTop {
-		if has, _ := u.Facts.Contains(base, m.New); has {
+		if has, err := u.contains(p, base, m.New); err != nil {
+			return err
+		} else if has {
 			return u.Close(p)
 		}
 	}
@@ -70,25 +71,29 @@ func (u *Unit) follow(p *Pull, m Move) error {
 }
 
 // mayShow reports whether the author may still show what comes to the head to those who may read the base.
-func (p *Pull) mayShow(v storage.View) (bool, error) {
+func (u *Unit) mayShow(p *Pull) (bool, error) {
 	if p.HeadRepo == p.Repo || p.Author == "" {
 		return true, nil
 	}
-	may, err := access.User(p.Author).Permission(v, p.HeadRepo)
+	r, err := u.Tx.Repo(p.HeadRepo, access.None)
+	if err != nil {
+		return false, err
+	}
+	may, err := r.Permission(access.User(p.Author))
 	return may >= access.Write, err
 }
 
 // dismiss drops the approvals so far where the base's rule says so.
 func (u *Unit) dismiss(p *Pull) error {
-	h, err := catalog.LoadHeader(u.Tx, p.Repo)
-	if err != nil || !h.Protected {
+	r, err := u.repo(p)
+	if err != nil || !r.Protected {
 		return err
 	}
 	rules, err := protect.Load(u.Tx, p.Repo)
 	if err != nil {
 		return err
 	}
-	if r := rules.For(p.BaseBranch); r != nil && r.DismissStaleReviews {
+	if rule := rules.For(p.BaseBranch); rule != nil && rule.DismissStaleReviews {
 		p.Dismissed = p.Reviews
 	}
 	return nil
@@ -114,7 +119,11 @@ func (u *Unit) BaseMoved(m Move) error {
 	}
 	distinct := slices.Clone(heads)
 	slices.SortFunc(distinct, func(a, b git.Hash) int { return slices.Compare(a[:], b[:]) })
-	for _, h := range u.Facts.Among(m.New, m.Old, slices.Compact(distinct)) {
+	r, err := u.Tx.Repo(m.Repo, access.None)
+	if err != nil {
+		return err
+	}
+	for _, h := range r.Among(m.New, m.Old, slices.Compact(distinct)) {
 		for i, n := range numbers {
 			if heads[i] != h {
 				continue
@@ -141,8 +150,8 @@ func (u *Unit) Settle(p *Pull) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if has, _ := u.Facts.Contains(base, p.Head); !has {
-		return false, nil
+	if has, err := u.contains(p, base, p.Head); err != nil || !has {
+		return false, err
 	}
 	return true, u.merged(p, base, base)
 }
@@ -222,7 +231,7 @@ func (u *Unit) fromHead(repo storage.ID, branch string) ([]*Pull, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := catalog.Pool(u.Tx, base); errors.Is(err, storage.ErrNotFound) {
+		if _, err := u.Tx.Entry(base); errors.Is(err, storage.ErrNotFound) {
 			continue
 		} else if err != nil {
 			return nil, err

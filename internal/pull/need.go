@@ -3,8 +3,6 @@ package pull
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/reposit/reposit/internal/codeowners"
@@ -13,43 +11,15 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Need is changed paths that one of their owners must approve of. If it can't be told who owns what, there is one Need
-// without owners, which nobody meets.
-type Need struct {
-	Path   string // the first of them
-	Owners []codeowners.Owner
-}
-
-// String says what is missing.
-func (n Need) String() string {
-	if len(n.Owners) == 0 {
-		return fmt.Sprintf("%s is too large to tell who must approve", n.Path)
-	}
-	all := make([]string, len(n.Owners))
-	for i, o := range n.Owners {
-		all[i] = o.String()
-	}
-	return fmt.Sprintf("no owner of %q has approved: %s", n.Path, Few(all, ", "))
-}
-
-// Few joins the first ten of many texts, and says how many more there are.
-func Few(texts []string, separator string) string {
-	const few = 10
-	if more := len(texts) - few; more > 0 {
-		texts = append(slices.Clone(texts[:few]), fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(texts, separator)
-}
-
 var errTooLarge = errors.New("CODEOWNERS is too large")
 
-// Needs returns what must be approved by owners before a base takes a head, both commits: one Need for each line of the
+// Needs returns what must be approved by owners before a base takes a head, both commits: one Requirement for each line of the
 // base's CODEOWNERS that says whose a changed path is. What a path was and what it becomes are both changed by a move.
 // from is the commit since which paths count as changed.
-func Needs(ctx context.Context, objects *object.Store, pool storage.ID, base, from, head git.Hash) ([]Need, error) {
+func Needs(ctx context.Context, objects *object.Store, pool storage.ID, base, from, head git.Hash) ([]codeowners.Requirement, error) {
 	file, err := ownersAt(ctx, objects, pool, base)
 	if errors.Is(err, errTooLarge) {
-		return []Need{{Path: "CODEOWNERS"}}, nil
+		return []codeowners.Requirement{{Path: "CODEOWNERS"}}, nil
 	}
 	if err != nil || file == nil {
 		return nil, err
@@ -133,7 +103,7 @@ type needWalk struct {
 	pool    storage.ID
 	file    *codeowners.File
 	seen    map[int]bool // lines that have their Need
-	needs   []Need
+	needs   []codeowners.Requirement
 }
 
 // compare notes the paths below dir that differ between two trees, either of which may be absent.
@@ -176,5 +146,5 @@ func (w *needWalk) note(path string) {
 		return
 	}
 	w.seen[line.Number] = true
-	w.needs = append(w.needs, Need{path, line.Owners})
+	w.needs = append(w.needs, codeowners.Requirement{Path: path, Owners: line.Owners})
 }

@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -10,10 +9,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/codeowners"
+	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/memory"
 )
@@ -102,7 +103,7 @@ func newStore(t testing.TB) storage.Backend {
 	t.Helper()
 	b := memory.New()
 	t.Cleanup(func() { b.Close() })
-	update(t, b, func(tx storage.Tx) error {
+	err := b.Update(t.Context(), func(tx storage.Tx) error {
 		for n := 1; n <= 2; n++ {
 			r := &catalog.Repo{ID: id(n), Pool: id(1), Owner: "ann", Slug: fmt.Sprint("r", n), Name: "r", Created: time.Unix(1, 0)}
 			if err := errors.Join(catalog.Create(tx, r), tx.CreateRepo(id(n), id(1))); err != nil {
@@ -114,27 +115,29 @@ func newStore(t testing.TB) storage.Backend {
 		}
 		return nil
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return b
 }
 
-func update(t testing.TB, b storage.Backend, fn func(storage.Tx) error) {
+// update runs fn in a transaction on a history of which each commit is on top of commit 0.
+func update(t testing.TB, b storage.Backend, fn func(*Unit) error) {
 	t.Helper()
-	if err := b.Update(t.Context(), fn); err != nil {
-		t.Fatal(err)
+	objects := object.New(b, 1<<24)
+	for n := range batch {
+		c := &git.Commit{Tree: git.EmptyTree}
+		if n > 0 {
+			c.Parents = []git.Hash{hash(0)}
+		}
+		objects.Remember(id(1), hash(n), &object.Item{Type: storage.Commit, Data: []byte{}, Commit: c})
 	}
-}
-
-// unit returns a Unit in a history of which each commit is on top of commit 0.
-func unit(tx storage.Tx) *Unit {
-	return &Unit{
-		Ctx: context.Background(), Tx: tx, Facts: &ancestry.Facts{}, By: access.Host(), Now: time.Unix(5, 0), Name: "n", Email: "e",
-		Read: func(_ context.Context, h git.Hash) (*git.Commit, error) {
-			c := &git.Commit{Tree: git.EmptyTree}
-			if h != hash(0) {
-				c.Parents = []git.Hash{hash(0)}
-			}
-			return c, nil
-		},
+	engine := txn.New(b, objects, event.NewLog(1), func() time.Time { return time.Unix(5, 0) }, NewGuard)
+	err := engine.Update(t.Context(), access.Host(), func(tx *txn.Tx) error {
+		return fn(&Unit{Tx: tx, By: access.Host(), Name: "n", Email: "e"})
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -143,8 +146,7 @@ func unit(tx storage.Tx) *Unit {
 func TestSweep(t *testing.T) {
 	b := newStore(t)
 	const n = batch / 2
-	update(t, b, func(tx storage.Tx) error {
-		u := unit(tx)
+	update(t, b, func(u *Unit) error {
 		for i := range n {
 			p := &Pull{Repo: id(1), HeadRepo: id(2), HeadBranch: fmt.Sprint("topic", i), Head: hash(i + 1), BaseBranch: "main", Title: "t"}
 			if err := u.Open(p, "text"); err != nil {
@@ -161,11 +163,11 @@ func TestSweep(t *testing.T) {
 		}
 		return u.Open(&Pull{Repo: id(2), HeadRepo: id(1), HeadBranch: "x", Head: hash(7), BaseBranch: "main", Title: "t"}, "")
 	})
-	update(t, b, func(tx storage.Tx) error { return Drop(tx, id(1)) })
+	update(t, b, func(u *Unit) error { return Drop(u.Tx, id(1)) })
 	rounds := 0
 	for more := true; more && rounds < 10; rounds++ {
-		update(t, b, func(tx storage.Tx) (err error) {
-			more, err = Sweep(tx)
+		update(t, b, func(u *Unit) (err error) {
+			more, err = Sweep(u.Tx)
 			return err
 		})
 	}
@@ -203,36 +205,33 @@ func TestSweep(t *testing.T) {
 // TestOnTop holds that a commit on top of a head needs no walk, also where the base has gone another way.
 func TestOnTop(t *testing.T) {
 	b := newStore(t)
-	update(t, b, func(tx storage.Tx) error {
-		u := unit(tx)
+	runs := 0
+	update(t, b, func(u *Unit) error {
+		runs++
 		p := &Pull{Repo: id(1), HeadRepo: id(2), HeadBranch: "topic", Head: hash(1), BaseBranch: "main", Title: "t"}
-		if err := u.Open(p, ""); err != nil {
-			return err
-		}
-		if !errors.Is(u.Facts.Unanswered(), ancestry.ErrUnanswered) {
-			t.Error("Open() asks nothing of the history")
-		}
-		p.Fits = true // as if it had been answered
-		if err := p.put(tx, Open); err != nil {
-			return err
-		}
-		u = unit(tx)
+		return u.Open(p, "")
+	})
+	if runs != 2 {
+		t.Errorf("Open() ran %d times, want 2: it asks about the history", runs)
+	}
+	update(t, b, func(u *Unit) error {
 		if err := u.HeadMoved(Move{Repo: id(2), Branch: "topic", Old: hash(1), New: hash(2), OnTop: true}); err != nil {
 			return err
 		}
-		got, err := Load(tx, id(1), 1)
-		if err != nil || got.Head != hash(2) || !got.Fits || u.Facts.Unanswered() != nil {
-			t.Errorf("after a commit on top: %+v, %v, %v", got, err, u.Facts.Unanswered())
+		got, err := Load(u.Tx, id(1), 1)
+		if err != nil || got.Head != hash(2) || !got.Fits || u.Unanswered() != nil {
+			t.Errorf("after a commit on top: %+v, %v, %v", got, err, u.Unanswered())
 		}
-		if err := u.BaseMoved(Move{Repo: id(1), Branch: "main", Old: hash(0), New: hash(3), OnTop: true}); err != nil || u.Facts.Unanswered() != nil {
-			t.Errorf("BaseMoved() by a new commit = %v, asks %v", err, u.Facts.Unanswered())
+		err = u.BaseMoved(Move{Repo: id(1), Branch: "main", Old: hash(0), New: hash(3), OnTop: true})
+		if err != nil || u.Unanswered() != nil {
+			t.Errorf("BaseMoved() by a new commit = %v, asks %v", err, u.Unanswered())
 		}
 		return u.HeadMoved(Move{Repo: id(2), Branch: "topic", Old: hash(2), New: hash(2)})
 	})
 }
 
 func TestNeed(t *testing.T) {
-	n := Need{"a/b", []codeowners.Owner{{Login: "ann"}, {Org: "o", Team: "t"}, {Email: "a@b"}}}
+	n := codeowners.Requirement{Path: "a/b", Owners: []codeowners.Owner{{Login: "ann"}, {Org: "o", Team: "t"}, {Email: "a@b"}}}
 	if got, want := n.String(), `no owner of "a/b" has approved: @ann, @o/t, a@b`; got != want {
 		t.Errorf("String() = %s, want %s", got, want)
 	}

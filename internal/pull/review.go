@@ -115,14 +115,14 @@ func (p *Pull) ReviewsAfter(v storage.View, number, limit int) ([]*Review, error
 
 // A Judgement is what those who may write to the base say of a pull request's head.
 type Judgement struct {
-	Approved  []string // who approved of it, sorted
-	Requested []string // who asked for changes, sorted
-	Unowned   []Need   // what no owner has approved
+	Approved  []string                 // who approved of it, sorted
+	Requested []string                 // who asked for changes, sorted
+	Unowned   []codeowners.Requirement // what no owner has approved
 }
 
 // Judge returns the judgement under a rule, which may be nil. Needs are what must be approved by owners, of the base
 // and head that there are.
-func (p *Pull) Judge(v storage.View, rule *protect.Rule, needs []Need) (Judgement, error) {
+func (p *Pull) Judge(v storage.View, rule *protect.Rule, needs []codeowners.Requirement) (Judgement, error) {
 	var j Judgement
 	prefix := verdictKey(p.Repo, p.Number, "")
 	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
@@ -157,7 +157,7 @@ func (p *Pull) Judge(v storage.View, rule *protect.Rule, needs []Need) (Judgemen
 		return j, err
 	}
 	for _, need := range needs {
-		if !need.metBy(are) {
+		if !need.MetBy(are) {
 			j.Unowned = append(j.Unowned, need)
 		}
 	}
@@ -184,16 +184,6 @@ func (j *Judgement) Lacks(rule *protect.Rule) []string {
 		}
 	}
 	return lacks
-}
-
-// metBy reports whether one of its owners is among those who are.
-func (n Need) metBy(are map[codeowners.Owner]bool) bool {
-	for _, owner := range n.Owners {
-		if are[owner] {
-			return true
-		}
-	}
-	return false
 }
 
 // maxTeams bounds the teams of one reviewer that are looked at, since others wait meanwhile.

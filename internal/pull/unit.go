@@ -1,28 +1,23 @@
 package pull
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/ancestry"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/record"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
-// A Unit is the unit of work in which pull requests change, and who changes them.
+// A Unit is the transaction in which pull requests change, and who changes them.
 type Unit struct {
-	Ctx         context.Context
-	Tx          storage.Tx
-	Read        ancestry.Reader // of the commits of all repositories concerned, which share a pool
-	Facts       *ancestry.Facts
+	*txn.Tx
 	By          access.Actor
-	Now         time.Time
 	Name, Email string // of who makes the commits under refs/pull/
 }
 
@@ -43,7 +38,9 @@ func (u *Unit) Open(p *Pull, text string) error {
 	if err != nil {
 		return err
 	}
-	if has, _ := u.Facts.Contains(base, p.Head); has {
+	if has, err := u.contains(p, base, p.Head); err != nil {
+		return err
+	} else if has {
 		return ErrContained
 	}
 	counts, err := Count(u.Tx, p.Repo)
@@ -93,17 +90,18 @@ func (u *Unit) tip(p *Pull) (git.Hash, error) {
 }
 
 // setHead has the refs of a pull request follow its head. onTop says that this adds just one commit to the head before.
-func (u *Unit) setHead(p *Pull, base git.Hash, onTop bool) error {
+func (u *Unit) setHead(p *Pull, base git.Hash, onTop bool) (err error) {
 	if !onTop || p.Tried != base {
 		p.Tried = base
-		p.Fits, _ = u.Facts.Contains(p.Head, base)
+		if p.Fits, err = u.contains(p, p.Head, base); err != nil {
+			return err
+		}
 	}
 	if err := u.point(p, p.HeadRef(), p.Head); err != nil {
 		return err
 	}
 	var merge git.Hash
 	if p.Fits {
-		var err error
 		if merge, err = u.tryMerge(p); err != nil {
 			return err
 		}
@@ -111,9 +109,26 @@ func (u *Unit) setHead(p *Pull, base git.Hash, onTop bool) error {
 	return u.point(p, p.MergeRef(), merge)
 }
 
+// repo returns the repository that a pull request belongs to.
+func (u *Unit) repo(p *Pull) (*txn.Repo, error) { return u.Tx.Repo(p.Repo, access.None) }
+
+// contains reports whether a head has a commit, as far as that is known; see txn.Repo.IsAncestor.
+func (u *Unit) contains(p *Pull, head, commit git.Hash) (bool, error) {
+	r, err := u.repo(p)
+	if err != nil {
+		return false, err
+	}
+	is, _ := r.IsAncestor(commit, head)
+	return is, nil
+}
+
 // tryMerge stores the commit that a merge would make, of a head that has what the base holds.
 func (u *Unit) tryMerge(p *Pull) (git.Hash, error) {
-	head, err := u.Read(u.Ctx, p.Head)
+	r, err := u.repo(p)
+	if err != nil {
+		return git.Hash{}, err
+	}
+	head, err := r.Commit(p.Head)
 	if err != nil {
 		return git.Hash{}, err
 	}
@@ -127,16 +142,7 @@ func (u *Unit) tryMerge(p *Pull) (git.Hash, error) {
 	if err != nil {
 		return h, err
 	}
-	r, err := catalog.Load(u.Tx, p.Repo)
-	if err != nil {
-		return h, err
-	}
-	size := int64(len(raw))
-	added, err := u.Tx.PutObject(r.Pool, storage.Object{Hash: h, Type: storage.Commit, Size: size, Data: raw})
-	if err != nil || !added && !r.Networked { // see landing: what the pool had before is not told
-		return h, err
-	}
-	return h, catalog.Adjust(u.Tx, p.Repo, func(s *catalog.State) { s.Size += size })
+	return h, r.Add(storage.Object{Hash: h, Type: storage.Commit, Size: int64(len(raw)), Data: raw}, nil)
 }
 
 // point makes a ref of a pull request hold a commit, or removes it if that is zero. These refs have no logs: what only
@@ -149,18 +155,11 @@ func (u *Unit) point(p *Pull, name string, to git.Hash) error {
 	if now.Hash == to {
 		return nil
 	}
-	if to.IsZero() {
-		err = u.Tx.DeleteRef(p.Repo, name, nil)
-	} else {
-		err = u.Tx.PutRef(p.Repo, storage.Ref{Name: name, Hash: to}, nil)
-	}
+	r, err := u.repo(p)
 	if err != nil {
 		return err
 	}
-	if err := u.note(p, event.Event{Kind: event.RefChanged, Name: name, Old: now.Hash, New: to}); err != nil {
-		return err
-	}
-	return catalog.Moved(u.Tx, p.Repo)
+	return r.SetRef(&ref.Change{Name: name, New: to, By: u.By, Unlogged: true})
 }
 
 // count adds step to the open pull requests that both repositories count.
@@ -181,10 +180,13 @@ func (u *Unit) put(p *Pull, before State, what string, oldHead git.Hash) error {
 }
 
 func (u *Unit) note(p *Pull, e event.Event) error {
-	h, err := catalog.LoadHeader(u.Tx, p.Repo)
-	e.Repo, e.Private, e.By = p.Repo, h.Private, u.By.String()
-	event.Add(u.Tx, e)
-	return err
+	r, err := u.repo(p)
+	if err != nil {
+		return err
+	}
+	e.Repo, e.Private, e.By = p.Repo, r.Private, u.By.String()
+	u.Tx.Note(e)
+	return nil
 }
 
 // end makes an open pull request one of another state.

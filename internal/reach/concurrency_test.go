@@ -9,8 +9,8 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
-	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/memory"
 )
@@ -69,7 +69,10 @@ func TestInUpdate(t *testing.T) {
 	repo := w.repos[0]
 	err := w.backend.Update(w.ctx, func(tx storage.Tx) error {
 		w.must(tx.DeleteRef(repo, "refs/heads/main", nil))
-		w.must(catalog.Adjust(tx, repo, func(s *catalog.State) { s.Moves++ }))
+		e, err := catalog.LoadEntry(tx, repo)
+		w.must(err)
+		e.Moved()
+		w.must(e.Store(tx))
 		for _, of := range w.all {
 			w.check(0, 0, 0, x, &Repo{View: tx, ID: repo, Pool: w.pool}, of, nil)
 		}
@@ -122,8 +125,7 @@ func (w *world) move(repo storage.ID) {
 	if w.rand.IntN(3) > 0 || !w.exists(repo, c.Name) {
 		c.New = w.all[w.rand.IntN(len(w.all))].hash
 	}
-	l := &landing.Landing{Repo: repo, Refs: []ref.Change{c}, Now: time.Unix(1, 0)}
-	if err := landing.Land(w.ctx, w.backend, w.objects, l); err != nil {
+	if err := w.engine.Push(w.ctx, repo, &txn.Push{Refs: []ref.Change{c}, Now: time.Unix(1, 0)}); err != nil {
 		w.Error(err)
 	}
 }

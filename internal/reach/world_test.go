@@ -12,10 +12,11 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/landing"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/badger"
 	"github.com/reposit/reposit/storage/billyfs"
@@ -42,6 +43,7 @@ type world struct {
 	rand    *rand.Rand
 	backend storage.Backend
 	objects *object.Store
+	engine  *txn.Engine
 	pool    storage.ID
 	repos   []storage.ID
 	all     []named // every object that was ever made
@@ -62,6 +64,7 @@ func newWorld(t testing.TB, seed uint64, b storage.Backend, repos int) *world {
 		TB: t, ctx: context.Background(), rand: rand.New(rand.NewPCG(seed, 1)),
 		backend: b, objects: object.New(b, 1<<20), pool: id(0),
 	}
+	w.engine = txn.New(b, w.objects, event.NewLog(100), time.Now)
 	t.Cleanup(func() { b.Close() })
 	w.must(b.Update(w.ctx, catalog.Init))
 	for range repos {
@@ -102,9 +105,7 @@ func (w *world) land(repo storage.ID, objects []storage.Object, changes ...ref.C
 		changes[i].By = access.Host()
 		changes[i].Log = storage.LogEntry{Name: "A", Email: "a", When: time.Unix(w.clock, 0)}
 	}
-	w.must(landing.Land(w.ctx, w.backend, w.objects, &landing.Landing{
-		Repo: repo, Objects: objects, Refs: changes, Now: time.Unix(w.clock, 0),
-	}))
+	w.must(w.engine.Push(w.ctx, repo, &txn.Push{Objects: objects, Refs: changes, Now: time.Unix(w.clock, 0)}))
 }
 
 func (w *world) object(t storage.Type, data []byte) storage.Object {

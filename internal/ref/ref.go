@@ -1,5 +1,4 @@
-// Package ref reads and changes refs within a unit of work. Every change of a ref, by whatever verb, is Apply, by way of
-// package landing, which notes that refs moved.
+// Package ref has the names of refs, reads them, and says how one may change. Package txn makes the changes.
 package ref
 
 import (
@@ -8,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/pull"
+	"github.com/reposit/reposit/internal/codeowners"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -52,6 +51,8 @@ type Change struct {
 	Old    *storage.Hash // what it must hold; zero: it must not exist; nil: anything
 	By     access.Actor  // who makes the change
 	Log    storage.LogEntry
+	// Unlogged leaves out the log: what only the ref held is gone with it.
+	Unlogged bool
 
 	// OnTop says that New is a commit whose only parent is Old: it need not be looked up whether it is a fast-forward.
 	OnTop bool
@@ -63,9 +64,19 @@ type Change struct {
 
 // A Merge is a pull request that is merged by a change of its base.
 type Merge struct {
-	Pull  int         // its number
-	Needs []pull.Need // what owners must approve of, between the base and the head that there are
-	Owned bool        // Needs are known
+	Pull  int                      // its number
+	Needs []codeowners.Requirement // what owners must approve of, between the base and the head that there are
+	Owned bool                     // Needs are known
+}
+
+// Entry returns the change's log entry for what the ref was and becomes, or nil.
+func (c *Change) Entry(old, new storage.Hash) *storage.LogEntry {
+	if c.Unlogged {
+		return nil
+	}
+	entry := c.Log
+	entry.Old, entry.New = old, new
+	return &entry
 }
 
 // maxSymbolic is how many symbolic refs may lead from one to the next (git's SYMREF_MAXDEPTH).
@@ -98,27 +109,4 @@ func Default(v storage.View, repo storage.ID) (string, error) {
 		return "", fmt.Errorf("HEAD names %q, no branch: %w", head.Target, ErrSymbolic)
 	}
 	return head.Target, nil
-}
-
-// checkFree refuses a new ref whose name would be a directory and a file at once (git's refs_verify_refname_available).
-func checkFree(tx storage.Tx, repo storage.ID, name string) error {
-	for at := strings.IndexByte(name, '/'); at >= 0; {
-		if _, err := tx.Ref(repo, name[:at]); err == nil {
-			return fmt.Errorf("%q is in the way: %w", name[:at], ErrTaken)
-		} else if !errors.Is(err, storage.ErrNotFound) {
-			return err
-		}
-		next := strings.IndexByte(name[at+1:], '/')
-		if next < 0 {
-			break
-		}
-		at += next + 1
-	}
-	for r, err := range tx.Refs(repo, name+"/", "") {
-		if err != nil {
-			return err
-		}
-		return fmt.Errorf("%q is in the way: %w", r.Name, ErrTaken)
-	}
-	return nil
 }

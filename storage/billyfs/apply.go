@@ -22,6 +22,8 @@ func trashPool(pool storage.ID) string { return trashDir + "/" + pool.String() +
 // apply brings the files in line with a commit that is in the journal. What is removed comes first: it may be in the
 // way of what is new.
 func (s *store) apply(p *plan) error {
+	s.forgetRefs(p.commit)
+	defer s.forgetRefs(p.commit)
 	for _, repo := range p.commit.drops {
 		if err := s.dropDir(repo, p.number); err != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -77,7 +76,7 @@ func (d *objectDir) refresh(l *listing, dir string, keep func(dirEntry) (string,
 	if l.read && !l.racy && l.info != nil && unchanged(l.info, info) {
 		return nil
 	}
-	racy := time.Since(info.ModTime()) < racyWindow
+	racy := racy(info)
 	entries, err := d.s.m.ReadDir(dir)
 	if err != nil && !absent(err) {
 		return err

@@ -3,11 +3,11 @@ package billyfs
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -16,19 +16,17 @@ import (
 type packedRef struct {
 	name   string
 	hash   storage.Hash
-	peeled string // the line that says what a tag peels to, or ""
+	peeled storage.Hash // what a tag peels to, or zero
 }
 
-// packedRefs are the lines of a packed-refs file, by name.
+// packedRefs are the lines of a packed-refs file, by name. The text stays as it was read, and a line is taken apart when
+// it is asked for: the file may have a million of them.
 type packedRefs struct {
-	refs   []packedRef
-	header string // the comment that says what git may rely on
-	info   fs.FileInfo
-	racy   bool // the file may have changed after it was read without looking so
+	text   string
+	starts []uint32 // where the line of each ref begins, in the order of their names
+	header string   // the comment that says what git may rely on
+	read   reading
 }
-
-// racyWindow is how long a file may change without its time of change telling: FAT counts in steps of two seconds.
-const racyWindow = 2 * time.Second
 
 // unchanged reports whether the file that old describes is the same as info describes.
 func unchanged(old, info fs.FileInfo) bool {
@@ -48,30 +46,34 @@ func (s *store) packedRefs(dir string) (*packedRefs, error) {
 		if !absent(err) {
 			return nil, err
 		}
-		none := &packedRefs{}
 		if !s.shared {
-			s.cachePacked(dir, none, 1, writes)
+			s.cachePacked(dir, &noPackedRefs, 1, writes)
 		}
-		return none, nil
+		return &noPackedRefs, nil
 	}
-	if ok && !cached.racy && cached.info != nil && unchanged(cached.info, info) {
+	if ok && cached.read.holds(info) {
 		return cached, nil
 	}
 	data, err := s.m.ReadFile(name)
 	if err != nil {
 		if absent(err) {
-			return &packedRefs{}, nil
+			return &noPackedRefs, nil
 		}
 		return nil, err
 	}
-	p, err := parsePackedRefs(string(data))
-	if err != nil {
+	p := &packedRefs{}
+	if ok && string(data) == cached.text { // it was only racy
+		*p = *cached
+	} else if p, err = parsePackedRefs(string(data)); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	p.info, p.racy = info, time.Since(info.ModTime()) < racyWindow
-	s.cachePacked(dir, p, int64(len(data)), writes)
+	p.read = newReading(info)
+	s.cachePacked(dir, p, int64(len(data))+4*int64(len(p.starts)), writes)
 	return p, nil
 }
+
+// noPackedRefs stands for a file that is not there.
+var noPackedRefs packedRefs
 
 // cachePacked keeps what was read unless a write came in between: writePackedRefs counts before and after, and
 // removes what was cached last.
@@ -82,84 +84,165 @@ func (s *store) cachePacked(dir string, p *packedRefs, size int64, writes uint64
 	}
 }
 
-func parsePackedRefs(data string) (*packedRefs, error) {
-	p := &packedRefs{}
-	for len(data) > 0 {
-		line, rest, ok := strings.Cut(data, "\n")
-		if !ok {
+// parsePackedRefs checks each line as git does. Lines of names that no ref can have are passed over.
+func parsePackedRefs(text string) (*packedRefs, error) {
+	if len(text) > math.MaxUint32 {
+		return nil, storage.ErrTooLarge
+	}
+	p := &packedRefs{text: text, starts: make([]uint32, 0, strings.Count(text, "\n"))}
+	last, sorted := "", true
+	for at := 0; at < len(text); {
+		size := strings.IndexByte(text[at:], '\n')
+		if size < 0 {
 			return nil, storage.ErrCorrupt // git refuses an unterminated line: the file was cut
 		}
-		data = rest
+		line := text[at : at+size]
 		switch {
-		case strings.HasPrefix(line, packedHeader):
-			p.header = line
-		case line == "" || line[0] == '#':
+		case line == "":
+		case line[0] == '#':
+			if strings.HasPrefix(line, packedHeader) {
+				p.header = line
+			}
 		case line[0] == '^':
-			if _, ok := parseHash(line[1:]); !ok || len(p.refs) == 0 {
+			if !isHash(line[1:]) || len(p.starts) == 0 {
 				return nil, storage.ErrCorrupt
 			}
-			p.refs[len(p.refs)-1].peeled = line
 		default:
-			hash, name, _ := strings.Cut(line, " ")
-			h, ok := parseHash(hash)
-			if !ok || name == "" {
+			if len(line) <= hashDigits+1 || !isHash(line[:hashDigits]) || line[hashDigits] != ' ' {
 				return nil, storage.ErrCorrupt
 			}
+			name := line[hashDigits+1:]
 			if validRef(name) {
-				p.refs = append(p.refs, packedRef{name: name, hash: h})
+				sorted = sorted && last <= name
+				last = name
+				p.starts = append(p.starts, uint32(at))
 			}
 		}
+		at += size + 1
 	}
-	p.sort()
+	if !sorted {
+		slices.SortStableFunc(p.starts, func(a, b uint32) int { return strings.Compare(p.nameAt(a), p.nameAt(b)) })
+	}
 	return p, nil
 }
 
-func (p *packedRefs) sort() {
-	byName := func(a, b packedRef) int { return strings.Compare(a.name, b.name) }
-	if !slices.IsSortedFunc(p.refs, byName) {
-		slices.SortFunc(p.refs, byName)
+const hashDigits = 40
+
+func isHash(s string) bool {
+	if len(s) != hashDigits {
+		return false
 	}
+	bad := byte(0)
+	for i := range hashDigits {
+		bad |= notHex[s[i]]
+	}
+	return bad == 0
 }
+
+// notHex has 1 for each byte that is no hexadecimal digit. It is never changed.
+var notHex = func() (no [256]byte) {
+	for c := range no {
+		if strings.IndexByte("0123456789abcdefABCDEF", byte(c)) < 0 || c >= 0x80 {
+			no[c] = 1
+		}
+	}
+	return no
+}()
+
+func (p *packedRefs) len() int { return len(p.starts) }
+
+func (p *packedRefs) nameAt(start uint32) string {
+	rest := p.text[start+hashDigits+1:]
+	return rest[:strings.IndexByte(rest, '\n')]
+}
+
+func (p *packedRefs) name(i int) string { return p.nameAt(p.starts[i]) }
+
+func (p *packedRefs) hash(i int) storage.Hash {
+	h, _ := parseHash(p.text[p.starts[i] : p.starts[i]+hashDigits])
+	return h
+}
+
+// lines returns the line of a ref, and the one that says what it peels to.
+func (p *packedRefs) lines(i int) string {
+	rest := p.text[p.starts[i]:]
+	end := strings.IndexByte(rest, '\n') + 1
+	if end < len(rest) && rest[end] == '^' {
+		end += strings.IndexByte(rest[end:], '\n') + 1
+	}
+	return rest[:end]
+}
+
+// same reports whether two files hold the same text.
+func (p *packedRefs) same(o *packedRefs) bool { return p == o || p.text == o.text }
 
 // find returns what a ref holds, or the zero Hash.
 func (p *packedRefs) find(name string) storage.Hash {
-	if refs := p.from(name); len(refs) > 0 && refs[0].name == name {
-		return refs[0].hash
+	if i := p.index(name); i < p.len() && p.name(i) == name {
+		return p.hash(i)
 	}
 	return storage.Hash{}
 }
 
-// from returns the refs whose names are not less than name.
-func (p *packedRefs) from(name string) []packedRef {
-	i, _ := slices.BinarySearchFunc(p.refs, name, func(r packedRef, name string) int {
-		return strings.Compare(r.name, name)
+// index returns how many refs have names that are less than name.
+func (p *packedRefs) index(name string) int {
+	i, _ := slices.BinarySearchFunc(p.starts, name, func(start uint32, name string) int {
+		return strings.Compare(p.nameAt(start), name)
 	})
-	return p.refs[i:]
+	return i
 }
 
 const packedHeader = "# pack-refs with:"
 
-// encode returns the file. Its header says that it is sorted, and of peeled tags what it said before.
-func (p *packedRefs) encode() []byte {
-	header := p.header
-	if header == "" {
-		header = packedHeader
+// peels reports whether each ref that can be peeled has a line which says what to: git believes that of a file that
+// says so.
+func (p *packedRefs) peels() bool {
+	return p.len() == 0 || strings.Contains(p.header+" ", " fully-peeled ")
+}
+
+// change returns the file with refs in place of what it has of the same names, and without those of which drop reports
+// true. The refs are in the order of their names. With peeled, they say what they peel to.
+func (p *packedRefs) change(refs []packedRef, peeled bool, drop func(name string) bool) []byte {
+	header := packedHeader + " sorted \n"
+	switch {
+	case len(refs) == 0 && strings.Contains(p.header+" ", " sorted "):
+		header = p.header + "\n"
+	case len(refs) == 0 && p.header != "":
+		header = strings.TrimRight(p.header, " ") + " sorted \n"
+	case peeled && p.peels():
+		header = packedHeader + " peeled fully-peeled sorted \n"
 	}
-	if !strings.Contains(header+" ", " sorted ") {
-		header = strings.TrimRight(header, " ") + " sorted "
-	}
-	b := []byte(header + "\n")
-	for _, r := range p.refs {
-		b = append(b, r.hash.String()...)
-		b = append(b, ' ')
-		b = append(b, r.name...)
-		b = append(b, '\n')
-		if r.peeled != "" {
-			b = append(b, r.peeled...)
-			b = append(b, '\n')
+	b := append(make([]byte, 0, len(p.text)+len(header)+128*len(refs)), header...)
+	for i := range p.len() {
+		name := p.name(i)
+		for len(refs) > 0 && refs[0].name < name {
+			b, refs = refs[0].appendTo(b), refs[1:]
+		}
+		if (len(refs) == 0 || refs[0].name != name) && (drop == nil || !drop(name)) {
+			b = append(b, p.lines(i)...)
 		}
 	}
+	for _, r := range refs {
+		b = r.appendTo(b)
+	}
 	return b
+}
+
+func (r packedRef) appendTo(b []byte) []byte {
+	b = append(b, r.hash.String()...)
+	b = append(b, ' ')
+	b = append(b, r.name...)
+	b = append(b, '\n')
+	if !r.peeled.IsZero() {
+		b = append(b, '^')
+		b = append(b, r.peeled.String()...)
+		b = append(b, '\n')
+	}
+	return b
+}
+
+func sortPacked(refs []packedRef) {
+	slices.SortFunc(refs, func(a, b packedRef) int { return strings.Compare(a.name, b.name) })
 }
 
 // unpackRefs takes lines out of packed-refs. The caller holds its lock. The file is synced before it replaces the
@@ -169,16 +252,21 @@ func (s *store) unpackRefs(dir string, names []string) error {
 	if err != nil {
 		return err
 	}
-	listed := func(r packedRef) bool { return slices.Contains(names, r.name) }
-	if !slices.ContainsFunc(p.refs, listed) {
+	listed := map[string]bool{}
+	for _, name := range names {
+		if !p.find(name).IsZero() {
+			listed[name] = true
+		}
+	}
+	if len(listed) == 0 {
 		return nil
 	}
-	return s.writePackedRefs(dir, &packedRefs{header: p.header, refs: slices.DeleteFunc(slices.Clone(p.refs), listed)})
+	return s.writePackedRefs(dir, p.change(nil, false, func(name string) bool { return listed[name] }))
 }
 
-func (s *store) writePackedRefs(dir string, p *packedRefs) error {
+func (s *store) writePackedRefs(dir string, text []byte) error {
 	s.packedWrites.Add(1)
-	err := s.m.replace(path.Join(dir, "packed-refs"), p.encode(), syncFile)
+	err := s.m.replace(path.Join(dir, packedName), text, syncFile)
 	s.packedWrites.Add(1)
 	s.packed.remove(dir)
 	return err

@@ -259,9 +259,8 @@ func (s *store) redoPacked(id storage.ID, stories map[lockName]*refStory) error 
 	if err != nil {
 		return err
 	}
-	packed := &packedRefs{header: old.header, refs: append(missing, old.refs...)}
-	packed.sort()
-	return s.writePackedRefs(dir, packed)
+	sortPacked(missing)
+	return s.writePackedRefs(dir, old.change(missing, false, nil))
 }
 
 func (s *store) redoRef(l lockName, st *refStory, cut bool) error {

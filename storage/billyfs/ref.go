@@ -3,7 +3,6 @@ package billyfs
 import (
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"path"
 	"strings"
 
@@ -77,21 +76,45 @@ func validRef(name string) bool {
 	if !strings.HasPrefix(name, "refs/") {
 		return name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
 	}
-	if strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.HasSuffix(name, ".") {
-		return false
-	}
-	for part := range strings.SplitSeq(name, "/") {
-		if part == "" || part[0] == '.' || strings.HasSuffix(part, ".lock") {
+	last := byte('/')
+	start := len("refs/") // of the part that i is in
+	for i := start; i < len(name); i++ {
+		c := name[i]
+		switch refBytes[c] {
+		case refuse:
 			return false
+		case look:
+			switch {
+			case c == '.' && (last == '.' || last == '/'), c == '{' && last == '@':
+				return false
+			case c == '/':
+				if last == '/' || strings.HasSuffix(name[start:i], lockSuffix) {
+					return false
+				}
+				start = i + 1
+			}
 		}
+		last = c
 	}
-	for i := range len(name) {
-		if c := name[i]; c <= ' ' || c == 0x7f || strings.IndexByte(`~^:?*[\`, c) >= 0 {
-			return false
-		}
-	}
-	return true
+	return last != '/' && last != '.' && !strings.HasSuffix(name[start:], lockSuffix)
 }
+
+// What a byte of a ref's name is: fine, none that may be there, or one for which it matters where it stands.
+const (
+	refuse = 1 + iota
+	look
+)
+
+// refBytes is never changed.
+var refBytes = func() (kinds [256]byte) {
+	for c := range kinds {
+		if c <= ' ' || c == 0x7f || strings.IndexByte(`~^:?*[\`, byte(c)) >= 0 && c < 0x80 {
+			kinds[c] = refuse
+		}
+	}
+	kinds['.'], kinds['/'], kinds['{'] = look, look, look
+	return kinds
+}()
 
 // readRef reads a ref of the repository in dir: its file, else its line in packed-refs.
 func (s *store) readRef(dir, name string) (refValue, error) {
@@ -114,108 +137,4 @@ func (s *store) readRef(dir, name string) (refValue, error) {
 		return refValue{}, err
 	}
 	return refValue{hash: packed.find(name)}, nil
-}
-
-// listRefs reads the refs of the repository in dir whose names begin with prefix. A ref that cannot be read is in
-// the second map.
-func (s *store) listRefs(dir, prefix string) (map[string]refValue, map[string]error, error) {
-	refs, bad := map[string]refValue{}, map[string]error{}
-	walk := refWalk{s: s, dir: dir, prefix: prefix, refs: refs, bad: bad}
-	// Files first: a ref that is packed in between is then found twice, not missed.
-	if err := walk.root(); err != nil {
-		return nil, nil, err
-	}
-	packed, err := s.packedRefs(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, p := range packed.from(prefix) {
-		if !strings.HasPrefix(p.name, prefix) {
-			break
-		}
-		if _, loose := refs[p.name]; !loose && bad[p.name] == nil {
-			refs[p.name] = refValue{hash: p.hash}
-		}
-	}
-	maps.DeleteFunc(refs, func(_ string, v refValue) bool { return v.isZero() })
-	return refs, bad, nil
-}
-
-type refWalk struct {
-	s           *store
-	dir, prefix string
-	refs        map[string]refValue
-	bad         map[string]error
-}
-
-func (w *refWalk) root() error {
-	if start, _, ok := cutLast(w.prefix); ok { // nothing outside this directory begins with prefix
-		if !validRef(start) && start != "refs" {
-			return nil
-		}
-		return w.below(start)
-	}
-	entries, err := w.s.m.ReadDir(w.dir)
-	if err != nil {
-		if absent(err) {
-			return nil
-		}
-		return err
-	}
-	for _, e := range entries {
-		if !e.dir && e.name == "HEAD" && strings.HasPrefix("HEAD", w.prefix) {
-			w.read("HEAD")
-		}
-		if e.dir && e.name == "refs" && strings.HasPrefix("refs/", w.prefix) {
-			if err := w.below("refs"); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func cutLast(s string) (before, after string, ok bool) {
-	i := strings.LastIndexByte(s, '/')
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+1:], true
-}
-
-func (w *refWalk) below(name string) error {
-	entries, err := w.s.m.ReadDir(path.Join(w.dir, name))
-	if err != nil {
-		if absent(err) {
-			return nil
-		}
-		return err
-	}
-	for _, e := range entries {
-		child := name + "/" + e.name
-		if e.dir {
-			if strings.HasPrefix(child+"/", w.prefix) || strings.HasPrefix(w.prefix, child+"/") {
-				if err := w.below(child); err != nil {
-					return err
-				}
-			}
-		} else if strings.HasPrefix(child, w.prefix) && validRef(child) {
-			w.read(child)
-		}
-	}
-	return nil
-}
-
-func (w *refWalk) read(name string) {
-	data, err := w.s.m.ReadFile(path.Join(w.dir, name))
-	if err == nil {
-		var v refValue
-		if v, err = parseRef(data); err == nil {
-			w.refs[name] = v
-			return
-		}
-	}
-	if !absent(err) {
-		w.bad[name] = fmt.Errorf("ref %s: %w", name, err)
-	}
 }

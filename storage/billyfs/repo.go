@@ -118,23 +118,22 @@ func (p *plan) stage(r *txRepo) error {
 	if err := p.s.buildRepo(dir, r.repoRef, r.pool); err != nil {
 		return err
 	}
-	packed := &packedRefs{}
+	var packed []packedRef
 	many := len(r.refs) > manyRefs
 	for _, name := range r.written() {
 		ref := r.refs[name]
 		p.add(r, name, refValue{}, 0)
-		if err := p.s.stageRef(dir, name, ref, many, packed); err != nil {
+		if err := p.s.stageRef(dir, name, ref, many, &packed); err != nil {
 			return err
 		}
 	}
-	if len(packed.refs) > 0 {
-		packed.sort()
-		return p.s.writePackedRefs(dir, packed)
+	if len(packed) > 0 {
+		return p.s.writePackedRefs(dir, noPackedRefs.change(packed, false, nil))
 	}
 	return nil
 }
 
-func (s *store) stageRef(dir, name string, ref *txRef, many bool, packed *packedRefs) error {
+func (s *store) stageRef(dir, name string, ref *txRef, many bool, packed *[]packedRef) error {
 	if ref.lines != "" {
 		if err := s.appendLog(dir, name, ref.lines); err != nil {
 			return err
@@ -144,7 +143,7 @@ func (s *store) stageRef(dir, name string, ref *txRef, many bool, packed *packed
 	case v.isZero():
 		return s.buryLog(dir, name)
 	case many && v.target == "" && name != "HEAD":
-		packed.refs = append(packed.refs, packedRef{name: name, hash: v.hash})
+		*packed = append(*packed, packedRef{name: name, hash: v.hash})
 		return nil
 	default:
 		return s.m.replace(path.Join(dir, name), v.file(), 0)

@@ -62,6 +62,9 @@ type store struct {
 	dirs         *lru[string, *objectDir]
 	packed       *lru[string, *packedRefs]
 	packedWrites atomic.Uint64
+	states       *lru[string, *refState]
+	stateNumbers atomic.Uint64
+	refWrites    atomic.Uint64
 
 	mu      sync.Mutex
 	pools   map[storage.ID]bool // whose directories are there
@@ -87,6 +90,7 @@ const (
 	baseWeight   = 32 << 20  // bytes of objects that deltas are against
 	dirWeight    = 16 << 10  // directories
 	packedWeight = 32 << 20  // bytes of packed-refs
+	stateWeight  = 16 << 20  // bytes of refs that have files
 )
 
 // Open opens the store that is kept in root, and makes it if root is empty but for what systems leave in any folder. It
@@ -133,6 +137,7 @@ func open(d disk, opts *Options) (_ *store, err error) {
 		bases:   newLRU[packSpot, baseObject](baseWeight, nil),
 		dirs:    newLRU[string, *objectDir](dirWeight, nil),
 		packed:  newLRU[string, *packedRefs](packedWeight, nil),
+		states:  newLRU[string, *refState](stateWeight, nil),
 		pools:   map[storage.ID]bool{},
 		members: map[storage.ID]map[storage.ID]struct{}{},
 		used:    map[storage.ID]map[storage.ID]struct{}{},

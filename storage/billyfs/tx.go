@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
-	"strings"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
@@ -148,25 +147,24 @@ func (t *tx) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, er
 		if r == nil {
 			return
 		}
-		refs, bad := map[string]refValue{}, map[string]error{}
+		st := &noRefs
 		var err error
 		if r.dir != "" {
-			refs, bad, err = t.s.listRefs(r.dir, prefix)
+			st, err = t.s.refs(r.dir)
 		}
-		if err == nil {
-			for name, ref := range r.refs {
-				if ref.written {
-					delete(bad, name)
-					delete(refs, name)
-					if strings.HasPrefix(name, prefix) && !ref.value.isZero() {
-						refs[name] = ref.value
-					}
-				}
+		var over []refItem
+		for name, ref := range r.refs {
+			if ref.written {
+				over = append(over, refItem{name: name, value: ref.value})
 			}
 		}
-		yieldRefs(refs, bad, err, after, yield)
+		sortItems(over)
+		yieldRefs(st.list(prefix, after, over), err, yield)
 	}
 }
+
+// noRefs is the state of a repository that has no ref.
+var noRefs = refState{packed: &noPackedRefs}
 
 // Log implements storage.View.
 func (t *tx) Log(id storage.ID, name string) iter.Seq2[storage.LogEntry, error] {

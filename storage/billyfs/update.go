@@ -318,6 +318,8 @@ func (s *store) settle() error {
 
 // finish does what is left of a commit that stalled.
 func (s *store) finish(p *plan) error {
+	s.forgetRefs(p.commit)
+	defer s.forgetRefs(p.commit)
 	s.noteFiles(p.commit)
 	if err := s.redo([]*commit{p.commit}, p.tx.records, false, p.number); err != nil {
 		return err

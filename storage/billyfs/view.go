@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 
@@ -141,39 +140,42 @@ func (v *view) Ref(id storage.ID, name string) (storage.Ref, error) {
 // Refs implements storage.View.
 func (v *view) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, error] {
 	return func(yield func(storage.Ref, error) bool) {
-		var refs map[string]refValue
-		var bad map[string]error
-		err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
-			if refs, bad, err = v.s.listRefs(dir, prefix); err != nil {
-				return err
-			}
-			v.s.overlay.each(repo, v.at.Commit(), func(name string, p preimage) {
-				delete(bad, name)
-				delete(refs, name)
-				if strings.HasPrefix(name, prefix) && !p.value.isZero() {
-					refs[name] = p.value
-				}
-			})
-			return nil
-		})
-		yieldRefs(refs, bad, err, after, yield)
+		st, over, err := v.refs(id)
+		if st == nil && err == nil {
+			return
+		}
+		yieldRefs(st.list(prefix, after, over), err, yield)
 	}
 }
 
-// yieldRefs yields the refs after a name, and err or the first of bad in the end.
-func yieldRefs(refs map[string]refValue, bad map[string]error, err error, after string,
-	yield func(storage.Ref, error) bool) {
-	if err == nil && len(bad) > 0 {
-		err = bad[slices.Min(slices.Collect(maps.Keys(bad)))]
-	}
-	for _, name := range slices.Sorted(maps.Keys(refs)) {
-		if name > after && !yield(refs[name].ref(name), nil) {
-			return
+// refs returns the state of a repository's refs, and what is to be taken for some of them instead; no state if there is
+// no such repository.
+func (v *view) refs(id storage.ID) (st *refState, over []refItem, err error) {
+	err = v.inRepo(id, func(repo repoRef, dir string) (err error) {
+		if st, err = v.s.refs(dir); err != nil {
+			return err
 		}
+		over = nil
+		v.s.overlay.each(repo, v.at.Commit(), func(name string, p preimage) {
+			over = append(over, refItem{name: name, value: p.value})
+		})
+		sortItems(over)
+		return nil
+	})
+	return st, over, err
+}
+
+func sortItems(items []refItem) {
+	slices.SortFunc(items, func(a, b refItem) int { return strings.Compare(a.name, b.name) })
+}
+
+// RefsVersion is asked by storage.RefsVersion.
+func (v *view) RefsVersion(id storage.ID) (uint64, error) {
+	st, over, err := v.refs(id)
+	if err != nil || st == nil || len(over) > 0 {
+		return 0, err
 	}
-	if err != nil {
-		yield(storage.Ref{}, err)
-	}
+	return st.number, nil
 }
 
 // Log implements storage.View.

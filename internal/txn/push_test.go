@@ -1,4 +1,4 @@
-package landing
+package txn
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
@@ -26,6 +27,10 @@ func newBackend(t *testing.T) storage.Backend {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func newEngine(b storage.Backend, objects *object.Store) *Engine {
+	return New(b, objects, event.NewLog(100), time.Now)
 }
 
 func blob(t *testing.T, content string, base *storage.Object) storage.Object {
@@ -50,11 +55,11 @@ func TestChains(t *testing.T) {
 	second, third := blob(t, long+"2", &first), blob(t, long+"3", &first)
 	land := func(list ...storage.Object) {
 		t.Helper()
-		l := &Landing{Repo: repo.ID, Objects: list, Items: make([]*object.Item, len(list)), Now: time.Unix(1, 0)}
+		l := &Push{Objects: list, Items: make([]*object.Item, len(list)), Now: time.Unix(1, 0)}
 		for i, o := range list {
 			l.Items[i] = &object.Item{Type: o.Type, Size: o.Size, Data: o.Data}
 		}
-		if err := Land(t.Context(), b, objects, l); err != nil {
+		if err := newEngine(b, objects).Push(t.Context(), repo.ID, l); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,30 +92,30 @@ func TestSize(t *testing.T) {
 	}
 	for _, step := range []struct {
 		name  string
-		l     Landing
+		l     Push
 		fails bool
 		want  int64
 	}{
-		{"new", Landing{Objects: []storage.Object{one, two}}, false, 3},
-		{"again", Landing{Objects: []storage.Object{one, two}}, false, 3},
-		{"staged", Landing{Staged: 10}, false, 13},
-		{"ahead", Landing{Ahead: map[storage.Hash]int64{{1}: 5}}, false, 18},
-		{"ahead, and there", Landing{Objects: []storage.Object{one}, Ahead: map[storage.Hash]int64{one.Hash: 1}}, false, 19},
-		{"ahead, and new after all", Landing{Objects: []storage.Object{three}, Ahead: map[storage.Hash]int64{three.Hash: 3}}, false, 22},
-		{"over the quota", Landing{Staged: 1, Quota: 22}, true, 22},
-		{"nothing new, at the quota", Landing{Objects: []storage.Object{one}, Quota: 22}, false, 22},
-		{"up to the quota", Landing{Staged: 1, Quota: 23}, false, 23},
+		{"new", Push{Objects: []storage.Object{one, two}}, false, 3},
+		{"again", Push{Objects: []storage.Object{one, two}}, false, 3},
+		{"staged", Push{Staged: 10}, false, 13},
+		{"ahead", Push{Ahead: map[storage.Hash]int64{{1}: 5}}, false, 18},
+		{"ahead, and there", Push{Objects: []storage.Object{one}, Ahead: map[storage.Hash]int64{one.Hash: 1}}, false, 19},
+		{"ahead, and new after all", Push{Objects: []storage.Object{three}, Ahead: map[storage.Hash]int64{three.Hash: 3}}, false, 22},
+		{"over the quota", Push{Staged: 1, Quota: 22}, true, 22},
+		{"nothing new, at the quota", Push{Objects: []storage.Object{one}, Quota: 22}, false, 22},
+		{"up to the quota", Push{Staged: 1, Quota: 23}, false, 23},
 	} {
-		step.l.Repo, step.l.Now = repo.ID, time.Unix(1, 0)
-		err := Land(t.Context(), b, objects, &step.l)
+		step.l.Now = time.Unix(1, 0)
+		err := newEngine(b, objects).Push(t.Context(), repo.ID, &step.l)
 		if errors.Is(err, ErrQuota) != step.fails || !step.fails && err != nil {
-			t.Errorf("%s: Land() = %v, fails: %v", step.name, err, step.fails)
+			t.Errorf("%s: Push() = %v, fails: %v", step.name, err, step.fails)
 		}
 		if got := size(); got != step.want {
 			t.Errorf("%s: size is %d, want %d", step.name, got, step.want)
 		}
 	}
-	if err := Land(t.Context(), b, objects, &Landing{Repo: storage.ID{1}}); !errors.Is(err, storage.ErrNotFound) {
-		t.Errorf("Land() in no repository = %v, want %v", err, storage.ErrNotFound)
+	if err := newEngine(b, objects).Push(t.Context(), storage.ID{1}, &Push{}); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("Push() in no repository = %v, want %v", err, storage.ErrNotFound)
 	}
 }

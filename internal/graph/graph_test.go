@@ -1,4 +1,4 @@
-package ancestry
+package graph
 
 import (
 	"context"
@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/memory"
 )
 
 // A history is commits by number. A parent has a lower number than its child.
@@ -86,9 +84,9 @@ func TestRandom(t *testing.T) {
 		for range 20 {
 			head, base := r.IntN(len(h.commits)), r.IntN(len(h.commits))
 			ofHead, ofBase := h.ancestors(head), h.ancestors(base)
-			got, err := Contains(t.Context(), h.read, hash(head), hash(base))
+			got, err := IsAncestor(t.Context(), h.read, hash(base), hash(head))
 			if got != ofHead[base] || err != nil {
-				t.Fatalf("seed %d: Contains(%d, %d) = %v, %v, want %v", seed, head, base, got, err, ofHead[base])
+				t.Fatalf("seed %d: IsAncestor(%d, %d) = %v, %v, want %v", seed, base, head, got, err, ofHead[base])
 			}
 			shared := map[git.Hash]bool{}
 			for i := range h.commits {
@@ -96,9 +94,9 @@ func TestRandom(t *testing.T) {
 					shared[hash(i)] = true
 				}
 			}
-			common, err := Base(t.Context(), h.read, hash(head), hash(base))
+			common, err := MergeBase(t.Context(), h.read, hash(head), hash(base))
 			if err != nil || common.IsZero() != (len(shared) == 0) || !common.IsZero() && !shared[common] {
-				t.Fatalf("seed %d: Base(%d, %d) = %v, %v, want one of %v", seed, head, base, common, err, shared)
+				t.Fatalf("seed %d: MergeBase(%d, %d) = %v, %v, want one of %v", seed, head, base, common, err, shared)
 			}
 			var targets []git.Hash
 			for i := range h.commits {
@@ -132,9 +130,9 @@ func TestReads(t *testing.T) {
 		want         bool
 	}{{ahead, tip, true}, {tip, ahead, false}, {ahead, aside, false}, {aside, ahead, false}, {tip, tip, true}} {
 		h.reads = 0
-		got, err := Contains(t.Context(), h.read, hash(test.head), hash(test.commit))
+		got, err := IsAncestor(t.Context(), h.read, hash(test.commit), hash(test.head))
 		if got != test.want || err != nil || h.reads > 10 {
-			t.Errorf("Contains(%d, %d) = %v, %v with %d reads, want %v with at most 10", test.head, test.commit, got, err, h.reads, test.want)
+			t.Errorf("IsAncestor(%d, %d) = %v, %v with %d reads, want %v with at most 10", test.commit, test.head, got, err, h.reads, test.want)
 		}
 	}
 	if found, err := Among(t.Context(), h.read, hash(ahead), git.Hash{}, []git.Hash{hash(0)}); len(found) != 1 || err != nil {
@@ -146,47 +144,15 @@ func TestErrors(t *testing.T) {
 	h := &history{}
 	tip := h.add(1, h.add(0))
 	h.commits[0] = nil
-	if got, err := Contains(t.Context(), h.read, hash(tip), hash(5)); got || !errors.Is(err, errGone) {
-		t.Errorf("Contains() of a commit that is not there = %v, %v, want %v", got, err, errGone)
+	if got, err := IsAncestor(t.Context(), h.read, hash(5), hash(tip)); got || !errors.Is(err, errGone) {
+		t.Errorf("IsAncestor() of a commit that is not there = %v, %v, want %v", got, err, errGone)
 	}
 	if got, err := Among(t.Context(), h.read, hash(tip), git.Hash{}, []git.Hash{hash(9)}); got != nil || !errors.Is(err, errGone) {
 		t.Errorf("Among() in a history with a hole = %v, %v, want %v", got, err, errGone)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Contains(ctx, h.read, hash(tip), hash(tip)); !errors.Is(err, context.Canceled) {
-		t.Errorf("Contains() of a cancelled context = %v, want %v", err, context.Canceled)
-	}
-}
-
-func TestFacts(t *testing.T) {
-	h := &history{}
-	root := h.add(0)
-	a, b := h.add(1, root), h.add(2, root)
-	merge := h.add(3, a, b)
-	backend := memory.New()
-	defer backend.Close()
-	var f Facts
-	runs := 0
-	err := f.Update(t.Context(), backend, h.read, func(storage.Tx) error {
-		runs++
-		h.reads = 0
-		contains, known := f.Contains(hash(a), hash(b))
-		among := f.Among(hash(merge), hash(a), []git.Hash{hash(merge), hash(b), hash(9)})
-		self, sure := f.Contains(hash(9), hash(9))
-		if contains || known != (runs == 2) || len(among) != runs || !self || !sure || h.reads > 0 {
-			t.Errorf("run %d: Contains() = %v, %v, Among() = %v, Contains() of itself = %v, %v, with %d reads", runs, contains, known, among, self, sure, h.reads)
-		}
-		return f.Unanswered()
-	})
-	if err != nil || runs != 2 {
-		t.Errorf("Update() = %v after %d runs, want nil after 2", err, runs)
-	}
-	err = f.Update(t.Context(), backend, h.read, func(storage.Tx) error {
-		f.Contains(hash(9), hash(a))
-		return f.Unanswered()
-	})
-	if !errors.Is(err, errGone) {
-		t.Errorf("Update() that asks for a commit that is not there = %v, want %v", err, errGone)
+	if _, err := IsAncestor(ctx, h.read, hash(tip), hash(tip)); !errors.Is(err, context.Canceled) {
+		t.Errorf("IsAncestor() of a cancelled context = %v, want %v", err, context.Canceled)
 	}
 }

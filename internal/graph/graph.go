@@ -1,5 +1,6 @@
-// Package ancestry answers which commits are among the ancestors of others, by walking no further than it must.
-package ancestry
+// Package graph answers questions about the graph of commits: whether one is an ancestor of another, and where two
+// lines of history meet. It walks no further than it must.
+package graph
 
 import (
 	"container/heap"
@@ -11,16 +12,16 @@ import (
 // A Reader returns a commit.
 type Reader func(context.Context, git.Hash) (*git.Commit, error)
 
-// Contains reports whether commit is head, or one of its ancestors. It reads the commits that just one of the two has
+// IsAncestor reports whether commit is head, or one of its ancestors. It reads the commits that just one of the two has
 // among its ancestors, as far as their times tell; times that are wrong cost further reads, but never the answer.
-func Contains(ctx context.Context, read Reader, head, commit git.Hash) (bool, error) {
+func IsAncestor(ctx context.Context, read Reader, commit, head git.Hash) (bool, error) {
 	found, err := Among(ctx, read, head, commit, []git.Hash{commit})
 	return len(found) > 0, err
 }
 
-// Base returns a commit that both heads contain, a latest one as far as the times of commits tell, or the zero Hash if
-// they have none in common.
-func Base(ctx context.Context, read Reader, a, b git.Hash) (git.Hash, error) {
+// MergeBase returns a commit that is an ancestor of both heads, or one of them: a latest one, as far as the times of
+// commits tell. It returns the zero Hash if they have none in common.
+func MergeBase(ctx context.Context, read Reader, a, b git.Hash) (git.Hash, error) {
 	w := walk{read: read, seen: map[git.Hash]*node{}}
 	if err := w.mark(ctx, a, ofHead); err != nil {
 		return git.Hash{}, err
@@ -44,7 +45,7 @@ func Base(ctx context.Context, read Reader, a, b git.Hash) (git.Hash, error) {
 }
 
 // Among returns which of targets, each once, are head or among its ancestors, without those that base has among its
-// own: of these some may be missing. A zero base has none. It reads what Contains would, of head and base.
+// own: of these some may be missing. A zero base has none. It reads what IsAncestor would, of head and base.
 func Among(ctx context.Context, read Reader, head, base git.Hash, targets []git.Hash) ([]git.Hash, error) {
 	w := walk{read: read, seen: map[git.Hash]*node{}, targets: make(map[git.Hash]bool, len(targets))}
 	for _, h := range targets {

@@ -1,0 +1,367 @@
+package billyfs
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// A refState is what the files of a repository's refs held at one moment. It never changes.
+type refState struct {
+	number uint64     // two states of one number hold the same refs
+	head   *looseRef  // nil if it was not there
+	top    *refDir    // refs/
+	loose  []looseRef // of the files of all directories and HEAD, by name
+	packed *packedRefs
+}
+
+// A looseRef is a ref that has a file.
+type looseRef struct {
+	name  string
+	value refValue
+	err   error // says what is wrong with the file
+	read  reading
+}
+
+// A refDir is a directory of refs, with the files and directories in it, by name.
+type refDir struct {
+	name  string
+	files []looseRef
+	dirs  []*refDir
+	read  reading
+}
+
+// A reading is what is known of a file or directory that was read.
+type reading struct {
+	info fs.FileInfo // nil if it was not there
+	racy bool        // it may have changed after it was read without looking so
+}
+
+func newReading(info fs.FileInfo) reading { return reading{info, racy(info)} }
+
+// holds reports whether the file is the same still.
+func (r reading) holds(now fs.FileInfo) bool {
+	return r.info != nil && !r.racy && unchanged(r.info, now)
+}
+
+// Windows for which a change need not show in the time of change. Filesystems that do not count parts of a second count
+// in steps of up to two (FAT); others take the time of the last tick of the kernel.
+const (
+	coarseWindow = 2 * time.Second
+	fineWindow   = 50 * time.Millisecond
+)
+
+// racy reports whether a file that is read now may change without looking so.
+func racy(info fs.FileInfo) bool {
+	window := fineWindow
+	if info.ModTime().Nanosecond() == 0 {
+		window = coarseWindow
+	}
+	return time.Since(info.ModTime()) < window
+}
+
+// refs returns the state of the refs of the repository in dir. Where other programs may change them, that costs a look at
+// each directory and at each ref that has a file of its own, of which there are few (see packRefs), and at packed-refs;
+// only what changed is read.
+func (s *store) refs(dir string) (*refState, error) {
+	writes := s.refWrites.Load()
+	old, ok := s.states.get(dir)
+	if ok && !s.shared {
+		return old, nil
+	}
+	if !ok {
+		old = &refState{}
+	}
+	st := &refState{}
+	var err error
+	if st.head, err = s.readHead(dir, old.head); err != nil {
+		return nil, err
+	}
+	if st.top, err = s.readRefDir(dir, "refs", old.top); err != nil {
+		return nil, err
+	}
+	// Files first: a ref that is packed in between is then found twice, not missed.
+	if st.packed, err = s.packedRefs(dir); err != nil {
+		return nil, err
+	}
+	if ok && st.packed == old.packed && st.top == old.top && st.head == old.head {
+		return old, nil
+	}
+	st.loose = st.top.collect(nil)
+	if st.head != nil {
+		st.loose = append(st.loose, *st.head)
+	}
+	slices.SortFunc(st.loose, func(a, b looseRef) int { return strings.Compare(a.name, b.name) })
+	if st.number = old.number; !ok || !st.equal(old) {
+		st.number = s.stateNumbers.Add(1)
+	}
+	s.states.add(dir, st, int64(len(st.loose))*looseWeight+1)
+	if !s.shared && s.refWrites.Load() != writes {
+		s.states.remove(dir)
+	}
+	return st, nil
+}
+
+// looseWeight is about how many bytes a looseRef takes.
+const looseWeight = 512
+
+// forgetRefs lets go of what was read of refs that a commit changes. It comes before and after the change: what is read
+// in between is not kept.
+func (s *store) forgetRefs(c *commit) {
+	if s.shared { // files tell of each change
+		return
+	}
+	s.refWrites.Add(1)
+	for _, d := range c.drops {
+		s.states.remove(repoDir(d.repo))
+	}
+	for _, r := range c.refs {
+		s.states.remove(repoDir(r.repo))
+	}
+}
+
+// equal reports whether two states hold the same, by what is cheap to compare.
+func (st *refState) equal(o *refState) bool {
+	return st.packed.same(o.packed) && slices.EqualFunc(st.loose, o.loose, func(a, b looseRef) bool {
+		return a.name == b.name && a.value == b.value && (a.err == nil) == (b.err == nil)
+	})
+}
+
+// readHead reads HEAD, which is in no directory of refs. It returns old, which may be nil, if nothing changed.
+func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
+	name := path.Join(dir, "HEAD")
+	info, err := s.m.Stat(name)
+	if err != nil {
+		if absent(err) {
+			err = nil
+		}
+		return nil, err
+	}
+	if s.shared && old != nil && old.read.holds(info) {
+		return old, nil
+	}
+	r, ok := readLooseRef("HEAD", info, func() ([]byte, error) { return s.m.ReadFile(name) })
+	if !ok {
+		return nil, nil
+	}
+	return &r, nil
+}
+
+// readLooseRef makes a looseRef of a file, unless the file is gone.
+func readLooseRef(name string, info fs.FileInfo, read func() ([]byte, error)) (r looseRef, ok bool) {
+	r = looseRef{name: name, read: newReading(info)}
+	err := fmt.Errorf("not a regular file: %w", storage.ErrCorrupt)
+	if info.Mode().IsRegular() {
+		var data []byte
+		if data, err = read(); err == nil {
+			r.value, err = parseRef(data)
+		}
+	}
+	if err != nil && !absent(err) {
+		r.err = fmt.Errorf("ref %s: %w", name, err)
+	}
+	return r, err == nil || r.err != nil
+}
+
+// readRefDir reads what changed of a directory since it was as in old, which may be nil. It returns old if that is
+// nothing.
+func (s *store) readRefDir(dir, name string, old *refDir) (*refDir, error) {
+	f, err := openFolder(s.m.disk, path.Join(dir, name))
+	if err == nil {
+		defer f.Close()
+		var info fs.FileInfo
+		if info, err = f.Stat("."); err == nil {
+			return s.readFolder(dir, name, old, f, info)
+		}
+	}
+	if absent(err) {
+		return &refDir{name: name}, nil
+	}
+	return nil, err
+}
+
+func (s *store) readFolder(dir, name string, old *refDir, f folder, info fs.FileInfo) (*refDir, error) {
+	d := &refDir{name: name, read: newReading(info)}
+	if old == nil {
+		old = &refDir{}
+	}
+	known := s.shared && old.read.holds(info)
+	var files, dirs []string
+	if known {
+		d.read = old.read
+	} else {
+		entries, err := f.ReadDir()
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			child := name + "/" + e.name
+			if e.dir {
+				dirs = append(dirs, child)
+			} else if validRef(child) { // others are locks, or strays
+				files = append(files, child)
+			}
+		}
+		slices.Sort(files)
+		slices.Sort(dirs)
+	}
+	changed := d.readFiles(f, old, files, known, s.shared)
+	if known {
+		for _, o := range old.dirs {
+			dirs = append(dirs, o.name)
+		}
+	}
+	for _, child := range dirs {
+		var was *refDir
+		if i, ok := slices.BinarySearchFunc(old.dirs, child, byDirName); ok {
+			was = old.dirs[i]
+		}
+		is, err := s.readRefDir(dir, child, was)
+		if err != nil {
+			return nil, err
+		}
+		changed = changed || is != was
+		d.dirs = append(d.dirs, is)
+	}
+	if known && !changed {
+		return old, nil
+	}
+	return d, nil
+}
+
+func byDirName(d *refDir, name string) int    { return strings.Compare(d.name, name) }
+func byLooseName(r looseRef, name string) int { return strings.Compare(r.name, name) }
+
+// readFiles reads the files of a directory that changed: of those in names, or where the names are known to be the same,
+// of those in old. It reports whether any did.
+func (d *refDir) readFiles(f folder, old *refDir, names []string, known, shared bool) (changed bool) {
+	check := func(name string, was *looseRef) {
+		base := path.Base(name)
+		info, err := f.Stat(base)
+		if err != nil {
+			changed = true
+			if !absent(err) {
+				d.files = append(d.files, looseRef{name: name, err: fmt.Errorf("ref %s: %w", name, err)})
+			}
+			return
+		}
+		if was != nil && shared && was.read.holds(info) {
+			d.files = append(d.files, *was)
+			return
+		}
+		changed = true
+		if r, ok := readLooseRef(name, info, func() ([]byte, error) { return f.ReadFile(base) }); ok {
+			d.files = append(d.files, r)
+		}
+	}
+	if known {
+		d.files = make([]looseRef, 0, len(old.files))
+		for i := range old.files {
+			check(old.files[i].name, &old.files[i])
+		}
+		return changed
+	}
+	for _, name := range names {
+		var was *looseRef
+		if i, ok := slices.BinarySearchFunc(old.files, name, byLooseName); ok {
+			was = &old.files[i]
+		}
+		check(name, was)
+	}
+	return true
+}
+
+// collect appends all refs of d and below.
+func (d *refDir) collect(list []looseRef) []looseRef {
+	list = append(list, d.files...)
+	for _, sub := range d.dirs {
+		list = sub.collect(list)
+	}
+	return list
+}
+
+// find returns what a ref holds.
+func (st *refState) find(name string) (refValue, error) {
+	if i, ok := slices.BinarySearchFunc(st.loose, name, byLooseName); ok {
+		return st.loose[i].value, st.loose[i].err
+	}
+	return refValue{hash: st.packed.find(name)}, nil
+}
+
+// A refItem is a ref of a list. It has an error if it is damaged.
+type refItem struct {
+	name  string
+	value refValue
+	err   error
+}
+
+// list yields the refs whose names begin with prefix and are greater than after, by name, as they are with over in place
+// of what st has of the same names. A zero value in over stands for no ref.
+func (st *refState) list(prefix, after string, over []refItem) iter.Seq[refItem] {
+	return func(yield func(refItem) bool) {
+		start := max(prefix, after)
+		loose, packed := st.loose, st.packed.index(start)
+		i, _ := slices.BinarySearchFunc(loose, start, byLooseName)
+		loose = loose[i:]
+		i, _ = slices.BinarySearchFunc(over, start, func(r refItem, name string) int { return cmp.Compare(r.name, name) })
+		over = over[i:]
+		for {
+			it, ok := refItem{}, false
+			if packed < st.packed.len() {
+				it, ok = refItem{name: st.packed.name(packed)}, true
+			}
+			if len(loose) > 0 && (!ok || loose[0].name <= it.name) {
+				it, ok = refItem{name: loose[0].name}, true
+			}
+			if len(over) > 0 && (!ok || over[0].name <= it.name) {
+				it, ok = refItem{name: over[0].name}, true
+			}
+			if !ok || !strings.HasPrefix(it.name, prefix) {
+				return
+			}
+			if packed < st.packed.len() && st.packed.name(packed) == it.name {
+				it.value = refValue{hash: st.packed.hash(packed)}
+				packed++
+			}
+			if len(loose) > 0 && loose[0].name == it.name {
+				it.value, it.err = loose[0].value, loose[0].err
+				loose = loose[1:]
+			}
+			if len(over) > 0 && over[0].name == it.name {
+				it = over[0]
+				over = over[1:]
+			}
+			if it.name == after || it.value.isZero() && it.err == nil {
+				continue
+			}
+			it.name = strings.Clone(it.name) // else it keeps all of packed-refs in memory
+			if !yield(it) {
+				return
+			}
+		}
+	}
+}
+
+// yieldRefs yields the refs of a list, and err in the end.
+func yieldRefs(list iter.Seq[refItem], err error, yield func(storage.Ref, error) bool) {
+	if err != nil {
+		yield(storage.Ref{}, err)
+		return
+	}
+	for it := range list {
+		if it.err != nil {
+			if !yield(storage.Ref{Name: it.name}, it.err) {
+				return
+			}
+		} else if !yield(it.value.ref(it.name), nil) {
+			return
+		}
+	}
+}
