@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/folder"
+	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
 const formatName = "reposit/format"
@@ -102,7 +102,7 @@ func readFormat(d disk) (format, error) {
 			names = append(names, e.name)
 		}
 	}
-	if found := folder.Describe(names); found != "" {
+	if found := folders.Describe(names); found != "" {
 		return format{}, fmt.Errorf("it is no store, it holds %s: %w", found, storage.ErrFormat)
 	}
 	for _, dir := range []string{"repos", "pools"} {
@@ -129,7 +129,7 @@ func namesIn(d disk, dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if !folder.Stray(e.name) {
+		if !folders.Stray(e.name) {
 			names = append(names, e.name)
 		}
 	}
