@@ -154,7 +154,7 @@ func open(d disk, opts *Options) (_ *store, err error) {
 	if err := s.lockFolder(); err != nil {
 		return nil, err
 	}
-	f, err := readFormat(s.m)
+	f, err := readFormat(s.m.disk)
 	if err != nil {
 		return nil, err
 	}
