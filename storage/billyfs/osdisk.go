@@ -58,7 +58,9 @@ func (d *osDisk) OpenFile(name string, flag int, perm fs.FileMode) (file, error)
 	return osFile{f}, nil
 }
 
-func (d *osDisk) ReadFile(name string, limit int64) ([]byte, error) { return readRegular(d.root, name, limit) }
+func (d *osDisk) ReadFile(name string, limit int64) ([]byte, error) {
+	return readRegular(d.root, name, limit)
+}
 
 func (d *osDisk) Readlink(name string) (string, error) { return d.root.Readlink(name) }
 

@@ -213,14 +213,17 @@ func (s *store) readFolder(dir, name string, old *refDir, f folder, info fs.File
 		d.read = old.read
 	} else {
 		entries, err := f.ReadDir()
+		if absent(err) { // it went after it was opened
+			return &refDir{name: name}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range entries {
 			child := name + "/" + e.name
-			if e.dir {
+			if e.dir && !strings.HasSuffix(e.name, lockSuffix) {
 				dirs = append(dirs, child)
-			} else if validRef(child) { // others are locks, or strays
+			} else if !e.dir && validRef(child) { // others are locks, or strays
 				files = append(files, child)
 			}
 		}

@@ -45,7 +45,9 @@ func regular(name string, info fs.FileInfo) error {
 	return nil
 }
 
-func irregular(name string) error { return fmt.Errorf("%s: not a regular file: %w", name, storage.ErrCorrupt) }
+func irregular(name string) error {
+	return fmt.Errorf("%s: not a regular file: %w", name, storage.ErrCorrupt)
+}
 
 // readRegular reads a file of root.
 func readRegular(root *os.Root, name string, limit int64) ([]byte, error) {
