@@ -79,6 +79,8 @@ type store struct {
 	strays    []string    // lock files of ours that could not be removed
 	upkeep    upkeep
 
+	checked sync.Map // of repoRef: repositories of which the format is known to be ours
+
 	calls  atomic.Int64
 	closed atomic.Bool
 	idle   chan struct{}
@@ -164,6 +166,11 @@ func open(d disk, opts *Options) (_ *store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.version == formatOld {
+		if err := s.addFsck(); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.start(h); err != nil {
 		return nil, err
 	}
@@ -243,6 +250,7 @@ func (s *store) joinPools(c *commit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range c.drops {
+		s.checked.Delete(d)
 		s.dirs.remove(repoDir(d.repo) + "/objects")
 		for _, members := range s.members {
 			delete(members, d.repo)

@@ -173,6 +173,9 @@ func (p *plan) add(r *txRepo, name string, old refValue, logSize int) {
 
 // lockRefs locks the refs of a repository, and reads them again under the lock.
 func (p *plan) lockRefs(r *txRepo) error {
+	if err := p.s.checkRepo(r.repoRef, r.dir); err != nil {
+		return err
+	}
 	names := r.written()
 	if p.s.shared {
 		for _, name := range names {
