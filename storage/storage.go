@@ -247,7 +247,8 @@ type View interface {
 	Ref(repo ID, name string) (Ref, error)
 
 	// Refs yields the refs whose names begin with prefix and are greater than after, in the order of their names'
-	// bytes. HEAD is one of them.
+	// bytes. HEAD is one of them. A ref that is damaged comes in its place, with its name and an error that wraps
+	// ErrCorrupt, and the loop may go on. After an error without a name, nothing follows.
 	Refs(repo ID, prefix, after string) iter.Seq2[Ref, error]
 
 	// Log yields what happened to a ref, the newest entry first. It outlives the ref, until DropRepo.
@@ -269,6 +270,16 @@ func Version(v View) uint64 {
 		return numbered.Version()
 	}
 	return 0
+}
+
+// RefsVersion returns a number for the refs of one repository as v shows them, by a method
+// RefsVersion(ID) (uint64, error): two views of one backend that have the same number for it, which is not 0, show the
+// same refs of it. It is 0 for a View that says nothing, and costs less than to read the refs.
+func RefsVersion(v View, repo ID) (uint64, error) {
+	if numbered, ok := v.(interface{ RefsVersion(ID) (uint64, error) }); ok {
+		return numbered.RefsVersion(repo)
+	}
+	return 0, nil
 }
 
 // Order is the direction of Records.
