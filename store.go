@@ -291,7 +291,7 @@ type CreateOptions struct {
 	Description, Homepage string
 	Private               bool
 	DefaultBranch         string            // default: Options.DefaultBranch
-	Labels                map[string]string // the host's own key/value pairs
+	Labels                map[string]string // the host's own key/value pairs: ErrForbidden for other actors
 	ExpiresAt             time.Time         // zero: never; see Store.DeleteExpired
 }
 
@@ -315,6 +315,9 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 	entry := searched(repo, "")
 	err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
 		if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
+			return err
+		}
+		if err := s.checkLabels(opts.Labels); err != nil {
 			return err
 		}
 		if err := s.add(tx, repo); err != nil {

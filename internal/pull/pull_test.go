@@ -132,7 +132,7 @@ func update(t testing.TB, b storage.Backend, fn func(*Unit) error) {
 		}
 		objects.Remember(id(1), hash(n), &object.Item{Type: storage.Commit, Data: []byte{}, Commit: c})
 	}
-	engine := txn.New(b, objects, event.NewLog(1), func() time.Time { return time.Unix(5, 0) }, NewGuard)
+	engine := txn.New(b, objects, event.NewLog(event.Keep{Units: 1}), func() time.Time { return time.Unix(5, 0) }, NewGuard)
 	err := engine.Update(t.Context(), access.Host(), func(tx *txn.Tx) error {
 		return fn(&Unit{Tx: tx, By: access.Host(), Name: "n", Email: "e"})
 	})
