@@ -184,7 +184,7 @@ func TestEventsOfKeys(t *testing.T) {
 	s, ctx := openMemory(t, nil), t.Context()
 	r := create(t, s, "r", nil)
 	for n := range byte(2) {
-		must(r.DeployKeys().Add(ctx, "", sshKey(n), nil))(t)
+		must(r.DeployKeys().Add(ctx, "", sshKey(n), &reposit.KeyOptions{Write: true}))(t)
 	}
 	machine := must(s.AsKey(ctx, sshKey(1)))(t)
 	write(t, must(machine.RepoByID(ctx, r.ID()))(t), "f", "1")

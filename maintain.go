@@ -103,6 +103,7 @@ func (s *Store) sweep(ctx context.Context) error {
 		swept = people && pulls
 		return err
 	})
+	s.dropWatchers(ctx)
 	for !swept && err == nil {
 		err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
 			more, err := people.Sweep(tx)

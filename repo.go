@@ -113,7 +113,7 @@ func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, i
 	*info = Info{
 		ID: publicID(r.ID), Owner: r.Owner, Slug: r.Slug, Name: r.Name,
 		Description: r.Description, Homepage: r.Homepage, Private: r.Private,
-		DefaultBranch: branch[len(ref.Branches):],
+		DefaultBranch: shortName(ref.Branches, branch),
 		HasWiki:       r.HasWiki, HasIssues: r.HasIssues, HasDownloads: r.HasDownloads,
 		Fork: !r.Family.IsZero(), CreatedAt: r.Created, UpdatedAt: state.Updated, PushedAt: state.Pushed,
 		ExpiresAt: r.Expires, Size: state.Size, Forks: state.Forks, Watchers: state.Watchers,
@@ -198,6 +198,9 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
+	if u.Private != nil || u.Owner != nil {
+		r.s.dropWatchers(ctx)
+	}
 	return info, nil
 }
 
@@ -229,6 +232,11 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 	}
 	if is.Owner != old.Owner {
 		err = r.s.keep(tx, r.id)
+	}
+	if err == nil && is.Private && (!old.Private || is.Owner != old.Owner) {
+		if err = people.Doubt(tx, r.id); err == nil {
+			_, err = dropSome(tx) // of this repository first, unless others wait, so that mostly all is done here
+		}
 	}
 	return old, &is, err
 }
@@ -270,10 +278,11 @@ func update[T any](to, from *T) {
 }
 
 func (r *Repo) setDefaultBranch(repo *txn.Repo, name string, now time.Time) error {
-	if err := names.CheckBranch(name); err != nil {
-		return invalid("default branch", err)
+	full, err := branchRef(name)
+	if err != nil {
+		return &named{name, err}
 	}
-	tx, full := repo.Tx(), ref.Branches+name
+	tx := repo.Tx()
 	if _, err := tx.Ref(r.id, full); errors.Is(err, storage.ErrNotFound) {
 		for _, err := range tx.Refs(r.id, ref.Branches, "") {
 			if err != nil {

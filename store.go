@@ -30,6 +30,7 @@ import (
 type Store struct {
 	*core
 	actor access.Actor
+	calls calls
 }
 
 // core is what a store is, whoever uses it.
@@ -43,7 +44,7 @@ type core struct {
 	commits *commit.Engine
 	opts    Options
 	random  bool // IDs are: no repository can have one
-	calls   storage.Gate
+	gate    storage.Gate
 	trees   revision.Memo
 	lookups sync.Pool // of *treeLookup
 }
@@ -139,8 +140,8 @@ func (o *Options) check() error {
 	if err := names.CheckOwner(names.Key(o.Owner)); err != nil {
 		return invalid("option Owner", err)
 	}
-	if err := names.CheckBranch(o.DefaultBranch); err != nil {
-		return invalid("option DefaultBranch", err)
+	if _, err := branchRef(o.DefaultBranch); err != nil {
+		return &named{"DefaultBranch", err}
 	}
 	if _, err := o.Author.clean(time.Unix(0, 0)); err != nil {
 		return invalid("option Author", err)
@@ -195,7 +196,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 		c.insight.Wake()
 	}
 	c.commits = commit.New(c.backend, c.objects, c.reach)
-	return &Store{c, access.Host()}, nil
+	return c.as(access.Host()), nil
 }
 
 // Close waits for the calls in flight, closes the backend and lets go of all resources. Later calls, a second Close
@@ -204,7 +205,7 @@ func (s *Store) Close() error {
 	if !s.actor.IsHost() {
 		return failed("close", "", "", ErrForbidden)
 	}
-	if !s.calls.Close() {
+	if !s.gate.Close() {
 		return failed("close", "", "", ErrClosed)
 	}
 	s.insight.Stop()
@@ -330,7 +331,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		if err := s.keep(tx, repo.ID); err != nil {
 			return err
 		}
-		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: ref.Branches + branch})
+		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: branch})
 	})
 	if err != nil {
 		return nil, failed(op, "", fullName, err)
@@ -363,8 +364,9 @@ func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string
 	r.Owner, r.Slug = names.Key(r.Owner), names.Key(r.Slug)
 	branch := opts.DefaultBranch
 	setDefault(&branch, s.opts.DefaultBranch)
-	if err := names.CheckBranch(branch); err != nil {
-		return nil, "", invalid("default branch", err)
+	branch, err := branchRef(branch)
+	if err != nil {
+		return nil, "", err
 	}
 	if err := checkRepo(r); err != nil {
 		return nil, "", err

@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/language"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
 // ErrTaken says that another repository has the name, or the ID.
-var ErrTaken = errors.New("name is taken")
+var ErrTaken = fault.New(fault.Exists, "")
 
 // formatVersion is the version of the keys and values of this package.
 const formatVersion = 3

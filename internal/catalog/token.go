@@ -5,14 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/storage"
 )
 
 // ErrToken says that a page token is not one that this query gave out.
-var ErrToken = errors.New("malformed page token, or one of another query")
+var ErrToken = fault.New(fault.Invalid, "malformed page token, or one of another query")
 
 // A Secret makes page tokens that nobody else can make. Each store has one of its own.
 type Secret [32]byte

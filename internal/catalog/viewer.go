@@ -4,8 +4,8 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"strings"
 
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -19,7 +19,7 @@ type Viewer struct {
 }
 
 // owns reports whether a repository is the viewer's own.
-func (w *Viewer) owns(r *Repo) bool { return w.Owner != "" && strings.EqualFold(r.Owner, w.Owner) }
+func (w *Viewer) owns(r *Repo) bool { return w.Owner != "" && names.Same(r.Owner, w.Owner) }
 
 // Held yields all repositories of the viewer's own, and all that were granted to them.
 func (w *Viewer) Held(v storage.View) iter.Seq2[storage.ID, error] {

@@ -94,7 +94,7 @@ func (p *plan) applyRefs() error {
 			return err
 		}
 		if p.packed[id] {
-			if err := p.s.m.remove(path.Join(repoDir(id), packedLock)); err != nil {
+			if err := p.s.removeLock(path.Join(repoDir(id), packedLock)); err != nil {
 				return err
 			}
 			delete(p.packed, id)
@@ -132,11 +132,14 @@ func (p *plan) applyRef(r refWrite, lines string) error {
 	if !p.locked[lock] {
 		return p.s.writeRef(dir, r.name, r.new)
 	}
-	err := p.s.clearPath(dir, r.name, func() error { return p.s.m.publish(file, path.Join(dir, r.name)) })
+	p.s.m.wrote(path.Join(dir, r.name))
+	err := p.s.clearPath(dir, r.name, func() error { return p.s.m.publish(file+lockValue, path.Join(dir, r.name)) })
 	if err != nil {
 		return err
 	}
-	p.s.m.wrote(path.Join(dir, r.name))
+	if err := p.s.m.remove(file); err != nil {
+		return err
+	}
 	delete(p.locked, lock)
 	return nil
 }
@@ -157,7 +160,7 @@ func (s *store) removeRef(dir, name string, locked bool) error {
 		return err
 	}
 	if locked {
-		if err := s.m.remove(file + lockSuffix); err != nil {
+		if err := s.removeLock(file + lockSuffix); err != nil {
 			return err
 		}
 	}

@@ -60,8 +60,13 @@ func (d *billyDisk) OpenFile(name string, flag int, perm fs.FileMode) (file, err
 	return &billyFile{disk: d, name: name, f: f}, nil
 }
 
-// openFile says that a directory is one, for which filesystems have many words.
+// openFile opens no pipe, device or the like, and says that a directory is one, for which filesystems have many words.
 func (d *billyDisk) openFile(name string, flag int, perm fs.FileMode) (billy.File, error) {
+	if !d.memory && flag&os.O_EXCL == 0 {
+		if info, err := d.fs.Stat(name); err == nil && info.Mode()&oddMode != 0 {
+			return nil, irregular(name)
+		}
+	}
 	f, err := d.fs.OpenFile(name, flag, perm)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		if info, statErr := d.fs.Stat(name); statErr == nil && info.IsDir() {
@@ -71,15 +76,24 @@ func (d *billyDisk) openFile(name string, flag int, perm fs.FileMode) (billy.Fil
 	return f, err
 }
 
-func (d *billyDisk) ReadFile(name string) ([]byte, error) {
+// oddMode is what files have that may not be read. Not all filesystems know what they say of others.
+const oddMode = fs.ModeNamedPipe | fs.ModeSocket | fs.ModeDevice | fs.ModeCharDevice
+
+func (d *billyDisk) ReadFile(name string, limit int64) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f, err := d.openFile(name, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(f)
+	data, err := readAll(f, name, 0, limit)
 	return data, errors.Join(err, f.Close())
+}
+
+func (d *billyDisk) Readlink(name string) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fs.Readlink(name)
 }
 
 func (d *billyDisk) WriteFile(name string, data []byte, mode writeMode) error {

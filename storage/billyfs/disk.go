@@ -18,8 +18,12 @@ import (
 // A disk is what the store asks of a filesystem. Names are relative to its root, separated by slashes and clean.
 // Its methods are safe for concurrent use.
 type disk interface {
+	// OpenFile opens a regular file. It returns storage.ErrCorrupt for a pipe, a device or the like.
 	OpenFile(name string, flag int, perm fs.FileMode) (file, error)
-	ReadFile(name string) ([]byte, error)
+	// ReadFile reads a file as OpenFile opens it. It returns storage.ErrCorrupt if it has more than limit bytes.
+	ReadFile(name string, limit int64) ([]byte, error)
+	// Readlink returns where a symbolic link leads. It returns an error if it is none, or there are none.
+	Readlink(name string) (string, error)
 
 	// WriteFile writes a file in place. With syncFile, its bytes survive a power cut when it returns nil.
 	WriteFile(name string, data []byte, mode writeMode) error
@@ -61,7 +65,7 @@ type traits struct {
 	shared   bool   // other programs may change it between two calls
 	volatile bool   // it ends with the process: nothing needs to be written atomically
 	syncs    bool   // files and directories can be synced
-	boot     string // names the time since the machine was started; "" if that is unknown
+	boot     string // names the time since the machine was started, which no lock outlives; "" if that is unknown
 }
 
 type dirEntry struct {

@@ -11,7 +11,7 @@ const (
 	kindBase    = 'B' // the number of the last Update, and the records, of a journal that was written afresh
 	kindRecords = 'R' // more records of such a journal
 	kindOpen    = 'O' // a process opened the store
-	kindLocks   = 'L' // an Update is about to make lock files
+	kindLocks   = 'L' // an Update is about to make lock files, in version 1
 	kindCommit  = 'C' // an Update
 	kindDone    = 'D' // the refs of an Update are in place
 	kindFlushed = 'F' // what the Updates up to this one wrote to files is synced
@@ -210,7 +210,7 @@ func decodeCommit(body []byte) (*commit, error) {
 	return c, nil
 }
 
-// A lockName is a ref for which a lock file is made.
+// A lockName is a ref for which a lock is made.
 type lockName struct {
 	repo storage.ID
 	name string
@@ -219,21 +219,11 @@ type lockName struct {
 // packedName stands for packed-refs among the names of refs.
 const packedName = "packed-refs"
 
-// A lockNote says what is going to be in a lock file, by which it can be told from one of another program.
+// A lockNote says what was going to be in a lock file, by which it could be told from one of another program: while
+// locks were files, in stores of version 1.
 type lockNote struct {
 	lockName
 	content string
-}
-
-func encodeLocks(locks []lockNote) []byte {
-	e := &encoder{buf: []byte{kindLocks}}
-	e.uint(uint64(len(locks)))
-	for _, l := range locks {
-		e.id(l.repo)
-		e.string(l.name)
-		e.string(l.content)
-	}
-	return e.buf
 }
 
 func decodeLocks(body []byte) (locks []lockNote, err error) {

@@ -32,7 +32,8 @@ func (f namedFolder) Stat(name string) (fs.FileInfo, error) {
 	return f.disk.Stat(path.Join(f.name, name))
 }
 func (f namedFolder) ReadFile(name string) ([]byte, error) {
-	return f.disk.ReadFile(path.Join(f.name, name))
+	name = path.Join(f.name, name)
+	return f.disk.ReadFile(name, sizeLimit(name))
 }
 func (f namedFolder) ReadDir() ([]dirEntry, error) { return f.disk.ReadDir(f.name) }
 func (f namedFolder) Close() error                 { return nil }
@@ -42,10 +43,17 @@ func (d *osDisk) openFolder(name string) (folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFolder{root}, nil
+	return osFolder{root, name}, nil
 }
 
-type osFolder struct{ *os.Root }
+type osFolder struct {
+	*os.Root
+	name string
+}
+
+func (f osFolder) ReadFile(name string) ([]byte, error) {
+	return readRegular(f.Root, name, sizeLimit(path.Join(f.name, name)))
+}
 
 func (f osFolder) ReadDir() ([]dirEntry, error) {
 	d := osDisk{root: f.Root}

@@ -85,7 +85,7 @@ func (s *store) writeFormat(f format) error {
 // readFormat reads reposit/format. Without the file, it returns storage.ErrFormat, naming what it found, unless the
 // folder is as good as empty, or one in which a store was about to be made.
 func readFormat(d disk) (format, error) {
-	data, err := d.ReadFile(formatName)
+	data, err := d.ReadFile(formatName, maxSmall)
 	if err == nil {
 		return parseFormat(string(data))
 	}
@@ -154,7 +154,7 @@ func (s *store) fit(f format, h *history, end, size int64) error {
 		return journalLacks("ends within its records")
 	}
 	if f.version == formatOld && end == 0 {
-		if pools, err := namesIn(s.m, "pools"); err != nil || len(pools) > 0 {
+		if pools, err := namesIn(s.m.disk, "pools"); err != nil || len(pools) > 0 {
 			return cmp.Or(err, journalLacks("is missing, or empty, beside pools/%s", slices.Max(append(pools, ""))))
 		}
 	}
@@ -173,7 +173,7 @@ const lostDir = "reposit/lost"
 // fitRepos looks for repositories that were created after the last Update in the journal. After a session without
 // syncs, they may be what a power cut left of Updates that it took, and are put aside.
 func (s *store) fitRepos(aside bool) error {
-	names, err := namesIn(s.m, "repos")
+	names, err := namesIn(s.m.disk, "repos")
 	if err != nil {
 		return err
 	}

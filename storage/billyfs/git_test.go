@@ -349,43 +349,6 @@ func TestGitReadsForks(t *testing.T) {
 	d.fsck(fork)
 }
 
-func TestLockOfAnotherProgram(t *testing.T) {
-	d := newDisk(t, nil)
-	repo, pool := id("r1"), id("p1")
-	d.create(repo, pool)
-	tip := d.add(repo, pool, "refs/heads/main", "one")
-	lock := filepath.Join(d.repo(repo), "refs/heads/main.lock")
-	if err := os.WriteFile(lock, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	objects, next := commitOf(tip, "two")
-	put := func(tx storage.Tx) error {
-		_, err := tx.PutObject(pool, objects[2])
-		return errors.Join(err, tx.PutRecord([]byte("k"), []byte("v")),
-			tx.PutRef(repo, storage.Ref{Name: "refs/heads/a", Hash: next}, nil),
-			tx.PutRef(repo, storage.Ref{Name: "refs/heads/main", Hash: next}, nil))
-	}
-	if err := d.Update(t.Context(), put); !errors.Is(err, storage.ErrBusy) {
-		t.Fatalf("Update() = %v, want %v", err, storage.ErrBusy)
-	}
-	if got, want := strings.Join(d.refs(repo), " "), "HEAD refs/heads/main"; got != want {
-		t.Errorf("Refs() after ErrBusy = %s, want %s", got, want)
-	}
-	if _, err := d.Object(t.Context(), pool, next); !errors.Is(err, storage.ErrNotFound) {
-		t.Errorf("Object() after ErrBusy = %v, want %v", err, storage.ErrNotFound)
-	}
-	d.git(d.repo(repo), "update-ref", "refs/heads/a", tip.String()) // no lock of ours is left
-	if _, err := os.Stat(lock); err != nil {
-		t.Errorf("the other program's lock: %v", err)
-	}
-	if err := os.Remove(lock); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Update(t.Context(), put); err != nil {
-		t.Errorf("Update() = %v, want nil", err)
-	}
-}
-
 // TestRefMovesDuringUpdate has git move a ref after the unit of work has read it: it runs again.
 func TestRefMovesDuringUpdate(t *testing.T) {
 	d := newDisk(t, nil)

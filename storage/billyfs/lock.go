@@ -22,39 +22,60 @@ const (
 // of a second in all. git itself waits a tenth (core.filesRefLockTimeout).
 const lockTries = 8
 
-// takeLock makes a lock file, as git does, or returns storage.ErrBusy.
-func (s *store) takeLock(ctx context.Context, name string, content []byte) error {
+// lockValue is the file in a lock that holds what the ref is to hold. To rename it to the ref takes no space.
+const lockValue = "/ref" + lockSuffix
+
+// takeLock makes the lock of a file that git programs write, too, or returns storage.ErrBusy, naming it. The lock is a
+// directory with the name of git's lock file, which keeps git out as the file does. Whatever a crash leaves of it, and
+// of the journal, it can't be taken for a lock of git's, and there is no need to say in advance that it will be made.
+func (s *store) takeLock(ctx context.Context, name string, value []byte) error {
 	pause := time.Millisecond
 	for range lockTries {
-		err := s.m.inDir(name, func() error { return s.m.WriteFile(name, content, exclusive) })
-		if err == nil {
-			return nil
+		err := s.m.inDir(name, func() error { return s.m.Mkdir(name) })
+		if err == nil && value != nil {
+			err = s.m.WriteFile(name+lockValue, value, 0)
+		} else if errors.Is(err, fs.ErrExist) {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(pause):
+				pause *= 2
+			}
+			continue
 		}
-		if !errors.Is(err, fs.ErrExist) {
+		if err != nil {
 			s.dropLock(name) // it may have been made
-			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-			pause *= 2
-		}
+		return err
 	}
 	return fmt.Errorf("%s: %w", name, storage.ErrBusy)
 }
 
-// dropLock removes a lock file of our own. If that fails, it is tried again before the next Update.
+// removeLock removes a lock of our own, if it is there.
+func (s *store) removeLock(name string) error {
+	info, err := s.m.Stat(name)
+	if err == nil && info.IsDir() {
+		if err = s.m.Remove(name + lockValue); err == nil || absent(err) {
+			err = s.m.remove(name)
+		}
+	}
+	if absent(err) {
+		return nil
+	}
+	return err
+}
+
+// dropLock removes a lock of our own. If that fails, it is tried again before the next Update.
 func (s *store) dropLock(name string) {
-	if err := s.m.remove(name); err != nil {
+	if err := s.removeLock(name); err != nil {
 		s.strays = append(s.strays, name)
 	}
 }
 
-// dropStrays removes the lock files that dropLock could not.
+// dropStrays removes the locks that dropLock could not.
 func (s *store) dropStrays() error {
 	for len(s.strays) > 0 {
-		if err := s.m.remove(s.strays[0]); err != nil {
+		if err := s.removeLock(s.strays[0]); err != nil {
 			return err
 		}
 		s.strays = s.strays[1:]
@@ -62,8 +83,8 @@ func (s *store) dropStrays() error {
 	return nil
 }
 
-// dropLocks removes the lock files that an earlier process made and did not live to remove.
-func (s *store) dropLocks(locks []lockNote) error {
+// dropFormerLocks removes the lock files that a process made which kept a store of version 1.
+func (s *store) dropFormerLocks(locks []lockNote) error {
 	for _, l := range locks {
 		if l.name != packedName && !validRef(l.name) || !validID(l.repo) {
 			continue
@@ -80,43 +101,52 @@ func (s *store) dropLocks(locks []lockNote) error {
 	return nil
 }
 
-// dropAllLocks removes the lock files of all refs: no program that made one has outlived the machine's restart.
-func (s *store) dropAllLocks(now reader) error {
+// dropLocks removes the locks that a process of ours left. If the machine was started again since, it also removes
+// those of git programs, none of which has outlived that.
+func (s *store) dropLocks(now reader, restarted bool) error {
 	for key := range now.Scan(repoKey, nextPrefix(repoKey), false) {
 		dir := repoDir(storage.ID([]byte(key[len(repoKey):])))
-		for _, file := range []string{packedLock, "HEAD" + lockSuffix} {
-			if err := s.m.remove(path.Join(dir, file)); err != nil {
-				return err
-			}
-		}
-		if err := s.dropLocksBelow(path.Join(dir, "refs")); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *store) dropLocksBelow(dir string) error {
-	entries, err := s.m.ReadDir(dir)
-	if err != nil {
-		if absent(err) {
-			return nil
-		}
-		return err
-	}
-	for _, e := range entries {
-		name := path.Join(dir, e.name)
-		switch {
-		case e.dir:
-			err = s.dropLocksBelow(name)
-		case path.Ext(e.name) == lockSuffix:
-			err = s.m.remove(name)
+		_, err := s.dropLocksIn(dir, func(e dirEntry) bool {
+			return e.dir || restarted && (e.name == packedLock || e.name == "HEAD"+lockSuffix)
+		})
+		if err == nil {
+			err = s.dropLocksBelow(path.Join(dir, "refs"), restarted)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dropLocksIn removes the locks in a directory that are to go, and returns what else there is.
+func (s *store) dropLocksIn(dir string, gone func(dirEntry) bool) (left []dirEntry, err error) {
+	entries, err := s.m.ReadDir(dir)
+	if err != nil && !absent(err) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if path.Ext(e.name) != lockSuffix {
+			left = append(left, e)
+		} else if gone(e) {
+			name := path.Join(dir, e.name)
+			s.m.named(name)
+			if err := s.m.RemoveAll(name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return left, nil
+}
+
+func (s *store) dropLocksBelow(dir string, files bool) error {
+	left, err := s.dropLocksIn(dir, func(e dirEntry) bool { return e.dir || files })
+	for _, e := range left {
+		if err == nil && e.dir {
+			err = s.dropLocksBelow(path.Join(dir, e.name), files)
+		}
+	}
+	return err
 }
 
 // nextPrefix returns the least string above all that begin with a prefix, which does not end in 0xff.

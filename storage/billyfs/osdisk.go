@@ -35,8 +35,8 @@ func newOSDisk(dir string) (*osDisk, error) {
 	return &osDisk{root: root, boot: bootID()}, nil
 }
 
-// bootID returns what Linux calls the time since the machine was started. As long as it is the same, what a killed
-// process wrote is still there.
+// bootID returns what Linux calls the time since the machine was started. With another one, no program lives that made
+// a lock file.
 func bootID() string {
 	if runtime.GOOS != "linux" {
 		return ""
@@ -51,21 +51,25 @@ func bootID() string {
 func (d *osDisk) traits() traits { return traits{shared: true, syncs: true, boot: d.boot} }
 
 func (d *osDisk) OpenFile(name string, flag int, perm fs.FileMode) (file, error) {
-	f, err := d.root.OpenFile(name, flag, perm)
+	f, _, err := openRegular(d.root, name, flag, perm)
 	if err != nil {
 		return nil, err
 	}
 	return osFile{f}, nil
 }
 
-func (d *osDisk) ReadFile(name string) ([]byte, error) { return d.root.ReadFile(name) }
+func (d *osDisk) ReadFile(name string, limit int64) ([]byte, error) {
+	return readRegular(d.root, name, limit)
+}
+
+func (d *osDisk) Readlink(name string) (string, error) { return d.root.Readlink(name) }
 
 func (d *osDisk) WriteFile(name string, data []byte, mode writeMode) error {
 	flag := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	if mode&exclusive != 0 {
 		flag |= os.O_EXCL
 	}
-	f, err := d.root.OpenFile(name, flag, mode.perm())
+	f, _, err := openRegular(d.root, name, flag, mode.perm())
 	if err != nil {
 		return err
 	}
@@ -89,7 +93,7 @@ func writeAndClose(f file, data []byte, mode writeMode) error {
 func (d *osDisk) Stat(name string) (fs.FileInfo, error) { return d.root.Stat(name) }
 
 func (d *osDisk) ReadDir(name string) ([]dirEntry, error) {
-	f, err := d.root.Open(name)
+	f, err := d.root.OpenFile(name, os.O_RDONLY|dontWait, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +131,7 @@ func (d *osDisk) SyncDir(name string) error {
 }
 
 func (d *osDisk) sync(name string, flag int) error {
-	f, err := d.root.OpenFile(name, flag, 0)
+	f, err := d.root.OpenFile(name, flag|dontWait, 0)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,7 @@ import (
 
 // A history is what replaying the journal leaves to look after.
 type history struct {
-	commits []*commit // whose files are not known to be synced
-	done    map[uint64]bool
+	commits []*commit  // whose files are not known to be synced
 	locks   []lockNote // that were about to be made
 	boot    string     // of the process that wrote last
 	closed  bool
@@ -51,15 +50,12 @@ func (s *store) replay(h *history, payload []byte) error {
 			c.records = nil
 		}
 	case kindDone:
-		var seq uint64
-		seq, err = decodeMark(body)
-		h.done[seq] = true
+		_, err = decodeMark(body)
 		h.locks = nil
 	case kindFlushed:
 		var seq uint64
 		seq, err = decodeMark(body)
 		h.commits = slices.DeleteFunc(h.commits, func(c *commit) bool { return c.seq <= seq })
-		clear(h.done)
 	case kindClosed:
 		h.commits, h.locks = nil, nil
 	default:
@@ -85,41 +81,32 @@ func (s *store) replayRecords(kind byte, body []byte) error {
 	return nil
 }
 
-// recover makes up for what the last process did not finish. If it was killed, all it wrote is there, and at most one
-// commit is half done. If the machine stopped, any file may be as it was at the last flush, or worse.
+// recover makes up for what the last process did not finish. Any file that it wrote may be as it was at the last
+// flush, or worse, also if the machine is the same and was not started again: a disk that was pulled, or went away with
+// the network, takes with it what was not synced. So all that the journal vouches for is looked at, what is missing,
+// stale or damaged is written again, and all of it is synced.
 func (s *store) recover(h *history) error {
 	if h.closed || !h.opened {
 		return nil
 	}
 	now := s.records.Snapshot()
 	defer now.Close()
-	boot := s.m.traits().boot
-	cut := h.boot == "" || boot == "" || h.boot != boot
-	if s.m.volatile {
-		cut = false
-	}
 	if s.shared {
-		var err error
-		if cut {
-			err = s.dropAllLocks(now)
-		} else {
-			err = s.dropLocks(h.locks)
+		if err := s.dropFormerLocks(h.locks); err != nil {
+			return err
 		}
-		if err != nil {
+		boot := s.m.traits().boot
+		if err := s.dropLocks(now, boot != "" && h.boot != "" && h.boot != boot); err != nil {
 			return err
 		}
 	}
-	commits := h.commits
-	if !cut {
-		for _, c := range commits {
-			s.noteFiles(c)
-		}
-		commits = slices.DeleteFunc(commits, func(c *commit) bool { return h.done[c.seq] })
+	for _, c := range h.commits {
+		s.noteFiles(c)
 	}
-	return s.redo(commits, now, cut, 0)
+	return s.redo(h.commits, now, true, 0)
 }
 
-// noteFiles notes what an earlier process wrote for a commit and may not have synced.
+// noteFiles notes what was written for a commit and may not be synced.
 func (s *store) noteFiles(c *commit) {
 	note := func(name string) {
 		s.m.wrote(name)

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/reposit/reposit/storage"
@@ -138,10 +139,14 @@ func (st *refState) equal(o *refState) bool {
 func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
 	name := path.Join(dir, "HEAD")
 	info, err := s.m.Stat(name)
-	if err != nil {
-		if absent(err) {
-			err = nil
+	if absent(err) { // or a symbolic link to a ref that is not there
+		if data, err := s.m.ReadFile(name); err == nil {
+			v, err := parseRef(data)
+			return &looseRef{name: "HEAD", value: v, err: err}, nil
 		}
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	if s.shared && old != nil && old.read.holds(info) {
@@ -173,7 +178,17 @@ func readLooseRef(name string, info fs.FileInfo, read func() ([]byte, error)) (r
 // readRefDir reads what changed of a directory since it was as in old, which may be nil. It returns old if that is
 // nothing.
 func (s *store) readRefDir(dir, name string, old *refDir) (*refDir, error) {
-	f, err := openFolder(s.m.disk, path.Join(dir, name))
+	var err error
+	if old == nil { // to open a pipe might take for ever
+		var info fs.FileInfo
+		if info, err = s.m.Stat(path.Join(dir, name)); err == nil && !info.IsDir() {
+			err = syscall.ENOTDIR
+		}
+	}
+	var f folder
+	if err == nil {
+		f, err = openFolder(s.m.disk, path.Join(dir, name))
+	}
 	if err == nil {
 		defer f.Close()
 		var info fs.FileInfo
@@ -198,14 +213,17 @@ func (s *store) readFolder(dir, name string, old *refDir, f folder, info fs.File
 		d.read = old.read
 	} else {
 		entries, err := f.ReadDir()
+		if absent(err) { // it was removed since it was opened
+			return &refDir{name: name}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range entries {
 			child := name + "/" + e.name
-			if e.dir {
+			if e.dir && !strings.HasSuffix(e.name, lockSuffix) {
 				dirs = append(dirs, child)
-			} else if validRef(child) { // others are locks, or strays
+			} else if !e.dir && validRef(child) { // others are locks, or strays
 				files = append(files, child)
 			}
 		}

@@ -1,6 +1,8 @@
 package billyfs
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -9,10 +11,19 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// bareConfig is the config of a bare repository. Its objects are kept in a pool, in which no program but this one
+// repoConfig is the config of a bare repository. Its objects are kept in a pool, in which no program but this one
 // knows what is in use: preciousObjects has git refuse to remove any there.
 const (
-	repoConfig = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n[reposit]\n\tborn = %d\n"
+	repoConfig = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n[reposit]\n\tborn = %d\n" +
+		fsckConfig
+
+	// fsckConfig has git refuse trees with entries such as ".." when it receives them. What it ignores is in old
+	// histories everywhere, and does no harm.
+	fsckConfig = "[transfer]\n\tfsckObjects = true\n" +
+		"[receive]\n\tfsckObjects = true\n[receive \"fsck\"]\n" + fsckIgnored +
+		"[fetch \"fsck\"]\n" + fsckIgnored
+	fsckIgnored = "\tbadTimezone = ignore\n\tmissingSpaceBeforeDate = ignore\n\tzeroPaddedFilemode = ignore\n"
+
 	poolConfig = "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n" +
 		"[extensions]\n\tpreciousObjects = true\n[gc]\n\tauto = 0\n"
 )
@@ -58,6 +69,29 @@ func (s *store) ensureFile(name, content string) error {
 		return nil
 	}
 	return s.m.replace(name, []byte(content), 0)
+}
+
+// addFsck has git check what it receives in the repositories of a store of version 1, unless they say themselves whether
+// it should.
+func (s *store) addFsck() error {
+	now := s.records.Snapshot()
+	defer now.Close()
+	for key := range now.Scan(repoKey, nextPrefix(repoKey), false) {
+		name := path.Join(repoDir(storage.ID([]byte(key[len(repoKey):]))), "config")
+		data, err := s.m.ReadFile(name)
+		text := strings.ToLower(string(data))
+		if absent(err) || errors.Is(err, storage.ErrCorrupt) || err == nil && !strings.Contains(text, "born = ") ||
+			strings.Contains(text, "fsckobjects") {
+			continue // what a crash left of a config is written anew by recover
+		}
+		if err == nil {
+			err = s.m.replace(name, append(bytes.TrimRight(data, "\n"), "\n"+fsckConfig...), syncFile)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.m.flush()
 }
 
 // ensurePool makes the directory of a pool. git takes it for a repository without refs.

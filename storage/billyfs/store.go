@@ -15,11 +15,14 @@
 //
 // One append to the journal, synced if durability asks for it, makes an Update permanent: with its records, what its
 // refs held before and hold after, the lines of their logs, and its objects if they are few and small. The files
-// that git reads are written without a sync of their own. If the machine stops, the next Open writes them again from
-// the journal; so after a power cut, open the store before git reads from it. From time to time, and by Close, all
-// files are synced and the journal is cut down to the records.
+// that git reads are written without a sync of their own. After a process that did not close the store, whatever ended it
+// and whatever became of the disk, the next Open writes them again from the journal; so open the store then, before git
+// reads from it or writes to it: a ref that git moves back to what it held since the last sync is moved forward again.
+// From time to time, and by Close, all files are synced and the journal is cut down to the records.
 //
-// Refs are changed under git's own locks, and compared under the lock with what the unit of work read.
+// Refs are changed under locks that have the names of git's, and compared under the lock with what the unit of work read.
+// A lock is a directory where git's is a file: each keeps the other out, and Open removes those that a crash left, but
+// git's only after the machine was started again.
 package billyfs
 
 import (
@@ -75,6 +78,8 @@ type store struct {
 	stalled   atomic.Bool // settle has something to do
 	strays    []string    // lock files of ours that could not be removed
 	upkeep    upkeep
+
+	checked sync.Map // of repoRef: repositories of which the format is known to be ours
 
 	calls  atomic.Int64
 	closed atomic.Bool
@@ -151,15 +156,20 @@ func open(d disk, opts *Options) (_ *store, err error) {
 	if err := s.lockFolder(); err != nil {
 		return nil, err
 	}
-	f, err := readFormat(s.m)
+	f, err := readFormat(s.m.disk)
 	if err != nil {
 		return nil, err
 	}
-	h := &history{done: map[uint64]bool{}}
+	h := &history{}
 	s.journal, err = openJournal(s.m, func(payload []byte) error { return s.replay(h, payload) },
 		func(end, size int64) error { return s.fit(f, h, end, size) })
 	if err != nil {
 		return nil, err
+	}
+	if f.version == formatOld {
+		if err := s.addFsck(); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.start(h); err != nil {
 		return nil, err
@@ -240,6 +250,7 @@ func (s *store) joinPools(c *commit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range c.drops {
+		s.checked.Delete(d)
 		s.dirs.remove(repoDir(d.repo) + "/objects")
 		for _, members := range s.members {
 			delete(members, d.repo)

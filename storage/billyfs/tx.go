@@ -107,6 +107,9 @@ func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
 		ref = &txRef{}
 	}
 	if !ref.read && !ref.written && r.dir != "" {
+		if err := t.s.checkRepo(r.repoRef, r.dir); err != nil {
+			return nil, err
+		}
 		base, err := t.s.readRef(r.dir, name)
 		if err != nil {
 			return nil, err
@@ -150,7 +153,9 @@ func (t *tx) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, er
 		st := &noRefs
 		var err error
 		if r.dir != "" {
-			st, err = t.s.refs(r.dir)
+			if err = t.s.checkRepo(r.repoRef, r.dir); err == nil {
+				st, err = t.s.refs(r.dir)
+			}
 		}
 		var over []refItem
 		for name, ref := range r.refs {

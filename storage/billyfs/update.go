@@ -66,7 +66,6 @@ type plan struct {
 	locked map[lockName]bool
 	packed map[storage.ID]bool   // whose packed-refs are locked
 	staged map[storage.ID]string // where new repositories are built
-	noted  bool                  // the journal says which locks are made
 	left   []leftImage
 }
 
@@ -114,9 +113,6 @@ func (p *plan) prepare() (err error) {
 	p.number = at.Commit() + 1
 	at.Close()
 	repos := p.touched()
-	if err := p.noteLocks(repos); err != nil {
-		return err
-	}
 	for _, r := range repos {
 		if r.dir == "" {
 			err = p.stage(r)
@@ -166,31 +162,6 @@ func (r *txRepo) deletes() bool {
 	return slices.ContainsFunc(r.written(), func(name string) bool { return r.refs[name].value.isZero() })
 }
 
-// noteLocks says in the journal which lock files are about to be made, so that they can be told from those of other
-// programs if this process is killed.
-func (p *plan) noteLocks(repos []*txRepo) error {
-	if !p.s.shared {
-		return nil
-	}
-	var locks []lockNote
-	for _, r := range repos {
-		if r.dir == "" {
-			continue
-		}
-		for _, name := range r.written() {
-			locks = append(locks, lockNote{lockName{r.repo, name}, string(r.refs[name].value.lockFile())})
-		}
-		if r.deletes() {
-			locks = append(locks, lockNote{lockName: lockName{r.repo, packedName}})
-		}
-	}
-	if len(locks) == 0 {
-		return nil
-	}
-	p.noted = true
-	return p.s.journal.append(encodeLocks(locks))
-}
-
 // add enters a ref into the commit.
 func (p *plan) add(r *txRepo, name string, old refValue, logSize int) {
 	ref := r.refs[name]
@@ -202,6 +173,9 @@ func (p *plan) add(r *txRepo, name string, old refValue, logSize int) {
 
 // lockRefs locks the refs of a repository, and reads them again under the lock.
 func (p *plan) lockRefs(r *txRepo) error {
+	if err := p.s.checkRepo(r.repoRef, r.dir); err != nil {
+		return err
+	}
 	names := r.written()
 	if p.s.shared {
 		for _, name := range names {
@@ -234,7 +208,7 @@ func (p *plan) lockRefs(r *txRepo) error {
 	return nil
 }
 
-// lock makes the lock file of a ref.
+// lock makes the lock of a ref.
 func (p *plan) lock(r *txRepo, name string) error {
 	if above, ok := r.deletedAbove(name); ok && p.locked[lockName{r.repo, above}] {
 		return nil // the file of a ref that goes is where the lock's directory will be; its lock keeps others out
@@ -300,9 +274,6 @@ func (p *plan) release() {
 	for _, dir := range p.staged {
 		_ = p.s.m.RemoveAll(dir)
 	}
-	if p.noted && len(p.s.strays) == 0 {
-		_ = p.s.journal.append(encodeLocks(nil))
-	}
 }
 
 // publish makes the commit visible to the Views that begin from now on.
@@ -357,12 +328,12 @@ func (s *store) finish(p *plan) error {
 		return err
 	}
 	for l := range p.locked {
-		if err := s.m.remove(path.Join(repoDir(l.repo), l.name+lockSuffix)); err != nil {
+		if err := s.removeLock(path.Join(repoDir(l.repo), l.name+lockSuffix)); err != nil {
 			return err
 		}
 	}
 	for id := range p.packed {
-		if err := s.m.remove(path.Join(repoDir(id), packedLock)); err != nil {
+		if err := s.removeLock(path.Join(repoDir(id), packedLock)); err != nil {
 			return err
 		}
 	}

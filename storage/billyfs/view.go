@@ -111,7 +111,10 @@ func (v *view) inRepo(id storage.ID, read func(repo repoRef, dir string) error) 
 	}
 	for {
 		dir := v.s.overlay.dir(repo)
-		err := read(repo, dir)
+		err := v.s.checkRepo(repo, dir)
+		if err == nil {
+			err = read(repo, dir)
+		}
 		if v.s.overlay.dir(repo) == dir {
 			return err
 		}
