@@ -21,7 +21,7 @@ type ForkOptions struct {
 	Owner, Slug, Name string            // Owner default: the user that acts, else Options.Owner; others as in the parent
 	Private           *bool             // nil: as the parent. The fork of a private repository is private
 	DefaultBranchOnly bool              // leaves out other branches, and tags
-	Labels            map[string]string // default: none
+	Labels            map[string]string // default: none; ErrForbidden for other actors than the host
 	ExpiresAt         time.Time         // zero: never; see Store.DeleteExpired
 }
 
@@ -51,6 +51,9 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
 		from, err := tx.Repo(r.id, access.Read)
 		if err != nil {
+			return err
+		}
+		if err := r.s.checkLabels(opts.Labels); err != nil {
 			return err
 		}
 		if made, err = r.s.newFork(from.Entry.Repo, opts); err != nil {

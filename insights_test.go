@@ -522,21 +522,20 @@ func TestReadsDoNotCount(t *testing.T) {
 func TestUpkeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openStore(t, memory.New(), "", &reposit.Options{Upkeep: reposit.Upkeep{Delay: time.Minute}})
-		quiet := runtime.NumGoroutine()
 		r := create(t, s, "x", nil)
 		for i := range 3 {
 			tip := write(t, r, "a.go", goSource+strings.Repeat("// more\n", i))
 			synctest.Wait()
-			if n := runtime.NumGoroutine(); n != quiet+1 {
-				t.Errorf("%d goroutines run beside a store with work to do, want one", n-quiet)
+			if n := upkeepers(); n != 1 {
+				t.Errorf("%d goroutines run beside a store with work to do, want one", n)
 			}
 			time.Sleep(time.Hour)
 			synctest.Wait()
 			if info, err := r.Info(t.Context()); err != nil || info.Language != "Go" || info.LanguageAt != tip.Hash {
 				t.Errorf("Info() has language %q at %s, %v, want Go at %s", info.Language, info.LanguageAt, err, tip.Hash)
 			}
-			if n := runtime.NumGoroutine(); n != quiet {
-				t.Errorf("%d goroutines run beside a store with nothing to do", n-quiet)
+			if n := upkeepers(); n != 0 {
+				t.Errorf("%d goroutines run beside a store with nothing to do", n)
 			}
 			checkStore(t, s)
 		}
@@ -545,10 +544,17 @@ func TestUpkeep(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if n := runtime.NumGoroutine(); n != quiet {
-			t.Errorf("%d goroutines run beside a closed store", n-quiet)
+		if n := upkeepers(); n != 0 {
+			t.Errorf("%d goroutines run beside a closed store", n)
 		}
 	})
+}
+
+// upkeepers returns how many goroutines of stores there are.
+func upkeepers() int {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	return bytes.Count(stacks, []byte("insight.(*Keeper).run("))
 }
 
 // TestUpkeepAfterOpen holds that what one process left to do the next one does.
@@ -693,6 +699,38 @@ func TestContributorsOfBad(t *testing.T) {
 			t.Errorf("Contributors(%+v) = %v, %v, want %v", tt.opts, got, err, tt.want)
 		}
 	}
+}
+
+// TestContributorsAreForeseen holds that of a long history contributors are counted before anybody asks, so that whoever
+// does after the store was opened waits for few commits.
+func TestContributorsAreForeseen(t *testing.T) {
+	backend := memory.New()
+	s := openStore(t, unclosed{backend}, "", nil)
+	r, short := create(t, s, "x", nil), create(t, s, "short", nil)
+	for range 200 {
+		by(t, r, "", "Ada", "ada@x.org")
+	}
+	by(t, short, "", "Ada", "ada@x.org")
+	done(t, s.Upkeep(t.Context()))
+	by(t, r, "", "Bob", "bob@x.org")
+	checkStore(t, s)
+	done(t, s.Close())
+	reads := &readCounter{Backend: backend}
+	s = openStore(t, reads, "", &reposit.Options{CacheSize: 1})
+	everybody := &reposit.ContributorOptions{Anonymous: true}
+	want := []reposit.Contributor{
+		{Name: "Ada", Email: "ada@x.org", Contributions: 200}, {Name: "Bob", Email: "bob@x.org", Contributions: 1},
+	}
+	if diff := cmp.Diff(want, contributors(t, must(s.RepoByID(t.Context(), r.ID()))(t), everybody)); diff != "" {
+		t.Errorf("Contributors (-want +got):\n%s", diff)
+	}
+	if reads.objects > 60 {
+		t.Errorf("%d objects were read", reads.objects)
+	}
+	if got := contributors(t, must(s.RepoByID(t.Context(), short.ID()))(t), everybody); len(got) != 1 {
+		t.Errorf("Contributors of a short history = %v, want one", got)
+	}
+	checkStore(t, s)
 }
 
 // TestContributorsOfForks holds that a fork's tally begins with its parent's.

@@ -513,6 +513,69 @@ func TestPushableTokens(t *testing.T) {
 	}
 }
 
+// TestHostsLabels holds that only the host sets labels, at every door.
+func TestHostsLabels(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	putUsers(t, s, "ann")
+	labels := map[string]string{"plan": "gold"}
+	r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann", Labels: labels})
+	as := s.As(reposit.User("ann"))
+	own := must(as.RepoByID(ctx, r.ID()))(t)
+	for _, given := range []map[string]string{labels, {}} {
+		_, created := as.Create(ctx, "other", &reposit.CreateOptions{Labels: given})
+		_, updated := own.Update(ctx, &reposit.RepoUpdate{Labels: given})
+		_, forked := own.Fork(ctx, &reposit.ForkOptions{Slug: "fork", Labels: given})
+		for door, err := range map[string]error{"Create": created, "Update": updated, "Fork": forked} {
+			if !errors.Is(err, reposit.ErrForbidden) {
+				t.Errorf("%s with labels %v as the owner = %v, want %v", door, given, err, reposit.ErrForbidden)
+			}
+		}
+	}
+	if info := must(own.Update(ctx, &reposit.RepoUpdate{Slug: ref("renamed")}))(t); info.Labels["plan"] != "gold" {
+		t.Errorf("labels after another update = %v, want %v", info.Labels, labels)
+	}
+	if _, err := r.Update(ctx, &reposit.RepoUpdate{Labels: map[string]string{}}); err != nil {
+		t.Errorf("Update of labels as host = %v", err)
+	}
+}
+
+// TestSizeIsForWriters holds that actors who may not write learn no size, wherever it is told.
+func TestSizeIsForWriters(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	putUsers(t, s, "bob", "cid")
+	r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+	write(t, r, "f", "some bytes")
+	done(t, r.Collaborators().Add(ctx, "bob", reposit.Write))
+	done(t, r.Collaborators().Add(ctx, "cid", reposit.Read))
+	fork := must(r.Fork(ctx, &reposit.ForkOptions{Owner: "bob"}))(t)
+	shown := func(as *reposit.Store) (sizes []int64) {
+		own := must(as.RepoByID(ctx, r.ID()))(t)
+		of := must(as.RepoByID(ctx, fork.ID()))(t)
+		infos := []reposit.Info{must(own.Info(ctx))(t)}
+		infos = append(infos, must(as.List(ctx, &reposit.ListOptions{Owner: "ann"}))(t).Items...)
+		infos = append(infos, must(of.Network(ctx, &reposit.ListOptions{Owner: "ann"}))(t).Items...)
+		for _, found := range must(as.Search(ctx, "r", &reposit.SearchOptions{Owner: "ann"}))(t).Items {
+			infos = append(infos, found.Info)
+		}
+		for _, info := range infos {
+			sizes = append(sizes, info.Size)
+		}
+		return sizes
+	}
+	size := must(r.Info(ctx))(t).Size
+	for who, test := range map[string]struct {
+		as   *reposit.Store
+		want int64
+	}{
+		"host": {s.Store, size}, "ann": {s.As(reposit.User("ann")), size}, "bob": {s.As(reposit.User("bob")), size},
+		"cid": {s.As(reposit.User("cid")), 0}, "anonymous": {s.As(reposit.Anonymous), 0},
+	} {
+		if got := shown(test.as); !slices.Equal(got, []int64{test.want, test.want, test.want, test.want}) {
+			t.Errorf("sizes as %s = %d, want %d", who, got, test.want)
+		}
+	}
+}
+
 // TestAccessEvents holds that each change of who may do what is an event, for those who may know.
 func TestAccessEvents(t *testing.T) {
 	s, ctx := openMemory(t, nil), t.Context()

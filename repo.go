@@ -44,7 +44,7 @@ type Info struct {
 	Parent, Source                   ID // of a fork: what it came from, and the root of its network; "" if the actor may not read it
 	CreatedAt, UpdatedAt, PushedAt   time.Time
 	ExpiresAt                        time.Time
-	Size                             int64 // bytes of all objects, before compression; where there are forks, what is written again counts again
+	Size                             int64 // bytes of all objects, before compression; where there are forks, what is written again counts again. 0 if the actor may not write: it would tell what others hold
 	Forks                            int   // direct ones that the actor may read
 	Watchers                         int
 	OpenIssues                       int // as RepoUpdate set it
@@ -120,7 +120,29 @@ func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, i
 		OpenIssues: r.OpenIssues, OpenPulls: state.OpenPulls, Labels: r.Labels,
 		Language: state.Language, LanguageAt: Hash(state.LanguageAt),
 	}
+	if err := s.hideSize(v, r, info); err != nil {
+		return err
+	}
 	return s.addNetwork(v, r, state, info)
+}
+
+// hideSize takes the size from actors who may not write. From how it grows with what others write they could tell what
+// the repository, or one that shares its objects, holds.
+func (s *Store) hideSize(v storage.View, r *catalog.Repo, info *Info) error {
+	err := s.actor.CheckHeader(v, r.ID, r.Header(), access.Write)
+	if errors.Is(err, access.ErrForbidden) || errors.Is(err, storage.ErrNotFound) {
+		info.Size, err = 0, nil
+	}
+	return err
+}
+
+// checkLabels returns ErrForbidden for labels that others than the host set: these are the host's, who may build on
+// them.
+func (s *Store) checkLabels(labels map[string]string) error {
+	if labels == nil || s.actor.IsHost() {
+		return nil
+	}
+	return &detail{ErrForbidden, "forbidden: labels are the host's", nil}
 }
 
 // RepoUpdate says what shall change of a repository. Nil fields stay as they are.
@@ -129,14 +151,15 @@ type RepoUpdate struct {
 	Private, HasWiki, HasIssues, HasDownloads               *bool
 	OpenIssues                                              *int // the host's own tracker keeps this count
 	ExpiresAt                                               *time.Time
-	Labels                                                  map[string]string // nil: stay; else replaced
+	Labels                                                  map[string]string // nil: stay; else replaced, by the host alone
 }
 
 // Update renames, transfers or describes the repository, and returns what it then is. It needs Admin, and for a
-// transfer what Create needs with the new owner: who is not that owner himself stays as a collaborator with Admin. The name that it had leads to it until another repository takes it.
-// Update returns ErrExists if the owner has another repository with the slug, ErrNotFound for a default branch that does
-// not exist, unless there is no branch at all yet, ErrForbidden for a fork of a private repository that shall be public,
-// and ErrInvalid.
+// transfer what Create needs with the new owner: who is not that owner himself stays as a collaborator with Admin. The
+// name that it had leads to it until another repository takes it. Update returns ErrExists if the owner has another
+// repository with the slug, ErrNotFound for a default branch that does not exist, unless there is no branch at all yet,
+// ErrForbidden for a fork of a private repository that shall be public, for labels that another actor than the host
+// sets, and ErrInvalid.
 func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	const op = "update"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -151,6 +174,9 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
 		repo, err := tx.Repo(r.id, access.Admin)
 		if err != nil {
+			return err
+		}
+		if err := r.s.checkLabels(u.Labels); err != nil {
 			return err
 		}
 		old, changed, err := r.revise(repo, u, now)

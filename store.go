@@ -65,9 +65,10 @@ type Options struct {
 }
 
 // Upkeep says what a store does by itself after changes: it finds out the languages of repositories whose default
-// branch moved, for Info, lists and searches, which never count. It does that in one goroutine, which ends when there
-// is nothing to do, and with Close. Store.Upkeep does all of it at once, whatever Upkeep says. The zero value of each
-// field is the default in brackets.
+// branch moved, for Info, lists and searches, which never count, and counts the commits of long histories, so that
+// Repo.Contributors takes no longer the first time. It does that in one goroutine, which ends when there is nothing to
+// do, and with Close. Store.Upkeep does all of it at once, whatever Upkeep says. The zero value of each field is the
+// default in brackets.
 type Upkeep struct {
 	Off     bool          // the store does nothing by itself
 	Percent int           // of one core's time that it takes at most [5]
@@ -292,7 +293,7 @@ type CreateOptions struct {
 	Description, Homepage string
 	Private               bool
 	DefaultBranch         string            // default: Options.DefaultBranch
-	Labels                map[string]string // the host's own key/value pairs
+	Labels                map[string]string // the host's own key/value pairs: ErrForbidden for other actors
 	ExpiresAt             time.Time         // zero: never; see Store.DeleteExpired
 }
 
@@ -316,6 +317,9 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 	entry := searched(repo, "")
 	err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
 		if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
+			return err
+		}
+		if err := s.checkLabels(opts.Labels); err != nil {
 			return err
 		}
 		if err := s.add(tx, repo); err != nil {

@@ -660,6 +660,33 @@ func TestStorerRecords(t *testing.T) {
 	})
 }
 
+// TestModuleRefsAreForWriters holds that a reader sees no ref of a submodule, by whatever way of go-git.
+func TestModuleRefsAreForWriters(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	putUsers(t, s, "ann", "bob")
+	r := create(t, s, "r", nil)
+	tip := write(t, r, "f", "1")
+	done(t, r.Collaborators().Add(ctx, "bob", reposit.Write))
+	sub := must(storerOf(t, r).Module("sub"))(t)
+	done(t, sub.SetReference(hashRef("refs/heads/secret", plumbing.Hash(tip.Hash))))
+	for _, test := range []struct {
+		as   *reposit.Store
+		want int
+	}{{s.Store, 1}, {s.As(reposit.User("bob")), 1}, {s.As(reposit.User("ann")), 0}, {s.As(reposit.Anonymous), 0}} {
+		m := must(storerOf(t, must(test.as.RepoByID(ctx, r.ID()))(t)).Module("sub"))(t)
+		if got := len(references(t, m)); got != test.want {
+			t.Errorf("a submodule has %d refs, want %d", got, test.want)
+		}
+		_, err := m.Reference("refs/heads/secret")
+		if (err == nil) != (test.want == 1) || err != nil && !errors.Is(err, plumbing.ErrReferenceNotFound) {
+			t.Errorf("Reference() of a submodule = %v, there are %d", err, test.want)
+		}
+		if n, err := m.CountLooseRefs(); err != nil || n > test.want {
+			t.Errorf("CountLooseRefs() of a submodule = %d, %v", n, err)
+		}
+	}
+}
+
 // moduleTest checks that a submodule's Storer keeps to itself.
 func moduleTest(t *testing.T, s, m gogitstorage.Storer) {
 	t.Helper()

@@ -45,13 +45,17 @@ type span struct {
 // A Counter counts the commits of one store. It is safe for concurrent use.
 type Counter struct {
 	objects *object.Store
+	pace    func(context.Context) error // nil: as fast as it goes
 }
 
 // NewCounter returns a Counter of what objects reads.
 func NewCounter(objects *object.Store) *Counter { return &Counter{objects: objects} }
 
-// Count counts all commits that tip reaches, at the cost of reading each, and of about 100 bytes of memory for each. The
-// zero hash reaches none. The errors are those of object.Store, for what is missing or damaged, and ctx's.
+// Paced returns a Counter that calls pace after each few commits of those that it reads all. An error ends the count.
+func (c *Counter) Paced(pace func(context.Context) error) *Counter { return &Counter{c.objects, pace} }
+
+// Count counts all commits that tip reaches, at the cost of reading each, and of about 100 bytes of memory for each.
+// The zero hash reaches none. The errors are those of object.Store, for what is missing or damaged, and ctx's.
 func (c *Counter) Count(ctx context.Context, pool storage.ID, tip git.Hash) (*Tally, error) {
 	t, _, err := c.count(ctx, pool, tip)
 	return t, err
@@ -60,7 +64,7 @@ func (c *Counter) Count(ctx context.Context, pool storage.ID, tip git.Hash) (*Ta
 func (c *Counter) count(ctx context.Context, pool storage.ID, tip git.Hash) (t *Tally, read int, err error) {
 	h := &history{index: map[git.Hash]int32{}}
 	if !tip.IsZero() {
-		if err := h.read(ctx, c.objects, pool, tip); err != nil {
+		if err := h.read(ctx, c, pool, tip); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -73,9 +77,9 @@ func (c *Counter) count(ctx context.Context, pool storage.ID, tip git.Hash) (t *
 	return &Tally{Tip: tip, Authors: s.authors, span: h.span()}, len(h.commits), nil
 }
 
-// Advance returns the tally of another tip, and how many commits it read. These are the commits that only one of the two
-// tips reaches, and further ones only as far as their times leave it open which those are. If that can't be, as when the
-// old tip is gone, it counts.
+// Advance returns the tally of another tip, and how many commits it read. These are the commits that only one of the
+// two tips reaches, and further ones only as far as their times leave it open which those are. If that can't be, as
+// when the old tip is gone, it counts.
 func (c *Counter) Advance(ctx context.Context, pool storage.ID, from *Tally, tip git.Hash) (t *Tally, read int, err error) {
 	if from.Tip == tip {
 		return from, 0, nil

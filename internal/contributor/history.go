@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -25,16 +24,23 @@ type summary struct {
 	author        int32
 }
 
-func (h *history) read(ctx context.Context, objects *object.Store, pool storage.ID, tip git.Hash) error {
+func (h *history) read(ctx context.Context, by *Counter, pool storage.ID, tip git.Hash) error {
 	h.known = map[[2]string]int32{}
 	h.index[tip] = 0
 	h.commits = append(h.commits, summary{})
 	queue := []git.Hash{tip}
 	for next := 0; len(queue) > 0; next++ {
-		if next%1024 == 0 && ctx.Err() != nil {
-			return ctx.Err()
+		if next%256 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if by.pace != nil {
+				if err := by.pace(ctx); err != nil {
+					return err
+				}
+			}
 		}
-		t, data, err := objects.Pass(ctx, pool, queue[0])
+		t, data, err := by.objects.Pass(ctx, pool, queue[0])
 		if err != nil {
 			return err
 		}

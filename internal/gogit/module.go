@@ -2,11 +2,13 @@ package gogit
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"iter"
 
 	gogitstorage "github.com/go-git/go-git/v5/storage"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
@@ -18,7 +20,7 @@ const maxModule = 255 // bytes of a submodule's name
 
 // Module returns the Storer of a submodule, the same at every call. It has its own refs, index, configuration and
 // list of shallow commits, and shares the objects of the repository. Its refs are no refs of the repository: they
-// have no logs, and its HEAD may name a commit, as go-git makes it.
+// have no logs, its HEAD may name a commit, as go-git makes it, and only actors who may write see them.
 func (s *Storer) Module(name string) (gogitstorage.Storer, error) {
 	var m *Storer
 	err := s.call("module", name, func() error {
@@ -66,11 +68,26 @@ func (t moduleRefs) get(v storage.View, name string) (storage.Ref, error) {
 	if len(name) > names.MaxRef {
 		return storage.Ref{}, storage.ErrNotFound
 	}
+	switch shown, err := t.shown(v); {
+	case err != nil:
+		return storage.Ref{}, err
+	case !shown:
+		return storage.Ref{}, storage.ErrNotFound
+	}
 	b, err := v.Record(t.refKey(name))
 	if err != nil {
 		return storage.Ref{}, err
 	}
 	return decodeRef(name, b)
+}
+
+// shown reports whether there are refs to the actor: they are nobody's business but that of actors who may write.
+func (t moduleRefs) shown(v storage.View) (bool, error) {
+	_, err := t.By.Check(v, t.Repo, access.Write)
+	if errors.Is(err, access.ErrForbidden) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func decodeRef(name string, b []byte) (storage.Ref, error) {
@@ -85,6 +102,12 @@ func decodeRef(name string, b []byte) (storage.Ref, error) {
 
 func (t moduleRefs) all(v storage.View) iter.Seq2[storage.Ref, error] {
 	return func(yield func(storage.Ref, error) bool) {
+		if shown, err := t.shown(v); !shown {
+			if err != nil {
+				yield(storage.Ref{}, err)
+			}
+			return
+		}
 		lo, hi := t.refKey(""), t.key("ref0") // "0" follows "/"
 		for r, err := range v.Records(lo, hi, storage.Ascending) {
 			var found storage.Ref

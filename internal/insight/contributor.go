@@ -18,7 +18,32 @@ const keepCommits = 64
 
 // Contributors tallies the commits that a commit of a repository reaches. The tally of the default branch is kept, and
 // others go on from it.
-func (k *Keeper) Contributors(ctx context.Context, repo, pool storage.ID, at git.Hash, isDefault bool) (*contributor.Tally, error) {
+func (k *Keeper) Contributors(
+	ctx context.Context, repo, pool storage.ID, at git.Hash, isDefault bool,
+) (*contributor.Tally, error) {
+	return k.tally(ctx, repo, pool, at, k.contributors, func(isKept bool, read int) bool {
+		return isDefault && (!isKept || read >= keepCommits)
+	})
+}
+
+// foresee tallies the commits of a default branch, so that whoever asks for its contributors need not wait for a long
+// history. Of a short one nothing is kept.
+func (k *Keeper) foresee(ctx context.Context, g Gap, by *contributor.Counter) error {
+	if g.Tip.IsZero() {
+		return nil
+	}
+	_, err := k.tally(ctx, g.Repo, g.Pool, g.Tip, by, func(_ bool, read int) bool { return read >= keepCommits })
+	if err != nil && !stops(ctx, err) {
+		err = nil // whoever asks is told
+	}
+	return err
+}
+
+// tally tallies commits, and keeps the tally if it should, given whether one is kept already and how many commits were
+// read.
+func (k *Keeper) tally(
+	ctx context.Context, repo, pool storage.ID, at git.Hash, by *contributor.Counter, should func(bool, int) bool,
+) (*contributor.Tally, error) {
 	giveBack, err := k.turns.take(ctx, turn{repo, 'C'})
 	if err != nil {
 		return nil, err
@@ -28,8 +53,8 @@ func (k *Keeper) Contributors(ctx context.Context, repo, pool storage.ID, at git
 	if err != nil {
 		return nil, err
 	}
-	t, read, err := k.contributors.Advance(ctx, pool, base, at)
-	if err != nil || !isDefault || own != nil && read < keepCommits {
+	t, read, err := by.Advance(ctx, pool, base, at)
+	if err != nil || !should(own != nil, read) {
 		return t, err
 	}
 	err = k.backend.Update(ctx, access.Host(), func(tx *txn.Tx) error {

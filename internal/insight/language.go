@@ -125,9 +125,9 @@ func store(tx *txn.Tx, g Gap, c counted) error {
 	return search.SetLanguage(tx, g.Repo, c.language)
 }
 
-// FindAll finds out the languages of all repositories that have changed since that was last done, several at a time,
-// and keeps them. Where one can't be found out, since what is stored is damaged or missing, that is logged once, and
-// the language stays. The errors are ctx's and storage.ErrClosed. What was kept before an error stays.
+// FindAll finds out the languages and the contributors of all repositories that have changed since that was last done,
+// several at a time, and keeps them. Where one can't be found out, since what is stored is damaged or missing, that is
+// logged once, and the language stays. The errors are ctx's and storage.ErrClosed. What was kept before an error stays.
 func (k *Keeper) FindAll(ctx context.Context) error {
 	return k.eachMarked(ctx, func(gaps []Gap) error {
 		if err := k.countAll(ctx, gaps); err != nil {
@@ -143,7 +143,10 @@ func (k *Keeper) countAll(ctx context.Context, gaps []Gap) error {
 	var next atomic.Int64
 	work := func() {
 		for i := next.Add(1) - 1; i < int64(len(gaps)); i = next.Add(1) - 1 {
-			if _, errs[i] = k.count(ctx, gaps[i], k.languages); errs[i] != nil {
+			if _, errs[i] = k.count(ctx, gaps[i], k.languages); errs[i] == nil {
+				errs[i] = k.foresee(ctx, gaps[i], k.contributors)
+			}
+			if errs[i] != nil {
 				return // all others fail likewise
 			}
 		}

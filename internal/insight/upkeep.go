@@ -84,6 +84,13 @@ func (k *Keeper) findMarked(ctx context.Context) error {
 			if err := p.step(ctx); err != nil {
 				return err
 			}
+			p.wanted = k.turns.wanted(turn{g.Repo, 'C'})
+			if err := k.foresee(ctx, g, k.contributors.Paced(p.step)); err != nil {
+				return err
+			}
+			if err := p.step(ctx); err != nil {
+				return err
+			}
 		}
 		p := &pace{percent: k.background.Percent, since: time.Now()}
 		if err := k.keep(ctx, gaps); err != nil {
