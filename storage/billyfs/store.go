@@ -32,10 +32,12 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-git/go-billy/v5"
 
 	"github.com/reposit/reposit/storage"
+	folders "github.com/reposit/reposit/storage/internal/folder"
 	"github.com/reposit/reposit/storage/internal/mvcc"
 )
 
@@ -44,6 +46,10 @@ type Options struct {
 	// Durability is what an acknowledged Update is to survive. The default, Volatile, stands for what the filesystem
 	// can do: Sync if its files and directories can be synced, else NoSync; Volatile in memory.
 	Durability storage.Durability
+
+	// LockWait is how long Open waits for another process, or another Open in this one, to close the store, before it
+	// returns storage.ErrLocked. Zero means not at all.
+	LockWait time.Duration
 }
 
 type store struct {
@@ -105,11 +111,14 @@ func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	d, err := newDisk(root)
-	if err != nil {
-		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), err)
-	}
-	s, err := open(d, opts)
+	var s *store
+	err := folders.Wait(opts.LockWait, func() error {
+		d, err := newDisk(root)
+		if err == nil {
+			s, err = open(d, opts)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), mediumError(err))
 	}
