@@ -15,7 +15,9 @@ type Actor struct{ a access.Actor }
 // Anonymous is an actor who is nobody in particular: he may read what is public.
 var Anonymous Actor
 
-// User returns the user with that login. He need not be known to Users to own repositories.
+// User returns the user with that login, whatever the case of its letters a-z. They need not be known to Users to own
+// repositories. With "", the actor may what all may. A login that can't be one, as of letters beyond ASCII, makes an actor
+// who may nothing: all calls on their behalf return ErrInvalid, which names the login.
 func User(login string) Actor { return Actor{access.User(login)} }
 
 // String names the actor.
@@ -66,10 +68,36 @@ func ParsePermission(text string) (Permission, error) {
 // A store that an actor got can't be made into that of another one: it then is that of Anonymous.
 func (s *Store) As(actor Actor) *Store {
 	if !s.actor.IsHost() && actor.a != s.actor {
-		return &Store{s.core, access.Actor{}}
+		return s.core.as(access.Actor{})
 	}
-	return &Store{s.core, actor.a}
+	return s.core.as(actor.a)
 }
+
+// as returns the store of an actor.
+func (c *core) as(actor access.Actor) *Store {
+	s := &Store{core: c, actor: actor, calls: calls{gate: &c.gate}}
+	if err := actor.Misnamed(); err != nil {
+		s.calls.refused = &detail{ErrInvalid, "invalid actor: " + err.Error(), err}
+	}
+	return s
+}
+
+// calls counts the calls in flight of one actor, who may not be let in at all.
+type calls struct {
+	gate    *storage.Gate
+	refused error
+}
+
+// Enter begins a call, or returns what keeps the actor out.
+func (c *calls) Enter(ctx context.Context) error {
+	if c.refused != nil {
+		return c.refused
+	}
+	return c.gate.Enter(ctx)
+}
+
+// Leave ends a call.
+func (c *calls) Leave() { c.gate.Leave() }
 
 // Permission returns what a user may do with the repository: as its owner, as a collaborator, by a team, or because it is
 // public. An empty login is Anonymous. One may ask for himself; for others one needs Admin.
@@ -82,6 +110,9 @@ func (r *Repo) Permission(ctx context.Context, login string) (Permission, error)
 	asked := access.User(login)
 	if login == "" {
 		asked = access.Actor{}
+	}
+	if err := asked.Misnamed(); err != nil {
+		return None, r.fail(op, login, invalid("login", err))
 	}
 	need := access.Admin
 	if asked == r.s.actor {
@@ -103,6 +134,16 @@ func (r *Repo) read(ctx context.Context, need access.Permission, fn func(v stora
 	return r.s.backend.View(ctx, func(v storage.View) error {
 		if _, err := r.s.actor.Check(v, r.id, need); err != nil {
 			return err
+		}
+		return fn(v)
+	})
+}
+
+// readPeople is read for what is about people, of whom deploy keys learn nothing.
+func (r *Repo) readPeople(ctx context.Context, need access.Permission, fn func(v storage.View) error) error {
+	return r.read(ctx, need, func(v storage.View) error {
+		if r.s.actor.IsKey() {
+			return errKey
 		}
 		return fn(v)
 	})

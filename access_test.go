@@ -2,6 +2,8 @@ package reposit_test
 
 import (
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/reposit/reposit"
@@ -74,4 +76,60 @@ func TestForbidden(t *testing.T) {
 	if _, err := as.Read(t.Context(), "", "f"); !errors.Is(err, reposit.ErrNotFound) {
 		t.Errorf("Read() once it is private = %v, want %v", err, reposit.ErrNotFound)
 	}
+}
+
+// TestMisnamed holds that a login folds by ASCII letters alone, and that an actor with one that can't be may nothing, and
+// is told why.
+func TestMisnamed(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(nil), t.Context()
+		putUsers(t, s, "kim", "sis")
+		secret := create(t, s, "secret", &reposit.CreateOptions{Owner: "kim", Private: true})
+		public := create(t, s, "open", &reposit.CreateOptions{Owner: "sis"})
+		if err := secret.Collaborators().Add(ctx, "sis", reposit.Read); err != nil {
+			t.Fatal(err)
+		}
+		for _, login := range []string{"\u212aim", "\u017fi\u017f", "k\u0130m", "kim\x00", "ki m", "kim/secret", "-"} {
+			as := s.As(reposit.User(login))
+			for name, err := range map[string]error{
+				"Repo":         errorOf(as.Repo(ctx, "kim/secret")),
+				"Repo, public": errorOf(as.Repo(ctx, "sis/open")),
+				"RepoByID":     errorOf(as.RepoByID(ctx, public.ID())),
+				"List":         errorOf(as.List(ctx, nil)),
+				"All":          firstError(as.All(ctx, nil)),
+				"Search":       errorOf(as.Search(ctx, "open", nil)),
+				"Create":       errorOf(as.Create(ctx, "x", nil)),
+				"Pushable":     errorOf(as.Pushable(ctx, "sis", nil)),
+				"Events":       firstError(as.Events(ctx, 0)),
+				"Users.User":   errorOf(as.Users().User(ctx, "kim")),
+				"Users.Put":    as.Users().Put(ctx, reposit.Profile{Login: login}),
+				"Users.All":    firstError(as.Users().All(ctx)),
+				"Teams.List":   errorOf(as.Teams().List(ctx, "kim")),
+				"Permission":   errorOf(public.Permission(ctx, login)),
+			} {
+				if !errors.Is(err, reposit.ErrInvalid) || !strings.Contains(err.Error(), strconv.Quote(login)) {
+					t.Errorf("%s as User(%q) = %v, want %v that names the login", name, login, err, reposit.ErrInvalid)
+				}
+			}
+		}
+		for _, opts := range []*reposit.ListOptions{{Owner: "\u212aim"}, {Owner: "\u017fis"}} {
+			if page, err := s.List(ctx, opts); err == nil && page.TotalCount != 0 {
+				t.Errorf("List() of owner %q = %+v, want none", opts.Owner, page)
+			}
+		}
+		if page, err := s.As(reposit.User("KIM")).List(ctx, nil); err != nil || page.TotalCount != 2 {
+			t.Errorf("List() as KIM = %+v, %v, want both", page, err)
+		}
+		// Addresses fold alike.
+		kelvin := reposit.Profile{Login: "sis", Email: "\u212aim@example.org"}
+		if err := errors.Join(s.Users().Put(ctx, reposit.Profile{Login: "kim", Email: "Kim@example.org"}), s.Users().Put(ctx, kelvin)); err != nil {
+			t.Errorf("Put() of two addresses that differ = %v", err)
+		}
+		kelvin.Email = ""
+		err := errors.Join(s.Users().Put(ctx, kelvin), s.Users().Put(ctx, reposit.Profile{Login: "kim", Email: "KIM@example.org"}))
+		taken := s.Users().Put(ctx, reposit.Profile{Login: "sis", Email: "kim@EXAMPLE.org"})
+		if err != nil || !errors.Is(taken, reposit.ErrExists) {
+			t.Errorf("Put() of an address that another user has = %v, %v, want %v", err, taken, reposit.ErrExists)
+		}
+	})
 }

@@ -95,14 +95,28 @@ func eachBackend(t *testing.T, test func(t *testing.T, open opener)) {
 	}
 }
 
+// openStore opens a store that does nothing by itself, unless opts say when it does.
 func openStore(t testing.TB, b storage.Backend, dir string, opts *reposit.Options) *store {
 	t.Helper()
+	if opts == nil || opts.Upkeep == (reposit.Upkeep{}) {
+		opts = quiet(opts)
+	}
 	s, err := reposit.Open(t.Context(), b, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	return &store{s, b, dir}
+}
+
+// quiet returns options with which a store does nothing by itself, as tests need that count or compare what it does.
+func quiet(opts *reposit.Options) *reposit.Options {
+	var o reposit.Options
+	if opts != nil {
+		o = *opts
+	}
+	o.Upkeep.Off = true
+	return &o
 }
 
 // openMemory opens a store in memory, for tests of what does not depend on the backend.

@@ -6,7 +6,6 @@ import (
 	"iter"
 
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
@@ -14,7 +13,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Branches are the refs under refs/heads/, by their short names.
+// Branches are the refs under refs/heads/, by their short names. Whatever takes the name of a branch takes its full name,
+// too: "refs/heads/main" for "main". Other names that begin with "refs/" are ErrInvalid.
 type Branches struct{ r *Repo }
 
 // Branches returns the branches of the repository.
@@ -22,7 +22,7 @@ func (r *Repo) Branches() Branches { return Branches{r} }
 
 // A Branch is a name that moves with each commit made on it.
 type Branch struct {
-	Name      string // "main"
+	Name      string // short, "main"; full if the short one would begin with "refs/"
 	Commit    Commit // the tip
 	Protected bool   // a rule applies to it, see Repo.Protection
 }
@@ -46,8 +46,10 @@ func newBranches(res *revision.Resolver) (itemMaker[Branch], error) {
 		if err != nil {
 			return Branch{}, missingObject(err)
 		}
-		name := r.Name[len(ref.Branches):]
-		return Branch{Name: name, Commit: *publicCommit(tip, c), Protected: rules.For(name) != nil}, nil
+		return Branch{
+			Name: shortName(ref.Branches, r.Name), Commit: *publicCommit(tip, c),
+			Protected: rules.For(r.Name[len(ref.Branches):]) != nil,
+		}, nil
 	}, nil
 }
 
@@ -79,12 +81,13 @@ func (b Branches) Branch(ctx context.Context, name string) (Branch, error) {
 		return Branch{}, b.r.fail(op, name, err)
 	}
 	defer b.r.s.calls.Leave()
-	if err := names.CheckBranch(name); err != nil {
-		return Branch{}, b.r.fail(op, name, invalid("branch", err))
+	full, err := branchRef(name)
+	if err != nil {
+		return Branch{}, b.r.fail(op, name, err)
 	}
 	var branch Branch
-	err := b.r.resolve(ctx, func(res *revision.Resolver) error {
-		found, err := res.View.Ref(b.r.id, ref.Branches+name)
+	err = b.r.resolve(ctx, func(res *revision.Resolver) error {
+		found, err := res.View.Ref(b.r.id, full)
 		if err != nil {
 			return err
 		}
@@ -102,17 +105,18 @@ func (b Branches) Create(ctx context.Context, name, from string) (Branch, error)
 		return Branch{}, b.r.fail(op, name, err)
 	}
 	defer b.r.s.calls.Leave()
-	if err := names.CheckBranch(name); err != nil {
-		return Branch{}, b.r.fail(op, name, invalid("branch", err))
+	full, err := branchRef(name)
+	if err != nil {
+		return Branch{}, b.r.fail(op, name, err)
 	}
 	var branch Branch
-	err := b.r.resolve(ctx, func(res *revision.Resolver) error {
-		at, err := res.Resolve(ctx, from)
+	err = b.r.resolve(ctx, func(res *revision.Resolver) error {
+		at, err := res.ResolveAs(ctx, from, revision.Commitish)
 		if err == nil {
 			at, err = res.Peel(ctx, at, storage.Commit)
 		}
 		if err == nil {
-			branch, err = newBranch(ctx, res, storage.Ref{Name: ref.Branches + name, Hash: at})
+			branch, err = newBranch(ctx, res, storage.Ref{Name: full, Hash: at})
 		}
 		return err
 	})
@@ -120,7 +124,7 @@ func (b Branches) Create(ctx context.Context, name, from string) (Branch, error)
 		return Branch{}, b.r.fail(op, from, err)
 	}
 	setDefault(&from, ref.Head)
-	change := ref.Change{Name: ref.Branches + name, New: git.Hash(branch.Commit.Hash), Old: &git.Hash{}}
+	change := ref.Change{Name: full, New: git.Hash(branch.Commit.Hash), Old: &git.Hash{}}
 	if err := b.r.updateRefs(ctx, "branch: Created from "+from, []ref.Change{change}); err != nil {
 		return Branch{}, b.r.fail(op, name, taken(err))
 	}
@@ -155,19 +159,22 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 		return b.r.fail(op, from, err)
 	}
 	defer b.r.s.calls.Leave()
-	for _, name := range [2]string{from, to} {
-		if err := names.CheckBranch(name); err != nil {
-			return b.r.fail(op, name, invalid("branch", err))
-		}
+	oldName, err := branchRef(from)
+	if err != nil {
+		return b.r.fail(op, from, err)
+	}
+	newName, err := branchRef(to)
+	if err != nil {
+		return b.r.fail(op, to, err)
 	}
 	author, err := b.r.s.opts.Author.clean(b.r.s.now())
 	if err != nil {
 		return b.r.fail(op, from, err)
 	}
 	for {
-		err := b.rename(ctx, from, to, author)
+		err := b.rename(ctx, oldName, newName, author)
 		conflict, moved := classify(err).(*ConflictError)
-		if errors.Is(err, errOtherDefault) || moved && conflict.Name == ref.Branches+from {
+		if errors.Is(err, errOtherDefault) || moved && conflict.Name == oldName {
 			continue
 		}
 		if err = taken(err); errors.Is(classify(err), ErrExists) {
@@ -177,10 +184,9 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 	}
 }
 
-// rename gives a branch another name, or returns errOtherDefault or a *ref.ConflictError if it, or the default branch,
+// rename gives a branch another full name, or returns errOtherDefault or a *ref.ConflictError if it, or the default branch,
 // moves meanwhile.
-func (b Branches) rename(ctx context.Context, from, to string, by git.Signature) error {
-	oldName, newName := ref.Branches+from, ref.Branches+to
+func (b Branches) rename(ctx context.Context, oldName, newName string, by git.Signature) error {
 	var head string
 	var at storage.Ref
 	err := b.r.resolve(ctx, func(res *revision.Resolver) (err error) {
@@ -221,8 +227,9 @@ func (b Branches) Delete(ctx context.Context, name string) error {
 		return b.r.fail(op, name, err)
 	}
 	defer b.r.s.calls.Leave()
-	if err := names.CheckBranch(name); err != nil {
-		return b.r.fail(op, name, invalid("branch", err))
+	full, err := branchRef(name)
+	if err != nil {
+		return b.r.fail(op, name, err)
 	}
-	return b.r.fail(op, name, b.r.updateRefs(ctx, "branch: deleted", []ref.Change{{Name: ref.Branches + name}}))
+	return b.r.fail(op, name, b.r.updateRefs(ctx, "branch: deleted", []ref.Change{{Name: full}}))
 }

@@ -48,6 +48,10 @@ func checkCatalog(v storage.View) ([]*catalog.Repo, error) {
 			got[string(rec.Key)] = string(rec.Value)
 		case 't', 'd', 'g':
 			owned = append(owned, string(rec.Key))
+		case 'e':
+			if id, ok := strings.CutPrefix(string(rec.Key), "er"); ok {
+				owned = append(owned, "e"+id)
+			}
 		case 'A':
 			if err := c.checkAlias(string(rec.Key[2:]), rec); err != nil {
 				return nil, err

@@ -23,7 +23,8 @@ type Collaborator struct {
 }
 
 // List returns the collaborators and the members of the owner's teams that have the repository, by login, each once and
-// with the most that any of it allows. It needs Read. The cost is that of all these.
+// with the most that any of it allows. It needs Write: who works together is not for everybody. The cost is that of all
+// these.
 func (c Collaborators) List(ctx context.Context) ([]Collaborator, error) {
 	const op = "list collaborators"
 	if err := c.r.s.calls.Enter(ctx); err != nil {
@@ -31,7 +32,7 @@ func (c Collaborators) List(ctx context.Context) ([]Collaborator, error) {
 	}
 	defer c.r.s.calls.Leave()
 	var list []Collaborator
-	err := c.r.read(ctx, access.Read, func(v storage.View) error {
+	err := c.r.readPeople(ctx, access.Write, func(v storage.View) error {
 		h, err := catalog.LoadHeader(v, c.r.id)
 		if err != nil {
 			return err
@@ -80,7 +81,8 @@ func (c Collaborators) Add(ctx context.Context, login string, p Permission) erro
 	}))
 }
 
-// Remove makes a user no collaborator. What teams allow him stays. It needs Admin. It returns ErrNotFound if he is none.
+// Remove makes a user no collaborator. What teams allow them stays; if they may not read the repository any more, they
+// also watch it no more. It needs Admin; anybody may leave by themselves. It returns ErrNotFound if the user is none.
 func (c Collaborators) Remove(ctx context.Context, login string) error {
 	const op = "remove collaborator"
 	if err := c.r.s.calls.Enter(ctx); err != nil {
@@ -91,12 +93,19 @@ func (c Collaborators) Remove(ctx context.Context, login string) error {
 	if err != nil {
 		return c.r.fail(op, login, err)
 	}
-	return c.r.fail(op, login, c.r.change(ctx, access.Admin, func(tx *txn.Tx) error {
+	need := access.Admin
+	if c.r.s.actor.ActsFor(key) {
+		need = access.Read
+	}
+	return c.r.fail(op, login, c.r.change(ctx, need, func(tx *txn.Tx) error {
 		was, err := people.RemoveCollaborator(tx, c.r.id, key)
 		if err == nil && !was {
 			err = storage.ErrNotFound
 		}
 		if err != nil {
+			return err
+		}
+		if err := dropBlind(tx, c.r.id, key); err != nil {
 			return err
 		}
 		return c.r.s.noteAccess(tx, c.r.id, key, None)
@@ -120,14 +129,17 @@ func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 }
 
 // Pushable returns a page of the repositories of others that a user may push to, since he is a collaborator or in a
-// team. Users see all of their own; about others, an actor learns only of repositories that he may read himself. It
-// returns ErrNotFound if there is no such user. A page costs a look at each repository that was opened to the user.
+// team. Users see all of their own; about others, an actor learns only of repositories that they may write to themselves,
+// and holders of deploy keys get ErrForbidden. It returns ErrNotFound if there is no such user. A page costs a look at each repository that was opened to the user.
 func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (Page[Info], error) {
 	const op = "pushable"
 	if err := s.calls.Enter(ctx); err != nil {
 		return Page[Info]{}, failed(op, "", login, err)
 	}
 	defer s.calls.Leave()
+	if s.actor.IsKey() {
+		return Page[Info]{}, failed(op, "", login, errKey)
+	}
 	key, err := checkLogin(login)
 	if err != nil {
 		return Page[Info]{}, failed(op, "", login, err)
@@ -137,7 +149,6 @@ func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (
 		return Page[Info]{}, failed(op, "", login, err)
 	}
 	var page Page[Info]
-	var later untold
 	err = s.backend.View(ctx, func(v storage.View) error {
 		if _, err := people.LoadUser(v, key); err != nil {
 			return err
@@ -146,12 +157,9 @@ func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (
 		if q.Viewer.Granted, err = s.pushable(v, key); err != nil {
 			return err
 		}
-		page, err = s.listSeen(ctx, v, q, &later)
+		page, err = s.listSeen(ctx, v, q)
 		return err
 	})
-	if err == nil {
-		err = s.tell(ctx, &later)
-	}
 	if err != nil {
 		return Page[Info]{}, failed(op, "", login, err)
 	}
@@ -176,11 +184,14 @@ func (s *Store) pushable(v storage.View, login string) ([]storage.ID, error) {
 		if h.Owner == login {
 			continue
 		}
-		if seen, err := s.actor.Sees(v, g.Repo); err != nil {
-			return nil, err
-		} else if seen {
-			ids = append(ids, g.Repo)
+		if !s.actor.ActsFor(login) {
+			if p, err := s.actor.Permission(v, g.Repo); err != nil {
+				return nil, err
+			} else if p < access.Write {
+				continue
+			}
 		}
+		ids = append(ids, g.Repo)
 	}
 	return ids, nil
 }

@@ -10,10 +10,11 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/charset"
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
-	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -26,7 +27,14 @@ type CommitOptions struct {
 	Author     *Signature // default: Options.Author; a zero When means now
 	Committer  *Signature // default: Author
 	Expect     *Hash      // the tip that the caller saw, zero Hash for "no such branch yet"; nil: any tip
-	AllowEmpty bool       // else a commit that changes nothing returns ErrNoChange
+	AllowEmpty bool       // else a commit that changes nothing, and has no Parents, returns ErrNoChange
+	Parents    []Hash     // after the tip, which comes first: commits that Resolve finds. At most 1,024
+
+	// Headers follow the committer, as they are: one or more lines "key value", each ending in a newline, lines that go on
+	// with a value beginning with a space. Commit.Headers of one commit gives them to another. With an encoding header,
+	// names, addresses and message are stored in that encoding, unless it is not known, lacks a character, or they are not
+	// UTF-8: then they are stored as they are. A gpgsig header is not verified, and can't be had together with Sign.
+	Headers string
 
 	// Sign returns the armoured signature of the payload, which is the commit without it. It is called again, for
 	// another payload, if the branch moved meanwhile; after a few times other commits to the branch wait for it, so
@@ -34,20 +42,24 @@ type CommitOptions struct {
 	Sign func(payload []byte) (signature string, err error)
 }
 
-// A Commit is a commit as it is stored.
+// A Commit is a commit as it is stored. Its names, addresses and message are in UTF-8: those of a commit in another
+// encoding are decoded, as git log does. If it can't be decoded as a whole, they are the bytes that are stored.
 type Commit struct {
 	Hash, Tree        Hash
 	Parents           []Hash
 	Author, Committer Signature
 	Message           string
-	Signature         string
+	Encoding          string // in which the text is stored, by the commit's header; "" for UTF-8
+	Signature         string // armoured, as it stands in the gpgsig header
+	Headers           string // all headers after the committer, as they are stored
 }
 
-func publicCommit(h git.Hash, c *git.Commit) *Commit {
+func publicCommit(h git.Hash, stored *git.Commit) *Commit {
+	c := charset.Commit(stored)
 	out := &Commit{
 		Hash: Hash(h), Tree: Hash(c.Tree),
 		Author: publicSignature(c.Author), Committer: publicSignature(c.Committer),
-		Message: c.Message, Signature: c.Signature,
+		Message: c.Message, Encoding: c.Encoding, Signature: c.Signature, Headers: string(stored.AppendHeaders(nil)),
 	}
 	if len(c.Parents) > 0 {
 		out.Parents = make([]Hash, len(c.Parents))
@@ -122,14 +134,19 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 		PathLength: r.s.opts.Limits.PathLength, PathDepth: r.s.opts.Limits.PathDepth,
 	}
 	if opts.Branch != "" {
-		branch := strings.TrimPrefix(opts.Branch, ref.Branches)
-		if err := names.CheckBranch(branch); err != nil {
-			return nil, invalid("branch", err)
+		var err error
+		if req.Branch, err = branchRef(opts.Branch); err != nil {
+			return nil, err
 		}
-		req.Branch = ref.Branches + branch
 	}
 	if err := names.CheckMessage(opts.Message); err != nil {
 		return nil, invalid("message", err)
+	}
+	if err := r.checkParents(ctx, opts.Parents); err != nil {
+		return nil, err
+	}
+	for _, p := range opts.Parents {
+		req.Parents = append(req.Parents, git.Hash(p))
 	}
 	if opts.Sign != nil {
 		req.Sign = func(payload []byte) (string, error) { return sign(opts.Sign, payload) }
@@ -138,10 +155,13 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 	if req.Author, req.Committer, err = r.s.signatures(opts.Author, opts.Committer, now); err != nil {
 		return nil, err
 	}
+	if err := addHeaders(req, opts.Headers); err != nil {
+		return nil, err
+	}
 	if opts.From != "" {
 		req.Start = func(repo *catalog.Repo, v storage.View) (git.Hash, error) {
 			res := r.resolver(v, repo.Pool)
-			h, err := res.Resolve(ctx, opts.From)
+			h, err := res.ResolveAs(ctx, opts.From, revision.Commitish)
 			if err == nil {
 				h, err = res.Peel(ctx, h, storage.Commit)
 			}

@@ -91,7 +91,7 @@ func suffer(t *testing.T, script []string, fault storagetest.Fault) (untouched b
 	f.close()
 	plan := storagetest.NewPlan(fault)
 	var err error
-	if f.store, err = reposit.Open(t.Context(), storagetest.Inject(kept{f.backend}, plan), nil); err != nil {
+	if f.store, err = reposit.Open(t.Context(), storagetest.Inject(kept{f.backend}, plan), quiet(nil)); err != nil {
 		f.open()
 	}
 	for tries := 0; f.done < len(script) && !t.Failed(); tries++ {
@@ -120,7 +120,7 @@ func suffer(t *testing.T, script []string, fault storagetest.Fault) (untouched b
 
 func (f *sufferer) open() {
 	var err error
-	if f.store, err = reposit.Open(f.Context(), kept{f.backend}, nil); err != nil {
+	if f.store, err = reposit.Open(f.Context(), kept{f.backend}, quiet(nil)); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -207,7 +207,7 @@ func (c *cutter) verify(ctx context.Context, left *crashfs.FS) error {
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	s, err := reposit.Open(ctx, b, nil)
+	s, err := reposit.Open(ctx, b, quiet(nil))
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}

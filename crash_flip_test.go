@@ -276,7 +276,7 @@ func readStores(open func(dir string) (storage.Backend, error)) {
 		r := &damageReader{ctx: context.Background(), result: "ok", contents: contents, read: map[text]bool{}}
 		if b, err := open(dirs.Text()); err != nil {
 			r.result = "refused"
-		} else if s, err := reposit.Open(r.ctx, b, nil); err != nil {
+		} else if s, err := reposit.Open(r.ctx, b, quiet(nil)); err != nil {
 			r.result = "refused"
 		} else {
 			r.readAll(s, p)

@@ -435,22 +435,23 @@ func (p *player) ask() *deed {
 		if err != nil {
 			return none, err
 		}
-		info, err := r.Info(ctx)
-		if err != nil {
-			return none, err
-		}
 		languages, err := r.Languages(ctx, "")
 		if err != nil {
 			return none, err
 		}
-		if best := languages[info.Language]; len(languages) > 0 && best != slices.Max(slices.Collect(maps.Values(languages))) {
+		info, err := r.Info(ctx)
+		if err != nil {
+			return none, err
+		}
+		tip, err := r.Resolve(ctx, "")
+		if best := languages[info.Language]; err == nil && tip == info.LanguageAt && len(languages) > 0 &&
+			best != slices.Max(slices.Collect(maps.Values(languages))) {
 			return none, fmt.Errorf("language %q of %v", info.Language, languages)
 		}
 		if _, err := r.Contributors(ctx, &reposit.ContributorOptions{Anonymous: true}); err != nil {
 			return none, err
 		}
-		_, err = s.Search(ctx, "", &reposit.SearchOptions{Language: "Go"})
-		return none, err
+		return none, s.Upkeep(ctx)
 	}, func(reposit.Hash) {}}
 }
 

@@ -3,47 +3,29 @@ package reposit
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 
-	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
-	"github.com/reposit/reposit/internal/edit"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
-	"github.com/reposit/reposit/internal/people"
-	"github.com/reposit/reposit/internal/protect"
-	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
-	"github.com/reposit/reposit/internal/revision"
-	"github.com/reposit/reposit/internal/search"
-	"github.com/reposit/reposit/internal/sshkey"
-	"github.com/reposit/reposit/storage"
 )
 
 // What callers branch on, by errors.Is. Each also matches the sentinel of io/fs in brackets.
 var (
-	ErrNotFound  error = &sentinel{"not found", fs.ErrNotExist}             // no such repository, ref, revision or path [fs.ErrNotExist]
-	ErrExists    error = &sentinel{"already exists", fs.ErrExist}           // slug, ref or path is taken [fs.ErrExist]
-	ErrInvalid   error = &sentinel{"invalid", fs.ErrInvalid}                // malformed name, path, ref, hash or option [fs.ErrInvalid]
-	ErrConflict  error = &sentinel{"conflict", nil}                         // the ref or path holds something else (*ConflictError)
-	ErrNoChange  error = &sentinel{"nothing to commit", nil}                // the commit would change nothing
-	ErrForbidden error = &sentinel{"forbidden", fs.ErrPermission}           // the actor may not [fs.ErrPermission]
-	ErrProtected error = &sentinel{"refused by the branch protection", nil} // the branch's protection refuses it
-	ErrTooLarge  error = &sentinel{"too large", nil}                        // over a limit or a quota
-	ErrCorrupt   error = &sentinel{"corrupt data", nil}                     // stored bytes do not match their hash or checksum
-	ErrClosed    error = &sentinel{"store is closed", fs.ErrClosed}         // the store is closed [fs.ErrClosed]
+	ErrNotFound  error = fault.NotFound  // no such repository, ref, revision or path [fs.ErrNotExist]
+	ErrExists    error = fault.Exists    // slug, ref or path is taken [fs.ErrExist]
+	ErrInvalid   error = fault.Invalid   // malformed name, path, ref, hash or option [fs.ErrInvalid]
+	ErrConflict  error = fault.Conflict  // the ref or path holds something else (*ConflictError), or what there is stands against it
+	ErrNoChange  error = fault.NoChange  // the commit would change nothing
+	ErrForbidden error = fault.Forbidden // the actor may not [fs.ErrPermission]
+	ErrProtected error = fault.Protected // the branch's protection refuses it
+	ErrTooLarge  error = fault.TooLarge  // over a limit or a quota
+	ErrCorrupt   error = fault.Corrupt   // stored bytes do not match their hash or checksum
+	ErrClosed    error = fault.Closed    // the store is closed [fs.ErrClosed]
 )
-
-type sentinel struct {
-	text  string
-	alias error
-}
-
-func (s *sentinel) Error() string        { return s.text }
-func (s *sentinel) Is(target error) bool { return s.alias != nil && target == s.alias }
 
 // An Error says which operation on which repository failed, on what and why.
 type Error struct {
@@ -132,40 +114,6 @@ func invalidf(format string, args ...any) error {
 	return &detail{ErrInvalid, "invalid " + fmt.Sprintf(format, args...), nil}
 }
 
-// kinds maps the errors of the engines to the sentinels that callers know. The first that matches counts.
-var kinds = [...]struct{ internal, kind error }{
-	{storage.ErrClosed, ErrClosed},
-	{storage.ErrCorrupt, ErrCorrupt},
-	{storage.ErrNotFound, ErrNotFound},
-	{access.ErrForbidden, ErrForbidden},
-	{protect.ErrRefused, ErrProtected},
-	{edit.ErrNotFound, ErrNotFound},
-	{catalog.ErrTaken, ErrExists},
-	{people.ErrTaken, ErrExists},
-	{edit.ErrExists, ErrExists},
-	{ref.ErrTaken, ErrExists},
-	{pull.ErrTaken, ErrExists},
-	{pull.ErrNothing, ErrNoChange},
-	{pull.ErrConflict, ErrConflict},
-	{commit.ErrNoChange, ErrNoChange},
-	{storage.ErrTooLarge, ErrTooLarge},
-	{people.ErrTooMany, ErrTooLarge},
-	{names.ErrTooLong, ErrTooLarge},
-	{protect.ErrRule, ErrInvalid},
-	{names.ErrMalformed, ErrInvalid},
-	{people.ErrPermission, ErrInvalid},
-	{sshkey.ErrMalformed, ErrInvalid},
-	{revision.ErrSyntax, ErrInvalid},
-	{revision.ErrAmbiguous, ErrInvalid},
-	{catalog.ErrToken, ErrInvalid},
-	{search.ErrText, ErrInvalid},
-	{edit.ErrInside, ErrInvalid},
-	{edit.ErrNotFile, ErrInvalid},
-	{ref.ErrSymbolic, ErrInvalid},
-	{git.ErrCollision, ErrInvalid},
-	{git.ErrMalformed, ErrCorrupt},
-}
-
 // classify makes an error of the engines one that callers can branch on.
 func classify(err error) error {
 	var moved *ref.ConflictError
@@ -176,24 +124,24 @@ func classify(err error) error {
 	if errors.As(err, &other) {
 		return &ConflictError{Name: other.Path, Expected: Hash(other.Expected), Actual: Hash(other.Actual)}
 	}
-	var known *sentinel
-	if errors.As(err, &known) {
+	var made *detail
+	if errors.As(err, &made) {
+		return err // by this package
+	}
+	kind := fault.KindOf(err)
+	switch {
+	case kind == nil && errors.Is(err, git.ErrMalformed): // stored, since what is to be stored was checked
+		kind = fault.Corrupt
+	case kind == nil || err == kind:
 		return err
+	case err.Error() == kind.Error():
+		return kind
 	}
-	for _, k := range kinds {
-		if !errors.Is(err, k.internal) {
-			continue
-		}
-		text := strings.ReplaceAll(err.Error(), k.internal.Error(), k.kind.Error())
-		if k.kind == ErrInvalid {
-			text = "invalid: " + err.Error()
-		}
-		if text == k.kind.Error() {
-			return k.kind
-		}
-		return &detail{k.kind, text, err}
+	text := err.Error()
+	if kind == fault.Invalid {
+		text = "invalid: " + text
 	}
-	return err
+	return &detail{kind, text, err}
 }
 
 // A named error is about something else than what the operation as a whole is about.

@@ -99,11 +99,11 @@ func ExampleRepo_Info() {
 	}
 	fmt.Println(info.ID, info.FullName(), info.DefaultBranch, info.Private)
 	fmt.Println(info.PushedAt.Format("2006-01-02"), info.Size > 0, info.Forks, info.Watchers, info.OpenIssues, info.OpenPulls)
-	fmt.Println(info.HasWiki, info.HasIssues, info.HasDownloads, info.Fork, info.Language)
+	fmt.Println(info.HasWiki, info.HasIssues, info.HasDownloads, info.Fork)
 	// Output:
 	// rp_00000000000000000001 local/my-new-project main false
 	// 2026-01-01 true 0 0 0 0
-	// true true true false Shell
+	// true true true false
 }
 
 func ExampleRepo_Update() {

@@ -182,6 +182,10 @@ func ExampleStore_Search() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	// The store finds languages out by itself, in a while. This does it now.
+	if err := store.Upkeep(ctx); err != nil {
+		log.Fatal(err)
+	}
 	page, err := store.Search(ctx, "git", &reposit.SearchOptions{Language: "Go", Owner: "ann", PageSize: 10})
 	if err != nil {
 		log.Fatal(err)

@@ -177,6 +177,9 @@ func (m *member) branch(ctx context.Context) error {
 // ask asks what is counted when it is asked for.
 func (m *member) ask(ctx context.Context) error {
 	if m.rand.IntN(4) == 0 {
+		if err := m.Upkeep(ctx); err != nil {
+			return err
+		}
 		_, err := m.Search(ctx, "", &reposit.SearchOptions{Language: "Go"})
 		return err
 	}

@@ -176,7 +176,6 @@ func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) 
 	if err != nil {
 		return page, err
 	}
-	var later untold
 	err = r.s.backend.View(ctx, func(v storage.View) error {
 		if _, err := r.s.actor.Check(v, r.id, access.Read); err != nil {
 			return err
@@ -186,21 +185,21 @@ func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) 
 			return err
 		}
 		if network && !repo.Networked { // never forked: it is its whole network
-			page, err = r.alone(v, repo, q, &later)
+			page, err = r.alone(v, repo, q)
 			return err
 		}
 		q.Within = &catalog.Within{Repo: repo, Network: network}
-		page, err = r.s.listIn(ctx, v, q, &later)
+		page, err = r.s.listIn(ctx, v, q)
 		return err
 	})
 	if err != nil {
 		return Page[Info]{}, err
 	}
-	return page, r.s.tell(ctx, &later)
+	return page, nil
 }
 
 // alone is the network of a repository that was never forked.
-func (r *Repo) alone(v storage.View, repo *catalog.Repo, q *catalog.Query, later *untold) (Page[Info], error) {
+func (r *Repo) alone(v storage.View, repo *catalog.Repo, q *catalog.Query) (Page[Info], error) {
 	page := Page[Info]{Items: []Info{}}
 	if q.Token != "" {
 		return page, catalog.ErrToken
@@ -213,7 +212,7 @@ func (r *Repo) alone(v storage.View, repo *catalog.Repo, q *catalog.Query, later
 		return page, nil
 	}
 	page.Items = make([]Info, 1)
-	return page, r.info(v, &page.Items[0], later)
+	return page, r.info(v, &page.Items[0])
 }
 
 // addNetwork fills in what an actor may know of a repository's forks and of what it was forked from.

@@ -140,6 +140,9 @@ func (f *treeFS) find(op, name string, last bool) (git.Entry, *fs.PathError) {
 	if err := f.tree.r.s.backend.View(f.ctx, f.look); err != nil {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
 	}
+	if strings.Count(name, "/") >= git.MaxDepth {
+		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: errTooDeep}
+	}
 	// Most names lead through no symlink, and are remembered.
 	e, err := f.tree.find(f.ctx, name)
 	if err != nil || e.Mode == git.ModeSymlink && last {

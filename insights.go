@@ -5,20 +5,21 @@ import (
 	"maps"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/contributor"
 	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/language"
 	"github.com/reposit/reposit/storage"
 )
 
-// Languages returns how many bytes of each language there are at a revision, as GitHub counts them: of files whose language
-// is of the type programming or markup, and which are not vendored, generated, documentation or binary. The attributes
-// linguist-vendored, linguist-generated, linguist-documentation, linguist-detectable and linguist-language of .gitattributes
-// files say otherwise. A file counts with its whole size, for the group of its language; of its content, the first 128 KiB
-// are looked at. A tree of 100,000 files or more has no languages, nor has a repository without commits.
+// Languages returns how many bytes of each language there are at a revision, as GitHub counts them: of files whose
+// language is of the type programming or markup, and which are not vendored, generated, documentation or binary. The
+// attributes linguist-vendored, linguist-generated, linguist-documentation, linguist-detectable and linguist-language
+// of .gitattributes files say otherwise. A file counts with its whole size, for the group of its language; of its
+// content, the first 128 KiB are looked at. A tree of 100,000 files or more has no languages, nor has a repository
+// without commits.
 //
 // Counts of the default branch are kept: the next cost what changed since. Those of another revision begin with them.
+// Once those of the default branch are returned, Info, lists and searches tell its language as of that commit.
 func (r *Repo) Languages(ctx context.Context, rev string) (map[string]int64, error) {
 	const op = "languages"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -39,7 +40,7 @@ func (r *Repo) Languages(ctx context.Context, rev string) (map[string]int64, err
 }
 
 func (r *Repo) countsOf(ctx context.Context, t *tree) (map[string]int64, error) {
-	gap, err := r.gap(ctx, t.Pool)
+	gap, err := r.gap(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -53,51 +54,13 @@ func (r *Repo) countsOf(ctx context.Context, t *tree) (map[string]int64, error) 
 }
 
 // gap returns what is to be known of the default branch to count it.
-func (r *Repo) gap(ctx context.Context, pool storage.ID) (insight.Gap, error) {
-	gap := insight.Gap{Repo: r.id, Pool: pool}
-	err := r.s.backend.View(ctx, func(v storage.View) error {
-		repo, err := catalog.Load(v, r.id)
-		if err != nil {
-			return err
-		}
-		state, err := catalog.LoadState(v, repo)
-		if err != nil {
-			return err
-		}
-		gap.Language = state.Language
-		gap.Tip, err = insight.Tip(v, r.id)
+func (r *Repo) gap(ctx context.Context) (insight.Gap, error) {
+	var gap insight.Gap
+	err := r.s.backend.View(ctx, func(v storage.View) (err error) {
+		gap, err = insight.Look(v, r.id)
 		return err
 	})
 	return gap, err
-}
-
-// untold are Infos whose language is yet to be told, which can't be done in the View or Update that makes them.
-type untold struct {
-	gaps []insight.Gap
-	of   []*Info
-}
-
-// note notes that an Info has a gap, unless gap is nil.
-func (u *untold) note(info *Info, gap *insight.Gap) {
-	if gap != nil {
-		u.gaps = append(u.gaps, *gap)
-		u.of = append(u.of, info)
-	}
-}
-
-// tell fills in what is missing.
-func (s *Store) tell(ctx context.Context, u *untold) error {
-	if len(u.gaps) == 0 {
-		return nil
-	}
-	languages, err := s.insight.Find(ctx, u.gaps)
-	if err != nil {
-		return err
-	}
-	for i, info := range u.of {
-		info.Language = languages[i]
-	}
-	return nil
 }
 
 // ContributorOptions say who is listed of those who contributed to what.
@@ -114,8 +77,8 @@ type Contributor struct {
 }
 
 // Contributors returns who made the commits that the default branch, or another revision, reaches: most contributions
-// first, then by name. As on GitHub, merge commits and commits that change nothing do not count. Authors are merged by the
-// .mailmap of the revision and by their addresses; who has a user's address is that user (see Users).
+// first, then by name. As on GitHub, merge commits and commits that change nothing do not count. Authors are merged by
+// the .mailmap of the revision and by their addresses; who has a user's address is that user (see Users).
 //
 // What is counted of the default branch is kept: the first call costs a look at each commit, later ones at what is new.
 // Contributors returns ErrInvalid for a revision that is no commit.
@@ -156,7 +119,7 @@ func (r *Repo) contributors(ctx context.Context, opts *ContributorOptions) ([]co
 		}
 		return nil, invalidf("revision: it is no commit")
 	}
-	gap, err := r.gap(ctx, t.Pool)
+	gap, err := r.gap(ctx)
 	if err != nil {
 		return nil, err
 	}

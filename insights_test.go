@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,7 +33,10 @@ const (
 func wantLanguage(t *testing.T, s *store, r *reposit.Repo, want string) {
 	t.Helper()
 	ctx := t.Context()
-	for _, language := range []string{"Go", "Ruby", "C", "JSON"} { // before anything else makes the store count
+	if err := s.Upkeep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, language := range []string{"Go", "Ruby", "C", "JSON"} {
 		page, err := s.Search(ctx, "", &reposit.SearchOptions{Language: language, PageSize: 100})
 		if err != nil {
 			t.Fatal(err)
@@ -89,6 +95,14 @@ func wantInfoLanguage(t *testing.T, s *store, r *reposit.Repo, want string) {
 	}
 	if seen != 3 {
 		t.Errorf("it is in %d of 3 lists", seen)
+	}
+}
+
+// done fails the test if there is an error.
+func done(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -250,10 +264,14 @@ func TestLanguageFromOutside(t *testing.T) {
 			{[]string{"branch", "other", "main"}, "Go"},
 			{[]string{"symbolic-ref", "HEAD", "refs/heads/none"}, ""},
 			{[]string{"symbolic-ref", "HEAD", "refs/heads/other"}, "Go"},
+			{[]string{"symbolic-ref", "HEAD", "refs/heads/none"}, ""},
 			{[]string{"update-ref", "--no-deref", "HEAD", old.Hash.String()}, ""},
 		} {
 			if tt.args != nil {
 				git(t, dir, nil, tt.args...)
+			}
+			if _, err := r.Languages(t.Context(), ""); err != nil && !errors.Is(err, reposit.ErrNotFound) {
+				t.Fatal(err)
 			}
 			info, err := r.Info(t.Context())
 			if err != nil || info.Language != tt.want {
@@ -303,7 +321,7 @@ func TestLanguageOfDamage(t *testing.T) {
 	s := openStore(t, l, "", &reposit.Options{CacheSize: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	r := create(t, s, "damaged", nil)
 	write(t, r, "a.go", goSource)
-	wantInfoLanguage(t, s, r, "Go")
+	wantLanguage(t, s, r, "Go")
 	whole := create(t, s, "whole", nil)
 	write(t, whole, "a.c", cSource)
 	write(t, r, "a.rb", strings.Repeat(rubySource, 3))
@@ -312,6 +330,11 @@ func TestLanguageOfDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.lose(e.Hash, true)
+	for range 2 {
+		if err := s.Upkeep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	wantInfoLanguage(t, s, r, "Go")
 	wantInfoLanguage(t, s, whole, "C")
 	if _, err := s.Search(t.Context(), "", &reposit.SearchOptions{Language: "Ruby"}); err != nil {
@@ -352,9 +375,6 @@ func TestInsightsWithoutSpace(t *testing.T) {
 	write(t, r, "a.go", goSource)
 	b.isFull.Store(true)
 	for range 2 {
-		if info, err := r.Info(t.Context()); err != nil || info.Language != "Go" {
-			t.Errorf("Info().Language = %q, %v, want Go", info.Language, err)
-		}
 		if got := languages(t, r, ""); got["Go"] == 0 {
 			t.Errorf("Languages = %v", got)
 		}
@@ -395,6 +415,7 @@ func TestLanguageIsKept(t *testing.T) {
 		changes = append(changes, reposit.Put(fmt.Sprintf("d%d/f%d.go", i%20, i), fmt.Appendf(nil, "package a\n\n// %d\n", i)))
 	}
 	commit(t, r, nil, changes...)
+	languages(t, r, "")
 	wantInfoLanguage(t, s, r, "Go")
 	write(t, r, "b.go", goSource)
 	want := languages(t, r, "main")
@@ -446,6 +467,111 @@ func (r *readCounter) OpenObject(ctx context.Context, pool storage.ID, h storage
 	return r.Backend.OpenObject(ctx, pool, h)
 }
 
+// TestReadsDoNotCount holds that who describes, lists or finds a repository after a push reads no object, and is told
+// the language that is known, and of which commit it is.
+func TestReadsDoNotCount(t *testing.T) {
+	reads := &readCounter{Backend: memory.New()}
+	s := openStore(t, reads, "", &reposit.Options{CacheSize: 1})
+	ctx := t.Context()
+	done(t, s.Users().Put(ctx, reposit.Profile{Login: "bob"}))
+	r := create(t, s, "x", &reposit.CreateOptions{Owner: "ann"})
+	done(t, r.Collaborators().Add(ctx, "bob", reposit.Write))
+	fork := must(r.Fork(ctx, &reposit.ForkOptions{Owner: "eve"}))(t)
+	check := func(language string, at reposit.Hash) {
+		t.Helper()
+		before := reads.objects
+		list, network := must(s.List(ctx, nil))(t), must(r.Network(ctx, nil))(t)
+		pushable, forks := must(s.Pushable(ctx, "bob", nil))(t), must(r.Forks(ctx, nil))(t)
+		infos := slices.Concat([]reposit.Info{must(r.Info(ctx))(t), must(r.Update(ctx, nil))(t)}, list.Items, network.Items, pushable.Items, forks.Items)
+		for _, query := range []string{"", "ann", "x"} {
+			for _, item := range must(s.Search(ctx, query, nil))(t).Items {
+				infos = append(infos, item.Info)
+			}
+		}
+		must(s.Search(ctx, "", &reposit.SearchOptions{Language: "Go"}))(t)
+		for _, info := range infos {
+			if info.ID == r.ID() && (info.Language != language || info.LanguageAt != at) {
+				t.Errorf("language %q at %s, want %q at %s", info.Language, info.LanguageAt, language, at)
+			}
+		}
+		if n := len(infos); n < 12 {
+			t.Errorf("there are %d Infos, want more", n)
+		}
+		if reads.objects != before {
+			t.Errorf("%d objects were read", reads.objects-before)
+		}
+	}
+	check("", reposit.Hash{})
+	first := write(t, r, "a.go", goSource)
+	write(t, fork, "a.go", goSource)
+	check("", reposit.Hash{})
+	languages(t, r, "")
+	check("Go", first.Hash)
+	second := write(t, r, "a.go", rubySource)
+	check("Go", first.Hash)
+	write(t, r, "b.go", goSource)
+	languages(t, r, second.Hash.String()) // of another commit
+	check("Go", first.Hash)
+	done(t, s.Upkeep(ctx))
+	check("Go", commitOf(t, r, "main"))
+	checkStore(t, s)
+}
+
+// TestUpkeep holds that a store finds out languages by itself, that it has no goroutine before and after that, and that
+// one that has work to do can be closed.
+func TestUpkeep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t, memory.New(), "", &reposit.Options{Upkeep: reposit.Upkeep{Delay: time.Minute}})
+		quiet := runtime.NumGoroutine()
+		r := create(t, s, "x", nil)
+		for i := range 3 {
+			tip := write(t, r, "a.go", goSource+strings.Repeat("// more\n", i))
+			synctest.Wait()
+			if n := runtime.NumGoroutine(); n != quiet+1 {
+				t.Errorf("%d goroutines run beside a store with work to do, want one", n-quiet)
+			}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if info, err := r.Info(t.Context()); err != nil || info.Language != "Go" || info.LanguageAt != tip.Hash {
+				t.Errorf("Info() has language %q at %s, %v, want Go at %s", info.Language, info.LanguageAt, err, tip.Hash)
+			}
+			if n := runtime.NumGoroutine(); n != quiet {
+				t.Errorf("%d goroutines run beside a store with nothing to do", n-quiet)
+			}
+			checkStore(t, s)
+		}
+		write(t, r, "a.go", rubySource)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if n := runtime.NumGoroutine(); n != quiet {
+			t.Errorf("%d goroutines run beside a closed store", n-quiet)
+		}
+	})
+}
+
+// TestUpkeepAfterOpen holds that what one process left to do the next one does.
+func TestUpkeepAfterOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend := memory.New()
+		s := openStore(t, unclosed{backend}, "", nil)
+		id, tip := create(t, s, "x", nil).ID(), reposit.Hash{}
+		r := must(s.RepoByID(t.Context(), id))(t)
+		tip = write(t, r, "a.go", goSource).Hash
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = openStore(t, backend, "", &reposit.Options{Upkeep: reposit.Upkeep{Percent: 100}})
+		r = must(s.RepoByID(t.Context(), id))(t)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if info, err := r.Info(t.Context()); err != nil || info.Language != "Go" || info.LanguageAt != tip {
+			t.Errorf("Info() has language %q at %s, %v, want Go at %s", info.Language, info.LanguageAt, err, tip)
+		}
+	})
+}
+
 // TestLanguageOnce holds that many who ask at once make the store count once.
 func TestLanguageOnce(t *testing.T) {
 	reads := &readCounter{Backend: memory.New()}
@@ -460,8 +586,8 @@ func TestLanguageOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 16 {
 		group.Go(func() {
-			if info, err := r.Info(t.Context()); err != nil || info.Language != "Go" {
-				t.Errorf("Info().Language = %q, %v", info.Language, err)
+			if got, err := r.Languages(t.Context(), ""); err != nil || got["Go"] == 0 {
+				t.Errorf("Languages = %v, %v", got, err)
 			}
 		})
 	}

@@ -18,20 +18,21 @@ type DeployKeys struct{ r *Repo }
 // DeployKeys returns the deploy keys of the repository.
 func (r *Repo) DeployKeys() DeployKeys { return DeployKeys{r} }
 
-// A DeployKey opens a repository to whoever has the other half of the key, for reading and, unless it is ReadOnly,
-// writing. It never allows what needs Admin.
+// A DeployKey opens a repository to whoever has the other half of the key, for reading and, if it says so, writing: what
+// git fetches and pushes. It never allows what needs Admin, nor to merge or close pull requests, and shows no people:
+// neither users, teams, collaborators nor watchers.
 type DeployKey struct {
 	ID          int64 // of no other key of the store, not even one that is gone
 	Title       string
 	Key         string // type and base64, as in authorized_keys
 	Fingerprint string // "SHA256:..." as ssh-keygen -l shows it
-	ReadOnly    bool
+	Write       bool   // it may write, not only read
 	CreatedAt   time.Time
 }
 
-// KeyOptions say what a deploy key allows: without them, to read and write.
+// KeyOptions say what a deploy key allows: without them, to read.
 type KeyOptions struct {
-	ReadOnly bool // it may not write
+	Write bool // it may write, too
 }
 
 // List returns the keys, the oldest first. It needs Admin.
@@ -59,7 +60,7 @@ func (d DeployKeys) List(ctx context.Context) ([]DeployKey, error) {
 func publicKey(k people.DeployKey) DeployKey {
 	return DeployKey{
 		ID: k.Number, Title: k.Title, Key: k.Key, Fingerprint: sshkey.FormatFingerprint(k.Fingerprint),
-		ReadOnly: k.ReadOnly, CreatedAt: k.Created,
+		Write: k.Write, CreatedAt: k.Created,
 	}
 }
 
@@ -84,7 +85,7 @@ func (d DeployKeys) Add(ctx context.Context, title, authorizedKey string, opts *
 	}
 	key := people.DeployKey{Title: title, Key: parsed.Text, Fingerprint: parsed.Fingerprint, Created: d.r.s.now().UTC()}
 	if opts != nil {
-		key.ReadOnly = opts.ReadOnly
+		key.Write = opts.Write
 	}
 	err = d.r.change(ctx, access.Admin, func(tx *txn.Tx) (err error) {
 		if key.Number, err = people.AddDeployKey(tx, d.r.id, key); err != nil {
@@ -119,6 +120,9 @@ func (d DeployKeys) note(tx *txn.Tx, key people.DeployKey, p Permission) error {
 	return d.r.s.noteAccess(tx, d.r.id, "deploy key "+sshkey.FormatFingerprint(key.Fingerprint), p)
 }
 
+// errKey says that something is not for whoever has a deploy key.
+var errKey = &detail{ErrForbidden, "forbidden: a deploy key is for content alone", nil}
+
 // AsKey returns the same store as the holder of a deploy key may use it: one repository, and nothing of others, not
 // even that they are there. That ends at once when the key is removed or the repository deleted. The caller vouches
 // that he holds the other half, so only the host may ask; others get ErrForbidden. It returns ErrNotFound for a key
@@ -145,5 +149,5 @@ func (s *Store) AsKey(ctx context.Context, authorizedKey string) (*Store, error)
 	if err != nil {
 		return nil, failed(op, "", sshkey.FormatFingerprint(key.Fingerprint), err)
 	}
-	return &Store{s.core, actor}, nil
+	return s.core.as(actor), nil
 }

@@ -35,7 +35,10 @@ func TestDeployKeys(t *testing.T) {
 		if diff := gocmp.Diff(want, first); diff != "" {
 			t.Errorf("Add(), -want +got:\n%s", diff)
 		}
-		second := must(r.DeployKeys().Add(ctx, "reader", sshKey(2), &reposit.KeyOptions{ReadOnly: true}))(t)
+		second := must(r.DeployKeys().Add(ctx, "writer", sshKey(2), &reposit.KeyOptions{Write: true}))(t)
+		if first.Write || !second.Write {
+			t.Errorf("keys may write: %t, %t, want false without options, true", first.Write, second.Write)
+		}
 		if diff := gocmp.Diff([]reposit.DeployKey{first, second}, must(r.DeployKeys().List(ctx))(t)); diff != "" {
 			t.Errorf("List(), -want +got:\n%s", diff)
 		}
@@ -80,9 +83,12 @@ func TestAsKey(t *testing.T) {
 	r := create(t, s, "Site", &reposit.CreateOptions{Private: true})
 	public := create(t, s, "Public", nil)
 	must(r.Commit(ctx, &reposit.CommitOptions{Message: "one"}, reposit.Put("a", nil)))(t)
+	put(t, r, "topic", "b", "1")
+	openPull(t, r, "main", "topic", nil)
+	putUsers(t, s, "bob")
 	must(public.Commit(ctx, &reposit.CommitOptions{Message: "one"}, reposit.Put("a", nil)))(t)
-	writer := must(r.DeployKeys().Add(ctx, "writer", sshKey(1), nil))(t)
-	must(r.DeployKeys().Add(ctx, "reader", sshKey(2), &reposit.KeyOptions{ReadOnly: true}))(t)
+	writer := must(r.DeployKeys().Add(ctx, "writer", sshKey(1), &reposit.KeyOptions{Write: true}))(t)
+	must(r.DeployKeys().Add(ctx, "reader", sshKey(2), nil))(t)
 
 	for _, test := range []struct {
 		key    string
@@ -107,11 +113,20 @@ func TestAsKey(t *testing.T) {
 		_, tokenErr := mine.DeleteToken(ctx)
 		_, createErr := as.Create(ctx, "more", nil)
 		_, asErr := as.AsKey(ctx, test.key)
+		_, userErr := as.Users().User(ctx, "bob")
+		_, collaboratorsErr := mine.Collaborators().List(ctx)
+		_, teamsErr := mine.Teams(ctx)
+		_, watchersErr := mine.Watchers().List(ctx, nil)
+		_, pushableErr := as.Pushable(ctx, "bob", nil)
+		_, mergeErr := mine.Pulls().Merge(ctx, 1, nil)
 		for what, err := range map[string]error{
+			"user": userErr, "users": firstError(as.Users().All(ctx)), "collaborators": collaboratorsErr, "teams": teamsErr,
+			"watchers": watchersErr, "pushable": pushableErr, "watching": firstError(as.Users().Watching(ctx, "bob")),
+			"merge": mergeErr, "close pull": mine.Pulls().Close(ctx, 1), "unwatch": mine.Watchers().Remove(ctx, "bob"),
 			"list keys": listErr, "delete token": tokenErr, "create": createErr, "AsKey": asErr,
 			"share": mine.Collaborators().Add(ctx, "bob", reposit.Read), "watch": mine.Watchers().Add(ctx, "bob"),
-			"team": as.Teams().Put(ctx, reposit.Team{Owner: "local", Name: "t", Permission: reposit.Read}),
-			"user": as.Users().Put(ctx, reposit.Profile{Login: "bob"}), "close": as.Close(),
+			"team":     as.Teams().Put(ctx, reposit.Team{Owner: "local", Name: "t", Permission: reposit.Read}),
+			"put user": as.Users().Put(ctx, reposit.Profile{Login: "bob"}), "close": as.Close(),
 		} {
 			if !errors.Is(err, reposit.ErrForbidden) {
 				t.Errorf("%s with a key = %v, want %v", what, err, reposit.ErrForbidden)
@@ -129,7 +144,7 @@ func TestAsKey(t *testing.T) {
 	}
 	_, commitErr := mine.Commit(ctx, &reposit.CommitOptions{Message: "three"}, reposit.Put("c", nil))
 	_, readErr := mine.Read(ctx, "", "a")
-	must(r.DeployKeys().Add(ctx, "the same again", sshKey(1), nil))(t)
+	must(r.DeployKeys().Add(ctx, "the same again", sshKey(1), &reposit.KeyOptions{Write: true}))(t)
 	_, againErr := mine.Read(ctx, "", "a")
 	for what, err := range map[string]error{"write": commitErr, "read": readErr, "read when the key is there again": againErr} {
 		if !errors.Is(err, reposit.ErrNotFound) {

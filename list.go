@@ -72,27 +72,26 @@ func (s *Store) List(ctx context.Context, opts *ListOptions) (Page[Info], error)
 }
 
 func (s *Store) list(ctx context.Context, q *catalog.Query) (page Page[Info], err error) {
-	var later untold
 	err = s.backend.View(ctx, func(v storage.View) error {
-		page, err = s.listIn(ctx, v, q, &later)
+		page, err = s.listIn(ctx, v, q)
 		return err
 	})
 	if err != nil {
 		return Page[Info]{}, err
 	}
-	return page, s.tell(ctx, &later)
+	return page, nil
 }
 
 // listIn returns a page of what the actor may read.
-func (s *Store) listIn(ctx context.Context, v storage.View, q *catalog.Query, later *untold) (page Page[Info], err error) {
+func (s *Store) listIn(ctx context.Context, v storage.View, q *catalog.Query) (page Page[Info], err error) {
 	if q.Viewer, err = s.actor.Viewer(v); err != nil {
 		return page, err
 	}
-	return s.listSeen(ctx, v, q, later)
+	return s.listSeen(ctx, v, q)
 }
 
 // listSeen returns a page of what the query's viewer comes across.
-func (s *Store) listSeen(ctx context.Context, v storage.View, q *catalog.Query, later *untold) (page Page[Info], err error) {
+func (s *Store) listSeen(ctx context.Context, v storage.View, q *catalog.Query) (page Page[Info], err error) {
 	q.Secret = &s.secret
 	found, next, total, err := catalog.List(ctx, v, q)
 	if err != nil {
@@ -100,7 +99,7 @@ func (s *Store) listSeen(ctx context.Context, v storage.View, q *catalog.Query, 
 	}
 	page = Page[Info]{Items: make([]Info, len(found)), NextPageToken: next, TotalCount: total}
 	for i, f := range found {
-		if err := s.describe(v, f.Repo, f.State, &page.Items[i], later); err != nil {
+		if err := s.describe(v, f.Repo, f.State, &page.Items[i]); err != nil {
 			return Page[Info]{}, err
 		}
 	}

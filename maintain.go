@@ -12,10 +12,26 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
+// Upkeep does at once what the store would do by itself in a while (see Options.Upkeep), as fast as it can: then Info,
+// lists and searches tell the languages of all repositories as of what their default branches name, but for what
+// changes meanwhile, what programs outside did to refs, and repositories whose data is damaged, which are logged. What
+// was done before an error stays done. Only the host may: others get ErrForbidden.
+func (s *Store) Upkeep(ctx context.Context) error {
+	const op = "upkeep"
+	if err := s.calls.Enter(ctx); err != nil {
+		return failed(op, "", "", err)
+	}
+	defer s.calls.Leave()
+	if !s.actor.IsHost() {
+		return failed(op, "", "", ErrForbidden)
+	}
+	return failed(op, "", "", s.insight.FindAll(ctx))
+}
+
 const expiryBatch = 100
 
-// DeleteExpired deletes the repositories whose ExpiresAt has passed, and returns how many. Until it is called they
-// stay as they are. Each is deleted as a whole; an error leaves the rest for the next call. Only the host may: others get
+// DeleteExpired deletes the repositories whose ExpiresAt has passed, and returns how many. Until it is called they stay
+// as they are. Each is deleted as a whole; an error leaves the rest for the next call. Only the host may: others get
 // ErrForbidden.
 func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 	const op = "delete expired"
@@ -87,6 +103,7 @@ func (s *Store) sweep(ctx context.Context) error {
 		swept = people && pulls
 		return err
 	})
+	s.dropWatchers(ctx)
 	for !swept && err == nil {
 		err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
 			more, err := people.Sweep(tx)

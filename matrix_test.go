@@ -37,9 +37,15 @@ var openDoors = map[string]bool{
 
 // storeDoors are the methods of a store that are not about one repository. TestStoreDoors and others look at each.
 var storeDoors = map[string]bool{
-	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true, "Store.DeleteExpired": true, "Store.Events": true,
+	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true, "Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true, "Users.All": true,
+	"Users.Watching": true, "Users.Unwatch": true,
 	"Teams.Put": true, "Teams.Team": true, "Teams.Remove": true, "Teams.List": true,
+}
+
+// notForKeys are the doors that no deploy key opens: what is about people, and what git neither fetches nor pushes.
+var notForKeys = map[string]bool{
+	"Repo.Teams": true, "Collaborators.List": true, "Watchers.List": true, "Pulls.Merge": true, "Pulls.Close": true,
 }
 
 var doors = map[string]door{
@@ -102,9 +108,9 @@ var doors = map[string]door{
 	"Storer.PackWriter":  {reposit.Write, storerPackDoor},
 
 	"Repo.Teams":           {reposit.Write, func(c *cell) error { _, err := c.r.Teams(c.ctx); return err }},
-	"Collaborators.List":   {reposit.Read, func(c *cell) error { _, err := c.r.Collaborators().List(c.ctx); return err }},
+	"Collaborators.List":   {reposit.Write, func(c *cell) error { _, err := c.r.Collaborators().List(c.ctx); return err }},
 	"Collaborators.Add":    {reposit.Admin, func(c *cell) error { return c.r.Collaborators().Add(c.ctx, "stranger", reposit.Read) }},
-	"Collaborators.Remove": {reposit.Admin, func(c *cell) error { return c.r.Collaborators().Remove(c.ctx, "reader") }},
+	"Collaborators.Remove": {reposit.Admin, func(c *cell) error { return c.r.Collaborators().Remove(c.ctx, "guest") }},
 	"DeployKeys.List":      {reposit.Admin, func(c *cell) error { _, err := c.r.DeployKeys().List(c.ctx); return err }},
 	"DeployKeys.Add":       {reposit.Admin, func(c *cell) error { _, err := c.r.DeployKeys().Add(c.ctx, "", sshKey(9), nil); return err }},
 	"DeployKeys.Remove":    {reposit.Admin, removeKeyDoor},
@@ -307,16 +313,16 @@ func newMatrix(t *testing.T) *matrix {
 		put(t, m.r, branch, branch, "1")
 	}
 	openPull(t, m.r, "main", "topic", &reposit.PullOptions{Author: "author"})
-	must(m.r.DeployKeys().Add(t.Context(), "key", sshKey(1), nil))(t)
-	must(m.r.DeployKeys().Add(t.Context(), "reading key", sshKey(2), &reposit.KeyOptions{ReadOnly: true}))(t)
+	must(m.r.DeployKeys().Add(t.Context(), "key", sshKey(1), &reposit.KeyOptions{Write: true}))(t)
+	must(m.r.DeployKeys().Add(t.Context(), "reading key", sshKey(2), nil))(t)
 	err := m.s.backend.Update(t.Context(), func(tx storage.Tx) error {
 		id := storage.ID([]byte(m.r.ID()[len("rp_"):]))
-		for _, login := range []string{"owner", "admin", "writer", "reader", "teamadmin", "teamwriter", "teamreader", "both", "removed", "left", "foreign", "stranger"} {
+		for _, login := range []string{"owner", "admin", "writer", "reader", "teamadmin", "teamwriter", "teamreader", "both", "removed", "left", "foreign", "stranger", "guest"} {
 			if err := people.PutUser(tx, &people.User{Login: login}); err != nil {
 				return err
 			}
 		}
-		for login, p := range map[string]people.Permission{"admin": people.Admin, "writer": people.Write, "reader": people.Read, "both": people.Read, "removed": people.Admin} {
+		for login, p := range map[string]people.Permission{"admin": people.Admin, "writer": people.Write, "reader": people.Read, "both": people.Read, "guest": people.Read, "removed": people.Admin} {
 			if err := people.AddCollaborator(tx, id, login, p); err != nil {
 				return err
 			}
@@ -368,7 +374,7 @@ func TestMatrix(t *testing.T) {
 				switch {
 				case have == reposit.None:
 					want = reposit.ErrNotFound
-				case have < d.need:
+				case have < d.need, role.outside && notForKeys[name]:
 					want = reposit.ErrForbidden
 				}
 				if !errors.Is(got, want) || want == nil && got != nil {
@@ -415,6 +421,9 @@ func TestStoreDoors(t *testing.T) {
 		}
 		if _, err := as.DeleteExpired(ctx); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("DeleteExpired() as %s = %v", who, err)
+		}
+		if err := as.Upkeep(ctx); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Upkeep() as %s = %v", who, err)
 		}
 		if err := as.Close(); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Close() as %s = %v", who, err)

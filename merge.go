@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
@@ -95,9 +94,8 @@ func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (Merg
 	m := branchMerge{head: head}
 	var err error
 	if m.merging, err = r.merging(opts); err == nil && opts.Branch != "" {
-		short := strings.TrimPrefix(opts.Branch, ref.Branches)
-		if m.into, err = ref.Branches+short, names.CheckBranch(short); err != nil {
-			err = &named{opts.Branch, invalid("branch", err)}
+		if m.into, err = branchRef(opts.Branch); err != nil {
+			err = &named{opts.Branch, err}
 		}
 	}
 	for err == nil {
@@ -178,7 +176,7 @@ func (m *branchMerge) try(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		head, err := res.Resolve(ctx, m.head)
+		head, err := res.ResolveAs(ctx, m.head, revision.Commitish)
 		if err == nil {
 			head, err = res.Peel(ctx, head, storage.Commit)
 		}
@@ -234,7 +232,7 @@ func (m *branchMerge) look(ctx context.Context, res *revision.Resolver, branch s
 		}
 		return nil, err
 	}
-	short := branch.Name[len(ref.Branches):]
+	short := shortName(ref.Branches, branch.Name)
 	if fits, err := graph.IsAncestor(ctx, read, branch.Hash, head); err != nil {
 		return nil, err
 	} else if !fits {

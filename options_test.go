@@ -248,6 +248,9 @@ func TestOptions(t *testing.T) {
 		"commit size":      {Limits: reposit.Limits{CommitSize: -1}},
 		"repo size":        {Limits: reposit.Limits{RepoSize: -1}},
 		"path length":      {Limits: reposit.Limits{PathLength: -1}},
+		"events' time":     {KeepEventsFor: -1},
+		"upkeep's share":   {Upkeep: reposit.Upkeep{Percent: 101}},
+		"upkeep's delay":   {Upkeep: reposit.Upkeep{Delay: -1}},
 		"path depth":       {Limits: reposit.Limits{PathDepth: -1}},
 	} {
 		b := &closeCounter{Backend: openMemory(t, nil).backend}

@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/storage"
 )
 
 // cast is a private and a public repository of the same owner, with one user of each kind.
@@ -57,7 +60,7 @@ func TestWhoMayWithPeople(t *testing.T) {
 		may  []string
 		call func(ctx context.Context, s *reposit.Store, r *reposit.Repo, actor string) error
 	}{
-		{"Collaborators.List", everyone, func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, _ string) error {
+		{"Collaborators.List", from("member"), func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, _ string) error {
 			_, err := r.Collaborators().List(ctx)
 			return err
 		}},
@@ -65,7 +68,7 @@ func TestWhoMayWithPeople(t *testing.T) {
 			return r.Collaborators().Add(ctx, "reader", reposit.Read)
 		}},
 		{"Collaborators.Remove", from("admin"), func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, _ string) error {
-			return notFoundIsFine(r, r.Collaborators().Remove(ctx, "stranger"))
+			return notFoundIsFine(r, r.Collaborators().Remove(ctx, "nobody"))
 		}},
 		{"Repo.Teams", from("member"), func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, _ string) error {
 			_, err := r.Teams(ctx)
@@ -515,13 +518,10 @@ func TestAccessEvents(t *testing.T) {
 	s, ctx := openMemory(t, nil), t.Context()
 	putUsers(t, s, "bob", "cid")
 	r := create(t, s, "Site", &reposit.CreateOptions{Owner: "acme"})
-	var start int64
-	for e, err := range s.Events(ctx, 0) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		start = e.Number
-		break
+	actors := map[string]*reposit.Store{"host": s.Store, "admin": s.As(reposit.User("bob")), "anyone": s.As(reposit.Anonymous)}
+	start := map[string]int64{}
+	for who, as := range actors {
+		_, start[who] = must2(as.EventRange(ctx))(t)
 	}
 	team := reposit.Team{Owner: "acme", Name: "core", Permission: reposit.Write, Members: []string{"bob"}, Repos: []reposit.ID{r.ID()}}
 	err := errors.Join(r.Collaborators().Add(ctx, "bob", reposit.Admin), r.Collaborators().Add(ctx, "cid", reposit.Read), s.Teams().Put(ctx, team))
@@ -529,7 +529,7 @@ func TestAccessEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := must(s.As(reposit.User("bob")).RepoByID(ctx, r.ID()))(t)
-	added := must(key.DeployKeys().Add(ctx, "", sshKey(1), &reposit.KeyOptions{ReadOnly: true}))(t)
+	added := must(key.DeployKeys().Add(ctx, "", sshKey(1), nil))(t)
 	err = errors.Join(key.DeployKeys().Remove(ctx, added.ID), s.Users().Remove(ctx, "cid"), s.Teams().Remove(ctx, "acme", "core"))
 	if err != nil {
 		t.Fatal(err)
@@ -542,11 +542,10 @@ func TestAccessEvents(t *testing.T) {
 	}
 	ofRepo := slices.DeleteFunc(slices.Clone(all), func(e string) bool { return strings.HasSuffix(e, ", team") })
 	for who, test := range map[string]struct {
-		as   *reposit.Store
 		want []string
-	}{"host": {s.Store, all}, "admin": {s.As(reposit.User("bob")), ofRepo}, "anyone": {s.As(reposit.Anonymous), nil}} {
+	}{"host": {all}, "admin": {ofRepo}, "anyone": {nil}} {
 		var got []string
-		for e, err := range test.as.Events(ctx, start) {
+		for e, err := range actors[who].Events(ctx, start[who]) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -563,4 +562,108 @@ func TestAccessEvents(t *testing.T) {
 			t.Errorf("events as %s, -want +got:\n%s", who, diff)
 		}
 	}
+}
+
+// TestWatchersLoseRead holds that who may not read a repository any more watches it no more, and can stop to anyway.
+func TestWatchersLoseRead(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		opts, clock := fixed()
+		s, ctx := open(opts), t.Context()
+		r := create(t, s, "x", &reposit.CreateOptions{Owner: "ann"})
+		const many = 600 // more than one transaction looks at
+		err := s.backend.Update(ctx, func(tx storage.Tx) error {
+			for i := range many {
+				login := fmt.Sprint("user", i)
+				if err := people.PutUser(tx, &people.User{Login: login}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for i := 0; i < many && err == nil; i++ {
+			clock.advance(time.Second)
+			err = r.Watchers().Add(ctx, fmt.Sprint("user", i))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		watchers := func(when string, want ...string) {
+			t.Helper()
+			var got []string
+			page := must(r.Watchers().List(ctx, nil))(t)
+			for _, p := range page.Items {
+				got = append(got, p.Login)
+			}
+			if n := must(r.Info(ctx))(t).Watchers; !slices.Equal(got, want) || page.TotalCount != len(want) || n != len(want) {
+				t.Errorf("%s: watchers are %v, %d, %d, want %v", when, got, page.TotalCount, n, want)
+			}
+		}
+		team := reposit.Team{Owner: "ann", Name: "core", Permission: reposit.Read, Members: []string{"user7", "user590"}, Repos: []reposit.ID{r.ID()}}
+		if err := errors.Join(s.Teams().Put(ctx, team), r.Collaborators().Add(ctx, "user8", reposit.Read), r.Collaborators().Add(ctx, "user599", reposit.Write)); err != nil {
+			t.Fatal(err)
+		}
+		handle := s.repoAs(t, r, "user8")
+		must(r.Update(ctx, &reposit.RepoUpdate{Private: ref(true)}))(t)
+		watchers("when it is private", "user7", "user8", "user590", "user599")
+
+		team.Members = team.Members[:1]
+		if err := s.Teams().Put(ctx, team); err != nil {
+			t.Fatal(err)
+		}
+		watchers("when a member left", "user7", "user8", "user599")
+		as := s.As(reposit.User("user8"))
+		if err := s.As(reposit.User("user7")).Users().Unwatch(ctx, "user8", r.ID()); !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Unwatch() of another user = %v, want %v", err, reposit.ErrForbidden)
+		}
+		if err := handle.Collaborators().Remove(ctx, "user599"); !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Remove() of another collaborator = %v, want %v", err, reposit.ErrForbidden)
+		}
+		if err := handle.Collaborators().Remove(ctx, "user8"); err != nil {
+			t.Errorf("Remove() of oneself = %v", err)
+		}
+		watchers("when a collaborator left", "user7", "user599")
+		for what, err := range map[string]error{
+			"leave once more": handle.Collaborators().Remove(ctx, "user8"), "unwatch once more": handle.Watchers().Remove(ctx, "user8"),
+			"unwatch by ID": as.Users().Unwatch(ctx, "user8", r.ID()), "unwatch by an ID of nothing": as.Users().Unwatch(ctx, "user8", "rp_00000000000000000000"),
+		} {
+			if !errors.Is(err, reposit.ErrNotFound) {
+				t.Errorf("%s = %v, want %v", what, err, reposit.ErrNotFound)
+			}
+		}
+		if err := as.Users().Unwatch(ctx, "user8", "rp_"); !errors.Is(err, reposit.ErrInvalid) {
+			t.Errorf("Unwatch() of a malformed ID = %v, want %v", err, reposit.ErrInvalid)
+		}
+		// What an older version left: a watcher who may not read it.
+		err = errors.Join(r.Collaborators().Add(ctx, "user8", reposit.Read), r.Watchers().Add(ctx, "user8"))
+		if err == nil {
+			err = s.backend.Update(ctx, func(tx storage.Tx) error {
+				_, err := people.RemoveCollaborator(tx, storageID(r), "user8")
+				return err
+			})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := as.Users().Unwatch(ctx, "USER8", r.ID()); err != nil {
+			t.Errorf("Unwatch() of what may not be read = %v", err)
+		}
+		watchers("when it is not watched any more", "user7", "user599")
+		if err := s.Teams().Remove(ctx, "ann", "core"); err != nil {
+			t.Fatal(err)
+		}
+		watchers("when the team is gone", "user599")
+		must(r.Update(ctx, &reposit.RepoUpdate{Owner: ref("user3")}))(t)
+		must(r.Update(ctx, &reposit.RepoUpdate{Private: ref(false)}))(t)
+		if err := errors.Join(s.repoAs(t, r, "user3").Watchers().Add(ctx, "user3"), s.repoAs(t, r, "user4").Watchers().Add(ctx, "user4")); err != nil {
+			t.Fatal(err)
+		}
+		must(r.Update(ctx, &reposit.RepoUpdate{Private: ref(true), Owner: ref("ann")}))(t)
+		watchers("when it went to another owner", "user599")
+		if err := r.Watchers().Add(ctx, "user5"); !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Add() of who may not read it = %v, want %v", err, reposit.ErrForbidden)
+		}
+		if keys := peopleRecords(t, s); slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, `"Py`) }) {
+			t.Error("doubts are left")
+		}
+	})
 }

@@ -148,7 +148,7 @@ func ExampleStore_AsKey() {
 	repo := exampleRepo(store)
 
 	const line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ deploy@ci"
-	key, err := repo.DeployKeys().Add(ctx, "", line, &reposit.KeyOptions{ReadOnly: true})
+	key, err := repo.DeployKeys().Add(ctx, "", line, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func ExampleStore_AsKey() {
 		log.Fatal(err)
 	}
 	for _, k := range keys {
-		fmt.Println(k.ID, k.ReadOnly, k.Key[:20])
+		fmt.Println(k.ID, k.Write, k.Key[:20])
 	}
 
 	machine, err := store.AsKey(ctx, line)
@@ -181,7 +181,7 @@ func ExampleStore_AsKey() {
 	fmt.Println(err)
 	// Output:
 	// 1 deploy@ci SHA256:T7SvZ2cslqpPj6nKzitCBHHlpVF3r3MvLwmFL0fk0IE
-	// 1 true ssh-ed25519 AAAAC3Nz
+	// 1 false ssh-ed25519 AAAAC3Nz
 	// # Hello
 	// <nil>
 	// reposit: commit local/my-new-project: forbidden
@@ -224,10 +224,17 @@ func ExampleWatchers() {
 	if err := repo.Watchers().Remove(ctx, "ann"); err != nil {
 		log.Fatal(err)
 	}
+	for id, err := range store.Users().Watching(ctx, "bob") {
+		if err == nil {
+			err = store.As(reposit.User("bob")).Users().Unwatch(ctx, "bob", id)
+		}
+		fmt.Println(id == repo.ID(), err)
+	}
 	info, err := repo.Info(ctx)
 	fmt.Println(info.Watchers, err)
 	// Output:
 	// ann is Ann Example and one of 2
 	// bob is Bob Example and one of 2
-	// 1 <nil>
+	// true <nil>
+	// 0 <nil>
 }

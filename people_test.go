@@ -1,6 +1,7 @@
 package reposit_test
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -187,8 +188,14 @@ func (m *shadow) step(n int) {
 		m.expect("put user", m.s.Users().Put(ctx, reposit.Profile{Login: strings.ToUpper(login)}), nil)
 		m.users[login] = true
 	case 1:
-		m.expect("remove user", m.s.Users().Remove(ctx, login), m.unknown(login))
-		m.forget(login)
+		want := m.unknown(login)
+		if want == nil && m.owns(login) {
+			want = reposit.ErrConflict
+		}
+		m.expect("remove user", m.s.Users().Remove(ctx, login), want)
+		if want == nil {
+			m.forget(login)
+		}
 	case 2:
 		m.create(n)
 	case 3:
@@ -203,6 +210,19 @@ func (m *shadow) step(n int) {
 			m.stepRepo(n, r, login)
 		}
 	}
+	for _, r := range m.repos { // who may not read it any more watches it no more
+		r.watchers = slices.DeleteFunc(r.watchers, func(w shadowWatcher) bool { return m.permission(r, w.login) == reposit.None })
+	}
+}
+
+// owns reports whether a login has a repository or a team.
+func (m *shadow) owns(login string) bool {
+	for key := range m.teams {
+		if key[0] == login {
+			return true
+		}
+	}
+	return len(m.ids(func(r *shadowRepo) bool { return r.owner == login })) > 0
 }
 
 func missing(there bool) error {
@@ -276,8 +296,12 @@ func (m *shadow) stepRepo(n int, r *shadowRepo, login string) {
 		m.expect("remove collaborator", r.Collaborators().Remove(ctx, login), missing(ok))
 		delete(r.collaborators, login)
 	case 3, 4:
-		m.expect("watch", r.Watchers().Add(ctx, login), m.unknown(login))
-		if m.users[login] && !slices.ContainsFunc(r.watchers, func(w shadowWatcher) bool { return w.login == login }) {
+		want := m.unknown(login)
+		if want == nil && m.permission(r, login) == reposit.None {
+			want = reposit.ErrForbidden
+		}
+		m.expect("watch", r.Watchers().Add(ctx, login), want)
+		if want == nil && !slices.ContainsFunc(r.watchers, func(w shadowWatcher) bool { return w.login == login }) {
 			r.watchers = append(r.watchers, shadowWatcher{login, m.now})
 		}
 	case 5:
@@ -386,11 +410,15 @@ func (m *shadow) checkActor(login string) {
 		return
 	}
 	pushable := m.ids(func(r *shadowRepo) bool { return r.owner != login && m.granted(r, login) >= reposit.Write })
-	public := m.ids(func(r *shadowRepo) bool { return !r.private && slices.Contains(pushable, r.ID()) })
+	other := pick(m.rand, logins)
+	shared := m.ids(func(r *shadowRepo) bool {
+		return slices.Contains(pushable, r.ID()) && (other == login || m.permission(r, other) >= reposit.Write)
+	})
+	m.checkWatching(as, login)
 	for _, asked := range []struct {
 		by   *reposit.Store
 		want []reposit.ID
-	}{{m.s.Store, pushable}, {as, pushable}, {m.s.As(reposit.Anonymous), public}} {
+	}{{m.s.Store, pushable}, {as, pushable}, {m.s.As(reposit.User(other)), shared}, {m.s.As(reposit.Anonymous), nil}} {
 		if !m.users[login] {
 			_, err := asked.by.Pushable(ctx, login, nil)
 			m.expect("Pushable", err, reposit.ErrNotFound)
@@ -400,6 +428,19 @@ func (m *shadow) checkActor(login string) {
 			return asked.by.Pushable(ctx, login, opts)
 		}), asked.want)
 	}
+}
+
+// checkWatching compares what a login is told to watch.
+func (m *shadow) checkWatching(as *reposit.Store, login string) {
+	var got []reposit.ID
+	for id, err := range as.Users().Watching(m.t.Context(), login) {
+		if m.expect("Watching", err, m.unknown(login)); err == nil {
+			got = append(got, id)
+		}
+	}
+	m.equal("watched by "+login, got, m.ids(func(r *shadowRepo) bool {
+		return slices.ContainsFunc(r.watchers, func(w shadowWatcher) bool { return w.login == login })
+	}))
 }
 
 // allListed returns the IDs of all pages, sorted.
@@ -492,7 +533,8 @@ func (m *shadow) removeAll() {
 	m.equal("records that are left", peopleRecords(m.t, m.s), []string(nil))
 }
 
-// peopleRecords returns the keys of all records of people and deploy keys, but that of the last number.
+// peopleRecords returns the keys of all records of people and deploy keys, but those of what is gone for good: the last
+// number of a key, and how often users were removed.
 func peopleRecords(t testing.TB, s *store) (keys []string) {
 	t.Helper()
 	err := s.backend.View(t.Context(), func(v storage.View) error {
@@ -501,7 +543,7 @@ func peopleRecords(t testing.TB, s *store) (keys []string) {
 				if err != nil {
 					return err
 				}
-				if string(rec.Key) != "Kn" {
+				if string(rec.Key) != "Kn" && !bytes.HasPrefix(rec.Key, []byte("Pd")) {
 					keys = append(keys, fmt.Sprintf("%q", rec.Key))
 				}
 			}

@@ -5,8 +5,8 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/event"
-	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
@@ -65,14 +65,15 @@ func (p Protections) List(ctx context.Context) ([]ProtectionRule, error) {
 // It needs Read.
 func (p Protections) Branch(ctx context.Context, name string) (ProtectionRule, error) {
 	const op = "branch protection"
-	if err := names.CheckBranch(name); err != nil {
-		return ProtectionRule{}, p.r.fail(op, name, invalid("branch", err))
+	full, err := branchRef(name)
+	if err != nil {
+		return ProtectionRule{}, p.r.fail(op, name, err)
 	}
 	rules, err := p.load(ctx)
 	if err != nil {
 		return ProtectionRule{}, p.r.fail(op, name, err)
 	}
-	rule := rules.For(name)
+	rule := rules.For(full[len(ref.Branches):])
 	if rule == nil {
 		return ProtectionRule{}, p.r.fail(op, name, &detail{ErrNotFound, "not found: the branch is not protected", nil})
 	}

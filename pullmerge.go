@@ -75,6 +75,9 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 	if err != nil {
 		return nil, err
 	}
+	if need > access.Read && p.r.s.actor.IsKey() {
+		return nil, errKey
+	}
 	m := &pullLook{}
 	if m.pull, err = pull.Load(v, p.r.id, number); err != nil {
 		return nil, err
@@ -110,7 +113,7 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 }
 
 // Merge has the base of an open pull request take the commits of its head, by a commit that has both as parents unless
-// opts say otherwise. It needs Write. What the base's protection asks of pull requests is asked in the unit of work that
+// opts say otherwise. It needs Write, and is not for deploy keys. What the base's protection asks of pull requests is asked in the unit of work that
 // moves the base; others who push meanwhile change what is merged only if Expect allows.
 //
 // A head that lacks commits of the base can't be merged yet: that is ErrConflict, as is a pull request that is not open,

@@ -543,3 +543,62 @@ func act(t *testing.T, rng *rand.Rand, repos []*reposit.Repo) {
 	}
 	t.Errorf("unexpected error: %v", err)
 }
+
+// TestUserRemoved holds that who owns anything can't be removed, and that whoever is given the login of one who was has
+// nothing of theirs.
+func TestUserRemoved(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(nil), t.Context()
+		d := newDesk(t, s, reposit.Protection{RequirePR: true, RequiredReviews: 1})
+		putUsers(t, s, "wim")
+		review(t, d.r, 1, "wim", reposit.Approved)
+		d.lacks(t, "when wim has approved")
+		team := reposit.Team{Owner: "ann", Name: "core", Permission: reposit.Write, Members: []string{"wim"}, Repos: []reposit.ID{d.r.ID()}}
+		if err := errors.Join(s.Teams().Put(ctx, team), d.r.Watchers().Add(ctx, "wim")); err != nil {
+			t.Fatal(err)
+		}
+
+		own := create(t, s, "own", &reposit.CreateOptions{Owner: "wim", Private: true})
+		refused := func(when string) {
+			t.Helper()
+			if err := s.Users().Remove(ctx, "Wim"); !errors.Is(err, reposit.ErrConflict) || !strings.Contains(err.Error(), "conflict: the user still owns ") {
+				t.Errorf("Remove() of who has %s = %v, want %v", when, err, reposit.ErrConflict)
+			}
+			if p := must(d.r.Permission(ctx, "wim"))(t); p != reposit.Write {
+				t.Errorf("a refused Remove leaves %v, want %v", p, reposit.Write)
+			}
+		}
+		refused("a repository")
+		if _, err := own.Update(ctx, &reposit.RepoUpdate{Owner: ref("ann")}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Teams().Put(ctx, reposit.Team{Owner: "wim", Name: "friends", Permission: reposit.Read}); err != nil {
+			t.Fatal(err)
+		}
+		refused("a team")
+		if err := errors.Join(s.Teams().Remove(ctx, "wim", "friends"), s.Users().Remove(ctx, "wim")); err != nil {
+			t.Fatal(err)
+		}
+
+		d.lacks(t, "when wim is gone", "it has 0 of 1 approvals")
+		putUsers(t, s, "wim")
+		if p := must(d.r.Permission(ctx, "wim"))(t); p != reposit.Read {
+			t.Errorf("Permission() of the next wim = %v, want %v", p, reposit.Read)
+		}
+		if page := must(d.r.Watchers().List(ctx, nil))(t); page.TotalCount != 0 || len(page.Items) != 0 {
+			t.Errorf("watchers when wim was removed = %+v, want none", page)
+		}
+		if teams := must(s.As(reposit.User("wim")).Teams().List(ctx, "ann"))(t); len(teams) != 0 {
+			t.Errorf("teams of the next wim = %+v, want none", teams)
+		}
+		if _, err := s.As(reposit.User("wim")).RepoByID(ctx, own.ID()); !errors.Is(err, reposit.ErrNotFound) {
+			t.Errorf("RepoByID() of what another wim had = %v, want %v", err, reposit.ErrNotFound)
+		}
+		s.grant(t, d.r, "wim", reposit.Write)
+		d.lacks(t, "when another wim may write", "it has 0 of 1 approvals")
+		review(t, d.r, 1, "wim", reposit.Approved)
+		d.lacks(t, "when another wim has approved")
+		d.merge(t, "wanda")
+		checkStore(t, s)
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/charset"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/pull"
@@ -120,13 +121,15 @@ type opener struct {
 }
 
 func (o *opener) check() error {
-	for _, branch := range [2]string{o.base, o.head} {
-		if branch == "" && branch == o.base {
+	for _, branch := range [2]*string{&o.base, &o.head} {
+		if branch == &o.base && *branch == "" {
 			continue // the default branch
 		}
-		if err := names.CheckBranch(branch); err != nil {
-			return &named{branch, invalid("branch", err)}
+		full, err := branchRef(*branch)
+		if err != nil {
+			return &named{*branch, err}
 		}
+		*branch = full[len(ref.Branches):]
 	}
 	if o.Title != "" {
 		if err := names.CheckDisplayName(o.Title); err != nil {
@@ -233,7 +236,7 @@ func (o *opener) title(u *pull.Unit, p *pull.Pull) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	subject, _, _ := strings.Cut(c.Message, "\n")
+	subject, _, _ := strings.Cut(charset.Commit(c).Message, "\n")
 	if subject = strings.TrimSpace(subject); names.CheckDisplayName(subject) != nil {
 		subject = p.HeadBranch
 	}
@@ -263,7 +266,7 @@ func (p Pulls) public(v storage.View, from *pull.Pull) (Pull, error) {
 	}
 	out := Pull{
 		Number: from.Number, Title: from.Title, Body: text, Author: from.Author,
-		HeadBranch: from.HeadBranch, Head: Hash(from.Head), BaseBranch: from.BaseBranch, Base: Hash(from.Base),
+		HeadBranch: shortName(ref.Branches, ref.Branches+from.HeadBranch), Head: Hash(from.Head), BaseBranch: shortName(ref.Branches, ref.Branches+from.BaseBranch), Base: Hash(from.Base),
 		Result: Hash(from.Commit), EndedBy: from.EndedBy,
 		CreatedAt: from.Created, UpdatedAt: from.Updated, EndedAt: from.Ended,
 	}
@@ -377,7 +380,7 @@ func (p Pulls) page(ctx context.Context, o *PullListOptions) (page Page[Pull], e
 	return page, err
 }
 
-// Close ends an open pull request unmerged. Its author may if he may read the repository, and who may write. It returns
+// Close ends an open pull request unmerged. Its author may if he may read the repository, and who may write, but for deploy keys. It returns
 // ErrNotFound, or ErrConflict for one that is not open.
 func (p Pulls) Close(ctx context.Context, number int) error {
 	const op = "close pull"
@@ -396,6 +399,9 @@ func (p Pulls) close(u *pull.Unit, number int) error {
 	if !p.r.s.actor.ActsFor(found.Author) {
 		if _, err := p.r.s.actor.Check(u.Tx, p.r.id, access.Write); err != nil {
 			return err
+		}
+		if p.r.s.actor.IsKey() {
+			return errKey
 		}
 	}
 	return u.Close(found)

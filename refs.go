@@ -91,6 +91,9 @@ func (f Refs) All(ctx context.Context, prefix string) iter.Seq2[Ref, error] {
 	}
 }
 
+// refPageSize is how many refs are read at a time. Each page costs a look at whether the refs changed.
+const refPageSize = 4096
+
 type refPage struct {
 	refs []Ref
 	next string // the name after which the next page begins; "" on the last
@@ -109,8 +112,8 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 			if err != nil {
 				return err
 			}
-			if len(page.refs) == maxPageSize {
-				page.next = page.refs[maxPageSize-1].Name
+			if len(page.refs) == refPageSize {
+				page.next = page.refs[refPageSize-1].Name
 				return nil
 			}
 			out := Ref{Name: found.Name, Hash: Hash(found.Hash), Symbolic: found.Target}

@@ -49,7 +49,8 @@ type Info struct {
 	Watchers                         int
 	OpenIssues                       int // as RepoUpdate set it
 	OpenPulls                        int
-	Language                         string // most bytes on the default branch, the first by name of equal ones; "" for none
+	Language                         string // most bytes at LanguageAt, the first by name of equal ones; "" for none
+	LanguageAt                       Hash   // commit of the default branch that was last looked at, as Options.Upkeep says; zero: none
 	Labels                           map[string]string
 }
 
@@ -77,18 +78,14 @@ func (r *Repo) Info(ctx context.Context) (Info, error) {
 	}
 	defer r.s.calls.Leave()
 	var info Info
-	var later untold
-	err := r.s.backend.View(ctx, func(v storage.View) error { return r.info(v, &info, &later) })
-	if err == nil {
-		err = r.s.tell(ctx, &later)
-	}
+	err := r.s.backend.View(ctx, func(v storage.View) error { return r.info(v, &info) })
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
 	return info, nil
 }
 
-func (r *Repo) info(v storage.View, info *Info, later *untold) error {
+func (r *Repo) info(v storage.View, info *Info) error {
 	if _, err := r.s.actor.Check(v, r.id, access.Read); err != nil {
 		return err
 	}
@@ -100,11 +97,11 @@ func (r *Repo) info(v storage.View, info *Info, later *untold) error {
 	if err != nil {
 		return err
 	}
-	return r.s.describe(v, repo, state, info, later)
+	return r.s.describe(v, repo, state, info)
 }
 
-// describe makes info say what there is to say of a repository that the actor may read, but for what is left to later.
-func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, info *Info, later *untold) error {
+// describe makes info say what there is to say of a repository that the actor may read.
+func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, info *Info) error {
 	branch, err := ref.Default(v, r.ID)
 	if errors.Is(err, ref.ErrSymbolic) || errors.Is(err, storage.ErrNotFound) {
 		// Another program detached HEAD, or lost it. That must not keep a whole list from being read.
@@ -116,17 +113,13 @@ func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, i
 	*info = Info{
 		ID: publicID(r.ID), Owner: r.Owner, Slug: r.Slug, Name: r.Name,
 		Description: r.Description, Homepage: r.Homepage, Private: r.Private,
-		DefaultBranch: branch[len(ref.Branches):],
+		DefaultBranch: shortName(ref.Branches, branch),
 		HasWiki:       r.HasWiki, HasIssues: r.HasIssues, HasDownloads: r.HasDownloads,
 		Fork: !r.Family.IsZero(), CreatedAt: r.Created, UpdatedAt: state.Updated, PushedAt: state.Pushed,
 		ExpiresAt: r.Expires, Size: state.Size, Forks: state.Forks, Watchers: state.Watchers,
 		OpenIssues: r.OpenIssues, OpenPulls: state.OpenPulls, Labels: r.Labels,
+		Language: state.Language, LanguageAt: Hash(state.LanguageAt),
 	}
-	var gap *insight.Gap
-	if info.Language, gap, err = s.insight.Language(v, r, &state, branch); err != nil {
-		return err
-	}
-	later.note(info, gap)
 	return s.addNetwork(v, r, state, info)
 }
 
@@ -155,9 +148,7 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	}
 	now := r.s.now()
 	var info Info
-	var later untold
 	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
-		later = untold{}
 		repo, err := tx.Repo(r.id, access.Admin)
 		if err != nil {
 			return err
@@ -176,13 +167,13 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		if err := search.Replace(tx, searched(changed, state.Language)); err != nil {
 			return err
 		}
-		return r.s.describe(tx, changed, *state, &info, &later)
+		return r.s.describe(tx, changed, *state, &info)
 	})
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
-	if err := r.s.tell(ctx, &later); err != nil {
-		r.s.opts.Logger.Warn("language of an updated repository", "repo", r.ID(), "err", err) // the update is made
+	if u.Private != nil || u.Owner != nil {
+		r.s.dropWatchers(ctx)
 	}
 	return info, nil
 }
@@ -215,6 +206,11 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 	}
 	if is.Owner != old.Owner {
 		err = r.s.keep(tx, r.id)
+	}
+	if err == nil && is.Private && (!old.Private || is.Owner != old.Owner) {
+		if err = people.Doubt(tx, r.id); err == nil {
+			_, err = dropSome(tx) // of this repository first, unless others wait, so that mostly all is done here
+		}
 	}
 	return old, &is, err
 }
@@ -256,10 +252,11 @@ func update[T any](to, from *T) {
 }
 
 func (r *Repo) setDefaultBranch(repo *txn.Repo, name string, now time.Time) error {
-	if err := names.CheckBranch(name); err != nil {
-		return invalid("default branch", err)
+	full, err := branchRef(name)
+	if err != nil {
+		return &named{name, err}
 	}
-	tx, full := repo.Tx(), ref.Branches+name
+	tx := repo.Tx()
 	if _, err := tx.Ref(r.id, full); errors.Is(err, storage.ErrNotFound) {
 		for _, err := range tx.Refs(r.id, ref.Branches, "") {
 			if err != nil {
@@ -347,7 +344,7 @@ func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
 	if err := pull.Drop(tx, id); err != nil {
 		return err
 	}
-	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop} {
+	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop, event.Drop} {
 		if err := drop(tx, id); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 
 // SearchOptions say where is searched, and which page of what is found.
 type SearchOptions struct {
-	Language  string // as Languages names it: "Ruby", not "ruby"; "" for all
+	Language  string // Info.Language, as Languages names it: "Ruby", not "ruby"; "" for all
 	Owner     string // "" for all
 	PageSize  int    // default 30, at most 100; more is ErrInvalid
 	Page      int    // 1-based; costs a step for each repository before it
@@ -54,23 +54,14 @@ func (s *Store) Search(ctx context.Context, query string, opts *SearchOptions) (
 	if q.Size, q.Skip, err = pageBounds(opts.PageSize, opts.Page, opts.PageToken); err != nil {
 		return Page[SearchResult]{}, failed(op, "", query, err)
 	}
-	if q.Language != "" {
-		if err := s.insight.FindMarked(ctx); err != nil {
-			return Page[SearchResult]{}, failed(op, "", query, err)
-		}
-	}
 	var page Page[SearchResult]
 	if q.IsList() {
 		page, err = s.searchAll(ctx, q, opts.PageToken)
 	} else {
-		var later untold
 		err = s.backend.View(ctx, func(v storage.View) error {
-			page, err = s.search(ctx, v, q, opts.PageToken, &later)
+			page, err = s.search(ctx, v, q, opts.PageToken)
 			return err
 		})
-		if err == nil {
-			err = s.tell(ctx, &later)
-		}
 	}
 	if err != nil {
 		return Page[SearchResult]{}, failed(op, "", query, err)
@@ -79,7 +70,7 @@ func (s *Store) Search(ctx context.Context, query string, opts *SearchOptions) (
 }
 
 // search returns a page of what matches.
-func (s *Store) search(ctx context.Context, v storage.View, q *search.Query, token string, later *untold) (Page[SearchResult], error) {
+func (s *Store) search(ctx context.Context, v storage.View, q *search.Query, token string) (Page[SearchResult], error) {
 	var page Page[SearchResult]
 	viewer, err := s.actor.Viewer(v)
 	if err != nil {
@@ -108,7 +99,7 @@ func (s *Store) search(ctx context.Context, v storage.View, q *search.Query, tok
 	page.Items = make([]SearchResult, len(found.Hits))
 	for i, hit := range found.Hits {
 		page.Items[i].Score = hit.Score
-		if err := (&Repo{s: s, id: hit.ID}).info(v, &page.Items[i].Info, later); err != nil {
+		if err := (&Repo{s: s, id: hit.ID}).info(v, &page.Items[i].Info); err != nil {
 			return Page[SearchResult]{}, err
 		}
 	}

@@ -30,6 +30,7 @@ import (
 type Store struct {
 	*core
 	actor access.Actor
+	calls calls
 }
 
 // core is what a store is, whoever uses it.
@@ -43,7 +44,7 @@ type core struct {
 	commits *commit.Engine
 	opts    Options
 	random  bool // IDs are: no repository can have one
-	calls   storage.Gate
+	gate    storage.Gate
 	trees   revision.Memo
 	lookups sync.Pool // of *treeLookup
 }
@@ -56,9 +57,21 @@ type Options struct {
 	Now           func() time.Time // clock; default time.Now. It must be safe for concurrent use
 	IDs           func() ID        // source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for concurrent use
 	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB. Half as much more is kept of what refs reach
-	KeepEvents    int              // how many of the last events are kept at least; default 100,000
+	Upkeep        Upkeep           // what the store does by itself
+	KeepEvents    int              // the events of how many of the last changes are kept at least; default 100,000. What one call changes at once is one change
+	KeepEventsFor time.Duration    // how long events are kept at least; default 0: as KeepEvents says
 	Limits        Limits           // what untrusted input may ask for
 	Logger        *slog.Logger     // told of damage and of deleted repositories; default: discard
+}
+
+// Upkeep says what a store does by itself after changes: it finds out the languages of repositories whose default
+// branch moved, for Info, lists and searches, which never count. It does that in one goroutine, which ends when there
+// is nothing to do, and with Close. Store.Upkeep does all of it at once, whatever Upkeep says. The zero value of each
+// field is the default in brackets.
+type Upkeep struct {
+	Off     bool          // the store does nothing by itself
+	Percent int           // of one core's time that it takes at most [5]
+	Delay   time.Duration // between a change and the beginning of the work [1 s]
 }
 
 // Limits bound what callers may store. The zero value of each field is the default in brackets.
@@ -79,6 +92,8 @@ const (
 	defaultCommitSize = 4 << 30
 	defaultPathLength = 4096
 	defaultPathDepth  = 256
+	defaultPercent    = 5
+	defaultDelay      = time.Second
 
 	minReach = 16 << 20 // bytes in which is kept what refs reach
 )
@@ -93,6 +108,8 @@ func (o *Options) withDefaults() (Options, error) {
 	setDefault(&opts.DefaultBranch, defaultBranch)
 	setDefault(&opts.CacheSize, defaultCache)
 	setDefault(&opts.KeepEvents, defaultEvents)
+	setDefault(&opts.Upkeep.Percent, defaultPercent)
+	setDefault(&opts.Upkeep.Delay, defaultDelay)
 	setDefault(&opts.Limits.BlobSize, defaultBlobSize)
 	setDefault(&opts.Limits.CommitSize, defaultCommitSize)
 	setDefault(&opts.Limits.PathLength, defaultPathLength)
@@ -123,8 +140,8 @@ func (o *Options) check() error {
 	if err := names.CheckOwner(names.Key(o.Owner)); err != nil {
 		return invalid("option Owner", err)
 	}
-	if err := names.CheckBranch(o.DefaultBranch); err != nil {
-		return invalid("option DefaultBranch", err)
+	if _, err := branchRef(o.DefaultBranch); err != nil {
+		return &named{"DefaultBranch", err}
 	}
 	if _, err := o.Author.clean(time.Unix(0, 0)); err != nil {
 		return invalid("option Author", err)
@@ -132,6 +149,12 @@ func (o *Options) check() error {
 	l := o.Limits
 	if min(o.CacheSize, int64(o.KeepEvents), l.BlobSize, l.CommitSize, l.RepoSize, int64(l.PathLength), int64(l.PathDepth)) < 0 {
 		return invalidf("option: sizes and limits can't be negative")
+	}
+	if o.KeepEventsFor < 0 {
+		return invalidf("option KeepEventsFor: it is negative")
+	}
+	if u := o.Upkeep; u.Percent < 0 || u.Percent > 100 || u.Delay < 0 {
+		return invalidf("option Upkeep: %d percent, delay %v", u.Percent, u.Delay)
 	}
 	return nil
 }
@@ -148,24 +171,32 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 		err = backend.Update(ctx, catalog.Init)
 	}
 	var secret catalog.Secret
+	var marked bool
 	if err == nil {
 		err = backend.View(ctx, func(v storage.View) error {
-			secret, err = catalog.LoadSecret(v)
+			if secret, err = catalog.LoadSecret(v); err != nil {
+				return err
+			}
+			marked, err = insight.HasMarked(v)
 			return err
 		})
 	}
 	if err != nil {
 		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
 	}
-	c := &core{secret: secret, objects: object.New(backend, o.CacheSize), events: event.NewLog(o.KeepEvents), opts: o}
+	c := &core{secret: secret, objects: object.New(backend, o.CacheSize), events: event.NewLog(event.Keep{Units: o.KeepEvents, For: o.KeepEventsFor}), opts: o}
 	c.backend = txn.New(backend, c.objects, c.events, c.now, pull.NewGuard, protect.NewGuard)
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
 	})
-	c.insight = insight.NewKeeper(c.backend, c.objects, storage.Exclusive(backend), o.Logger)
+	c.insight = insight.NewKeeper(c.backend, c.objects, insight.Upkeep(o.Upkeep), o.Logger)
+	c.events.OnWake(c.insight.Wake)
+	if marked {
+		c.insight.Wake()
+	}
 	c.commits = commit.New(c.backend, c.objects, c.reach)
-	return &Store{c, access.Host()}, nil
+	return c.as(access.Host()), nil
 }
 
 // Close waits for the calls in flight, closes the backend and lets go of all resources. Later calls, a second Close
@@ -174,9 +205,10 @@ func (s *Store) Close() error {
 	if !s.actor.IsHost() {
 		return failed("close", "", "", ErrForbidden)
 	}
-	if !s.calls.Close() {
+	if !s.gate.Close() {
 		return failed("close", "", "", ErrClosed)
 	}
+	s.insight.Stop()
 	s.events.Wake()
 	return failed("close", "", "", s.backend.Close())
 }
@@ -296,7 +328,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		if err := s.keep(tx, repo.ID); err != nil {
 			return err
 		}
-		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: ref.Branches + branch})
+		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: branch})
 	})
 	if err != nil {
 		return nil, failed(op, "", fullName, err)
@@ -329,8 +361,9 @@ func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string
 	r.Owner, r.Slug = names.Key(r.Owner), names.Key(r.Slug)
 	branch := opts.DefaultBranch
 	setDefault(&branch, s.opts.DefaultBranch)
-	if err := names.CheckBranch(branch); err != nil {
-		return nil, "", invalid("default branch", err)
+	branch, err := branchRef(branch)
+	if err != nil {
+		return nil, "", err
 	}
 	if err := checkRepo(r); err != nil {
 		return nil, "", err

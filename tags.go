@@ -11,7 +11,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Tags are the refs under refs/tags/, by their short names.
+// Tags are the refs under refs/tags/, by their short names. Whatever takes the name of a tag takes its full name, too:
+// "refs/tags/v1" for "v1". Other names that begin with "refs/" are ErrInvalid.
 type Tags struct{ r *Repo }
 
 // Tags returns the tags of the repository.
@@ -19,8 +20,8 @@ func (r *Repo) Tags() Tags { return Tags{r} }
 
 // A Tag is a name for an object. An annotated tag has a Message and a Tagger.
 type Tag struct {
-	Name         string
-	Hash, Target Hash // Hash: what the ref holds; Target: what it names in the end
+	Name         string // short, "v1"; full if the short one would begin with "refs/"
+	Hash, Target Hash   // Hash: what the ref holds; Target: what it names in the end
 	Message      string
 	Tagger       *Signature
 }
@@ -36,7 +37,7 @@ func newTag(ctx context.Context, res *revision.Resolver, r storage.Ref) (Tag, er
 	if err != nil {
 		return Tag{}, err
 	}
-	return tagAt(ctx, res, r.Name[len(ref.Tags):], end.Hash)
+	return tagAt(ctx, res, shortName(ref.Tags, r.Name), end.Hash)
 }
 
 func tagAt(ctx context.Context, res *revision.Resolver, name string, h git.Hash) (Tag, error) {
@@ -88,12 +89,13 @@ func (t Tags) Tag(ctx context.Context, name string) (Tag, error) {
 		return Tag{}, t.r.fail(op, name, err)
 	}
 	defer t.r.s.calls.Leave()
-	if err := names.CheckTag(name); err != nil {
-		return Tag{}, t.r.fail(op, name, invalid("tag", err))
+	full, err := tagRef(name)
+	if err != nil {
+		return Tag{}, t.r.fail(op, name, err)
 	}
 	var tag Tag
-	err := t.r.resolve(ctx, func(res *revision.Resolver) error {
-		found, err := res.View.Ref(t.r.id, ref.Tags+name)
+	err = t.r.resolve(ctx, func(res *revision.Resolver) error {
+		found, err := res.View.Ref(t.r.id, full)
 		if err != nil {
 			return err
 		}
@@ -111,21 +113,22 @@ func (t Tags) Create(ctx context.Context, name, rev string, opts *TagOptions) (T
 		return Tag{}, t.r.fail(op, name, err)
 	}
 	defer t.r.s.calls.Leave()
-	if err := names.CheckTag(name); err != nil {
-		return Tag{}, t.r.fail(op, name, invalid("tag", err))
+	full, err := tagRef(name)
+	if err != nil {
+		return Tag{}, t.r.fail(op, name, err)
 	}
 	if opts == nil {
 		opts = &TagOptions{}
 	}
 	var tag Tag
 	var kind storage.Type
-	err := t.r.resolve(ctx, func(res *revision.Resolver) error {
+	err = t.r.resolve(ctx, func(res *revision.Resolver) error {
 		h, err := res.Resolve(ctx, rev)
 		if err == nil {
 			kind, _, err = res.Objects.Stat(ctx, res.Pool, h)
 		}
 		if err == nil {
-			tag, err = tagAt(ctx, res, name, h)
+			tag, err = tagAt(ctx, res, shortName(ref.Tags, full), h)
 		}
 		return err
 	})
@@ -134,21 +137,21 @@ func (t Tags) Create(ctx context.Context, name, rev string, opts *TagOptions) (T
 	}
 	var objects []storage.Object
 	if opts.Message != "" {
-		o, err := t.annotate(&tag, kind, opts)
+		o, err := t.annotate(&tag, full, kind, opts)
 		if err != nil {
 			return Tag{}, t.r.fail(op, name, err)
 		}
 		objects = []storage.Object{o}
 	}
-	change := ref.Change{Name: ref.Tags + name, New: git.Hash(tag.Hash), Old: &git.Hash{}}
+	change := ref.Change{Name: full, New: git.Hash(tag.Hash), Old: &git.Hash{}}
 	if err := t.r.updateRefs(ctx, "tag: tagging", []ref.Change{change}, objects...); err != nil {
 		return Tag{}, t.r.fail(op, name, taken(err))
 	}
 	return tag, nil
 }
 
-// annotate makes a tag, of an object of the given type, one of a tag object, which it returns.
-func (t Tags) annotate(tag *Tag, kind storage.Type, opts *TagOptions) (storage.Object, error) {
+// annotate makes a tag with a full name, of an object of the given type, one of a tag object, which it returns.
+func (t Tags) annotate(tag *Tag, full string, kind storage.Type, opts *TagOptions) (storage.Object, error) {
 	if err := names.CheckMessage(opts.Message); err != nil {
 		return storage.Object{}, invalid("message", err)
 	}
@@ -156,7 +159,7 @@ func (t Tags) annotate(tag *Tag, kind storage.Type, opts *TagOptions) (storage.O
 	if err != nil {
 		return storage.Object{}, err
 	}
-	annotated := git.Tag{Object: git.Hash(tag.Hash), Type: kind, Name: tag.Name, Tagger: &tagger, Message: opts.Message}
+	annotated := git.Tag{Object: git.Hash(tag.Hash), Type: kind, Name: full[len(ref.Tags):], Tagger: &tagger, Message: opts.Message}
 	raw := annotated.Append(nil)
 	h, err := git.Sum(storage.Tag, raw)
 	who := publicSignature(tagger)
@@ -171,8 +174,9 @@ func (t Tags) Delete(ctx context.Context, name string) error {
 		return t.r.fail(op, name, err)
 	}
 	defer t.r.s.calls.Leave()
-	if err := names.CheckTag(name); err != nil {
-		return t.r.fail(op, name, invalid("tag", err))
+	full, err := tagRef(name)
+	if err != nil {
+		return t.r.fail(op, name, err)
 	}
-	return t.r.fail(op, name, t.r.updateRefs(ctx, "tag: deleted", []ref.Change{{Name: ref.Tags + name}}))
+	return t.r.fail(op, name, t.r.updateRefs(ctx, "tag: deleted", []ref.Change{{Name: full}}))
 }

@@ -2,6 +2,8 @@ package reposit
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
@@ -46,7 +48,7 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 	if !t.s.actor.ActsFor(made.Owner) {
 		return failed(op, "", name, ErrForbidden)
 	}
-	return failed(op, "", name, t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
+	err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
 		for _, id := range made.Repos {
 			h, err := catalog.LoadHeader(tx, id)
 			if err == nil && h.Owner != made.Owner {
@@ -56,12 +58,34 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 				return &named{string(publicID(id)), err}
 			}
 		}
+		was, err := people.LoadTeam(tx, made.Owner, made.Name)
+		if errors.Is(err, storage.ErrNotFound) {
+			was, err = &people.Team{}, nil
+		}
+		if err != nil {
+			return err
+		}
 		joined, left, err := people.PutTeam(tx, made)
 		if err != nil {
 			return err
 		}
+		lost := left
+		stay := make(map[string]bool, len(made.Members))
+		for _, login := range made.Members {
+			stay[login] = true
+		}
+		if slices.ContainsFunc(was.Members, func(login string) bool { return !stay[login] }) {
+			lost = was.Repos
+		}
+		if err := doubtWatchers(tx, lost); err != nil {
+			return err
+		}
 		return t.note(tx, made, joined, left)
-	}))
+	})
+	if err == nil {
+		t.s.dropWatchers(ctx)
+	}
+	return failed(op, "", name, err)
 }
 
 // note adds the events of a team that changed: one of its own, which only the host sees, and one of each repository that
@@ -156,13 +180,20 @@ func (t Teams) Remove(ctx context.Context, owner, name string) error {
 	if !t.s.actor.ActsFor(owner) {
 		return failed(op, "", fullName, ErrForbidden)
 	}
-	return failed(op, "", fullName, t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
+	err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
 		left, err := people.RemoveTeam(tx, owner, name)
 		if err != nil {
 			return err
 		}
+		if err := doubtWatchers(tx, left); err != nil {
+			return err
+		}
 		return t.note(tx, &people.Team{Owner: owner, Name: name}, nil, left)
-	}))
+	})
+	if err == nil {
+		t.s.dropWatchers(ctx)
+	}
+	return failed(op, "", fullName, err)
 }
 
 // List returns the teams of an owner that the actor may see, by name.
@@ -213,7 +244,7 @@ func (r *Repo) Teams(ctx context.Context) ([]Team, error) {
 	}
 	defer r.s.calls.Leave()
 	var list []Team
-	err := r.read(ctx, access.Write, func(v storage.View) error {
+	err := r.readPeople(ctx, access.Write, func(v storage.View) error {
 		h, err := catalog.LoadHeader(v, r.id)
 		if err != nil {
 			return err

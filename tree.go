@@ -91,7 +91,7 @@ func (l *treeLookup) find(v storage.View) error {
 	}
 	t.Pool = pool
 	l.res = r.resolver(v, pool)
-	h, err := l.res.Resolve(l.ctx, l.rev)
+	h, err := l.res.ResolveAs(l.ctx, l.rev, revision.Treeish)
 	if errors.Is(err, storage.ErrNotFound) && unborn(&l.res, l.rev) {
 		return nil
 	}
@@ -379,8 +379,7 @@ func (t *tree) list(ctx context.Context, dir string, e git.Entry) ([]Entry, erro
 	return entries, nil
 }
 
-// maxTreeDepth bounds how deep trees are followed (git's core.maxTreeDepth).
-const maxTreeDepth = 2048
+var errTooDeep = &detail{ErrTooLarge, "too large: directories are nested too deep", nil}
 
 // Walk yields all entries below a directory, the directories among them, in path order: that of Git's index, in
 // which a directory stands where its content does. Everything is of the commit that rev names when the loop begins. With
@@ -413,8 +412,8 @@ type walker struct {
 }
 
 func (w *walker) walk(dir string, e git.Entry, depth int) error {
-	if depth > maxTreeDepth {
-		return &detail{ErrTooLarge, "too large: directories are nested too deep", nil}
+	if depth > git.MaxDepth {
+		return errTooDeep
 	}
 	entries, err := w.enter(dir, e)
 	if err != nil {

@@ -3,6 +3,7 @@ package reposit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -120,13 +121,16 @@ func checkEmail(address string) error {
 	return nil
 }
 
-// User returns a user's profile, or ErrNotFound.
+// User returns a user's profile, or ErrNotFound. Holders of deploy keys get ErrForbidden.
 func (u Users) User(ctx context.Context, login string) (Profile, error) {
 	const op = "user"
 	if err := u.s.calls.Enter(ctx); err != nil {
 		return Profile{}, failed(op, "", login, err)
 	}
 	defer u.s.calls.Leave()
+	if u.s.actor.IsKey() {
+		return Profile{}, failed(op, "", login, errKey)
+	}
 	key, err := checkLogin(login)
 	if err != nil {
 		return Profile{}, failed(op, "", login, err)
@@ -142,7 +146,7 @@ func (u Users) User(ctx context.Context, login string) (Profile, error) {
 	return u.s.profile(found), nil
 }
 
-// All yields all users, in the order of their logins.
+// All yields all users, in the order of their logins. Holders of deploy keys get ErrForbidden.
 func (u Users) All(ctx context.Context) iter.Seq2[Profile, error] {
 	return func(yield func(Profile, error) bool) {
 		for behind := ""; ; {
@@ -169,6 +173,9 @@ func (u Users) page(ctx context.Context, behind string) (page []people.User, err
 		return nil, err
 	}
 	defer u.s.calls.Leave()
+	if u.s.actor.IsKey() {
+		return nil, errKey
+	}
 	err = u.s.backend.View(ctx, func(v storage.View) error {
 		page, err = people.Users(v, behind, maxPageSize)
 		return err
@@ -176,9 +183,90 @@ func (u Users) page(ctx context.Context, behind string) (page []people.User, err
 	return page, err
 }
 
-// Remove removes a user with all that he is as one: addresses, collaborations, memberships, watches. What he owns and
-// did stays, and whoever gets the login next is its owner. Only the host may; others get ErrForbidden. It returns
-// ErrNotFound if there is no such user. A user with more than a thousand watches or other ties loses them in several
+// Watching yields the IDs of the repositories that a user watches, in order. The user may ask, and the host; others get
+// ErrForbidden. It returns ErrNotFound if there is no such user. It sees the repositories in pages, so one that is watched or
+// not meanwhile may be seen or not.
+func (u Users) Watching(ctx context.Context, login string) iter.Seq2[ID, error] {
+	return func(yield func(ID, error) bool) {
+		var behind storage.ID
+		for {
+			page, last, err := u.watched(ctx, login, behind)
+			if err != nil {
+				yield("", failed("watching", "", login, err))
+				return
+			}
+			for _, id := range page {
+				if !yield(publicID(id), nil) {
+					return
+				}
+			}
+			if behind = last; behind.IsZero() {
+				return
+			}
+		}
+	}
+}
+
+// watched returns the next repositories behind one, and the one behind which there may be more, or the zero ID.
+func (u Users) watched(ctx context.Context, login string, behind storage.ID) (page []storage.ID, last storage.ID, err error) {
+	if err := u.s.calls.Enter(ctx); err != nil {
+		return nil, last, err
+	}
+	defer u.s.calls.Leave()
+	key, err := checkLogin(login)
+	if err != nil {
+		return nil, last, err
+	}
+	if !u.s.actor.ActsFor(key) {
+		return nil, last, ErrForbidden
+	}
+	err = u.s.backend.View(ctx, func(v storage.View) error {
+		if _, err := people.LoadUser(v, key); err != nil {
+			return err
+		}
+		found, err := people.WatchedBy(v, key, behind, maxPageSize)
+		if err != nil {
+			return err
+		}
+		for _, id := range found {
+			if _, err := catalog.Pool(v, id); errors.Is(err, storage.ErrNotFound) {
+				continue // it was deleted, and is yet to be forgotten
+			} else if err != nil {
+				return err
+			}
+			page = append(page, id)
+		}
+		if len(found) == maxPageSize {
+			last = found[maxPageSize-1]
+		}
+		return nil
+	})
+	return page, last, err
+}
+
+// Unwatch is Watchers.Remove of a repository by its ID, which a user who lost Read can't get a Repo of any more. It returns
+// ErrNotFound for a repository that the user neither watches nor may read.
+func (u Users) Unwatch(ctx context.Context, login string, repo ID) error {
+	const op = "unwatch"
+	if err := u.s.calls.Enter(ctx); err != nil {
+		return failed(op, string(repo), login, err)
+	}
+	defer u.s.calls.Leave()
+	key, err := checkLogin(login)
+	if err != nil {
+		return failed(op, string(repo), login, err)
+	}
+	id, ok := repo.storage()
+	if !ok {
+		return failed(op, "", string(repo), invalidf("ID"))
+	}
+	return failed(op, string(repo), login, u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error { return u.s.unwatch(tx, id, key) }))
+}
+
+// Remove removes a user with all that they are as one: addresses, collaborations, memberships, watches, and what their
+// reviews count for. What they wrote stays; nothing of it is the next one's who gets the login. Only the host may; others
+// get ErrForbidden. It returns ErrNotFound if there is no such user, and ErrConflict for one who owns repositories or
+// teams: transfer or delete these first. A user with more than a thousand watches or other ties loses them in several
 // units of work, and is gone with the last one: after an error, Remove goes on where it was.
 func (u Users) Remove(ctx context.Context, login string) error {
 	const op = "remove user"
@@ -192,6 +280,9 @@ func (u Users) Remove(ctx context.Context, login string) error {
 	key, err := checkLogin(login)
 	for more := true; more && err == nil; {
 		err = u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error {
+			if err := ownsNothing(tx, key); err != nil {
+				return err
+			}
 			removed, err := people.RemoveUser(tx, key)
 			if err != nil {
 				return err
@@ -201,6 +292,18 @@ func (u Users) Remove(ctx context.Context, login string) error {
 		})
 	}
 	return failed(op, "", login, err)
+}
+
+// ownsNothing returns ErrConflict if a login has repositories, which whoever gets it next would own.
+func ownsNothing(v storage.View, login string) error {
+	if _, err := people.LoadUser(v, login); err != nil {
+		return err
+	}
+	n, err := catalog.Owned(v, login)
+	if err == nil && n > 0 {
+		err = &detail{ErrConflict, fmt.Sprintf("conflict: the user still owns repositories: %d", n), nil}
+	}
+	return err
 }
 
 // removed sees to what a user left behind.

@@ -3,11 +3,61 @@ package bench
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/reposit/reposit"
 )
+
+// BenchmarkListBesideWriters lists a page of 30 repositories of Go, Ruby and C while another goroutine commits to one after
+// the other, and without it, which is the floor.
+func BenchmarkListBesideWriters(b *testing.B) {
+	for _, p := range []place{inMemory, onBadger} {
+		for _, writes := range []bool{false, true} {
+			b.Run(fmt.Sprintf("store=%s/writer=%t", p.name, writes), func(b *testing.B) { benchmarkList(b, p, writes) })
+		}
+	}
+}
+
+func benchmarkList(b *testing.B, p place, writes bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := openStore(b, p)
+	var repos []*reposit.Repo
+	for i := range 30 {
+		r, err := s.Create(ctx, fmt.Sprintf("repo-%d", i), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		repos = append(repos, r)
+	}
+	commits := 0
+	commit := func() error {
+		name := [...]string{"a.go", "a.rb", "a.c"}[commits%3]
+		_, err := repos[commits%len(repos)].Write(ctx, name, source(commits), "m")
+		commits++
+		return err
+	}
+	var writer sync.WaitGroup
+	if writes {
+		writer.Go(func() {
+			for ctx.Err() == nil {
+				if err := commit(); err != nil && ctx.Err() == nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for b.Loop() {
+		if page, err := s.List(ctx, nil); err != nil || len(page.Items) != len(repos) {
+			b.Fatal(len(page.Items), err)
+		}
+	}
+	cancel()
+	writer.Wait()
+	b.ReportMetric(float64(commits)/float64(b.N), "commits/page")
+}
 
 // BenchmarkLanguages asks for the languages of a tree of 10,000 files after each commit of one file. Beside the time of
 // both, it reports that of the commit and that of the question; "ask=never" is the commit alone. "op=first" counts all.
@@ -77,8 +127,8 @@ func benchmarkLanguages(b *testing.B, p place, asks bool) {
 			continue
 		}
 		start = time.Now()
-		if info, err := r.Info(ctx); err != nil || info.Language != "Go" {
-			b.Fatal(info.Language, err)
+		if got, err := r.Languages(ctx, ""); err != nil || got["Go"] == 0 {
+			b.Fatal(got, err)
 		}
 		ask += time.Since(start)
 	}

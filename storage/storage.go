@@ -44,29 +44,29 @@ var (
 	// ErrNotFound says that there is no such object, ref or record.
 	ErrNotFound = errNotFound{}
 	// ErrCorrupt says that stored bytes do not match their checksum, their length or their hash.
-	ErrCorrupt = errors.New("storage: corrupt data")
+	ErrCorrupt = errors.New("corrupt data")
 	// ErrClosed says that the backend was closed.
 	ErrClosed = errClosed{}
 	// ErrTooLarge says that one Update holds more refs and records than the backend can make atomic.
-	ErrTooLarge = errors.New("storage: update too large")
+	ErrTooLarge = errors.New("too large")
 	// ErrNoSpace says that the medium is, or is about to be, full. Nothing was written.
-	ErrNoSpace = errors.New("storage: no space left")
+	ErrNoSpace = errors.New("no space left")
 	// ErrLocked says that another process, or another Open in this one, holds the store.
-	ErrLocked = errors.New("storage: store is in use")
+	ErrLocked = errors.New("store is in use")
 	// ErrBusy says that a program outside holds a lock that the Update needs. Nothing was written.
-	ErrBusy = errors.New("storage: ref is locked by another program")
+	ErrBusy = errors.New("ref is locked by another program")
 	// ErrFormat says that the medium holds a format that this program does not know, or something that is no store.
-	ErrFormat = errors.New("storage: unknown format")
+	ErrFormat = errors.New("unknown format")
 )
 
 type errNotFound struct{}
 
-func (errNotFound) Error() string        { return "storage: not found" }
+func (errNotFound) Error() string        { return "not found" }
 func (errNotFound) Is(target error) bool { return target == fs.ErrNotExist }
 
 type errClosed struct{}
 
-func (errClosed) Error() string        { return "storage: closed" }
+func (errClosed) Error() string        { return "store is closed" }
 func (errClosed) Is(target error) bool { return target == fs.ErrClosed }
 
 // A Hash names a Git object: the SHA-1 of its header and content (gitformat-loose).
@@ -238,7 +238,7 @@ func Exclusive(b Backend) bool {
 }
 
 // ErrDelta is returned by OpenObject for an object that is kept as a delta.
-var ErrDelta = errors.New("storage: object is stored as a delta")
+var ErrDelta = errors.New("object is stored as a delta")
 
 // A View is a snapshot of refs and records. It is for the one goroutine that runs the function it was passed to,
 // and only while that function runs.
@@ -247,7 +247,8 @@ type View interface {
 	Ref(repo ID, name string) (Ref, error)
 
 	// Refs yields the refs whose names begin with prefix and are greater than after, in the order of their names'
-	// bytes. HEAD is one of them.
+	// bytes. HEAD is one of them. A ref that is damaged comes in its place, with its name and an error that wraps
+	// ErrCorrupt, and the loop may go on. After an error without a name, nothing follows.
 	Refs(repo ID, prefix, after string) iter.Seq2[Ref, error]
 
 	// Log yields what happened to a ref, the newest entry first. It outlives the ref, until DropRepo.
@@ -269,6 +270,16 @@ func Version(v View) uint64 {
 		return numbered.Version()
 	}
 	return 0
+}
+
+// RefsVersion returns a number for the refs of one repository as v shows them, by a method
+// RefsVersion(ID) (uint64, error): two views of one backend that have the same number for it, which is not 0, show the
+// same refs of it. It is 0 for a View that says nothing, and costs less than to read the refs.
+func RefsVersion(v View, repo ID) (uint64, error) {
+	if numbered, ok := v.(interface{ RefsVersion(ID) (uint64, error) }); ok {
+		return numbered.RefsVersion(repo)
+	}
+	return 0, nil
 }
 
 // Order is the direction of Records.

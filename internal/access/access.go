@@ -6,13 +6,14 @@ import (
 	"strconv"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/storage"
 )
 
 // ErrForbidden says that an actor may not do what he asked for, with a repository that he may read.
-var ErrForbidden = errors.New("forbidden")
+var ErrForbidden = fault.New(fault.Forbidden, "")
 
 // Permission is how much of a repository an actor may use.
 type Permission = people.Permission
@@ -28,7 +29,7 @@ const (
 // An Actor is on whose behalf a call is made. The zero value is anonymous. Actors can be compared.
 type Actor struct {
 	kind  kind
-	login string     // of a user, in lower case
+	login string     // of a user, in lower case; of one who is misnamed, as it was given
 	repo  storage.ID // of a deploy key
 	key   int64      // its number
 }
@@ -40,13 +41,29 @@ const (
 	host
 	user
 	deployKey
+	misnamed // a user whose login can't be one
 )
 
 // Host is the program that opened the store, which may do all.
 func Host() Actor { return Actor{kind: host} }
 
-// User is the user with that login, known or not.
-func User(login string) Actor { return Actor{kind: user, login: names.Key(login)} }
+// User is the user with that login, known or not. One with no login may what all may, and one with a login that can't be
+// may nothing: it would be up to each look-up which other name it folds to.
+func User(login string) Actor {
+	key := names.Key(login)
+	if login != "" && names.CheckOwner(key) != nil {
+		return Actor{kind: misnamed, login: login}
+	}
+	return Actor{kind: user, login: key}
+}
+
+// Misnamed returns what is wrong with the login of an actor who may nothing for it, and nil for all others.
+func (a Actor) Misnamed() error {
+	if a.kind != misnamed {
+		return nil
+	}
+	return names.CheckOwner(names.Key(a.login))
+}
 
 // Key is the holder of a deploy key of a repository.
 func Key(repo storage.ID, id int64) Actor { return Actor{kind: deployKey, repo: repo, key: id} }
@@ -55,7 +72,12 @@ func Key(repo storage.ID, id int64) Actor { return Actor{kind: deployKey, repo: 
 func (a Actor) IsHost() bool { return a.kind == host }
 
 // Login returns the login of a user, and "" for others.
-func (a Actor) Login() string { return a.login }
+func (a Actor) Login() string {
+	if a.kind != user {
+		return ""
+	}
+	return a.login
+}
 
 // IsAnonymous reports whether the actor is nobody in particular.
 func (a Actor) IsAnonymous() bool { return a.kind == anonymous }
@@ -72,6 +94,8 @@ func (a Actor) String() string {
 		return "user " + a.login
 	case deployKey:
 		return "deploy key " + strconv.FormatInt(a.key, 10)
+	case misnamed:
+		return "misnamed user " + strconv.Quote(a.login)
 	}
 	return "anonymous"
 }
@@ -98,6 +122,8 @@ func Decide(a Actor, f Facts) Permission {
 		if a.login != "" && a.login == names.Key(f.Owner) {
 			return Admin
 		}
+	case misnamed:
+		return None
 	default:
 		f.Grant = None
 	}
@@ -177,7 +203,7 @@ func (a Actor) Witnesses(v storage.View, repo storage.ID, wasPrivate bool, need 
 	}
 	h, err := catalog.LoadHeader(v, repo)
 	if errors.Is(err, storage.ErrNotFound) {
-		return !wasPrivate && need <= Read && a.kind != deployKey, nil
+		return !wasPrivate && need <= Read && a.kind != deployKey && a.kind != misnamed, nil
 	}
 	if err != nil {
 		return false, err
@@ -221,8 +247,10 @@ func (a Actor) Viewer(v storage.View) (*catalog.Viewer, error) {
 	if a.kind == host {
 		return nil, nil
 	}
-	seen := &catalog.Viewer{Name: a.String(), Owner: a.login}
+	seen := &catalog.Viewer{Name: a.String(), Owner: a.Login()}
 	switch a.kind {
+	case misnamed:
+		seen.Only = true
 	case deployKey:
 		seen.Only = true
 		may, err := a.Sees(v, a.repo)

@@ -21,6 +21,8 @@ func TestDecide(t *testing.T) {
 		{"owner", User("ANN"), Admin, Admin, false, Admin},
 		{"another user", User("bob"), Read, None, true, Admin},
 		{"a user without a name", User(""), Read, None, true, Admin},
+		{"a user with a name that can't be", User("a b"), None, None, false, Admin},
+		{"a user with a letter that folds to one of the owner's", User("\u212aim"), None, None, false, Admin},
 		{"zero", Actor{}, Read, None, false, Admin},
 		{"key", Key(repo, 1), None, None, true, Write},
 		{"key of another repository", Key(other, 1), None, None, false, Admin},

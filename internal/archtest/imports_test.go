@@ -27,6 +27,7 @@ type rule struct {
 
 var rules = []rule{
 	{"storage/storagetest", nil, ""}, // tests, which stand outside
+	{"internal/archtest/testdata", nil, ""},
 	{"storage/memory", []string{module + "/storage", module + "/storage/internal/..."}, "a backend knows the contract only"},
 	{"storage/badger", []string{module + "/storage", module + "/storage/internal/...",
 		"github.com/dgraph-io/badger/v4/...", "github.com/klauspost/compress/...", "golang.org/x/sys/..."},
@@ -36,12 +37,14 @@ var rules = []rule{
 		"github.com/klauspost/compress/...", "github.com/pjbgf/sha1cd", "golang.org/x/sys/..."},
 		"a backend knows the contract and its own engine only"},
 	{"storage", []string{module + "/storage", module + "/storage/internal/..."}, "the contract stands on the standard library"},
-	{"internal/sshkey", []string{"golang.org/x/crypto/ssh"}, "it reads keys, and is alone with the package that can also dial"},
-	{"internal/language", []string{module + "/storage", module + "/internal/...", "github.com/go-enry/go-enry/v2/..."},
-		"only what counts languages asks go-enry"},
-	{"internal/search", []string{module + "/storage", module + "/internal/record",
+	{"internal/sshkey", []string{module + "/internal/fault", "golang.org/x/crypto/ssh"},
+		"it reads keys, and is alone with the package that can also dial"},
+	{"internal/linguist", []string{}, "it stands on its embedded tables"},
+	{"internal/search", []string{module + "/storage", module + "/internal/record", module + "/internal/fault",
 		"github.com/clipperhouse/uax29/v2/words", "github.com/kljensen/snowball/english", "golang.org/x/text/unicode/norm"},
 		"search knows records and words only"},
+	{"internal/charset", []string{module + "/internal/git", "golang.org/x/text/encoding", "golang.org/x/text/encoding/..."},
+		"only what decodes text knows its encodings"},
 	{"internal", []string{module + "/storage", module + "/internal/...",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
 		"github.com/go-git/go-git/v5/config", "github.com/go-git/go-git/v5/utils/...",

@@ -2,8 +2,8 @@ package catalog
 
 import (
 	"errors"
-	"strings"
 
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -35,7 +35,7 @@ func takeAlias(tx storage.Tx, owner, slug string) error {
 
 // rename checks the new name of a repository, and makes the old one an alias.
 func rename(tx storage.Tx, old, r *Repo) error {
-	if strings.EqualFold(old.Owner, r.Owner) && strings.EqualFold(old.Slug, r.Slug) {
+	if names.Same(old.Owner, r.Owner) && names.Same(old.Slug, r.Slug) {
 		return nil
 	}
 	if _, err := named(tx, r.Owner, r.Slug); !errors.Is(err, storage.ErrNotFound) {

@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/language"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
 // ErrTaken says that another repository has the name, or the ID.
-var ErrTaken = errors.New("name is taken")
+var ErrTaken = fault.New(fault.Exists, "")
 
 // formatVersion is the version of the keys and values of this package.
 const formatVersion = 3
@@ -283,15 +284,23 @@ func dropPrefix(tx storage.Tx, prefix []byte) error {
 	return nil
 }
 
-// PutLanguage stores which language a repository is in, as of a commit and of the moves so far, and takes back the mark
-// that there may be.
-func (e *Entry) PutLanguage(tx storage.Tx, name string, at storage.Hash) error {
+// PutLanguage stores which language a repository was in at a commit, which its default branch named after that many
+// moves, and takes back the mark unless there were more since. It is a no-op, and returns false, if what is stored is
+// newer.
+func (e *Entry) PutLanguage(tx storage.Tx, name string, at storage.Hash, moves uint64) (bool, error) {
+	now, err := e.State(tx)
+	if err != nil || moves < now.LanguageMoves || moves > now.Moves {
+		return false, err
+	}
 	state, err := e.Edit(tx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	state.Language, state.LanguageAt, state.LanguageMoves = name, at, state.Moves
-	return language.Clean(tx, e.ID)
+	state.Language, state.LanguageAt, state.LanguageMoves = name, at, moves
+	if !state.LanguageIsNew() {
+		return true, nil
+	}
+	return true, language.Clean(tx, e.ID)
 }
 
 func (r *Repo) putState(tx storage.Tx, s *State) error {

@@ -9,13 +9,13 @@ import (
 type Tx interface {
 	storage.Tx
 
-	// Entry returns a repository as it is in the transaction, or storage.ErrNotFound. All calls for one repository return
-	// the same Entry, whose Store the transaction calls at its end.
+	// Entry returns a repository as it is in the transaction, or storage.ErrNotFound. All calls for one repository
+	// return the same Entry, whose Store the transaction calls at its end.
 	Entry(id storage.ID) (*Entry, error)
 }
 
-// An Entry is a repository within one transaction: its record and its state, each read once. What changes of the state is
-// written once, by Store. Within a transaction, the state is had from nowhere else.
+// An Entry is a repository within one transaction: its record and its state, each read once. What changes of the state
+// is written once, by Store. Within a transaction, the state is had from nowhere else.
 type Entry struct {
 	*Repo // as it is stored; Replace and others put another one in its place
 
@@ -60,8 +60,8 @@ func (e *Entry) Edit(v storage.View) (*State, error) {
 // Moved notes that what the repository's names lead to changes in the transaction.
 func (e *Entry) Moved() { e.moved = true }
 
-// Store writes what changed of the state. The first move since the language was found out leaves a mark, by which a search
-// for a language comes to know of it.
+// Store writes what changed of the state. The first move since the language was found out leaves a mark, by which a
+// search for a language comes to know of it.
 func (e *Entry) Store(tx storage.Tx) error {
 	if e.gone || !e.changed && !e.moved {
 		return nil

@@ -2,8 +2,8 @@ package catalog
 
 import (
 	"encoding/binary"
-	"strings"
 
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -87,7 +87,7 @@ const (
 	indexTime = 't'
 )
 
-func ownerScope(owner string) string { return "o" + strings.ToLower(owner) }
+func ownerScope(owner string) string { return "o" + names.Key(owner) }
 
 func labelScope(key, value string) string { return "l" + key + "\x01" + value }
 
@@ -119,9 +119,9 @@ func nameIndexKey(b []byte, vis visibility, scope, owner, slug string) []byte {
 }
 
 func appendName(b []byte, owner, slug string) []byte {
-	b = append(b, strings.ToLower(owner)...)
+	b = append(b, names.Key(owner)...)
 	b = append(b, '/')
-	return append(b, strings.ToLower(slug)...)
+	return append(b, names.Key(slug)...)
 }
 
 func countKey(b []byte, vis visibility, scope string) []byte {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -148,7 +148,7 @@ func (l *lister) gather() error {
 	if l.Viewer == nil {
 		return nil
 	}
-	if own := l.Viewer.Owner; own != "" && (l.Owner == "" || strings.EqualFold(l.Owner, own)) {
+	if own := l.Viewer.Owner; own != "" && (l.Owner == "" || names.Same(l.Owner, own)) {
 		filter := l.Within != nil || len(l.Labels) > 0
 		if err := l.addScope(private, ownerScope(own), filter); err != nil {
 			return err
@@ -265,7 +265,7 @@ func (q *Query) Matches(r *Repo) bool {
 			return false
 		}
 	}
-	return q.Owner == "" || strings.EqualFold(r.Owner, q.Owner)
+	return q.Owner == "" || names.Same(r.Owner, q.Owner)
 }
 
 // best returns the head whose row comes first, or nil if there are no more.
@@ -284,7 +284,7 @@ func (l *lister) best(heads []head) (best *head, err error) {
 
 // text is what a token is bound to.
 func (l *lister) text() []byte {
-	b := fmt.Appendf(nil, "list %d %t %q", l.Sort, l.Descending, strings.ToLower(l.Owner))
+	b := fmt.Appendf(nil, "list %d %t %q", l.Sort, l.Descending, names.Key(l.Owner))
 	for _, k := range slices.Sorted(maps.Keys(l.Labels)) {
 		b = fmt.Appendf(b, " %q=%q", k, l.Labels[k])
 	}

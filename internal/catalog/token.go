@@ -5,14 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/storage"
 )
 
 // ErrToken says that a page token is not one that this query gave out.
-var ErrToken = errors.New("malformed page token, or one of another query")
+var ErrToken = fault.New(fault.Invalid, "malformed page token, or one of another query")
 
 // A Secret makes page tokens that nobody else can make. Each store has one of its own.
 type Secret [32]byte
@@ -50,6 +50,15 @@ func (s *Secret) Position(query []byte, token string) ([]byte, error) {
 		return nil, ErrToken
 	}
 	return position, nil
+}
+
+// Key returns a key that only this store has, for a purpose.
+func (s *Secret) Key(purpose string) (key [32]byte) {
+	h := hmac.New(sha256.New, s[:])
+	h.Write([]byte("key for "))
+	h.Write([]byte(purpose))
+	h.Sum(key[:0])
+	return key
 }
 
 func (s *Secret) sum(query, position []byte) []byte {

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"strings"
 
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -19,7 +19,31 @@ type Viewer struct {
 }
 
 // owns reports whether a repository is the viewer's own.
-func (w *Viewer) owns(r *Repo) bool { return w.Owner != "" && strings.EqualFold(r.Owner, w.Owner) }
+func (w *Viewer) owns(r *Repo) bool { return w.Owner != "" && names.Same(r.Owner, w.Owner) }
+
+// Held yields all repositories of the viewer's own, and all that were granted to them.
+func (w *Viewer) Held(v storage.View) iter.Seq2[storage.ID, error] {
+	return func(yield func(storage.ID, error) bool) {
+		for id, err := range w.private(v) {
+			if !yield(id, err) || err != nil {
+				return
+			}
+		}
+		if w.Owner == "" {
+			return
+		}
+		prefix := nameIndexKey(nil, public, "", w.Owner, "")
+		for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
+			var id storage.ID
+			if err == nil {
+				id, err = recordID(rec.Value, "name")
+			}
+			if !yield(id, err) || err != nil {
+				return
+			}
+		}
+	}
+}
 
 // private yields the private repositories of the viewer himself, and all that were granted to him.
 func (w *Viewer) private(v storage.View) iter.Seq2[storage.ID, error] {

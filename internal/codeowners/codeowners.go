@@ -147,7 +147,7 @@ func parseOwner(word string) (Owner, bool) {
 	if !ok {
 		user, domain, found := strings.Cut(word, "@")
 		ok = found && user != "" && domain != "" && !strings.Contains(domain, "@") && names.CheckDescription(word) == nil
-		return Owner{Email: strings.ToLower(word)}, ok
+		return Owner{Email: names.Key(word)}, ok
 	}
 	org, team, isTeam := strings.Cut(names.Key(name), "/")
 	if names.CheckOwner(org) != nil {

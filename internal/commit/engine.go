@@ -11,6 +11,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
@@ -23,7 +24,7 @@ import (
 )
 
 // ErrNoChange says that a commit would have the tree of its parent.
-var ErrNoChange = errors.New("nothing to commit")
+var ErrNoChange = fault.New(fault.NoChange, "")
 
 // errRenamed says that the default branch got another name while a commit to it waited.
 var errRenamed = errors.New("default branch was renamed")
@@ -57,6 +58,8 @@ type Request struct {
 	Start             func(*catalog.Repo, storage.View) (git.Hash, error) // where a new branch starts; nil: at the default branch
 	Message           string
 	Author, Committer git.Signature
+	Parents           []git.Hash  // after the tip
+	Headers           *git.Commit // with the headers that follow the committer; nil: none
 	Expect            *git.Hash
 	AllowEmpty        bool
 	Sign              func(payload []byte) (string, error)
@@ -286,17 +289,25 @@ func (b *batch) add(j *job) error {
 		return err
 	}
 	unchanged := tree == b.tree || b.tip.IsZero() && tree == git.EmptyTree
-	if unchanged && !j.AllowEmpty {
+	if unchanged && !j.AllowEmpty && len(j.Parents) == 0 {
 		return ErrNoChange
 	}
 	c := &git.Commit{Tree: tree, Author: j.Author, Committer: j.Committer, Message: j.Message}
 	if !b.tip.IsZero() {
 		c.Parents = []git.Hash{b.tip}
 	}
+	c.Parents = append(c.Parents, j.Parents...)
+	if h := j.Headers; h != nil {
+		c.Encoding, c.Extra, c.Signature, c.Headers = h.Encoding, h.Extra, h.Signature, h.Headers
+	}
 	raw := c.Append(nil)
 	if j.Sign != nil {
 		if c.Signature, err = j.Sign(raw); err != nil {
 			return err
+		}
+		if c.Headers != nil { // they are not in Git's order, to which the signature is added
+			signed := git.Commit{Signature: c.Signature}
+			c.Headers = signed.AppendHeaders(slices.Clone(c.Headers))
 		}
 		raw = c.Append(nil)
 	}
@@ -326,6 +337,7 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 			b.push.Named = append(b.push.Named, e.Hash)
 		}
 	}
+	b.push.Named = append(b.push.Named, j.Parents...)
 	old := b.old
 	if n := len(b.push.Refs); n > 0 {
 		old = b.push.Refs[n-1].New
@@ -340,7 +352,8 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 	p.Items = append(p.Items, items...)
 	p.Now = j.Now
 	p.Quota = j.Quota
-	p.Refs = append(p.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, By: j.By, OnTop: !old.IsZero(), Log: storage.LogEntry{
+	onTop := !old.IsZero() && len(j.Parents) == 0
+	p.Refs = append(p.Refs, ref.Change{Name: j.Branch, New: h, Old: &old, By: j.By, OnTop: onTop, Log: storage.LogEntry{
 		Name: c.Committer.Name, Email: c.Committer.Email, When: c.Committer.When, Message: names.LogMessage(action + subject),
 	}})
 	b.tip, b.tree = h, c.Tree

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/reposit/reposit/internal/charset"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
@@ -244,5 +245,5 @@ func parse(h git.Hash, t storage.Type, data []byte) (*git.Commit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("object %s: %w: %w", h, storage.ErrCorrupt, err)
 	}
-	return c, nil
+	return charset.Commit(c), nil
 }

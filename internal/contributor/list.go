@@ -3,7 +3,6 @@ package contributor
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // A Contributor is one person, with the number of his commits.
@@ -69,7 +68,7 @@ func merge(authors []Author, m *Mailmap) []*group {
 	var groups []*group
 	for _, a := range authors {
 		name, email := m.Resolve(a.Name, a.Email)
-		key := strings.ToLower(email)
+		key := lower(email)
 		if key == "" {
 			key = "\x00" + name // an address of nobody
 		}
@@ -112,7 +111,7 @@ func (g *group) most(of func(alias) string) string {
 func (g *group) user(users Directory) (login, name string, err error) {
 	asked := map[string]bool{"": true}
 	ask := func(email string) (found bool) {
-		if key := strings.ToLower(email); !asked[key] {
+		if key := lower(email); !asked[key] {
 			asked[key] = true
 			login, name, err = users(email)
 		}

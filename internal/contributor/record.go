@@ -28,8 +28,8 @@ func pageKey(repo storage.ID, page int) []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(page))
 }
 
-// headVersion is the first byte of a stored head.
-const headVersion = 1
+// headVersion is the first byte of a stored head. Tallies of version 1, whose names were not decoded, are made anew.
+const headVersion = 2
 
 const (
 	pageSize = 256      // authors in a page but the last; of maxText each, they still fit into a record

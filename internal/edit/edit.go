@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
@@ -16,10 +17,10 @@ import (
 // Errors of edits that do not fit the tree. They are wrapped by ones that name a path, if it is another one than that
 // of the edit.
 var (
-	ErrExists   = errors.New("path is taken")
-	ErrNotFound = errors.New("no such path")
-	ErrInside   = errors.New("a path can't be put into itself")
-	ErrNotFile  = errors.New("only a file has a mode to choose")
+	ErrExists   = fault.New(fault.Exists, "")
+	ErrNotFound = fault.New(fault.NotFound, "")
+	ErrInside   = fault.New(fault.Invalid, "a path can't be put into itself")
+	ErrNotFile  = fault.New(fault.Invalid, "only a file has a mode to choose")
 )
 
 // MaxDelta bounds how many deltas a reader applies to arrive at a tree. Every so many commits, a tree is stored whole.

@@ -1,9 +1,11 @@
 // Package event keeps what happened in a store, in order: each change of a repository, a ref, a permission or a pull
-// request, in the unit of work that makes it.
+// request, in the transaction that makes it.
 //
 // The keys of its records:
 //
-//	E number        what one unit of work changed: all its events, the last of which has this number
+//	E number        what one transaction changed: all its events, the last of which has this number
+//	e p             number of the last event that all could learn of and that is not kept any more
+//	e r ID          the same of a repository (Marks)
 package event
 
 import (
@@ -48,8 +50,14 @@ type Event struct {
 
 const (
 	keyEvent      = 'E'
-	recordVersion = 1
+	keyMark       = 'e'
+	recordVersion = 2
+	firstVersion  = 1 // has no unit
 )
+
+func publicKey() []byte { return []byte{keyMark, 'p'} }
+
+func repoKey(repo storage.ID) []byte { return append([]byte{keyMark, 'r'}, repo[:]...) }
 
 const (
 	flagPrivate = 1 << iota
@@ -67,10 +75,11 @@ func numberOf(k []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(k[1:]), nil
 }
 
-// encode returns the record of what one unit of work changed.
-func encode(events []Event, when time.Time) []byte {
-	b := make([]byte, 0, 16+len(events)*96)
+// encode returns the record of what one transaction changed. Units are the numbers of transactions.
+func encode(events []Event, when time.Time, unit uint64) []byte {
+	b := make([]byte, 0, 24+len(events)*96)
 	b = append(b, recordVersion)
+	b = binary.AppendUvarint(b, unit)
 	b = binary.AppendVarint(b, when.UnixNano())
 	b = binary.AppendUvarint(b, uint64(len(events)))
 	for i := range events {
@@ -105,27 +114,50 @@ func (e *Event) append(b []byte) []byte {
 	return binary.AppendUvarint(b, uint64(e.Pull))
 }
 
-// decode returns the events of a record whose last one has a number.
-func decode(last uint64, b []byte) ([]Event, error) {
+// unit reads what a record begins with. In the first version the number of the last event stands for the unit: that is
+// no less.
+func (d *decoder) unit(last uint64) (uint64, error) {
+	switch v := d.Byte(); v {
+	case firstVersion:
+		return last, nil
+	case recordVersion:
+		return d.Uvarint(), nil
+	default:
+		return 0, fmt.Errorf("%w: events of version %d", storage.ErrFormat, v)
+	}
+}
+
+// unitOf returns the unit of a record whose last event has a number.
+func unitOf(last uint64, b []byte) (uint64, error) {
 	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if v := d.Byte(); v != recordVersion {
-		return nil, fmt.Errorf("%w: events of version %d", storage.ErrFormat, v)
+	unit, err := d.unit(last)
+	if err == nil && d.Bad {
+		err = fmt.Errorf("%w: events", storage.ErrCorrupt)
+	}
+	return unit, err
+}
+
+// decode returns the unit and the events of a record whose last event has a number.
+func decode(last uint64, b []byte) (unit uint64, events []Event, err error) {
+	d := decoder{Decoder: record.Decoder{Rest: b}}
+	if unit, err = d.unit(last); err != nil {
+		return 0, nil, err
 	}
 	when := time.Unix(0, d.Varint()).UTC()
 	n := d.Uvarint()
 	if n == 0 || n > uint64(len(d.Rest)) || n > last {
-		return nil, fmt.Errorf("%w: events", storage.ErrCorrupt)
+		return 0, nil, fmt.Errorf("%w: events", storage.ErrCorrupt)
 	}
-	events := make([]Event, 0, n)
+	events = make([]Event, 0, n)
 	for i := range n {
 		e := Event{Number: last - n + 1 + i, When: when}
 		d.event(&e)
 		events = append(events, e)
 	}
 	if d.Bad || len(d.Rest) > 0 {
-		return nil, fmt.Errorf("%w: events", storage.ErrCorrupt)
+		return 0, nil, fmt.Errorf("%w: events", storage.ErrCorrupt)
 	}
-	return events, nil
+	return unit, events, nil
 }
 
 // A decoder reads what encode wrote. After the first thing that is not there it yields zero values, and is bad.

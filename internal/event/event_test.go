@@ -19,9 +19,9 @@ var some = []Event{
 }
 
 func TestDecode(t *testing.T) {
-	raw := encode(some, time.Unix(5, 6))
-	got, err := decode(9, raw)
-	if err != nil || len(got) != len(some) {
+	raw := encode(some, time.Unix(5, 6), 7)
+	unit, got, err := decode(9, raw)
+	if err != nil || len(got) != len(some) || unit != 7 {
 		t.Fatalf("decode() = %v, %v", got, err)
 	}
 	for i, e := range got {
@@ -32,23 +32,60 @@ func TestDecode(t *testing.T) {
 		}
 	}
 	for n := range raw {
-		if _, err := decode(9, raw[:n]); !errors.Is(err, storage.ErrCorrupt) && !errors.Is(err, storage.ErrFormat) {
+		if _, _, err := decode(9, raw[:n]); !errors.Is(err, storage.ErrCorrupt) && !errors.Is(err, storage.ErrFormat) {
 			t.Errorf("decode() of %d of %d bytes = %v, want %v", n, len(raw), err, storage.ErrCorrupt)
 		}
 	}
-	if _, err := decode(2, raw); !errors.Is(err, storage.ErrCorrupt) {
+	if _, _, err := decode(2, raw); !errors.Is(err, storage.ErrCorrupt) {
 		t.Errorf("decode() of 3 events up to number 2 = %v, want %v", err, storage.ErrCorrupt)
 	}
 }
 
+// TestFirstVersion holds that records without units are read, and go on being trimmed.
+func TestFirstVersion(t *testing.T) {
+	b := memory.New()
+	defer b.Close()
+	const old = 1000
+	write := func(fn func(tx storage.Tx) error) {
+		t.Helper()
+		if err := b.Update(t.Context(), fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	when := time.Unix(5, 6)
+	write(func(tx storage.Tx) error {
+		for n := uint64(2); n <= old; n += 2 {
+			v := encode(some[:2], when, 0)
+			if err := tx.PutRecord(key(n), append([]byte{firstVersion}, v[2:]...)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	l := NewLog(Keep{Units: 10})
+	for range 20 * trimEach {
+		write(func(tx storage.Tx) error { return l.Append(tx, some[:1], when) })
+	}
+	err := b.View(t.Context(), func(v storage.View) error {
+		first, err := First(v)
+		if last, err := Last(v); err != nil || last != old+20*trimEach || last-first < 9 || last-first > 9+trimEach {
+			t.Errorf("events %d to %d are kept, %v, want the last 10 or a few more", first, last, err)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
-	f.Add(encode(some, time.Unix(5, 6)))
+	f.Add(encode(some, time.Unix(5, 6), 7))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		events, err := decode(1<<40, raw)
+		unit, events, err := decode(1<<40, raw)
 		if err != nil {
 			return
 		}
-		again, err := decode(1<<40, encode(events, events[0].When))
+		_, again, err := decode(1<<40, encode(events, events[0].When, unit))
 		if diff := cmp.Diff(events, again); diff != "" || err != nil {
 			t.Errorf("%v, -once +twice:\n%s", err, diff)
 		}
@@ -59,12 +96,12 @@ func FuzzDecode(f *testing.F) {
 func TestLog(t *testing.T) {
 	b := memory.New()
 	defer b.Close()
-	l := NewLog(5)
+	l := NewLog(Keep{Units: 5})
 	fail := errors.New("fails")
 	want := uint64(0)
 	for i := range 5000 {
 		if i%1000 == 0 {
-			l = NewLog(5)
+			l = NewLog(Keep{Units: 5})
 		}
 		n := i % 3
 		err := b.Update(t.Context(), func(tx storage.Tx) error {

@@ -15,44 +15,62 @@ var ErrGone = fmt.Errorf("events are no longer kept: %w", storage.ErrNotFound)
 
 // A Log keeps the events of one store. It is safe for concurrent use.
 type Log struct {
-	keep    uint64
+	keep    Keep
 	last    atomic.Uint64 // the last number given out; the transaction that took it may have failed
 	changed signal
+	hook    func() // or nil
 }
 
-// NewLog returns a Log that keeps at least the last keep events.
-func NewLog(keep int) *Log { return &Log{keep: uint64(keep)} }
+// NewLog returns a Log.
+func NewLog(keep Keep) *Log { return &Log{keep: keep} }
 
-// Append stores what one transaction changed behind the last events. Number and When are filled in. When the transaction
-// is acknowledged, the caller calls Wake.
+// OnWake has fn be called by each Wake. It must be called before the first, and fn must be short.
+func (l *Log) OnWake(fn func()) { l.hook = fn }
+
+// Append stores what one transaction changed behind the last events. Number and When are filled in. When the
+// transaction is acknowledged, the caller calls Wake.
 func (l *Log) Append(tx storage.Tx, events []Event, when time.Time) error {
-	last, err := l.find(tx)
+	last, unit, err := l.find(tx)
 	if err != nil {
 		return err
 	}
 	number := last + uint64(len(events))
-	if err := tx.PutRecord(key(number), encode(events, when)); err != nil {
+	unit++
+	if err := tx.PutRecord(key(number), encode(events, when, unit)); err != nil {
 		return err
 	}
 	l.last.Store(number)
-	// Now and then, so that the few that go are found in one look.
-	const step = 1 << 10
-	if number/step != last/step && number > l.keep {
-		return trim(tx, number-l.keep)
+	if unit%trimEach == 0 {
+		return l.trim(tx, unit, when)
 	}
 	return nil
 }
 
-// find returns the number of the last event. What was given out last is it, but for the first time, and after a unit
-// of work that failed.
-func (l *Log) find(v storage.View) (uint64, error) {
+// find returns the number of the last event, and its unit. What was given out last is it, but for the first time, and
+// after a transaction that failed.
+func (l *Log) find(v storage.View) (number, unit uint64, err error) {
 	if n := l.last.Load(); n > 0 {
-		_, err := v.Record(key(n))
-		if err == nil || !errors.Is(err, storage.ErrNotFound) {
-			return n, err
+		b, err := v.Record(key(n))
+		if err == nil {
+			unit, err := unitOf(n, b)
+			return n, unit, err
+		}
+		if !errors.Is(err, storage.ErrNotFound) {
+			return 0, 0, err
 		}
 	}
-	return Last(v)
+	for rec, err := range v.Records([]byte{keyEvent}, []byte{keyEvent + 1}, storage.Descending) {
+		if err != nil {
+			return 0, 0, err
+		}
+		number, err := numberOf(rec.Key)
+		if err != nil {
+			return 0, 0, err
+		}
+		unit, err := unitOf(number, rec.Value)
+		return number, unit, err
+	}
+	return 0, 0, nil
 }
 
 // Last returns the number of the last event, or 0 if there is none.
@@ -66,20 +84,26 @@ func Last(v storage.View) (uint64, error) {
 	return 0, nil
 }
 
-// trim drops the units of work all of whose events are at or before a number.
-func trim(tx storage.Tx, number uint64) error {
-	for rec, err := range tx.Records([]byte{keyEvent}, key(number), storage.Ascending) {
-		if err == nil {
-			err = tx.DeleteRecord(rec.Key)
-		}
+// First returns the number of the first event that is kept, or 0 if there is none.
+func First(v storage.View) (uint64, error) {
+	for rec, err := range v.Records([]byte{keyEvent}, []byte{keyEvent + 1}, storage.Ascending) {
 		if err != nil {
-			return err
+			return 0, err
 		}
+		last, err := numberOf(rec.Key)
+		if err != nil {
+			return 0, err
+		}
+		_, events, err := decode(last, rec.Value)
+		if err != nil {
+			return 0, err
+		}
+		return events[0].Number, nil
 	}
-	return nil
+	return 0, nil
 }
 
-// After returns up to limit units of work with events after a number, or ErrGone if some are not kept any more.
+// After returns the events after a number of up to limit transactions, or ErrGone if some are not kept any more.
 func After(v storage.View, number uint64, limit int) ([]Event, error) {
 	var events []Event
 	for rec, err := range v.Records(key(number), []byte{keyEvent + 1}, storage.Ascending) {
@@ -93,7 +117,7 @@ func After(v storage.View, number uint64, limit int) ([]Event, error) {
 		if last <= number {
 			continue
 		}
-		more, err := decode(last, rec.Value)
+		_, more, err := decode(last, rec.Value)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +139,12 @@ func After(v storage.View, number uint64, limit int) ([]Event, error) {
 func (l *Log) Changed() <-chan struct{} { return l.changed.channel() }
 
 // Wake ends all waiting: there are further events, or there will be none.
-func (l *Log) Wake() { l.changed.fire() }
+func (l *Log) Wake() {
+	l.changed.fire()
+	if l.hook != nil {
+		l.hook()
+	}
+}
 
 // A signal wakes all who wait for it.
 type signal struct {

@@ -5,15 +5,17 @@ import (
 	"strings"
 )
 
-// A Commit is a decoded commit. Headers that it has no field for are in Extra, so that decoding and encoding give
-// the same bytes for every commit whose headers stand in Git's order.
+// A Commit is a decoded commit. Headers that it has no field for are in Extra, and all that follow the committer are in
+// Headers if they do not stand in Git's order, so that decoding and encoding give the same bytes for every commit that
+// begins with its tree, parents, author and committer.
 type Commit struct {
 	Tree              Hash
 	Parents           []Hash
 	Author, Committer Signature
 	Encoding          string
 	Extra             []byte // further headers as they stand, each ending in a newline
-	Signature         string // gpgsig, without the indentation
+	Signature         string // gpgsig, without the indentation; a newline at its end is an empty line of the header
+	Headers           []byte // all after the committer as they stand, in place of Encoding, Extra and Signature; or nil
 	Message           string
 }
 
@@ -28,19 +30,28 @@ func (c *Commit) Append(b []byte) []byte {
 	b = append(b, "\ncommitter "...)
 	b = c.Committer.Append(b)
 	b = append(b, '\n')
+	b = c.AppendHeaders(b)
+	b = append(b, '\n')
+	return append(b, c.Message...)
+}
+
+// AppendHeaders appends the headers that follow the committer, as they stand.
+func (c *Commit) AppendHeaders(b []byte) []byte {
+	if c.Headers != nil {
+		return append(b, c.Headers...)
+	}
 	if c.Encoding != "" {
 		b = append(b, "encoding "...)
 		b = append(b, c.Encoding...)
 		b = append(b, '\n')
 	}
 	b = append(b, c.Extra...)
-	if s := strings.TrimRight(c.Signature, "\n"); s != "" {
+	if c.Signature != "" {
 		b = append(b, "gpgsig "...)
-		b = append(b, strings.ReplaceAll(s, "\n", "\n ")...)
+		b = append(b, strings.ReplaceAll(c.Signature, "\n", "\n ")...)
 		b = append(b, '\n')
 	}
-	b = append(b, '\n')
-	return append(b, c.Message...)
+	return b
 }
 
 func appendHash(b []byte, key string, h Hash) []byte {
@@ -66,7 +77,22 @@ func ParseCommit(raw []byte) (*Commit, error) {
 		return nil, malformed("commit names no tree")
 	}
 	c.Message = string(rest)
+	if c.Extra != nil || c.Encoding != "" && c.Signature != "" {
+		c.keepOrder(raw[:len(raw)-len(rest)])
+	}
 	return c, nil
+}
+
+// keepOrder sets Headers if the headers, with the empty line after them, do not stand in Git's order.
+func (c *Commit) keepOrder(raw []byte) {
+	line, block := bytes.Index(raw, []byte("\ncommitter ")), []byte(nil)
+	if line >= 0 {
+		end := line + 1 + headerEnd(raw[line+1:])
+		block = bytes.TrimSuffix(raw[end:], []byte{'\n'})
+	}
+	if block != nil && !bytes.Equal(c.AppendHeaders(nil), block) {
+		c.Headers = bytes.Clone(block)
+	}
 }
 
 // CommitLinks returns the tree and the parents that the content of a commit names, as ParseCommit would.

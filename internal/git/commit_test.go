@@ -16,15 +16,18 @@ var someone = Signature{Name: "Ada Lovelace", Email: "ada@example.org", When: ti
 
 func TestCommit(t *testing.T) {
 	for name, c := range map[string]Commit{
-		"first":     {Tree: Hash{1}, Author: someone, Committer: someone, Message: "x"},
-		"merge":     {Tree: Hash{1}, Parents: []Hash{{2}, {3}, {4}}, Author: someone, Committer: someone, Message: "x\n\ny\n"},
-		"empty":     {Tree: Hash{1}, Author: someone, Committer: someone},
-		"signed":    {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "-----BEGIN-----\n\nabc\n-----END-----", Message: "gpgsig not me\n"},
-		"extra":     {Tree: Hash{1}, Author: someone, Committer: someone, Encoding: "ISO-8859-1", Extra: []byte("mergetag object 1\n type 2\nHG:x y\n"), Signature: "s"},
-		"nameless":  {Tree: Hash{1}, Author: Signature{Email: "e", When: time.Unix(0, 0).UTC()}, Committer: someone},
-		"blank":     {Tree: Hash{1}, Author: someone, Committer: someone, Message: "\n\nx"},
-		"long ago":  {Tree: Hash{1}, Author: Signature{Name: "a", When: time.Unix(-99, 0).UTC()}, Committer: someone},
-		"far ahead": {Tree: Hash{1}, Author: Signature{Name: "a", When: time.Unix(1<<40, 0).UTC()}, Committer: someone},
+		"first":           {Tree: Hash{1}, Author: someone, Committer: someone, Message: "x"},
+		"merge":           {Tree: Hash{1}, Parents: []Hash{{2}, {3}, {4}}, Author: someone, Committer: someone, Message: "x\n\ny\n"},
+		"empty":           {Tree: Hash{1}, Author: someone, Committer: someone},
+		"signed":          {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "-----BEGIN-----\n\nabc\n-----END-----", Message: "gpgsig not me\n"},
+		"extra":           {Tree: Hash{1}, Author: someone, Committer: someone, Encoding: "ISO-8859-1", Extra: []byte("mergetag object 1\n type 2\nHG:x y\n"), Signature: "s"},
+		"nameless":        {Tree: Hash{1}, Author: Signature{Email: "e", When: time.Unix(0, 0).UTC()}, Committer: someone},
+		"blank":           {Tree: Hash{1}, Author: someone, Committer: someone, Message: "\n\nx"},
+		"long ago":        {Tree: Hash{1}, Author: Signature{Name: "a", When: time.Unix(-99, 0).UTC()}, Committer: someone},
+		"far ahead":       {Tree: Hash{1}, Author: Signature{Name: "a", When: time.Unix(1<<40, 0).UTC()}, Committer: someone},
+		"as GitHub signs": {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "-----BEGIN-----\n\nabc\n-----END-----\n", Message: "x"},
+		"signed first": {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "s\nt", Extra: []byte("HG:x y\n"), Encoding: "latin1",
+			Headers: []byte("gpgsig s\n t\nHG:x y\nencoding latin1\n")},
 	} {
 		raw := c.Append(nil)
 		got, err := ParseCommit(raw)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pjbgf/sha1cd"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -21,7 +22,7 @@ type Hash = storage.Hash
 var ErrMalformed = errors.New("malformed object")
 
 // ErrCollision says that content was made to collide with other content under SHA-1.
-var ErrCollision = errors.New("content is part of a SHA-1 collision attack")
+var ErrCollision = fault.New(fault.Invalid, "content is part of a SHA-1 collision attack")
 
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))

@@ -3,8 +3,11 @@ package git
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
+	"unicode/utf8"
 
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -48,7 +51,12 @@ var EmptyTree = Hash{
 	0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb, 0xee, 0x49, 0x04,
 }
 
-// ParseTree indexes the content of a tree. It keeps raw. Names and order are not judged, only the shape.
+// MaxDepth bounds how many directories a reader of trees follows, one below the other (git's core.maxTreeDepth).
+const MaxDepth = 2048
+
+// ParseTree indexes the content of a tree. It keeps raw. It returns an error that wraps ErrMalformed for bytes that are
+// no tree, and for an entry that names.CheckEntry refuses, its error: "..", "a/b" and ".git" would lead whoever follows the names
+// out of the tree, or round in circles. Modes and order are not judged.
 func ParseTree(raw []byte) (*Tree, error) {
 	t := &Tree{raw: raw, starts: make([]uint32, 0, len(raw)/34+1)}
 	for at := 0; at < len(raw); {
@@ -81,11 +89,30 @@ func entryEnd(raw []byte, at int) (int, error) {
 	if length < 1 {
 		return 0, malformed("tree entry at byte %d has no name", at)
 	}
+	if !isPlain(raw[name : name+length]) {
+		if err := names.CheckEntry(string(raw[name : name+length])); err != nil {
+			return 0, fmt.Errorf("%w: tree entry at byte %d: %w", ErrMalformed, at, err)
+		}
+	}
 	end := name + length + 1 + hashLen
 	if end > len(raw) {
 		return 0, malformed("tree entry at byte %d is cut short", at)
 	}
 	return end, nil
+}
+
+// isPlain reports whether a name, which is not empty and has no NUL, passes names.CheckEntry for sure. It is all that
+// most names cost.
+func isPlain(name []byte) bool {
+	if name[0] == '.' || name[0] >= utf8.RuneSelf || len(name) > 3 && name[3] == '~' {
+		return false
+	}
+	for _, c := range name {
+		if c == '/' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Raw returns the tree's content, which must not be changed.

@@ -223,13 +223,15 @@ func TestParseTreeMalformed(t *testing.T) {
 	for _, raw := range []string{
 		"1", "100644", "100644 ", "100644 a", "100644 a\x00", "100644 a\x00" + hash[1:], " a\x00" + hash, "100644 \x00" + hash, "10x644 a\x00" + hash, "900644 a\x00" + hash,
 		"123456789 a\x00" + hash, "1000000 a\x00" + hash, "100644 a\x00" + hash + "1", "\n100644 a\x00" + hash, "-100644 a\x00" + hash,
+		"40000 .\x00" + hash, "40000 ..\x00" + hash, "40000 a/b\x00" + hash, "40000 /\x00" + hash, "40000 .git\x00" + hash, "40000 .gIt\x00" + hash,
+		"40000 git~1\x00" + hash, "40000 .g\u200cit\x00" + hash, "40000 \u200c.git\x00" + hash, "40000 a\\.git\x00" + hash, "40000 .git. \x00" + hash,
 	} {
 		if tree, err := ParseTree([]byte(raw)); err == nil {
 			t.Errorf("ParseTree(%q) = %v, want an error", raw, entries(tree))
 		}
 	}
 	// Old histories have such trees, and keep them.
-	for _, raw := range []string{"040000 a\x00" + hash, "100664 a\x00" + hash, "100644 b\x00" + hash + "100644 a\x00" + hash, "40000 .git\x00" + hash} {
+	for _, raw := range []string{"040000 a\x00" + hash, "100664 a\x00" + hash, "100644 b\x00" + hash + "100644 a\x00" + hash, "100644 .gitx\x00" + hash, "100644 git~2\x00" + hash, "100644 a\\b\x00" + hash} {
 		if tree, err := ParseTree([]byte(raw)); err != nil || string(tree.Raw()) != raw {
 			t.Errorf("ParseTree(%q) = %v", raw, err)
 		}

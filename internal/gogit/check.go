@@ -3,6 +3,7 @@ package gogit
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
@@ -15,7 +16,7 @@ func malformed(format string, args ...any) error {
 }
 
 // check decodes an object and refuses what must not be stored: what git-fsck calls an error, whatever the type, but
-// for odd time zones, which are in histories that exist.
+// for identities and dates as old programs wrote them (see scanner.person), which are in histories that exist.
 func check(t storage.Type, data []byte) (*object.Item, error) {
 	item, err := object.Decode(t, data, 0)
 	if err != nil {
@@ -35,8 +36,9 @@ func check(t storage.Type, data []byte) (*object.Item, error) {
 // modeLegacy is what old versions of git wrote for files that a group may write. It is kept (git-fsck, badFilemode).
 const modeLegacy git.Mode = 0o100664
 
-// checkTree refuses names that git would not check out, modes that it does not know, null hashes, and entries that
-// are out of order or there twice. Modes padded with zeroes pass, and stay as they are.
+// checkTree refuses names that git would not check out, directories and symbolic links where it wants a file, modes that
+// it does not know, null hashes, and entries that are out of order or there twice. Modes padded with zeroes pass, and
+// stay as they are.
 func checkTree(t *git.Tree) error {
 	var last git.Entry
 	for i := range t.Len() {
@@ -45,7 +47,11 @@ func checkTree(t *git.Tree) error {
 			return fmt.Errorf("tree entry: %w", err)
 		}
 		switch e.Mode {
-		case git.ModeDir, git.ModeRegular, git.ModeExecutable, git.ModeSubmodule, modeLegacy:
+		case git.ModeRegular, git.ModeExecutable, modeLegacy:
+		case git.ModeDir, git.ModeSubmodule:
+			if err := names.CheckDirectory(e.Name); err != nil {
+				return fmt.Errorf("tree entry: %w", err)
+			}
 		case git.ModeSymlink:
 			if err := names.CheckSymlinkEntry(e.Name); err != nil {
 				return fmt.Errorf("tree entry: %w", err)
@@ -86,9 +92,6 @@ func checkCommit(data []byte) error {
 		s.hash("parent")
 	}
 	s.person("author")
-	for s.next("author") { // git-fsck, multipleAuthors: a warning
-		s.person("author")
-	}
 	s.person("committer")
 	return s.err
 }
@@ -100,9 +103,7 @@ func checkTag(data []byte) error {
 	if t := s.line("type"); s.err == nil && git.ParseType(string(t)) == 0 {
 		s.fail("names an object of type %.80q", t)
 	}
-	if name := s.line("tag"); s.err == nil && len(name) == 0 {
-		s.fail("has no name")
-	}
+	s.line("tag")
 	if s.next("tagger") {
 		s.person("tagger")
 	}
@@ -149,37 +150,38 @@ func (s *scanner) hash(key string) {
 	}
 }
 
-// person checks "name <email> seconds zone" (git-fsck, fsck_ident). Only the zone may be anything.
+// person checks "name <email> seconds zone" (git-fsck, fsck_ident). The zone may be anything, and may be missing, as may
+// the time. So may the spaces before the address and the time. An address may have another one in it or behind it: git
+// takes the last ">" as where the time begins (ident.c, split_ident_line).
 func (s *scanner) person(key string) {
 	value := s.line(key)
 	if s.err != nil {
 		return
 	}
 	name, rest, ok := bytes.Cut(value, []byte{'<'})
-	email, when, closed := bytes.Cut(rest, []byte{'>'})
+	end := bytes.LastIndexByte(rest, '>')
 	switch {
-	case !ok || !closed || bytes.IndexByte(name, '>') >= 0 || bytes.IndexByte(email, '<') >= 0:
+	case !ok || end < 0 || bytes.IndexByte(name, '>') >= 0:
 		s.fail("has a malformed address in %s", key)
-	case len(name) > 0 && name[len(name)-1] != ' ':
-		s.fail("has no space before the address in %s", key)
-	case !isWhen(when):
+	case len(name) == 0:
+		s.fail("has no name in %s", key)
+	case !isWhen(rest[end+1:]):
 		s.fail("has a malformed time in %s", key)
 	}
 }
 
-// isWhen reports whether b is a space, seconds since 1970 that a signed 64-bit number holds, a space and a zone.
+// isWhen reports whether b is nothing, or seconds since 1970 that a signed 64-bit number holds, and a zone behind a
+// space or none.
 func isWhen(b []byte) bool {
-	b, ok := bytes.CutPrefix(b, []byte{' '})
-	seconds, zone, found := bytes.Cut(b, []byte{' '})
-	if !ok || !found || len(zone) == 0 || len(seconds) == 0 || len(seconds) > 18 {
+	seconds, _, _ := bytes.Cut(bytes.TrimLeft(b, " "), []byte{' '})
+	if len(seconds) == 0 {
+		return true
+	}
+	if len(seconds) > 1 && seconds[0] == '0' {
 		return false
 	}
-	for _, c := range seconds {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(seconds) == 1 || seconds[0] != '0'
+	_, err := strconv.ParseUint(string(seconds), 10, 63)
+	return err == nil
 }
 
 // A link is what an object says of another one: that it is there, and of which type.

@@ -161,6 +161,11 @@ func (g *sight) delta(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject
 	if err != nil || o.Delta == nil {
 		return nil, nil
 	}
+	if typ == storage.Tree { // its content is judged where it is decoded
+		if _, err := g.Objects.Item(g.ctx, g.in.Pool, h); err != nil {
+			return nil, err
+		}
+	}
 	if known, err := g.knows(o.Delta.Base); !known || err != nil {
 		return nil, err
 	}

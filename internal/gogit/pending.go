@@ -19,6 +19,7 @@ const (
 	manyObjects = 256     // that are held back before they are stored
 	manyBytes   = 1 << 20 // the same, in bytes
 	maxPending  = 64 << 20
+	heldCost    = 384 // bytes of memory that an object takes beside its content
 )
 
 // pending are the objects that were set but are not stored yet. The zero value is ready.
@@ -27,8 +28,8 @@ type pending struct {
 
 	mu      sync.RWMutex
 	objects map[git.Hash]*held
-	bytes   int64
-	retry   int // at how many objects storing them is tried next
+	bytes   int64 // of memory
+	retry   int   // at how many objects storing them is tried next
 }
 
 // A held object was checked, and is not changed any more.
@@ -72,7 +73,7 @@ func (p *pending) add(objects ...*held) (many bool) {
 	for _, o := range objects {
 		if p.objects[o.Hash] == nil {
 			p.objects[o.Hash] = o
-			p.bytes += o.Size
+			p.bytes += o.Size + heldCost
 		}
 	}
 	return len(p.objects) >= max(p.retry, manyObjects) || p.bytes >= manyBytes && p.retry == 0
@@ -85,7 +86,7 @@ func (p *pending) drop(objects []*held) {
 	for _, o := range objects {
 		if p.objects[o.Hash] != nil {
 			delete(p.objects, o.Hash)
-			p.bytes -= o.Size
+			p.bytes -= o.Size + heldCost
 		}
 	}
 	// What is left waits for other objects. It is not looked at again for each that comes.
@@ -119,7 +120,7 @@ func (s *Storer) hold(objects ...*held) error {
 			}
 			if !known {
 				fresh = append(fresh, o)
-				size += o.Size
+				size += o.Size + heldCost
 			}
 		}
 		return nil
@@ -132,7 +133,7 @@ func (s *Storer) hold(objects ...*held) error {
 			return err
 		}
 		if left := s.pending.size(); left > 0 && left+size > maxPending {
-			return fmt.Errorf("more than %d bytes of objects wait for objects that they name: %w", maxPending, storage.ErrTooLarge)
+			return fmt.Errorf("objects of more than %d bytes of memory wait for what they name: %w", maxPending, storage.ErrTooLarge)
 		}
 	}
 	if s.pending.add(fresh...) {
@@ -267,32 +268,80 @@ func isMissing(err error) bool {
 	return errors.As(err, &m)
 }
 
-// of returns a *missingError if an object is not whole, or is not there.
+// A frame is an object that is held back, on the way from the one that was asked about.
+type frame struct {
+	object *held
+	links  []link
+	next   int // which of the links comes next
+}
+
+// of returns a *missingError if an object is not whole, or is not there. It keeps its own stack, since a caller decides
+// how deep objects are nested.
 func (w *wholeness) of(l link) error {
+	stack := []frame{}
+	answer, err := w.ask(l, &stack)
+	if err != nil {
+		return err
+	}
+	for len(stack) > 0 {
+		f := &stack[len(stack)-1]
+		if f.next > 0 {
+			if answer, err = w.judge(f, answer); err != nil {
+				return err
+			}
+		}
+		if answer == nil && f.next < len(f.links) {
+			f.next++
+			if answer, err = w.ask(f.links[f.next-1], &stack); err != nil {
+				return err
+			}
+			continue
+		}
+		if w.known[f.object.Hash] = answer; answer == nil {
+			w.order = append(w.order, f.object)
+		}
+		stack = stack[:len(stack)-1]
+	}
+	return answer
+}
+
+// ask returns as its answer what is known of an object: nil if it is whole, or a *missingError. Otherwise it puts the
+// object on the stack, whose answer follows.
+func (w *wholeness) ask(l link, stack *[]frame) (answer, err error) {
 	o := w.held[l.hash]
 	if o == nil {
-		return w.checkStored(l)
+		return split(w.checkStored(l))
 	}
 	if o.Type != l.typ {
-		return missing("object %s is a %s, not a %s", l.hash, o.Type, l.typ)
+		return missing("object %s is a %s, not a %s", l.hash, o.Type, l.typ), nil
 	}
-	if err, ok := w.known[l.hash]; ok {
-		return err
+	if answer, ok := w.known[l.hash]; ok {
+		return answer, nil
 	}
-	err := links(o.Type, o.item, o.Data, func(next link) error {
-		err := w.of(next)
-		if isMissing(err) && o.Type == storage.Commit && next.typ == storage.Commit {
-			return w.unlessShallow(l.hash, next.hash, err)
-		}
-		return err
+	f := frame{object: o}
+	err = links(o.Type, o.item, o.Data, func(l link) error {
+		f.links = append(f.links, l)
+		return nil
 	})
-	if err != nil && !isMissing(err) {
-		return err
+	*stack = append(*stack, f)
+	return nil, err
+}
+
+// judge returns what the answer about the last link of a frame makes of the object itself.
+func (w *wholeness) judge(f *frame, answer error) (judged, err error) {
+	last := f.links[f.next-1]
+	if answer == nil || f.object.Type != storage.Commit || last.typ != storage.Commit {
+		return answer, nil
 	}
-	if w.known[l.hash] = err; err == nil {
-		w.order = append(w.order, o)
+	return split(w.unlessShallow(f.object.Hash, last.hash, answer))
+}
+
+// split tells an error that is an answer from one that kept us from finding it.
+func split(err error) (answer, failed error) {
+	if err == nil || isMissing(err) {
+		return err, nil
 	}
-	return err
+	return nil, err
 }
 
 // unlessShallow forgives a commit at which a shallow history ends that a parent is missing.

@@ -48,8 +48,8 @@ func (k *Keeper) Contributors(ctx context.Context, repo, pool storage.ID, at git
 	return t, err
 }
 
-// tallies returns the tally that is kept of a repository, or nil, and the one to go on from: that, else one of what it was
-// forked from, else an empty one.
+// tallies returns the tally that is kept of a repository, or nil, and the one to go on from: that, else one of what it
+// was forked from, else an empty one.
 func (k *Keeper) tallies(ctx context.Context, repo storage.ID) (own, base *contributor.Tally, err error) {
 	err = k.backend.View(ctx, func(v storage.View) error {
 		ids, err := relatives(v, repo)

@@ -1,5 +1,5 @@
-// Package insight keeps what is counted of repositories up to date: it is counted when it is first asked for after a
-// change, from where the last count ended, and never by who makes the change.
+// Package insight keeps what is counted of repositories up to date. It is counted from where the last count ended: when
+// it is asked for by itself, or in the background. Neither a change nor a list of repositories waits for that.
 package insight
 
 import (
@@ -24,18 +24,21 @@ type Keeper struct {
 	objects      *object.Store
 	languages    *language.Counter
 	contributors *contributor.Counter
-	exclusive    bool
 	log          *slog.Logger
 	turns        turns
 	recent       recent
+	background   background
 }
 
-// NewKeeper returns a Keeper. exclusive is what storage.Exclusive says of the backend.
-func NewKeeper(b *txn.Engine, objects *object.Store, exclusive bool, log *slog.Logger) *Keeper {
-	return &Keeper{
-		backend: b, objects: objects, exclusive: exclusive, log: log,
+// NewKeeper returns a Keeper, which must be stopped. It does nothing by itself before Wake is called.
+func NewKeeper(b *txn.Engine, objects *object.Store, upkeep Upkeep, log *slog.Logger) *Keeper {
+	k := &Keeper{
+		backend: b, objects: objects, log: log,
 		languages: language.NewCounter(objects), contributors: contributor.NewCounter(objects),
 	}
+	k.background.Upkeep = upkeep
+	k.background.ctx, k.background.stop = context.WithCancel(context.Background())
+	return k
 }
 
 // Drop removes all records of a repository.
@@ -94,10 +97,11 @@ func stops(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, storage.ErrClosed)
 }
 
-// turns are taken by who counts the same, so that none of it is counted twice.
+// turns are taken by those who count the same, so that none of it is counted twice.
 type turns struct {
 	mu    sync.Mutex
-	taken map[turn]chan struct{}
+	taken map[turn]chan struct{} // closed when it is given back
+	calls map[turn]chan struct{} // closed when somebody waits for it
 }
 
 type turn struct {
@@ -112,6 +116,10 @@ func (t *turns) take(ctx context.Context, what turn) (giveBack func(), err error
 		busy := t.taken[what]
 		if busy == nil {
 			break
+		}
+		if call := t.calls[what]; call != nil {
+			close(call)
+			delete(t.calls, what)
 		}
 		t.mu.Unlock()
 		select {
@@ -130,6 +138,20 @@ func (t *turns) take(ctx context.Context, what turn) (giveBack func(), err error
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		delete(t.taken, what)
+		delete(t.calls, what)
 		close(done)
 	}, nil
+}
+
+// wanted returns a channel that is closed when somebody waits for a turn which one has taken.
+func (t *turns) wanted(what turn) <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.calls == nil {
+		t.calls = map[turn]chan struct{}{}
+	}
+	if t.calls[what] == nil {
+		t.calls[what] = make(chan struct{})
+	}
+	return t.calls[what]
 }

@@ -36,12 +36,13 @@ func TestRecent(t *testing.T) {
 	if _, ok := r.at(last, git.Hash{2}); ok {
 		t.Error("at another commit finds something")
 	}
+	r.put(last, counted{Kept: language.Kept{Commit: git.Hash{1}}, looked: 7})
 	r.kept(last, git.Hash{2})
-	if r.get(last).kept {
+	if r.get(last).looked != 7 {
 		t.Error("kept at another commit holds for this one")
 	}
 	r.kept(last, git.Hash{1})
-	if !r.get(last).kept {
+	if r.get(last).looked != 0 {
 		t.Error("kept does not hold")
 	}
 }

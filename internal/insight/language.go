@@ -16,85 +16,44 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Gap is a repository whose language is not known for what its default branch is now.
+// A Gap is what is known of a repository's language, and what its default branch names. Both are of one View.
 type Gap struct {
 	Repo, Pool storage.ID
 	Tip        git.Hash // what the default branch names; zero: nothing
-	Language   string   // the language at another tip
+	Moves      uint64   // of the repository's state
+	Language   string   // the one that is stored
+	Closed     bool     // it is stored as the language at Tip
 }
 
-// Language returns the language of a repository with that default branch, or a Gap if it must be counted, which can't be
-// done in a View.
-func (k *Keeper) Language(v storage.View, r *catalog.Repo, s *catalog.State, branch string) (string, *Gap, error) {
-	if k.exclusive && s.LanguageIsNew() {
-		return s.Language, nil, nil
-	}
-	at, err := tipOf(v, r.ID, branch)
-	if err != nil || at == s.LanguageAt {
-		return s.Language, nil, err
-	}
-	if c, ok := k.recent.at(r.ID, at); ok {
-		return c.language, nil, nil
-	}
-	return s.Language, &Gap{Repo: r.ID, Pool: r.Pool, Tip: at, Language: s.Language}, nil
-}
-
-// keepAfter is how many files may be looked at again, should the process end, before it is worth an Update to keep what
-// was counted. A reader would have to wait for that.
-const keepAfter = 256
-
-// Find returns the languages of repositories that have gaps. Where one can't be found out, since what is stored is damaged
-// or missing, that is logged once, and the language is what it was. The errors are ctx's and storage.ErrClosed. If a
-// language is another one than before, it is stored by the time Find returns.
-func (k *Keeper) Find(ctx context.Context, gaps []Gap) ([]string, error) {
-	all, err := k.countAll(ctx, gaps)
+// Look returns the gap of a repository.
+func Look(v storage.View, repo storage.ID) (Gap, error) {
+	r, err := catalog.Load(v, repo)
 	if err != nil {
-		return nil, err
+		return Gap{}, err
 	}
-	languages := make([]string, len(gaps))
-	var news []Gap
-	for i, g := range gaps {
-		languages[i] = all[i].language
-		if all[i].isNews(g) {
-			news = append(news, g)
-		}
+	s, err := catalog.LoadState(v, r)
+	if err != nil {
+		return Gap{}, err
 	}
-	return languages, k.keep(ctx, news)
+	tip, err := Tip(v, repo)
+	return Gap{
+		Repo: repo, Pool: r.Pool, Tip: tip, Moves: s.Moves, Language: s.Language,
+		Closed: s.LanguageIsNew() && s.LanguageAt == tip,
+	}, err
 }
 
-// countAll counts what fills gaps, several at a time.
-func (k *Keeper) countAll(ctx context.Context, gaps []Gap) ([]counted, error) {
-	all, errs := make([]counted, len(gaps)), make([]error, len(gaps))
-	var next atomic.Int64
-	work := func() {
-		for i := next.Add(1) - 1; i < int64(len(gaps)); i = next.Add(1) - 1 {
-			if all[i], errs[i] = k.count(ctx, gaps[i]); errs[i] != nil {
-				return // all others fail likewise
-			}
-		}
-	}
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(gaps)) - 1 {
-		workers.Go(work)
-	}
-	work()
-	workers.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
+// keepAfter is how many files may be looked at again, should the process end, before it is worth an Update to keep
+// their counts where the language is stored already.
+const keepAfter = 256
 
 // isNews reports whether it is worth an Update to keep what fills a gap.
 func (c *counted) isNews(g Gap) bool {
-	return !c.failed && !c.kept && (c.language != g.Language || c.looked >= keepAfter)
+	return !c.failed && (!g.Closed || c.language != g.Language || c.looked >= keepAfter)
 }
 
-// Counts returns the counts of the default branch, given as a gap whether or not its language is known.
+// Counts returns the counts of the default branch, and stores the language if that is news.
 func (k *Keeper) Counts(ctx context.Context, g Gap, tree git.Hash) (language.Counts, error) {
-	c, err := k.count(ctx, g)
+	c, err := k.count(ctx, g, k.languages)
 	if err != nil {
 		return language.Counts{}, err
 	}
@@ -120,7 +79,8 @@ func (k *Keeper) CountsOf(ctx context.Context, repo, pool storage.ID, tree git.H
 	return counts, err
 }
 
-// keep stores what was counted of repositories. That it can't be stored is logged: who only reads need not mind.
+// keep stores what was counted of repositories. That it can't be stored is logged: an actor who only reads need not
+// mind.
 func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 	if len(gaps) == 0 {
 		return nil
@@ -128,7 +88,7 @@ func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 	err := k.backend.Update(ctx, access.Host(), func(tx *txn.Tx) error {
 		for _, g := range gaps {
 			if c, ok := k.recent.at(g.Repo, g.Tip); ok && !c.failed {
-				if err := store(tx, g.Repo, c); err != nil {
+				if err := store(tx, g, c); err != nil {
 					return err
 				}
 			}
@@ -146,48 +106,79 @@ func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 	return err
 }
 
-// store stores counts, and the language if they are those of the default branch.
-func store(tx *txn.Tx, repo storage.ID, c counted) error {
-	r, err := tx.Entry(repo)
+// store stores counts and the language, unless those of a later state are stored.
+func store(tx *txn.Tx, g Gap, c counted) error {
+	r, err := tx.Entry(g.Repo)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil // it was deleted meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	if err := language.Save(tx, repo, c.Kept); err != nil {
+	done, err := r.PutLanguage(tx, c.language, c.Commit, g.Moves)
+	if !done || err != nil {
 		return err
 	}
-	if at, err := Tip(tx, repo); err != nil || at != c.Commit {
+	if err := language.Save(tx, g.Repo, c.Kept); err != nil {
 		return err
 	}
-	if err := r.PutLanguage(tx, c.language, c.Commit); err != nil {
-		return err
-	}
-	return search.SetLanguage(tx, repo, c.language)
+	return search.SetLanguage(tx, g.Repo, c.language)
 }
 
-// FindMarked finds out the languages of all repositories that have changed since that was last done, and keeps them, a few
-// at a time. Its errors are those of Find.
-func (k *Keeper) FindMarked(ctx context.Context) error {
+// FindAll finds out the languages of all repositories that have changed since that was last done, several at a time,
+// and keeps them. Where one can't be found out, since what is stored is damaged or missing, that is logged once, and
+// the language stays. The errors are ctx's and storage.ErrClosed. What was kept before an error stays.
+func (k *Keeper) FindAll(ctx context.Context) error {
+	return k.eachMarked(ctx, func(gaps []Gap) error {
+		if err := k.countAll(ctx, gaps); err != nil {
+			return err
+		}
+		return k.keep(ctx, gaps)
+	})
+}
+
+// countAll counts what fills gaps, several at a time.
+func (k *Keeper) countAll(ctx context.Context, gaps []Gap) error {
+	errs := make([]error, len(gaps))
+	var next atomic.Int64
+	work := func() {
+		for i := next.Add(1) - 1; i < int64(len(gaps)); i = next.Add(1) - 1 {
+			if _, errs[i] = k.count(ctx, gaps[i], k.languages); errs[i] != nil {
+				return // all others fail likewise
+			}
+		}
+	}
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(gaps)) - 1 {
+		workers.Go(work)
+	}
+	work()
+	workers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// marksAtOnce is how many repositories are looked at between two Updates.
+const marksAtOnce = 64
+
+// eachMarked calls fn with the gaps of all repositories that are marked, a few at a time.
+func (k *Keeper) eachMarked(ctx context.Context, fn func([]Gap) error) error {
 	var after storage.ID
 	for {
 		gaps, last, err := k.marked(ctx, after)
 		if err != nil || last.IsZero() {
 			return err
 		}
-		if _, err := k.countAll(ctx, gaps); err != nil {
-			return err
-		}
-		if err := k.keep(ctx, gaps); err != nil {
+		if err := fn(gaps); err != nil {
 			return err
 		}
 		after = last
 	}
 }
-
-// marksAtOnce is how many repositories are looked at between two Updates.
-const marksAtOnce = 64
 
 // marked returns the gaps of some repositories that are marked, and the last of them, zero if there was none.
 func (k *Keeper) marked(ctx context.Context, after storage.ID) (gaps []Gap, last storage.ID, err error) {
@@ -198,23 +189,16 @@ func (k *Keeper) marked(ctx context.Context, after storage.ID) (gaps []Gap, last
 		}
 		last = ids[len(ids)-1]
 		for _, id := range ids {
-			r, err := catalog.Load(v, id)
-			if errors.Is(err, storage.ErrNotFound) {
+			g, err := Look(v, id)
+			switch {
+			case isDamage(err):
+				k.log.Error("languages can't be counted", "repo", id.String(), "err", err)
 				continue
-			}
-			if err != nil {
+			case err != nil:
 				return err
 			}
-			s, err := catalog.LoadState(v, r)
-			if err != nil {
-				return err
-			}
-			at, err := Tip(v, id)
-			if err != nil {
-				return err
-			}
-			if c, ok := k.recent.at(id, at); !ok || !c.failed {
-				gaps = append(gaps, Gap{Repo: id, Pool: r.Pool, Tip: at, Language: s.Language})
+			if c, ok := k.recent.at(id, g.Tip); !ok || !c.failed {
+				gaps = append(gaps, g)
 			}
 		}
 		return nil
@@ -223,7 +207,7 @@ func (k *Keeper) marked(ctx context.Context, after storage.ID) (gaps []Gap, last
 }
 
 // count counts what fills a gap, unless that was done already. Where that is not possible it says so.
-func (k *Keeper) count(ctx context.Context, g Gap) (counted, error) {
+func (k *Keeper) count(ctx context.Context, g Gap, by *language.Counter) (counted, error) {
 	giveBack, err := k.turns.take(ctx, turn{g.Repo, 'L'})
 	if err != nil {
 		return counted{}, err
@@ -233,7 +217,7 @@ func (k *Keeper) count(ctx context.Context, g Gap) (counted, error) {
 	if base.known && base.Commit == g.Tip {
 		return base, nil
 	}
-	next, err := k.advance(ctx, g, base)
+	next, err := k.advance(ctx, g, base, by)
 	if err != nil {
 		if stops(ctx, err) {
 			return counted{}, err
@@ -248,7 +232,7 @@ func (k *Keeper) count(ctx context.Context, g Gap) (counted, error) {
 }
 
 // advance goes on from the counts at hand, or those that are kept.
-func (k *Keeper) advance(ctx context.Context, g Gap, base counted) (counted, error) {
+func (k *Keeper) advance(ctx context.Context, g Gap, base counted, by *language.Counter) (counted, error) {
 	if !base.known || base.failed {
 		var err error
 		if base, err = k.load(ctx, g.Repo); err != nil {
@@ -263,7 +247,7 @@ func (k *Keeper) advance(ctx context.Context, g Gap, base counted) (counted, err
 		}
 		next.Tree = c.Tree
 	}
-	counts, looked, err := k.languages.Advance(ctx, g.Pool, base.Tree, next.Tree, base.Counts)
+	counts, looked, err := by.Advance(ctx, g.Pool, base.Tree, next.Tree, base.Counts)
 	next.Counts, next.language, next.looked = counts, counts.Top(), base.looked+looked
 	return next, err
 }

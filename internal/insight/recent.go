@@ -13,7 +13,6 @@ type counted struct {
 	language.Kept
 	language string
 	looked   int  // files since counts were kept
-	kept     bool // it is stored as the repository's language
 	known    bool // there is something to know
 	failed   bool // there are no counts, and language is that of another commit
 }
@@ -61,7 +60,7 @@ func (r *recent) kept(repo storage.ID, commit git.Hash) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c, ok := r.repos[repo]; ok && c.Commit == commit {
-		c.looked, c.kept = 0, true
+		c.looked = 0
 		r.repos[repo] = c
 	}
 }

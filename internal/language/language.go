@@ -1,10 +1,10 @@
 // Package language counts the bytes of each language in a tree, as GitHub does (github.com/github-linguist/linguist)
-// and with go-enry's word on what a file is in, and keeps the counts of repositories up to date.
+// and with package linguist's word on what a file is in, and keeps the counts of repositories up to date.
 //
 // Counted are files that are not empty, whose language is of the type programming or markup, and which are neither
 // vendored, generated, documentation, binary nor a pointer of Git LFS. The attributes linguist-vendored,
-// linguist-generated, linguist-documentation, linguist-detectable and linguist-language say otherwise, at every level of
-// the tree. What a file counts for is its whole size, towards the group of its language: TSX is TypeScript.
+// linguist-generated, linguist-documentation, linguist-detectable and linguist-language say otherwise, at every level
+// of the tree. What a file counts for is its whole size, towards the group of its language: TSX is TypeScript.
 //
 // Nothing is kept of single files: what a file counts for follows from its path, its content and the attributes on its
 // way, all of which a tree names. So the counts of one tree become those of another one by taking away the files that
@@ -61,10 +61,22 @@ func (c Counts) Top() string {
 // A Counter counts the trees of one store. It is safe for concurrent use.
 type Counter struct {
 	objects *object.Store
+	pace    func(context.Context) error // nil: as fast as it goes
+
+	unfinished *unfinished
 }
 
 // NewCounter returns a Counter of what objects reads.
-func NewCounter(objects *object.Store) *Counter { return &Counter{objects: objects} }
+func NewCounter(objects *object.Store) *Counter {
+	return &Counter{objects: objects, unfinished: &unfinished{}}
+}
+
+// Paced returns a Counter that works in one goroutine, and calls pace after each few files. An error ends the count.
+func (c *Counter) Paced(pace func(context.Context) error) *Counter {
+	paced := *c
+	paced.pace = pace
+	return &paced
+}
 
 // Count counts a tree. The zero hash is an empty one. It uses all cores. The errors are those of object.Store, for what
 // is missing or damaged, and ctx's.
@@ -96,7 +108,7 @@ func (c *Counter) change(ctx context.Context, pool storage.ID, from, to git.Hash
 		return tooLarge, 0, nil
 	}
 	if err == nil {
-		next.Bytes, err = c.sum(ctx, pool, w.jobs)
+		next.Bytes, err = c.sum(ctx, pool, from, to, w.jobs)
 	}
 	if err != nil {
 		return Counts{}, 0, err

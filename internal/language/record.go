@@ -7,9 +7,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/go-enry/go-enry/v2/data"
-
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/linguist"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -35,11 +34,11 @@ type Kept struct {
 // keptVersion is the first byte of a stored Kept.
 const keptVersion = 1
 
-// rulesVersion must change with whatever changes what a file counts for, including a new version of go-enry.
+// rulesVersion must change with whatever changes what a file counts for, but for linguist.Version.
 const rulesVersion = 1
 
 // rulesName names the rules by which a file was counted. Counts by other rules can't be gone on with.
-func rulesName() string { return fmt.Sprintf("%d-%.8s", rulesVersion, data.LinguistCommit) }
+func rulesName() string { return fmt.Sprintf("%d-%s", rulesVersion, linguist.Version) }
 
 // Load returns the counts of a repository, or storage.ErrNotFound if there are none by the rules of this program.
 func Load(v storage.View, repo storage.ID) (Kept, error) {

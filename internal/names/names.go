@@ -6,15 +6,16 @@
 package names
 
 import (
-	"errors"
 	"strconv"
+
+	"github.com/reposit/reposit/internal/fault"
 )
 
 var (
 	// ErrMalformed says that a name breaks a rule of form.
-	ErrMalformed = errors.New("malformed name")
+	ErrMalformed = fault.New(fault.Invalid, "malformed name")
 	// ErrTooLong says that a name is well formed as far as it was read, but longer or deeper than allowed.
-	ErrTooLong = errors.New("name too long")
+	ErrTooLong = fault.New(fault.TooLarge, "")
 )
 
 // An Error says which name breaks which rule.

@@ -61,6 +61,12 @@ func TestCheckSlug(t *testing.T) {
 	if got := kind(CheckOwner(strings.Repeat("x", MaxOwner+1))); got != "too long" {
 		t.Errorf("CheckOwner(65 bytes) = %q, want %q", got, "too long")
 	}
+	if got := Key("\u212aIM\u017f"); got != "\u212aim\u017f" { // KELVIN SIGN and LONG S, which Unicode folds to k and s
+		t.Errorf("Key(\\u212aIM\\u017f) = %q, want its ASCII letters alone in lower case", got)
+	}
+	if !Same("Kim", "kIM") || Same("\u212aim", "kim") || Same("", "kim") {
+		t.Errorf("Same(Kim, kIM), Same(\\u212aim, kim) = %t, %t, want true, false", Same("Kim", "kIM"), Same("\u212aim", "kim"))
+	}
 	if got := Key("Hello-World"); got != "hello-world" {
 		t.Errorf("Key(Hello-World) = %q, want %q", got, "hello-world")
 	}

@@ -34,6 +34,10 @@ func Key(name string) string {
 	return name
 }
 
+// Same reports whether two slugs or owners count as one. Only ASCII letters have a case here: of others, some fold to
+// ASCII ones, as the Kelvin sign does to "k", and a name would pass for another one.
+func Same(a, b string) bool { return Key(a) == Key(b) }
+
 func checkLabel(name string, limit int) error {
 	if name == "" {
 		return malformed(name, "is empty")

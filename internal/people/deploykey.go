@@ -21,7 +21,7 @@ type DeployKey struct {
 	Number      int64 // of no other key of the store, also none that is gone
 	Title, Key  string
 	Fingerprint Fingerprint
-	ReadOnly    bool
+	Write       bool // it may write, not only read
 	Created     time.Time
 }
 
@@ -88,10 +88,10 @@ func LoadDeployKey(v storage.View, repo storage.ID, number int64) (DeployKey, er
 
 // Allows returns what whoever has the key may do with the repository.
 func (k *DeployKey) Allows() Permission {
-	if k.ReadOnly {
-		return Read
+	if k.Write {
+		return Write
 	}
-	return Write
+	return Read
 }
 
 // KeyPermission returns what a key allows: Read, Write, or None if the repository has no such key any more.
@@ -155,9 +155,9 @@ func dropDeployKeys(tx storage.Tx, repo storage.ID) error {
 const flagReadOnly = 1
 
 func (k *DeployKey) encode() []byte {
-	b := []byte{recordVersion, 0}
-	if k.ReadOnly {
-		b[1] = flagReadOnly
+	b := []byte{recordVersion, flagReadOnly}
+	if k.Write {
+		b[1] = 0
 	}
 	b = append(b, k.Fingerprint[:]...)
 	b = appendTime(b, k.Created)
@@ -169,7 +169,7 @@ func decodeDeployKey(number int64, b []byte) (DeployKey, error) {
 	d := newDecoder(b)
 	flags := d.Byte()
 	d.Bad = d.Bad || flags > flagReadOnly
-	k := DeployKey{Number: number, ReadOnly: flags&flagReadOnly != 0}
+	k := DeployKey{Number: number, Write: flags&flagReadOnly == 0}
 	copy(k.Fingerprint[:], d.Take(uint64(len(k.Fingerprint))))
 	k.Created, k.Title, k.Key = d.time(), d.String(), d.String()
 	return k, d.end("deploy key")

@@ -27,6 +27,7 @@ type model struct {
 	watchers      map[storage.ID][]Watcher
 	keys          map[storage.ID][]DeployKey
 	number        int64
+	removals      map[string]int
 }
 
 var (
@@ -40,6 +41,7 @@ func newModel() *model {
 	return &model{
 		users: map[string]User{}, owners: map[storage.ID]string{}, collaborators: map[storage.ID]map[string]Permission{},
 		teams: map[string]Team{}, watchers: map[storage.ID][]Watcher{}, keys: map[storage.ID][]DeployKey{},
+		removals: map[string]int{},
 	}
 }
 
@@ -119,7 +121,7 @@ func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string, repo 
 		had, err := Unwatch(tx, repo, login)
 		return "unwatch", err, disagree(was == had)
 	case 7:
-		k := DeployKey{Title: fmt.Sprint(n), Key: "ssh-x", Fingerprint: Fingerprint{byte(r.IntN(8))}, ReadOnly: n%2 == 0, Created: time.Unix(int64(n), 0).UTC()}
+		k := DeployKey{Title: fmt.Sprint(n), Key: "ssh-x", Fingerprint: Fingerprint{byte(r.IntN(8))}, Write: n%2 == 0, Created: time.Unix(int64(n), 0).UTC()}
 		number, err := AddDeployKey(tx, repo, k)
 		return fmt.Sprint("add key ", number), err, m.addKey(repo, k)
 	case 8:
@@ -202,6 +204,12 @@ func (m *model) removeUser(login string) error {
 	if _, ok := m.users[login]; !ok {
 		return storage.ErrNotFound
 	}
+	for _, t := range m.teams {
+		if t.Owner == login {
+			return ErrOwner
+		}
+	}
+	m.removals[login]++
 	delete(m.users, login)
 	for repo := range m.owners {
 		delete(m.collaborators[repo], login)
@@ -332,7 +340,7 @@ func (m *model) checkRepo(v storage.View, repo storage.ID, equal func(what strin
 		equal("FindDeployKey", at, repo, err)
 		equal("FindDeployKey", number, k.Number, err)
 		p, err := KeyPermission(v, repo, number)
-		equal("KeyPermission", p, map[bool]Permission{true: Read, false: Write}[k.ReadOnly], err)
+		equal("KeyPermission", p, map[bool]Permission{false: Read, true: Write}[k.Write], err)
 	}
 }
 
@@ -360,6 +368,10 @@ func (m *model) checkUsers(v storage.View, equal func(what string, got, want any
 	}
 	users, err := Users(v, "", 0)
 	equal("Users", users, want, err)
+	for _, login := range historyLogins {
+		got, err := Removals(v, login)
+		equal("Removals", got, m.removals[login], err)
+	}
 	for _, owner := range historyOwners {
 		var wantNames []string
 		for _, name := range historyTeams {
@@ -443,6 +455,7 @@ func (m *model) removeAll(t *testing.T, b storage.Backend) {
 			want = []string{`"Kn"`}
 		}
 		got, err := records(v)
+		got = slices.DeleteFunc(got, func(key string) bool { return strings.HasPrefix(key, `"Pd`) })
 		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("records when all is removed, -want +got:\n%s", diff)
 		}

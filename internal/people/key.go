@@ -10,7 +10,8 @@ import (
 // The keys of all records. Names are in lower case and hold no byte 00; times are 8 bytes, numbers too.
 //
 //	P u login                    a user
-//	P e address                  an e-mail address in lower case; the login of whose it is
+//	P d login                    how often a user of that login was removed; absent if never
+//	P e address                  an e-mail address, its ASCII letters in lower case; the login of whose it is
 //	P g ID                       what a repository is shared by (sharing); absent if by nothing
 //	P c ID login                 a collaborator; the permission
 //	P l login 00 ID              the same by login
@@ -20,6 +21,7 @@ import (
 //	P r owner 00 team 00 ID      a repository of a team; no value. P g has the same by repository
 //	P w ID time login            a watcher, by when he began; no value
 //	P x login 00 ID              the same by login; the time
+//	P y ID                       watchers of it may have lost Read; the position behind which they are yet to be looked at
 //	P z ID                       a deleted repository whose watchers are yet to be removed; no value
 //	K n                          the number of the last deploy key that was added
 //	K f fingerprint              a deploy key; the ID and number of where it is
@@ -28,6 +30,7 @@ const (
 	keyPeople = 'P'
 
 	keyUser         = 'u'
+	keyRemovals     = 'd'
 	keyAddress      = 'e'
 	keySharing      = 'g'
 	keyCollaborator = 'c'
@@ -38,6 +41,7 @@ const (
 	keyTeamRepo     = 'r'
 	keyWatcher      = 'w'
 	keyWatched      = 'x'
+	keyDoubt        = 'y'
 	keyDropped      = 'z'
 
 	keyDeploy = 'K'

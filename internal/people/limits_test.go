@@ -146,7 +146,7 @@ func TestTooMany(t *testing.T) {
 // FuzzRecords reads what may be records. What is accepted comes back the same.
 func FuzzRecords(f *testing.F) {
 	u := &User{Login: "ann", Name: "Ann", Email: "a@x.org", Company: "c", Blog: "b", Location: "l", Emails: []string{"b@x.org", ""}}
-	k := &DeployKey{Number: 1, Title: "t", Key: "ssh-ed25519 AAAA", Fingerprint: Fingerprint{1}, ReadOnly: true, Created: time.Unix(1, 2).UTC()}
+	k := &DeployKey{Number: 1, Title: "t", Key: "ssh-ed25519 AAAA", Fingerprint: Fingerprint{1}, Write: true, Created: time.Unix(1, 2).UTC()}
 	s := &sharing{collaborators: 3, owner: "acme", teams: []string{"all", "core"}}
 	for _, b := range [][]byte{u.encode(), k.encode(), s.encode(), encodePermission(Write), {}, {2}} {
 		f.Add(b)
@@ -176,7 +176,7 @@ func FuzzRecords(f *testing.F) {
 
 func TestRecords(t *testing.T) {
 	u := &User{Login: "ann", Name: "Ann", Email: "a@x.org", Company: "c", Blog: "b", Location: "l", Emails: []string{"b@x.org", ""}}
-	k := DeployKey{Number: 1, Title: "t", Key: "ssh-ed25519 AAAA", Fingerprint: Fingerprint{1}, ReadOnly: true, Created: time.Unix(1, 2).UTC()}
+	k := DeployKey{Number: 1, Title: "t", Key: "ssh-ed25519 AAAA", Fingerprint: Fingerprint{1}, Write: true, Created: time.Unix(1, 2).UTC()}
 	s := sharing{collaborators: 3, owner: "acme", teams: []string{"all", "core"}}
 	for _, test := range []struct {
 		name   string

@@ -7,10 +7,10 @@
 package people
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
@@ -18,11 +18,13 @@ import (
 
 var (
 	// ErrTaken says that another user has the e-mail address, or a repository the deploy key.
-	ErrTaken = errors.New("is taken")
+	ErrTaken = fault.New(fault.Exists, "")
 	// ErrTooMany says that a repository has as many collaborators, teams or deploy keys as it can have.
-	ErrTooMany = errors.New("too many")
+	ErrTooMany = fault.New(fault.TooLarge, "")
+	// ErrOwner says that a user owns what others have a part in.
+	ErrOwner = fault.New(fault.Conflict, "")
 	// ErrPermission says that a text or number is no permission.
-	ErrPermission = errors.New("unknown permission")
+	ErrPermission = fault.New(fault.Invalid, "unknown permission")
 )
 
 // Drop removes what there is about a repository that is deleted. Nobody has a grant or a key of it from here on. Of
@@ -48,6 +50,9 @@ func Drop(tx storage.Tx, repo storage.ID) error {
 		return err
 	}
 	if err := dropDeployKeys(tx, repo); err != nil {
+		return err
+	}
+	if err := tx.DeleteRecord(repoKey(keyDoubt, repo, "")); err != nil {
 		return err
 	}
 	more, err := dropWatchers(tx, repo)

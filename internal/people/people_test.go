@@ -147,3 +147,38 @@ func TestTransferred(t *testing.T) {
 		return err
 	})
 }
+
+// TestOldAddress holds that an address that is stored under the key which Unicode folds it to is found, changed and removed.
+func TestOldAddress(t *testing.T) {
+	b := newStore(t, "ann", "bob")
+	const address, old, other = "\u00d6@x.org", "\u00f6@x.org", "\u212a@x.org"
+	update(t, b, func(tx storage.Tx) error {
+		u := User{Login: "ann", Email: address}
+		return errors.Join(tx.PutRecord(userKey("ann"), u.encode()), tx.PutRecord(nameKey(keyAddress, old), []byte("ann")))
+	})
+	find := func(address, want string) {
+		t.Helper()
+		view(t, b, func(v storage.View) error {
+			got, err := UserByAddress(v, address)
+			if got != want || (err == nil) != (want != "") || err != nil && !errors.Is(err, storage.ErrNotFound) {
+				t.Errorf("UserByAddress(%q) = %q, %v, want %q", address, got, err, want)
+			}
+			return nil
+		})
+	}
+	find(address, "ann")
+	find(other, "")
+	update(t, b, func(tx storage.Tx) error { return PutUser(tx, &User{Login: "ann"}) })
+	find(address, "")
+	update(t, b, func(tx storage.Tx) error {
+		return errors.Join(
+			PutUser(tx, &User{Login: "ann", Emails: []string{"k@x.org", other}}),
+			PutUser(tx, &User{Login: "ann", Emails: []string{"k@x.org"}}),
+			PutUser(tx, &User{Login: "bob", Emails: []string{address, other}}),
+		)
+	})
+	find("K@x.org", "ann")
+	find(other, "bob")
+	find(address, "bob")
+	find(old, "")
+}

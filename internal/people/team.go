@@ -93,6 +93,12 @@ func Teams(v storage.View, owner string) ([]string, error) {
 	return suffixes(v, nameKey(keyTeam, names.Key(owner), ""), 0)
 }
 
+// hasTeams reports whether an owner has any.
+func hasTeams(v storage.View, owner string) (bool, error) {
+	some, err := suffixes(v, nameKey(keyTeam, owner, ""), 1)
+	return len(some) > 0, err
+}
+
 // TeamsOf returns the names of the teams of its owner that a repository belongs to, in order.
 func TeamsOf(v storage.View, repo storage.ID, owner string) ([]string, error) {
 	s, err := loadSharing(v, repo)

@@ -1,8 +1,10 @@
 package people
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -29,15 +31,16 @@ func PutUser(tx storage.Tx, u *User) error {
 	if err != nil {
 		return err
 	}
-	for address, added := range changes(old.Addresses(), u.Addresses(), strings.Compare) {
+	addresses := u.Addresses()
+	for address, added := range changes(old.Addresses(), addresses, strings.Compare) {
 		key := nameKey(keyAddress, address)
 		if !added {
-			if err := tx.DeleteRecord(key); err != nil {
+			if err := dropAddress(tx, login, address, addresses); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, err := tx.Record(key); !errors.Is(err, storage.ErrNotFound) {
+		if b, err := tx.Record(key); !errors.Is(err, storage.ErrNotFound) && string(b) != login {
 			if err == nil {
 				err = fmt.Errorf("e-mail address %q %w", address, ErrTaken)
 			}
@@ -50,12 +53,12 @@ func PutUser(tx storage.Tx, u *User) error {
 	return tx.PutRecord(userKey(login), u.encode())
 }
 
-// Addresses returns all addresses in lower case, sorted, each once.
+// Addresses returns all addresses as they are compared, with ASCII letters in lower case, sorted, each once.
 func (u *User) Addresses() []string {
 	var all []string
 	for _, address := range append([]string{u.Email}, u.Emails...) {
 		if address != "" {
-			all = append(all, strings.ToLower(address))
+			all = append(all, names.Key(address))
 		}
 	}
 	slices.Sort(all)
@@ -71,11 +74,16 @@ type Removed struct {
 
 // RemoveUser removes a user with his addresses, and takes him out of everything that he is in: collaborations, teams,
 // watches. If there is more, it must be called again in another unit of work. It returns storage.ErrNotFound if there is
-// no such user. What he owns is not its business.
+// no such user, and ErrOwner for one who has teams. Repositories of theirs are the caller's business.
 func RemoveUser(tx storage.Tx, login string) (Removed, error) {
 	u, err := LoadUser(tx, login)
 	if err != nil {
 		return Removed{}, err
+	}
+	if has, err := hasTeams(tx, u.Login); err != nil {
+		return Removed{}, err
+	} else if has {
+		return Removed{}, fmt.Errorf("%w: the user still owns teams", ErrOwner)
 	}
 	var r Removed
 	if r.Shared, err = removeCollaborations(tx, u.Login); err != nil {
@@ -92,11 +100,39 @@ func RemoveUser(tx storage.Tx, login string) (Removed, error) {
 		return r, nil
 	}
 	for _, address := range u.Addresses() {
-		if err := tx.DeleteRecord(nameKey(keyAddress, address)); err != nil {
+		if err := dropAddress(tx, u.Login, address, nil); err != nil {
 			return Removed{}, err
 		}
 	}
+	if err := countRemoval(tx, u.Login); err != nil {
+		return Removed{}, err
+	}
 	return r, tx.DeleteRecord(userKey(u.Login))
+}
+
+// Removals returns how often a user of that login was removed. Whatever a person did under a login is theirs for as long
+// as this number stays: whoever is given the login later is somebody else.
+func Removals(v storage.View, login string) (int, error) {
+	b, err := v.Record(nameKey(keyRemovals, names.Key(login)))
+	if errors.Is(err, storage.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	d := newDecoder(b)
+	n := d.Uvarint()
+	d.Bad = d.Bad || n > math.MaxUint32
+	return int(n), d.end("removals")
+}
+
+func countRemoval(tx storage.Tx, login string) error {
+	n, err := Removals(tx, login)
+	if err != nil {
+		return err
+	}
+	b := binary.AppendUvarint([]byte{recordVersion}, uint64(n)+1)
+	return tx.PutRecord(nameKey(keyRemovals, names.Key(login)), b)
 }
 
 // LoadUser returns a user, or storage.ErrNotFound.
@@ -111,8 +147,38 @@ func LoadUser(v storage.View, login string) (*User, error) {
 
 // UserByAddress returns the login of whose an e-mail address is, or storage.ErrNotFound.
 func UserByAddress(v storage.View, address string) (string, error) {
-	b, err := v.Record(nameKey(keyAddress, strings.ToLower(address)))
-	return string(b), err
+	key := names.Key(address)
+	b, err := v.Record(nameKey(keyAddress, key))
+	old := strings.ToLower(address)
+	if old == key || !errors.Is(err, storage.ErrNotFound) {
+		return string(b), err
+	}
+	// Letters beyond ASCII had a case once. What was stored then counts if it is this very address.
+	if b, err = v.Record(nameKey(keyAddress, old)); err != nil {
+		return "", err
+	}
+	u, err := LoadUser(v, string(b))
+	if err == nil && !slices.Contains(u.Addresses(), key) {
+		err = storage.ErrNotFound
+	}
+	if err != nil {
+		return "", err
+	}
+	return u.Login, nil
+}
+
+// dropAddress removes an address of a user who keeps others, also under the key that it once had; see UserByAddress.
+func dropAddress(tx storage.Tx, login, address string, keeps []string) error {
+	if old := strings.ToLower(address); old != address && !slices.Contains(keeps, old) {
+		b, err := tx.Record(nameKey(keyAddress, old))
+		if err == nil && string(b) == login {
+			err = tx.DeleteRecord(nameKey(keyAddress, old))
+		}
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+	}
+	return tx.DeleteRecord(nameKey(keyAddress, address))
 }
 
 // Users returns up to limit users whose logins are behind after, in order.

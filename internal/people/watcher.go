@@ -63,6 +63,29 @@ func Watches(v storage.View, repo storage.ID, login string) (bool, error) {
 	return err == nil, err
 }
 
+// WatchedBy returns up to limit repositories that login watches, behind one, in the order of their IDs.
+func WatchedBy(v storage.View, login string, behind storage.ID, limit int) ([]storage.ID, error) {
+	prefix := nameKey(keyWatched, names.Key(login), "")
+	lo := prefix
+	if !behind.IsZero() {
+		lo = append(nameKey(keyWatched, names.Key(login), behind.String()), 0)
+	}
+	var list []storage.ID
+	for rec, err := range v.Records(lo, record.After(prefix), storage.Ascending) {
+		if err != nil {
+			return nil, err
+		}
+		id, err := parseID(rec.Key[len(prefix):])
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, id); len(list) == limit {
+			break
+		}
+	}
+	return list, nil
+}
+
 // Position returns where a watcher stands in the list of a repository's watchers.
 func (w Watcher) Position() []byte { return append(appendTime(nil, w.Since), w.Login...) }
 
@@ -94,6 +117,48 @@ func Watchers(v storage.View, repo storage.ID, behind []byte, order storage.Orde
 			}
 		}
 	}
+}
+
+// Doubt notes that watchers of a repository may have lost Read, from the first one on, whatever Doubt noted before.
+func Doubt(tx storage.Tx, repo storage.ID) error {
+	return tx.PutRecord(repoKey(keyDoubt, repo, ""), nil)
+}
+
+// Doubted returns a repository whose watchers may have lost Read, and up to limit of those that are yet to be looked at.
+// It returns storage.ErrNotFound if there is no such repository.
+func Doubted(v storage.View, limit int) (repo storage.ID, list []Watcher, err error) {
+	prefix := nameKey(keyDoubt)
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
+		if err != nil {
+			return repo, nil, err
+		}
+		if repo, err = parseID(rec.Key[len(prefix):]); err != nil {
+			return repo, nil, err
+		}
+		var behind []byte
+		if len(rec.Value) > 0 {
+			behind = rec.Value
+		}
+		for w, err := range Watchers(v, repo, behind, storage.Ascending) {
+			if err != nil {
+				return repo, nil, err
+			}
+			if list = append(list, w); len(list) == limit {
+				break
+			}
+		}
+		return repo, list, nil
+	}
+	return repo, nil, storage.ErrNotFound
+}
+
+// Settle notes that the watchers of a repository up to last were looked at; the zero Watcher stands for all of them.
+func Settle(tx storage.Tx, repo storage.ID, last Watcher) error {
+	key := repoKey(keyDoubt, repo, "")
+	if last.Login == "" {
+		return tx.DeleteRecord(key)
+	}
+	return tx.PutRecord(key, last.Position())
 }
 
 // removeWatches makes login no watcher of up to batch repositories, and returns which.

@@ -3,11 +3,11 @@
 package protect
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/glob"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/storage"
@@ -15,9 +15,9 @@ import (
 
 var (
 	// ErrRefused says that a rule refuses a change.
-	ErrRefused = errors.New("refused by the branch protection")
+	ErrRefused = fault.New(fault.Protected, "")
 	// ErrRule says that a rule can't be.
-	ErrRule = errors.New("malformed branch protection")
+	ErrRule = fault.New(fault.Invalid, "malformed branch protection")
 	// ErrTooMany says that a repository has as many rules as it can have.
 	ErrTooMany = fmt.Errorf("too many branch protections: %w", storage.ErrTooLarge)
 )

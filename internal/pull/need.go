@@ -7,11 +7,15 @@ import (
 
 	"github.com/reposit/reposit/internal/codeowners"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 )
 
-var errTooLarge = errors.New("CODEOWNERS is too large")
+var (
+	errTooLarge = errors.New("CODEOWNERS is too large")
+	errTooDeep  = errors.New("a changed path is too long, or lies too deep")
+)
 
 // Needs returns what must be approved by owners before a base takes a head, both commits: one Requirement for each line of the
 // base's CODEOWNERS that says whose a changed path is. What a path was and what it becomes are both changed by a move.
@@ -33,7 +37,10 @@ func Needs(ctx context.Context, objects *object.Store, pool storage.ID, base, fr
 		}
 		trees[i] = c.Tree
 	}
-	err = w.compare("", trees[0], trees[1])
+	err = w.compare("", trees[0], trees[1], git.MaxDepth)
+	if errors.Is(err, errTooDeep) {
+		return []codeowners.Requirement{{Path: "the change"}}, nil
+	}
 	return w.needs, err
 }
 
@@ -106,10 +113,14 @@ type needWalk struct {
 	needs   []codeowners.Requirement
 }
 
-// compare notes the paths below dir that differ between two trees, either of which may be absent.
-func (w *needWalk) compare(dir string, a, b git.Hash) error {
+// compare notes the paths below dir that differ between two trees, either of which may be absent. depth is how many
+// levels may lie below. It returns errTooDeep beyond that, and for a path over names.MaxPath.
+func (w *needWalk) compare(dir string, a, b git.Hash, depth int) error {
 	if a == b {
 		return nil
+	}
+	if depth < 0 {
+		return errTooDeep
 	}
 	var trees [2]*git.Tree
 	for i, h := range [2]git.Hash{a, b} {
@@ -129,11 +140,14 @@ func (w *needWalk) compare(dir string, a, b git.Hash) error {
 		if x.Mode == 0 {
 			name = y.Name
 		}
+		if len(dir)+len(name) > names.MaxPath {
+			return errTooDeep
+		}
 		if !x.IsDir() && !y.IsDir() {
 			w.note(dir + name)
 			continue
 		}
-		if err := w.compare(dir+name+"/", x.Hash, y.Hash); err != nil {
+		if err := w.compare(dir+name+"/", x.Hash, y.Hash, depth-1); err != nil {
 			return err
 		}
 	}

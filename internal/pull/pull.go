@@ -10,6 +10,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
@@ -17,15 +18,15 @@ import (
 
 var (
 	// ErrTaken is what there is just one of at a time.
-	ErrTaken = errors.New("already exists")
+	ErrTaken = fault.New(fault.Exists, "")
 	// ErrOpen says that there is an open pull request of the same head and base.
 	ErrOpen = fmt.Errorf("%w: an open pull request of this head and base", ErrTaken)
 	// ErrNothing says that there is nothing to merge.
-	ErrNothing = errors.New("nothing to commit")
+	ErrNothing = fault.New(fault.NoChange, "")
 	// ErrContained says that the base has all of the head already.
 	ErrContained = fmt.Errorf("%w: the base has all commits of the head", ErrNothing)
 	// ErrConflict says that a pull request is not what it must be.
-	ErrConflict = errors.New("conflict")
+	ErrConflict = fault.New(fault.Conflict, "")
 	// ErrEnded says that it is not open any more.
 	ErrEnded = fmt.Errorf("%w: the pull request is not open", ErrConflict)
 	// ErrMoved says that it, or what is asked of it, has changed since it was looked at.

@@ -56,8 +56,12 @@ func TestRecords(t *testing.T) {
 	}
 	r := &Review{Number: 3, Reviewer: "ann", Opinion: Approved, Body: "a\nb", Commit: hash(1), At: time.Unix(9, 9).UTC()}
 	check("review", r.encode(), func(b []byte) (any, error) { return decodeReview(3, b) }, r)
-	v := Verdict{"ann", ChangesRequested, hash(1), 300}
+	v := Verdict{"ann", ChangesRequested, hash(1), 300, 2}
 	check("verdict", v.encode(), func(b []byte) (any, error) { return decodeVerdict("ann", b) }, v)
+	old := append([]byte{1, byte(Approved)}, make([]byte, 20)...)
+	if got, err := decodeVerdict("ann", append(old, 7)); got != (Verdict{Reviewer: "ann", Opinion: Approved, Review: 7}) || err != nil {
+		t.Errorf("a verdict of version 1 is decoded to %+v, %v", got, err)
+	}
 	c := Counts{Last: 300, Of: [states]int{Open: 1, Merged: 2, Closed: 297}}
 	check("counts", c.encode(), func(b []byte) (any, error) { return decodeCounts(b) }, c)
 	check("number", encodeNumber(77), func(b []byte) (any, error) { return decodeNumber(b) }, 77)
@@ -70,7 +74,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(p.encode())
 	}
 	f.Add((&Review{Reviewer: "ann", Opinion: Approved, Body: "x"}).encode())
-	f.Add((&Verdict{"ann", Approved, hash(1), 1}).encode())
+	f.Add((&Verdict{"ann", Approved, hash(1), 1, 1}).encode())
 	f.Add((&Counts{Last: 3, Of: [states]int{Open: 3}}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if p, err := decodePull(id(1), 1, b); err == nil {
@@ -132,7 +136,7 @@ func update(t testing.TB, b storage.Backend, fn func(*Unit) error) {
 		}
 		objects.Remember(id(1), hash(n), &object.Item{Type: storage.Commit, Data: []byte{}, Commit: c})
 	}
-	engine := txn.New(b, objects, event.NewLog(1), func() time.Time { return time.Unix(5, 0) }, NewGuard)
+	engine := txn.New(b, objects, event.NewLog(event.Keep{Units: 1}), func() time.Time { return time.Unix(5, 0) }, NewGuard)
 	err := engine.Update(t.Context(), access.Host(), func(tx *txn.Tx) error {
 		return fn(&Unit{Tx: tx, By: access.Host(), Name: "n", Email: "e"})
 	})

@@ -74,15 +74,23 @@ func decodeReview(number int, b []byte) (*Review, error) {
 	return r, d.end("review")
 }
 
+// verdictVersion is the version of a Verdict. One of version 1 has no Removals.
+const verdictVersion = 2
+
 func (v *Verdict) encode() []byte {
-	b := append([]byte{recordVersion, byte(v.Opinion)}, v.Commit[:]...)
-	return binary.AppendUvarint(b, uint64(v.Review))
+	b := append([]byte{verdictVersion, byte(v.Opinion)}, v.Commit[:]...)
+	b = binary.AppendUvarint(b, uint64(v.Review))
+	return binary.AppendUvarint(b, uint64(v.Removals))
 }
 
 func decodeVerdict(reviewer string, b []byte) (Verdict, error) {
 	d := decoder{Decoder: record.Decoder{Rest: b}}
-	d.version()
+	version := d.Byte()
+	d.unknown = version != recordVersion && version != verdictVersion
 	v := Verdict{Reviewer: reviewer, Opinion: Opinion(d.Byte()), Commit: d.hash(), Review: d.count()}
+	if version == verdictVersion {
+		v.Removals = d.count()
+	}
 	d.Bad = d.Bad || v.Opinion != Approved && v.Opinion != ChangesRequested
 	return v, d.end("verdict")
 }

@@ -47,6 +47,7 @@ type Verdict struct {
 	Opinion  Opinion
 	Commit   git.Hash
 	Review   int // its number
+	Removals int // how often a user of the reviewer's login had been removed; of another user, it counts nothing
 }
 
 // Review adds a review to an open pull request, and fills in its number, commit and time. It returns ErrEnded and
@@ -82,7 +83,10 @@ func (u *Unit) decide(p *Pull, r *Review) error {
 	if may < access.Write {
 		return u.Tx.DeleteRecord(key)
 	}
-	v := Verdict{r.Reviewer, r.Opinion, r.Commit, r.Number}
+	v := Verdict{Reviewer: r.Reviewer, Opinion: r.Opinion, Commit: r.Commit, Review: r.Number}
+	if v.Removals, err = people.Removals(u.Tx, r.Reviewer); err != nil {
+		return err
+	}
 	return u.Tx.PutRecord(key, v.encode())
 }
 
@@ -140,9 +144,13 @@ func (p *Pull) Judge(v storage.View, rule *protect.Rule, needs []codeowners.Requ
 		if err != nil {
 			return j, err
 		}
+		removals, err := people.Removals(v, verdict.Reviewer)
+		if err != nil {
+			return j, err
+		}
 		stale := verdict.Review <= p.Dismissed || rule != nil && rule.DismissStaleReviews && verdict.Commit != p.Head
 		switch {
-		case may < access.Write:
+		case may < access.Write || removals != verdict.Removals:
 		case verdict.Opinion == ChangesRequested:
 			j.Requested = append(j.Requested, verdict.Reviewer)
 		case !stale:

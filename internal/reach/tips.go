@@ -12,11 +12,14 @@ import (
 
 // A stamp tells two states of a repository's refs apart.
 type stamp struct {
-	moves uint64         // see catalog.Moves
-	refs  []storage.Hash // what the refs hold, in the order of their names, where other programs may change them
+	moves   uint64         // see catalog.Moves
+	refs    []storage.Hash // what the refs hold, in the order of their names, where other programs may change them
+	version uint64         // of the refs, if the backend says it (see storage.RefsVersion)
 }
 
-func (s stamp) equal(o stamp) bool { return s.moves == o.moves && slices.Equal(s.refs, o.refs) }
+func (s stamp) equal(o stamp) bool {
+	return s.moves == o.moves && (s.version != 0 && s.version == o.version || slices.Equal(s.refs, o.refs))
+}
 
 // tips are the objects from which everything is reached, at one state.
 type tips struct {
@@ -36,14 +39,42 @@ func (x *Index) stamp(r *Repo) (*stamp, error) {
 		return nil, err
 	}
 	if !x.exclusive {
-		t := &tips{}
-		if err := t.readRefs(r); err != nil {
+		if err := x.stampRefs(r); err != nil {
 			return nil, err
 		}
-		r.stamp.refs = t.hashes
 	}
 	r.stamped = true
 	return &r.stamp, nil
+}
+
+// stampRefs says what the refs hold. They are not read again as long as the backend says that they are the same.
+func (x *Index) stampRefs(r *Repo) (err error) {
+	if r.stamp.version, err = storage.RefsVersion(r.View, r.ID); err != nil {
+		return err
+	}
+	if refs, ok := x.find(r.Pool).refsAt(r.ID, r.stamp.version); ok {
+		r.stamp.refs = refs
+		return nil
+	}
+	t := &tips{}
+	if err := t.readRefs(r); err != nil {
+		return err
+	}
+	r.stamp.refs = t.hashes
+	return nil
+}
+
+// refsAt returns what the refs of a repository held at a version, if a set says so.
+func (p *pool) refsAt(repo storage.ID, version uint64) ([]storage.Hash, bool) {
+	if p == nil || version == 0 {
+		return nil, false
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if s := p.sets[key{repo, refs}]; s != nil && s.stamp.version == version {
+		return s.stamp.refs, true
+	}
+	return nil, false
 }
 
 // tips returns those of one origin.
@@ -64,19 +95,13 @@ func (x *Index) tips(r *Repo, o origin, at stamp) (*tips, error) {
 }
 
 func (t *tips) readRefs(r *Repo) error {
-	err := t.check(func() error {
-		for found, err := range r.View.Refs(r.ID, "", "") {
-			if err != nil {
-				return err
-			}
-			if !found.Hash.IsZero() {
-				t.hashes = append(t.hashes, found.Hash)
-			}
+	for found, err := range r.View.Refs(r.ID, "", "") {
+		if err = t.check(err); err != nil {
+			return err
 		}
-		return nil
-	}())
-	if err != nil {
-		return err
+		if !found.Hash.IsZero() {
+			t.hashes = append(t.hashes, found.Hash)
+		}
 	}
 	head, err := ref.Follow(r.View, r.ID, ref.Head)
 	if err == nil {
@@ -88,19 +113,20 @@ func (t *tips) readRefs(r *Repo) error {
 // readLogs reads what the logs of refs that exist tell: what each of them held.
 func (t *tips) readLogs(r *Repo) error {
 	var names []string
-	err := t.check(func() error {
-		for found, err := range r.View.Refs(r.ID, "", "") {
-			if err != nil {
-				return err
-			}
+	for found, err := range r.View.Refs(r.ID, "", "") {
+		if err = t.check(err); err != nil {
+			return err
+		}
+		if found.Name != "" { // also of a damaged ref: its log tells what it held
 			names = append(names, found.Name)
 		}
-		return nil
-	}())
-	for i := 0; i < len(names) && err == nil; i++ {
-		err = t.readLog(r, names[i])
 	}
-	return err
+	for _, name := range names {
+		if err := t.readLog(r, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tips) readLog(r *Repo, name string) error {

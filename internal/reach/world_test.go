@@ -64,7 +64,7 @@ func newWorld(t testing.TB, seed uint64, b storage.Backend, repos int) *world {
 		TB: t, ctx: context.Background(), rand: rand.New(rand.NewPCG(seed, 1)),
 		backend: b, objects: object.New(b, 1<<20), pool: id(0),
 	}
-	w.engine = txn.New(b, w.objects, event.NewLog(100), time.Now)
+	w.engine = txn.New(b, w.objects, event.NewLog(event.Keep{Units: 100}), time.Now)
 	t.Cleanup(func() { b.Close() })
 	w.must(b.Update(w.ctx, catalog.Init))
 	for range repos {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/codeowners"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -21,9 +22,9 @@ const (
 // Errors beside storage.ErrNotFound.
 var (
 	// ErrTaken says that a ref can't be, because another one's name is a directory of its name, or the reverse.
-	ErrTaken = errors.New("name is taken")
+	ErrTaken = fault.New(fault.Exists, "")
 	// ErrSymbolic says that symbolic refs lead nowhere, or too far.
-	ErrSymbolic = errors.New("symbolic ref leads nowhere")
+	ErrSymbolic = fault.New(fault.Invalid, "symbolic ref leads nowhere")
 )
 
 // A ConflictError says that a ref did not hold what the caller expected.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
@@ -21,8 +22,8 @@ import (
 
 // Errors beside storage.ErrNotFound.
 var (
-	ErrSyntax    = errors.New("malformed revision")
-	ErrAmbiguous = errors.New("ambiguous revision")
+	ErrSyntax    = fault.New(fault.Invalid, "malformed revision")
+	ErrAmbiguous = fault.New(fault.Invalid, "ambiguous revision")
 )
 
 // A Resolver resolves revisions in one repository, on one snapshot. Names of refs cost it a look-up; a hash must be
@@ -64,16 +65,20 @@ func (r *Resolver) seesLogs() (bool, error) {
 	return err == nil, err
 }
 
-const minPrefix = 4 // digits of an abbreviated hash (git's MINIMUM_ABBREV)
-
 // Resolve returns the object that rev names. An empty rev is HEAD. It returns storage.ErrNotFound, ErrSyntax or
 // ErrAmbiguous. A branch that has no commit yet is not found.
 func (r *Resolver) Resolve(ctx context.Context, rev string) (git.Hash, error) {
+	return r.ResolveAs(ctx, rev, Any)
+}
+
+// ResolveAs is Resolve where an object of a kind is wanted. Of several objects that an abbreviated hash fits, the only one
+// of that kind is meant. The outcome may be of another kind all the same.
+func (r *Resolver) ResolveAs(ctx context.Context, rev string, want Kind) (git.Hash, error) {
 	if tree, path, ok := cutPath(rev); ok {
 		return r.atPath(ctx, tree, path)
 	}
 	base, steps := cutSteps(rev)
-	h, err := r.base(ctx, base)
+	h, err := r.base(ctx, base, kindFor(steps, want))
 	for err == nil && steps != "" {
 		h, steps, err = r.step(ctx, h, steps)
 	}
@@ -107,7 +112,7 @@ func cutSteps(rev string) (base, steps string) {
 }
 
 func (r *Resolver) atPath(ctx context.Context, rev, path string) (git.Hash, error) {
-	h, err := r.Resolve(ctx, rev)
+	h, err := r.ResolveAs(ctx, rev, Treeish)
 	if err != nil {
 		return git.Hash{}, err
 	}
@@ -115,7 +120,8 @@ func (r *Resolver) atPath(ctx context.Context, rev, path string) (git.Hash, erro
 		return h, err
 	}
 	at := git.Entry{Mode: git.ModeDir, Hash: h}
-	for name := range strings.SplitSeq(strings.TrimSuffix(path, "/"), "/") {
+	below, isDir := strings.CutSuffix(path, "/")
+	for name := range strings.SplitSeq(below, "/") {
 		var ok bool
 		if at.IsDir() {
 			item, err := r.Objects.Tree(ctx, r.Pool, at.Hash)
@@ -128,6 +134,9 @@ func (r *Resolver) atPath(ctx context.Context, rev, path string) (git.Hash, erro
 			return git.Hash{}, fmt.Errorf("%q: %w", path, storage.ErrNotFound)
 		}
 	}
+	if isDir && !at.IsDir() {
+		return git.Hash{}, fmt.Errorf("%q is no directory: %w", below, storage.ErrNotFound)
+	}
 	if at.Mode == git.ModeSubmodule {
 		// Whoever writes a submodule may name any commit.
 		return at.Hash, r.Has(ctx, at.Hash)
@@ -136,16 +145,12 @@ func (r *Resolver) atPath(ctx context.Context, rev, path string) (git.Hash, erro
 }
 
 // base resolves what stands before any step.
-func (r *Resolver) base(ctx context.Context, base string) (git.Hash, error) {
+func (r *Resolver) base(ctx context.Context, base string, want Kind) (git.Hash, error) {
 	if base == "" || base == "@" {
 		base = ref.Head
 	}
 	if h, ok := git.ParseHash(base); ok {
-		if err := r.Has(ctx, h); err != nil {
-			return git.Hash{}, err
-		}
-		_, _, err := r.Objects.Stat(ctx, r.Pool, h)
-		return h, err
+		return r.whole(ctx, h)
 	}
 	if name, n, ok, err := cutLog(base); ok || err != nil {
 		if err != nil {
@@ -157,37 +162,63 @@ func (r *Resolver) base(ctx context.Context, base string) (git.Hash, error) {
 	if err == nil {
 		return found.Hash, nil
 	}
-	if !errors.Is(err, storage.ErrNotFound) {
+	if !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, ErrSyntax) {
 		return git.Hash{}, err
 	}
-	if isPrefix(base) {
-		return r.abbreviated(ctx, base)
+	digits, described := cutDescribed(base)
+	if h, ok := git.ParseHash(digits); ok {
+		return r.whole(ctx, h)
 	}
-	return git.Hash{}, err
+	switch {
+	case !isPrefix(digits):
+		return git.Hash{}, err
+	case described:
+		want = commitOnly
+	}
+	return r.abbreviated(ctx, digits, want)
 }
 
-// Ref returns the ref that a short or full name stands for, in git's order of preference, resolved.
+// whole returns a hash that the refs reach.
+func (r *Resolver) whole(ctx context.Context, h git.Hash) (git.Hash, error) {
+	if err := r.Has(ctx, h); err != nil {
+		return git.Hash{}, err
+	}
+	_, _, err := r.Objects.Stat(ctx, r.Pool, h)
+	return h, err
+}
+
+// cutDescribed returns the digits at the end of what git-describe writes, "v1-3-gabcdef", or else base itself.
+func cutDescribed(base string) (digits string, ok bool) {
+	if at := strings.LastIndex(base, "-g"); at > 0 {
+		return base[at+2:], true
+	}
+	return base, false
+}
+
+// Ref returns the ref that a short or full name stands for, resolved. The first counts of the name itself, if it is HEAD or
+// begins with "refs/", and of those under refs/, refs/tags/, refs/heads/, refs/remotes/, and refs/remotes/<name>/HEAD, as
+// gitrevisions(7) has it. A symbolic ref that leads nowhere is none.
 func (r *Resolver) Ref(name string) (storage.Ref, error) {
 	if name == ref.Head || strings.HasPrefix(name, "refs/") {
-		found, err := r.follow(name)
-		if err == nil || !errors.Is(err, storage.ErrNotFound) {
+		if found, err := r.follow(name); !errors.Is(err, storage.ErrNotFound) {
 			return found, err
 		}
 	}
-	// Of the names directly under refs/, which come first, there are none such as "refs/stash": a look-up saved.
-	if strings.IndexByte(name, '/') >= 0 {
-		if found, err := r.follow("refs/" + name); err == nil || !errors.Is(err, storage.ErrNotFound) {
-			return found, err
-		}
-	}
-	both := ref.Tags + name + ref.Branches + name // one allocation
-	tag, branch := both[:len(ref.Tags)+len(name)], both[len(ref.Tags)+len(name):]
-	found, err := r.direct(tag)
-	if errors.Is(err, storage.ErrNotFound) {
-		found, err = r.direct(branch)
-	}
-	if errors.Is(err, storage.ErrNotFound) && names.CheckRef(branch) != nil {
+	all := "refs/" + name + ref.Tags + name + ref.Branches + name // one allocation
+	if err := names.CheckRef(all[:len("refs/")+len(name)]); errors.Is(err, names.ErrMalformed) {
 		return storage.Ref{}, fmt.Errorf("%w: %q can't be a ref", ErrSyntax, name)
+	}
+	for _, dir := range [...]int{len("refs/"), len(ref.Tags), len(ref.Branches)} {
+		found, err := r.direct(all[:dir+len(name)])
+		if !errors.Is(err, storage.ErrNotFound) {
+			return found, err
+		}
+		all = all[dir+len(name):]
+	}
+	remote := "refs/remotes/" + name + "/" + ref.Head
+	found, err := r.direct(strings.TrimSuffix(remote, "/"+ref.Head))
+	if errors.Is(err, storage.ErrNotFound) {
+		found, err = r.direct(remote)
 	}
 	return found, err
 }
@@ -203,7 +234,7 @@ func (r *Resolver) direct(name string) (storage.Ref, error) {
 
 func (r *Resolver) follow(name string) (storage.Ref, error) {
 	found, err := ref.Follow(r.View, r.Repo, name)
-	if err == nil && found.Hash.IsZero() {
+	if err == nil && found.Hash.IsZero() || errors.Is(err, ref.ErrSymbolic) {
 		return found, storage.ErrNotFound
 	}
 	return found, err
@@ -253,61 +284,6 @@ func (r *Resolver) logged(name string, n int) (git.Hash, error) {
 
 func tooOld(name string) error {
 	return fmt.Errorf("the log of %q does not go back that far: %w", name, storage.ErrNotFound)
-}
-
-func isPrefix(s string) bool {
-	if len(s) < minPrefix || len(s) >= 40 {
-		return false
-	}
-	return strings.Trim(s, "0123456789abcdefABCDEF") == ""
-}
-
-// abbreviated returns the one object whose hash begins with digits, of those that the refs reach. Of several, a single
-// commit or tag is meant.
-func (r *Resolver) abbreviated(ctx context.Context, digits string) (git.Hash, error) {
-	var commits, others []git.Hash
-	for h, err := range r.Objects.Matching(ctx, r.Pool, digits) {
-		if err != nil {
-			return git.Hash{}, err
-		}
-		t, _, err := r.Objects.Stat(ctx, r.Pool, h)
-		if err != nil {
-			return git.Hash{}, err
-		}
-		if t == storage.Commit || t == storage.Tag {
-			commits = append(commits, h)
-		} else {
-			others = append(others, h)
-		}
-	}
-	// Whether trees and blobs are reached costs more to find out, and matters only if no commit is meant.
-	for _, candidates := range [2][]git.Hash{commits, others} {
-		h, err := r.only(ctx, candidates)
-		if !errors.Is(err, storage.ErrNotFound) {
-			return h, err
-		}
-	}
-	return git.Hash{}, storage.ErrNotFound
-}
-
-// only returns the one object that the refs reach.
-func (r *Resolver) only(ctx context.Context, candidates []git.Hash) (found git.Hash, err error) {
-	for _, h := range candidates {
-		err := r.Has(ctx, h)
-		switch {
-		case errors.Is(err, storage.ErrNotFound):
-		case err != nil:
-			return git.Hash{}, err
-		case !found.IsZero():
-			return git.Hash{}, fmt.Errorf("%w: several objects begin with it", ErrAmbiguous)
-		default:
-			found = h
-		}
-	}
-	if found.IsZero() {
-		err = storage.ErrNotFound
-	}
-	return found, err
 }
 
 // step applies the first of the steps "~n", "^n" and "^{type}".

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -20,7 +21,7 @@ const MaxText = 1 << 10
 const maxQueryWords = 32
 
 // ErrText says that the text of a query is too long, or none.
-var ErrText = errors.New("malformed search text")
+var ErrText = fault.New(fault.Invalid, "malformed search text")
 
 // ErrPosition says that a position is not one of this query.
 var ErrPosition = errors.New("malformed position in a search")

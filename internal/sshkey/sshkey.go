@@ -5,15 +5,16 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/reposit/reposit/internal/fault"
 )
 
 // ErrMalformed says that a text is no key that is accepted. What is wrong with it follows; the key does not.
-var ErrMalformed = errors.New("malformed key")
+var ErrMalformed = fault.New(fault.Invalid, "malformed key")
 
 const (
 	maxLine    = 16 << 10 // a key of RSA with 16,384 bits, the largest, takes 3 KB

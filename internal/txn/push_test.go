@@ -30,7 +30,7 @@ func newBackend(t *testing.T) storage.Backend {
 }
 
 func newEngine(b storage.Backend, objects *object.Store) *Engine {
-	return New(b, objects, event.NewLog(100), time.Now)
+	return New(b, objects, event.NewLog(event.Keep{Units: 100}), time.Now)
 }
 
 func blob(t *testing.T, content string, base *storage.Object) storage.Object {

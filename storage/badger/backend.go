@@ -25,7 +25,7 @@ type Options struct {
 	EncryptionKey []byte
 
 	// MemoryBudget is roughly how many bytes to use for caches and for what was not yet written to tables; zero
-	// means 64 MiB. While much is written, Badger takes several times as much to make tables. It also limits the refs and
+	// means 64 MiB. While much is written, it can be three times as much. It also limits the refs and
 	// records of one Update, as storage.ErrTooLarge tells: to 26,000 and 2.3 MiB by default, half of that if it is
 	// 32 MiB or less, twice that if it is 128 MiB or more.
 	MemoryBudget int64
@@ -46,6 +46,7 @@ type Options struct {
 // A backend is one open store.
 type backend struct {
 	db         *engine.DB
+	buffers    bufferPool // taken from db, or nil
 	durability storage.Durability
 	atomic     size // limit for what must be in one transaction
 	cache      *cache
@@ -122,6 +123,7 @@ func open(dir string, opts *Options) (*backend, error) {
 	}
 	b := &backend{
 		db:         db,
+		buffers:    unpool(db),
 		durability: o.durability(),
 		atomic:     size{db.MaxBatchCount() - 2, db.MaxBatchSize() - 64},
 		cache:      newCache(o.memoryBudget() / 8),
@@ -191,6 +193,10 @@ const (
 	maxMemtable = 32 * mib
 )
 
+// blockSize is the size of the blocks of a table. A chunk fits into one: what makes a table doubles the memory of a
+// block, three times over, for a value that is larger.
+const blockSize = 64 << 10
+
 // settings returns the options of the engine.
 func (o Options) settings(dir string) (engine.Options, error) {
 	var none engine.Options
@@ -214,7 +220,7 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	s.NumGoroutines = 1
 	s.ExternalMagicVersion = magic
 	s.MemTableSize = min(max(o.memoryBudget()/4, minMemtable), maxMemtable)
-	s.NumMemtables = 1
+	s.NumMemtables = 0 // besides the one that is written to, and one that is being made a table
 	s.NumCompactors = 2
 	s.BaseLevelSize = 4 * s.MemTableSize
 	s.BaseTableSize = 2 * mib
@@ -223,9 +229,11 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	// Values are compressed one by one, when they are stored. So tables are read in place, without Badger's caches and
 	// the goroutines that come with them, unless they are encrypted.
 	s.Compression = 0
+	s.BlockSize = blockSize
 	s.BlockCacheSize, s.IndexCacheSize = 0, 0
 	if len(o.EncryptionKey) > 0 {
 		s.EncryptionKey = o.EncryptionKey
+		s.BlockSize = 4 << 10 // Each look-up decrypts one.
 		s.BlockCacheSize = o.memoryBudget() / 4
 		s.IndexCacheSize = o.memoryBudget() / 8
 	}
@@ -332,6 +340,9 @@ func (b *backend) Close() (err error) {
 	}()
 	if err := b.db.Close(); err != nil {
 		return fmt.Errorf("badger: closing: %w", err)
+	}
+	if b.buffers != nil {
+		b.buffers.Release()
 	}
 	return nil
 }

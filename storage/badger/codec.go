@@ -11,8 +11,8 @@ import (
 )
 
 // chunkSize is how much of a large object's content is in one chunk. It is far below Badger's limits for a value
-// and a transaction, and what a reader of the object holds in memory.
-const chunkSize = 256 << 10
+// and a transaction, what a reader of the object holds in memory, and less than blockSize.
+const chunkSize = 60 << 10
 
 // maxInline is the size up to which an object is kept as a whole under its own key. Larger ones are in chunks, since
 // listing a pool, or looking whether it has an object, costs as much as what is under the objects' keys.

@@ -49,6 +49,8 @@ func TestChild(t *testing.T) {
 		t.Skip("runs in child processes only")
 	case "write":
 		childWrite(t)
+	case "stream":
+		childStream(t)
 	case "read":
 		fmt.Println("result:", childRead(t))
 	}

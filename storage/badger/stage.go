@@ -164,7 +164,7 @@ func (w *writer) cut() error {
 	}
 	w.pending = append(w.pending, sealChunk(w.s.pool, w.id, uint32(seq), w.part))
 	w.part = w.part[:0]
-	if len(w.pending)*chunkSize < stageBatch {
+	if (len(w.pending)+1)*chunkSize <= stageBatch {
 		return nil
 	}
 	return w.flush(w.ctx)

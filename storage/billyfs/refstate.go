@@ -213,7 +213,7 @@ func (s *store) readFolder(dir, name string, old *refDir, f folder, info fs.File
 		d.read = old.read
 	} else {
 		entries, err := f.ReadDir()
-		if absent(err) { // it went after it was opened
+		if absent(err) { // it was removed since it was opened
 			return &refDir{name: name}, nil
 		}
 		if err != nil {

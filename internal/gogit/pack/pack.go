@@ -36,6 +36,8 @@ const (
 	maxDelta = 512 << 20 // bytes of what a delta is based on, and makes; git makes none of larger files (core.bigFileThreshold)
 	maxChain = 4095      // deltas from an object to one that is whole (git's pack.depth at its most)
 
+	smallTotal = 64 << 20 // bytes of what deltas make that are never too many for the size of a pack
+	inflation  = 1000     // bytes that deltas may make of each byte of a pack beyond that; zlib alone comes close
 )
 
 // A budget bounds memory, in bytes.
@@ -49,7 +51,7 @@ var usual = budget{kept: 32 << 20, resident: 64 << 20}
 // Options say what a pack may hold.
 type Options struct {
 	Blob    int64 // bytes of one blob
-	Total   int64 // bytes of all objects
+	Total   int64 // bytes of all objects; what deltas make also has to fit the size of the pack
 	Objects int   // how many there may be
 
 	// Base returns an object that a thin pack leaves out, or storage.ErrNotFound.
@@ -85,6 +87,8 @@ type Pack struct {
 	random  inflater
 	kept    int64
 	total   int64 // bytes of all objects so far
+	made    int64 // bytes of those that are deltas
+	most    int64 // bytes that they may have
 	redone  int64 // bytes of bases that were made again
 	checked bool
 }
@@ -122,7 +126,10 @@ func Read(ctx context.Context, src io.ReaderAt, size int64, opts Options) (*Pack
 }
 
 func read(ctx context.Context, src io.ReaderAt, size int64, opts Options, b budget) (*Pack, error) {
-	p := &Pack{src: src, end: size - trailerSize, opts: opts, budget: b, waiting: map[git.Hash][]int32{}}
+	p := &Pack{
+		src: src, end: size - trailerSize, opts: opts, budget: b, waiting: map[git.Hash][]int32{},
+		most: max(smallTotal, size*inflation),
+	}
 	if err := p.scan(ctx); err != nil {
 		return nil, err
 	}
@@ -202,10 +209,27 @@ func (p *Pack) limit(t storage.Type) int64 {
 	return maxOther
 }
 
-// grow counts an object's bytes.
+// grow counts an object's bytes, before they are made.
 func (p *Pack) grow(size int64) error {
 	if p.total += size; p.total > p.opts.Total {
 		return tooLarge("its objects have more than %d bytes", p.opts.Total)
+	}
+	return nil
+}
+
+// growByDelta is grow of what a delta makes: where an object that is whole has no more bytes than zlib can pack into
+// so few, a delta of a few bytes makes any number.
+func (p *Pack) growByDelta(size int64) error {
+	if p.made += size; p.made > p.most {
+		return tooLarge("deltas in its %d bytes make more than %d", p.end+trailerSize, p.most)
+	}
+	return p.grow(size)
+}
+
+// redo counts bytes that are made again. Chains could be laid out so that this happens at every step.
+func (p *Pack) redo(size int64) error {
+	if p.redone += size; p.redone > min(p.opts.Total, p.most) {
+		return tooLarge("its deltas take too much work")
 	}
 	return nil
 }
@@ -257,6 +281,7 @@ func (p *Pack) outsiders(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			p.most += int64(len(data)) // a small change of a large file makes a tiny pack
 			p.outside = append(p.outside, outside{hash: h, typ: t, child: p.adopt(h, none)})
 			o := p.outside[len(p.outside)-1]
 			if err := p.walk(ctx, root{entry: none, outside: h, typ: t, child: o.child}, data, p.opts.Check); err != nil {

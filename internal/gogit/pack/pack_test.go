@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -282,7 +283,6 @@ func TestReadRefuses(t *testing.T) {
 
 // TestReadBounds reads what would be gigabytes if it were believed.
 func TestReadBounds(t *testing.T) {
-	var b builder
 	double := func(size int) []byte {
 		ops := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(size)), uint64(2*size))
 		for range 2 {
@@ -293,14 +293,73 @@ func TestReadBounds(t *testing.T) {
 		}
 		return ops
 	}
-	at := b.object(storage.Blob, "x")
-	for size := 1; size < 1<<40; size *= 2 {
-		at = b.offsetDelta(at, double(size))
+	doubling := func(b *builder, to int) int {
+		at := b.object(storage.Blob, "x")
+		for size := 1; size < to; size *= 2 {
+			at = b.offsetDelta(at, double(size))
+		}
+		return at
 	}
+	for _, test := range []struct {
+		name string
+		fill func(*builder)
+	}{
+		{"40 deltas that double", func(b *builder) { doubling(b, 1<<40) }},
+		{"100 deltas that make 128 MiB each", func(b *builder) {
+			at := doubling(b, 1<<26)
+			for range 100 {
+				b.offsetDelta(at, double(1<<26))
+			}
+		}},
+		{"1,000 deltas of 8 MiB, each with one of its own", func(b *builder) {
+			at := doubling(b, 1<<23)
+			for i := range 1000 {
+				ops := binary.AppendUvarint(binary.AppendUvarint(nil, 1<<23), 5)
+				child := b.offsetDelta(at, append(append(ops, 5), fmt.Sprintf("%05d", i)...))
+				b.offsetDelta(child, appending(5, "!"))
+			}
+		}},
+		{"1,000 deltas of 128 MiB that are whole, each with one of its own", func(b *builder) {
+			at := b.object(storage.Blob, strings.Repeat("x", 128<<20))
+			for i := range 1000 {
+				ops := binary.AppendUvarint(binary.AppendUvarint(nil, 128<<20), 5)
+				child := b.offsetDelta(at, append(append(ops, 5), fmt.Sprintf("%05d", i)...))
+				b.offsetDelta(child, appending(5, "!"))
+			}
+		}},
+	} {
+		var b builder
+		test.fill(&b)
+		p := b.pack()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := readAll(t, p, generous, budget{kept: 1 << 20, resident: 4 << 20})
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, ErrTooLarge) {
+			t.Errorf("Read() of %s = %v, want %v", test.name, err, ErrTooLarge)
+		}
+		if spent := after.TotalAlloc - before.TotalAlloc; spent > 1<<30 {
+			t.Errorf("Read() of %s allocates %d bytes for a pack of %d", test.name, spent, len(p))
+		}
+	}
+}
+
+// TestReadFits reads small packs of large objects that are no bombs: one that zlib makes small, and a small change of
+// one that is stored.
+func TestReadFits(t *testing.T) {
+	const size = 128 << 20
+	large := strings.Repeat("x", size)
+	var b builder
+	b.object(storage.Blob, large)
+	if _, err := Read(t.Context(), bytes.NewReader(b.pack()), int64(len(b.pack())), generous); err != nil {
+		t.Errorf("Read() of a blob that zlib makes small = %v", err)
+	}
+	b = builder{}
+	b.refDelta(sum(storage.Blob, large), appending(size, "!"))
 	opts := generous
-	opts.Blob = 1 << 20
-	if _, err := readAll(t, b.pack(), opts, usual); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("Read() of a bomb = %v, want %v", err, ErrTooLarge)
+	opts.Base = func(context.Context, git.Hash) (storage.Type, []byte, error) { return storage.Blob, []byte(large), nil }
+	if _, err := Read(t.Context(), bytes.NewReader(b.pack()), int64(len(b.pack())), opts); err != nil {
+		t.Errorf("Read() of a small change = %v", err)
 	}
 }
 

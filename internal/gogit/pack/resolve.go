@@ -94,7 +94,7 @@ func (w *walk) step(ctx context.Context, f *frame, visit func(*Object) error) er
 	if err != nil {
 		return err
 	}
-	data, err := p.apply(base, ops, w.root.typ)
+	data, err := p.apply(base, ops, w.root.typ, p.growByDelta)
 	if err != nil {
 		return err
 	}
@@ -119,8 +119,8 @@ func (w *walk) step(ctx context.Context, f *frame, visit func(*Object) error) er
 	return nil
 }
 
-// apply makes an object of its base, within the limits.
-func (p *Pack) apply(base, ops []byte, t storage.Type) ([]byte, error) {
+// apply makes an object of its base, within the limits. It calls count with the size before.
+func (p *Pack) apply(base, ops []byte, t storage.Type, count func(int64) error) ([]byte, error) {
 	_, n := binary.Uvarint(ops)
 	size, m := binary.Uvarint(ops[max(n, 0):])
 	if n <= 0 || m <= 0 {
@@ -128,6 +128,11 @@ func (p *Pack) apply(base, ops []byte, t storage.Type) ([]byte, error) {
 	}
 	if size > uint64(min(p.limit(t), maxDelta)) {
 		return nil, tooLarge("a delta makes a %s of %d bytes", t, size)
+	}
+	if !p.checked {
+		if err := count(int64(size)); err != nil {
+			return nil, err
+		}
 	}
 	data, err := git.ApplyDelta(base, ops, int64(size))
 	if err != nil {
@@ -138,9 +143,6 @@ func (p *Pack) apply(base, ops []byte, t storage.Type) ([]byte, error) {
 
 // learn notes what a delta turned out to be.
 func (p *Pack) learn(e *entry, t storage.Type, data []byte) error {
-	if err := p.grow(int64(len(data))); err != nil {
-		return err
-	}
 	h, err := git.Sum(t, data)
 	if err != nil {
 		return err
@@ -177,13 +179,9 @@ func (w *walk) data(ctx context.Context, i int) ([]byte, error) {
 		data, err = w.rootData(ctx)
 	}
 	for at := from + 1; at <= i && err == nil; at++ {
-		// Chains could be laid out so that this happens at every step.
-		if w.p.redone += int64(len(data)); w.p.redone > w.p.opts.Total {
-			return nil, tooLarge("its deltas take too much work")
-		}
 		var ops []byte
 		if ops, err = w.p.content(&w.p.entries[w.path[at].entry]); err == nil {
-			data, err = w.p.apply(data, ops, w.root.typ)
+			data, err = w.p.apply(data, ops, w.root.typ, w.p.redo)
 		}
 	}
 	return data, err
@@ -191,7 +189,13 @@ func (w *walk) data(ctx context.Context, i int) ([]byte, error) {
 
 func (w *walk) rootData(ctx context.Context) ([]byte, error) {
 	if w.root.entry != none {
-		return w.p.content(&w.p.entries[w.root.entry])
+		e := &w.p.entries[w.root.entry]
+		if !w.p.checked && e.data == nil {
+			if err := w.p.redo(e.size); err != nil {
+				return nil, err
+			}
+		}
+		return w.p.content(e)
 	}
 	_, data, err := w.p.opts.Base(ctx, w.root.outside)
 	return data, err

@@ -241,18 +241,22 @@ func (r *inflater) begin() error {
 // read returns what the next stream holds, which must be size bytes.
 func (r *inflater) read(size int64) ([]byte, error) {
 	if size <= believed {
-		if err := r.begin(); err != nil {
-			return nil, err
-		}
-		data := make([]byte, size)
-		if _, err := io.ReadFull(r.z, data); err != nil {
-			return nil, inflateError(err)
-		}
-		return data, r.end()
+		return r.fill(make([]byte, size))
 	}
 	b := bytes.NewBuffer(make([]byte, 0, believed))
 	err := r.copy(b, size)
 	return b.Bytes(), err
+}
+
+// fill returns data with what the next stream holds, which must be as much.
+func (r *inflater) fill(data []byte) ([]byte, error) {
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
+	if _, err := io.ReadFull(r.z, data); err != nil {
+		return nil, inflateError(err)
+	}
+	return data, r.end()
 }
 
 // copy writes what the next stream holds, which must be size bytes.
@@ -310,7 +314,7 @@ func (p *Pack) content(e *entry) ([]byte, error) {
 	} else {
 		p.random.in.Reset(section)
 	}
-	return p.random.read(e.size)
+	return p.random.fill(make([]byte, e.size)) // scan found that it is so many
 }
 
 // open returns a reader of an entry's stream, for what is too large to be held.

@@ -1,0 +1,93 @@
+package badger
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/reposit/reposit/storage"
+)
+
+// storeCache is what a Store takes for its cache by default, besides the memory of its backend.
+const storeCache = 64 * mib
+
+// TestStreamMemory shows that what streaming takes does not depend on how much is streamed: at most what a Store may,
+// twice the memory budget and a cache, in a process of its own. What the system has mapped of files is not counted,
+// since it can take that back.
+func TestStreamMemory(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector takes memory of its own")
+	}
+	if anonymous() == 0 {
+		t.Skip("the system does not tell how much memory a process has")
+	}
+	for _, size := range []string{"128", "384"} {
+		out, err := childCommand(t, "stream", t.TempDir(), "MIB="+size).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		_, line, _ := strings.Cut(string(out), "peak ")
+		peak, err := strconv.Atoi(strings.Fields(line)[0])
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		t.Logf("%s MiB streamed: %d MiB at most", size, peak)
+		if limit := int((2*Options{}.memoryBudget() + storeCache) / mib); peak > limit {
+			t.Errorf("%s MiB streamed: %d MiB taken, want at most %d", size, peak, limit)
+		}
+		if testing.Short() {
+			break
+		}
+	}
+}
+
+func childStream(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv("MIB"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := openTest(t, os.Getenv("DIR"), nil)
+	before, peak := anonymous(), int64(0)
+	s, err := b.Stage(t.Context(), testPool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	random, part := rand.NewChaCha8([32]byte{}), make([]byte, mib)
+	for range n {
+		_, _ = random.Read(part)
+		if _, err := w.Write(part); err != nil {
+			t.Fatal(err)
+		}
+		peak = max(peak, anonymous()-before)
+	}
+	if err := w.Commit(t.Context(), storage.Hash{1}, storage.Blob); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("peak", max(peak, anonymous()-before)/mib, "MiB")
+}
+
+// anonymous returns how many bytes of memory this process has that are no part of a file, or 0 where that is unknown.
+func anonymous() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(status, []byte("RssAnon:"))
+	fields := bytes.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	n, _ := strconv.ParseInt(string(fields[0]), 10, 64)
+	return n << 10
+}
