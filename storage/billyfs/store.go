@@ -15,14 +15,14 @@
 //
 // One append to the journal, synced if durability asks for it, makes an Update permanent: with its records, what its
 // refs held before and hold after, the lines of their logs, and its objects if they are few and small. The files
-// that git reads are written without a sync of their own. After a process that did not close the store, whatever ended it
-// and whatever became of the disk, the next Open writes them again from the journal; so open the store then, before git
-// reads from it or writes to it: a ref that git moves back to what it held since the last sync is moved forward again.
-// From time to time, and by Close, all files are synced and the journal is cut down to the records.
+// that git reads are written without a sync of their own. After a process that did not close the store, whatever ended
+// it and whatever became of the disk, the next Open writes them again from the journal; so open the store then, before
+// git reads from it or writes to it: a ref that git moves back to what it held since the last sync is moved forward
+// again. From time to time, and by Close, all files are synced and the journal is cut down to the records.
 //
-// Refs are changed under locks that have the names of git's, and compared under the lock with what the unit of work read.
-// A lock is a directory where git's is a file: each keeps the other out, and Open removes those that a crash left, but
-// git's only after the machine was started again.
+// Refs are changed under locks that have the names of git's, and compared under the lock with what the unit of work
+// read. A lock is a directory where git's is a file: each keeps the other out, and Open removes those that a crash
+// left, but git's only after the machine was started again.
 package billyfs
 
 import (
@@ -102,11 +102,11 @@ const (
 )
 
 // Open opens the store that is kept in root, and makes it if root is empty but for what systems leave in any folder. It
-// returns storage.ErrFormat, naming what it found, if root holds anything else, and storage.ErrCorrupt, naming the file,
-// if the journal is damaged or lacks what was in it. On a disk of the operating system, it returns storage.ErrLocked if
-// the store is open already; elsewhere, root must not be used by anyone else. It returns an error if Options ask for
-// Sync and root cannot sync both files and directories, for which its files need a method Sync() error, and it a method
-// SyncDir(path string) error.
+// returns storage.ErrFormat, naming what it found, if root holds anything else, and storage.ErrCorrupt, naming the
+// file, if the journal is damaged or lacks what was in it. On a disk of the operating system, it returns
+// storage.ErrLocked if the store is open already; elsewhere, root must not be used by anyone else. It returns an error
+// if Options ask for Sync and root cannot sync both files and directories, for which its files need a method Sync()
+// error, and it a method SyncDir(path string) error.
 func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 	if opts == nil {
 		opts = &Options{}
