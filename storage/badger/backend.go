@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	engine "github.com/dgraph-io/badger/v4"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/internal/folder"
 )
 
 // Options say how to open a store. The zero value is good for most.
@@ -35,6 +37,10 @@ type Options struct {
 	// storage.ErrNoSpace, unless it only deletes, for which half must be free. Zero means what a compaction may take,
 	// twice the memory budget but at most 256 MiB; on a full medium Badger kills the process.
 	MinFreeSpace int64
+
+	// LockWait is how long Open waits for another process, or another Open in this one, to close the store, before it
+	// returns storage.ErrLocked. Zero means not at all.
+	LockWait time.Duration
 }
 
 // A backend is one open store.
@@ -76,11 +82,18 @@ type backend struct {
 const mib = 1 << 20
 
 // Open opens the store in dir, and creates it if there is none. It returns storage.ErrLocked if the store is open
-// elsewhere, storage.ErrFormat if dir holds another kind of store, storage.ErrCorrupt if its files are damaged, and
+// elsewhere, storage.ErrFormat, naming it, if dir holds another kind of store or anything else, storage.ErrCorrupt if its files are damaged, and
 // storage.ErrNoSpace if there is not enough room to open it safely. Its cost is O(size) up to 1 GiB of tables, which
 // are all verified, since damage that Badger meets while it compacts ends the process.
 func Open(dir string, opts *Options) (storage.Backend, error) {
-	b, err := open(dir, opts)
+	if opts == nil {
+		opts = &Options{}
+	}
+	var b *backend
+	err := folder.Wait(opts.LockWait, func() (err error) {
+		b, err = open(dir, opts)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

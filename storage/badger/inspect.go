@@ -9,10 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	engine "github.com/dgraph-io/badger/v4"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/internal/folder"
 )
 
 // makeDir makes dir and its parents, as far as they are missing, so that a power cut does not take them.
@@ -75,6 +77,9 @@ func damaged(name string, err error) error {
 func readManifest(dir string, entries []fs.DirEntry, settings engine.Options) (none engine.Manifest, err error) {
 	f, err := os.Open(filepath.Join(dir, engine.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := foreign(dir, entries); err != nil {
+			return none, err
+		}
 		for _, e := range entries {
 			if ext := filepath.Ext(e.Name()); ext == ".sst" || ext == ".mem" {
 				return none, damaged(engine.ManifestFilename, fmt.Errorf("missing, but there is %q", e.Name()))
@@ -104,6 +109,26 @@ func readManifest(dir string, entries []fs.DirEntry, settings engine.Options) (n
 		return none, damaged(engine.ManifestFilename, errors.New("damaged length"))
 	}
 	return m, nil
+}
+
+// foreign returns storage.ErrFormat, naming what it found, unless a directory without a manifest holds nothing but what
+// Badger makes before that, or what is left of a store, and strays.
+func foreign(dir string, entries []fs.DirEntry) error {
+	var names []string
+	for _, e := range entries {
+		name := e.Name()
+		switch ext := filepath.Ext(name); {
+		case ext == ".sst" || ext == ".mem" || ext == ".vlog":
+		case name == "LOCK" || name == "DISCARD" || name == "MANIFEST-REWRITE" ||
+			strings.Contains(name, engine.KeyRegistryFileName):
+		default:
+			names = append(names, name)
+		}
+	}
+	if found := folder.Describe(names); found != "" {
+		return fmt.Errorf("badger: %q is no store, it holds %s: %w", dir, found, storage.ErrFormat)
+	}
+	return nil
 }
 
 // torn reports whether tail, which Badger is going to cut off its manifest, is what a crash leaves of one change.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -88,6 +89,67 @@ func TestOpenRefuses(t *testing.T) {
 		if err == nil || test.want != nil && !errors.Is(err, test.want) {
 			t.Errorf("Open() of %s = %v, want %v", name, err, test.want)
 		}
+	}
+}
+
+// TestOpenElsewhere opens a store where there is something else: it is named, and nothing is written there. What systems
+// leave in any folder is not in the way.
+func TestOpenElsewhere(t *testing.T) {
+	for want, files := range map[string][]string{
+		"a billyfs store":       {"reposit/format", "repos/x", "pools/x"},
+		"a Git worktree":        {".git/HEAD", "main.go"},
+		"a bare Git repository": {"HEAD", "config", "objects/x", "refs/x"},
+		"letter.txt":            {"letter.txt"},
+		"":                      {"lost+found/x", ".DS_Store", "desktop.ini"},
+	} {
+		dir := t.TempDir()
+		for _, file := range files {
+			file = filepath.Join(dir, file)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before, _ := os.ReadDir(dir)
+		b, err := Open(dir, nil)
+		if want == "" {
+			if err != nil {
+				t.Errorf("Open() beside %v = %v, want nil", files, err)
+				continue
+			}
+			closeStore(t, b)
+			openTest(t, dir, nil)
+			continue
+		}
+		if err == nil {
+			closeStore(t, b)
+		}
+		if !errors.Is(err, storage.ErrFormat) || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open() beside %v = %v, want %v that names %q", files, err, storage.ErrFormat, want)
+		}
+		if after, _ := os.ReadDir(dir); len(after) != len(before) {
+			t.Errorf("Open() beside %v left %v", files, after)
+		}
+	}
+}
+
+// TestLockWait opens a store that is closed while Open waits for it.
+func TestLockWait(t *testing.T) {
+	dir := t.TempDir()
+	first := openTest(t, dir, nil)
+	if _, err := Open(dir, &Options{LockWait: time.Millisecond}); !errors.Is(err, storage.ErrLocked) {
+		t.Errorf("Open() of a store that stays open = %v, want %v", err, storage.ErrLocked)
+	}
+	done := make(chan error)
+	go func() {
+		b, err := Open(dir, &Options{LockWait: time.Hour})
+		if err == nil {
+			err = b.Close()
+		}
+		done <- err
+	}()
+	closeStore(t, first)
+	if err := <-done; err != nil {
+		t.Errorf("Open() of a store that is closed meanwhile = %v", err)
 	}
 }
 

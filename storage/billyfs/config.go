@@ -20,8 +20,8 @@ var fine = map[string]string{
 // Extensions that git heeds in a repository of version 0, too, or refuses there.
 var always = []string{"objectformat", "refstorage", "compatobjectformat"}
 
-// checkRepo returns storage.ErrFormat, saying why, if a repository has a format that this package does not read: git can
-// give it one. It looks once in a session: for git to change it later shows in refs that can't be read.
+// checkRepo returns storage.ErrFormat, saying why, if a repository has a format that this package does not read: git
+// can give it one. It looks once in a session: for git to change it later shows in refs that can't be read.
 func (s *store) checkRepo(repo repoRef, dir string) error {
 	if s.m.volatile {
 		return nil

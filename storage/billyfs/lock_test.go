@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs"
 )
 
 func TestLockOfAnotherProgram(t *testing.T) {
@@ -83,6 +85,30 @@ func TestLockAfterCrash(t *testing.T) {
 	}
 	if err := put("refs/heads/other"); !errors.Is(err, storage.ErrBusy) || !strings.Contains(err.Error(), "refs/heads/other.lock") {
 		t.Errorf("Update() of a ref with another program's lock = %v, want %v with the file's name", err, storage.ErrBusy)
+	}
+}
+
+// TestLockWait opens a store that is closed while Open waits for it.
+func TestLockWait(t *testing.T) {
+	dir := t.TempDir()
+	first := openOn(t, osfs.New(dir), noSync)
+	wait := func(d time.Duration) error {
+		b, err := billyfs.Open(osfs.New(dir), &billyfs.Options{Durability: storage.NoSync, LockWait: d})
+		if err != nil {
+			return err
+		}
+		return b.Close()
+	}
+	if err := wait(time.Millisecond); !errors.Is(err, storage.ErrLocked) {
+		t.Errorf("Open() of a store that stays open = %v, want %v", err, storage.ErrLocked)
+	}
+	done := make(chan error)
+	go func() { done <- wait(time.Hour) }()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("Open() of a store that is closed meanwhile = %v", err)
 	}
 }
 

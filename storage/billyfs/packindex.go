@@ -11,8 +11,8 @@ import (
 )
 
 // A packIndex is an .idx file (gitformat-pack). One of version 2 has a table of counts by first byte, the hashes in
-// order, checksums, offsets, and a second table for the offsets that do not fit into 31 bits; one of version 1, without a
-// header, has the table of counts, and each offset before its hash.
+// order, checksums, offsets, and a second table for the offsets that do not fit into 31 bits; one of version 1, without
+// a header, has the table of counts, and each offset before its hash.
 type packIndex struct {
 	data  []byte
 	count int

@@ -71,8 +71,8 @@ func (s *store) ensureFile(name, content string) error {
 	return s.m.replace(name, []byte(content), 0)
 }
 
-// addFsck has git check what it receives in the repositories of a store of version 1, unless they say themselves whether
-// it should.
+// addFsck has git check what it receives in the repositories of a store of version 1, unless they say themselves
+// whether it should.
 func (s *store) addFsck() error {
 	now := s.records.Snapshot()
 	defer now.Close()

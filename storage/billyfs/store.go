@@ -15,14 +15,14 @@
 //
 // One append to the journal, synced if durability asks for it, makes an Update permanent: with its records, what its
 // refs held before and hold after, the lines of their logs, and its objects if they are few and small. The files
-// that git reads are written without a sync of their own. After a process that did not close the store, whatever ended it
-// and whatever became of the disk, the next Open writes them again from the journal; so open the store then, before git
-// reads from it or writes to it: a ref that git moves back to what it held since the last sync is moved forward again.
-// From time to time, and by Close, all files are synced and the journal is cut down to the records.
+// that git reads are written without a sync of their own. After a process that did not close the store, whatever ended
+// it and whatever became of the disk, the next Open writes them again from the journal; so open the store then, before
+// git reads from it or writes to it: a ref that git moves back to what it held since the last sync is moved forward
+// again. From time to time, and by Close, all files are synced and the journal is cut down to the records.
 //
-// Refs are changed under locks that have the names of git's, and compared under the lock with what the unit of work read.
-// A lock is a directory where git's is a file: each keeps the other out, and Open removes those that a crash left, but
-// git's only after the machine was started again.
+// Refs are changed under locks that have the names of git's, and compared under the lock with what the unit of work
+// read. A lock is a directory where git's is a file: each keeps the other out, and Open removes those that a crash
+// left, but git's only after the machine was started again.
 package billyfs
 
 import (
@@ -32,10 +32,12 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-git/go-billy/v5"
 
 	"github.com/reposit/reposit/storage"
+	folders "github.com/reposit/reposit/storage/internal/folder"
 	"github.com/reposit/reposit/storage/internal/mvcc"
 )
 
@@ -44,6 +46,10 @@ type Options struct {
 	// Durability is what an acknowledged Update is to survive. The default, Volatile, stands for what the filesystem
 	// can do: Sync if its files and directories can be synced, else NoSync; Volatile in memory.
 	Durability storage.Durability
+
+	// LockWait is how long Open waits for another process, or another Open in this one, to close the store, before it
+	// returns storage.ErrLocked. Zero means not at all.
+	LockWait time.Duration
 }
 
 type store struct {
@@ -96,20 +102,23 @@ const (
 )
 
 // Open opens the store that is kept in root, and makes it if root is empty but for what systems leave in any folder. It
-// returns storage.ErrFormat, naming what it found, if root holds anything else, and storage.ErrCorrupt, naming the file,
-// if the journal is damaged or lacks what was in it. On a disk of the operating system, it returns storage.ErrLocked if
-// the store is open already; elsewhere, root must not be used by anyone else. It returns an error if Options ask for
-// Sync and root cannot sync both files and directories, for which its files need a method Sync() error, and it a method
-// SyncDir(path string) error.
+// returns storage.ErrFormat, naming what it found, if root holds anything else, and storage.ErrCorrupt, naming the
+// file, if the journal is damaged or lacks what was in it. On a disk of the operating system, it returns
+// storage.ErrLocked if the store is open already; elsewhere, root must not be used by anyone else. It returns an error
+// if Options ask for Sync and root cannot sync both files and directories, for which its files need a method Sync()
+// error, and it a method SyncDir(path string) error.
 func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	d, err := newDisk(root)
-	if err != nil {
-		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), err)
-	}
-	s, err := open(d, opts)
+	var s *store
+	err := folders.Wait(opts.LockWait, func() error {
+		d, err := newDisk(root)
+		if err == nil {
+			s, err = open(d, opts)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), mediumError(err))
 	}

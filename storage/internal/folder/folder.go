@@ -1,4 +1,5 @@
-// Package folder tells an empty folder from one that belongs to something else, by the names that are in it.
+// Package folder is what stores that are kept in a folder have in common: telling one that is empty from one that
+// belongs to something else, and waiting for its lock.
 package folder
 
 import (
