@@ -2,6 +2,7 @@ package billyfs
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -30,6 +31,9 @@ type looseRef struct {
 	err   error // says what is wrong with the file
 	read  reading
 }
+
+// unread reports whether the file could not be read, which may be otherwise the next time.
+func (r looseRef) unread() bool { return r.err != nil && !errors.Is(r.err, storage.ErrCorrupt) }
 
 // A refDir is a directory of refs, with the files and directories in it, by name.
 type refDir struct {
@@ -104,7 +108,7 @@ func (s *store) refs(dir string) (*refState, error) {
 		st.number = s.stateNumbers.Add(1)
 	}
 	s.states.add(dir, st, int64(len(st.loose))*looseWeight+1)
-	if !s.shared && s.refWrites.Load() != writes {
+	if !s.shared && (s.refWrites.Load() != writes || slices.ContainsFunc(st.loose, looseRef.unread)) {
 		s.states.remove(dir)
 	}
 	return st, nil
@@ -171,6 +175,9 @@ func readLooseRef(name string, info fs.FileInfo, read func() ([]byte, error)) (r
 	}
 	if err != nil && !absent(err) {
 		r.err = fmt.Errorf("ref %s: %w", name, err)
+		if !errors.Is(err, storage.ErrCorrupt) {
+			r.read = reading{} // the next time it may be read
+		}
 	}
 	return r, err == nil || r.err != nil
 }
@@ -375,7 +382,11 @@ func yieldRefs(list iter.Seq[refItem], err error, yield func(storage.Ref, error)
 	}
 	for it := range list {
 		if it.err != nil {
-			if !yield(storage.Ref{Name: it.name}, it.err) {
+			damaged := errors.Is(it.err, storage.ErrCorrupt)
+			if !damaged {
+				it.name = ""
+			}
+			if !yield(storage.Ref{Name: it.name}, it.err) || !damaged {
 				return
 			}
 		} else if !yield(it.value.ref(it.name), nil) {

@@ -104,7 +104,7 @@ func (s *store) commit(t *tx) error {
 		return fmt.Errorf("billyfs: %w", mediumError(err))
 	}
 	s.publish(p)
-	s.maintain()
+	s.maintain(t.ctx)
 	return nil
 }
 
