@@ -51,6 +51,8 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrNoSpace says that the medium is, or is about to be, full. Nothing was written.
 	ErrNoSpace = errors.New("no space left")
+	// ErrNoFiles says that the process, or the system, has too many files open. Nothing was written.
+	ErrNoFiles = errors.New("too many open files")
 	// ErrLocked says that another process, or another Open in this one, holds the store.
 	ErrLocked = errors.New("store is in use")
 	// ErrBusy says that a program outside holds a lock that the Update needs. Nothing was written.

@@ -55,6 +55,7 @@ type backend struct {
 	drops      dropped
 	views      sync.Pool // of *reader, to be used again
 	space      space
+	files      *files      // nil: none to watch
 	split      atomic.Bool // there may be records in two parts
 	forked     atomic.Bool // there may be stacks
 
@@ -82,8 +83,9 @@ type backend struct {
 const mib = 1 << 20
 
 // Open opens the store in dir, and creates it if there is none. It returns storage.ErrLocked if the store is open
-// elsewhere, storage.ErrFormat, naming it, if dir holds another kind of store or anything else, storage.ErrCorrupt if its files are damaged, and
-// storage.ErrNoSpace if there is not enough room to open it safely. Its cost is O(size) up to 1 GiB of tables, which
+// elsewhere, storage.ErrFormat, naming it, if dir holds another kind of store or anything else, storage.ErrCorrupt if its
+// files are damaged, and storage.ErrNoSpace or storage.ErrNoFiles if there is not enough room, or not enough descriptors,
+// to open it safely: it takes one for each table, of 2 MiB and more. Its cost is O(size) up to 1 GiB of tables, which
 // are all verified, since damage that Badger meets while it compacts ends the process.
 func Open(dir string, opts *Options) (storage.Backend, error) {
 	if opts == nil {
@@ -117,6 +119,11 @@ func open(dir string, opts *Options) (*backend, error) {
 			return nil, err
 		}
 	}
+	var reserve *files
+	if !o.InMemory {
+		reserve = new(files)
+		settings.Logger = hook{reserve}
+	}
 	db, err := openEngine(settings)
 	if err != nil {
 		return nil, err
@@ -128,6 +135,7 @@ func open(dir string, opts *Options) (*backend, error) {
 		atomic:     size{db.MaxBatchCount() - 2, db.MaxBatchSize() - 64},
 		cache:      newCache(o.memoryBudget() / 8),
 		stacks:     new(stackTable),
+		files:      reserve,
 		turn:       make(chan struct{}, 1),
 		lead:       make(chan struct{}, 1),
 		idle:       make(chan struct{}, 1),
@@ -244,7 +252,7 @@ func (o Options) settings(dir string) (engine.Options, error) {
 func openEngine(settings engine.Options) (db *engine.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			db, err = nil, fmt.Errorf("badger: opening %q: %v: %w", settings.Dir, p, storage.ErrCorrupt)
+			db, err = nil, fmt.Errorf("badger: opening %q: %w: %v", settings.Dir, errEngine, p)
 		}
 	}()
 	db, err = engine.OpenManaged(settings)
@@ -254,7 +262,7 @@ func openEngine(settings engine.Options) (db *engine.DB, err error) {
 	case strings.HasPrefix(err.Error(), "Cannot acquire directory lock"):
 		return nil, fmt.Errorf("badger: %q: %w", settings.Dir, storage.ErrLocked)
 	}
-	return nil, fmt.Errorf("badger: opening %q: %w", settings.Dir, err)
+	return nil, noFiles(fmt.Errorf("badger: opening %q: %w", settings.Dir, err))
 }
 
 // magic stands in Badger's manifest, and so tells our stores from others.
@@ -333,9 +341,12 @@ func (b *backend) Close() (err error) {
 	for b.calls.Load() != 0 {
 		<-b.idle
 	}
+	if b.files != nil {
+		b.files.close()
+	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("badger: closing: %v", p)
+			err = fmt.Errorf("badger: closing: %w: %v", errEngine, p)
 		}
 	}()
 	if err := b.db.Close(); err != nil {

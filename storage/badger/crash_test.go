@@ -49,6 +49,8 @@ func TestChild(t *testing.T) {
 		t.Skip("runs in child processes only")
 	case "write":
 		childWrite(t)
+	case "files":
+		childFiles(t)
 	case "stream":
 		childStream(t)
 	case "read":
@@ -273,7 +275,7 @@ func childRead(t *testing.T) string {
 			want := noise(i, 50+i*3)
 			o, err := b.Object(t.Context(), testPool, want.Hash)
 			switch {
-			case errors.Is(err, storage.ErrCorrupt):
+			case errors.Is(err, storage.ErrCorrupt), errors.Is(err, errEngine):
 				worst = "corrupt"
 			case err != nil:
 				return "missing"
@@ -282,7 +284,7 @@ func childRead(t *testing.T) string {
 			}
 		}
 		switch last, err := lastStep(b); {
-		case errors.Is(err, storage.ErrCorrupt):
+		case errors.Is(err, storage.ErrCorrupt), errors.Is(err, errEngine):
 			worst = "corrupt"
 		case err != nil || last != flipSteps:
 			return "missing"

@@ -187,6 +187,11 @@ func (b *backend) write(g *group, ts uint64) (fatal bool, err error) {
 	if err := b.space.check(g.bytes, g.grows); err != nil {
 		return false, err
 	}
+	if b.files != nil {
+		if err := b.files.check(); err != nil {
+			return false, err
+		}
+	}
 	puts := make([]put, 0, len(g.writes))
 	limit := b.atomic
 	if all := (size{int64(len(g.writes)), g.bytes}); all.fits(limit) {
@@ -231,7 +236,7 @@ func (b *backend) tryCommit(puts []put, ts uint64) (fatal bool, err error) {
 	case errors.Is(err, engine.ErrTxnTooBig):
 		return false, fmt.Errorf("badger: %w", storage.ErrTooLarge)
 	}
-	return true, fmt.Errorf("badger: committing: %w", err)
+	return true, noFiles(fmt.Errorf("badger: committing: %w", err))
 }
 
 // keyBytes returns a key as the engine takes it, which copies it before it adds the timestamp.
@@ -241,7 +246,7 @@ func keyBytes(key string) []byte { return unsafe.Slice(unsafe.StringData(key), l
 func (b *backend) commitPuts(puts []put, ts uint64) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("badger: %v", p)
+			err = fmt.Errorf("%w: %v", errEngine, p)
 		}
 	}()
 	txn := b.db.NewTransactionAt(ts, true)

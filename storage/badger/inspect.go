@@ -17,6 +17,9 @@ import (
 	"github.com/reposit/reposit/storage/internal/folder"
 )
 
+// openFiles is how many descriptors opening takes besides those of tables, and what is to be written then.
+const openFiles = 16 + reserveFiles
+
 // makeDir makes dir and its parents, as far as they are missing, so that a power cut does not take them.
 func makeDir(dir string) error {
 	dir, err := filepath.Abs(dir)
@@ -54,6 +57,9 @@ func inspect(dir string, settings *engine.Options) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := probeFiles(len(manifest.Tables) + openFiles); err != nil {
+		return err
+	}
 	keys, err := engine.OpenKeyRegistry(engine.KeyRegistryOptions{
 		Dir: dir, ReadOnly: true, EncryptionKey: settings.EncryptionKey,
 	})
@@ -70,6 +76,9 @@ func inspect(dir string, settings *engine.Options) (err error) {
 }
 
 func damaged(name string, err error) error {
+	if err := noFiles(err); errors.Is(err, storage.ErrNoFiles) {
+		return fmt.Errorf("badger: file %q: %w", name, err)
+	}
 	return fmt.Errorf("badger: file %q: %w: %w", name, err, storage.ErrCorrupt)
 }
 

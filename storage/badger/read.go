@@ -9,10 +9,14 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// rescue turns a panic of the engine, which damaged files cause, into an error.
+// errEngine says that Badger has panicked. What is stored need not be damaged, and what is damaged has a wrong checksum
+// when the store is opened again.
+var errEngine = errors.New("badger: the engine has failed, the store must be opened again")
+
+// rescue turns a panic of the engine into an error.
 func rescue(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("badger: reading: %v: %w", p, storage.ErrCorrupt)
+		*err = fmt.Errorf("%w: reading: %v", errEngine, p)
 	}
 }
 

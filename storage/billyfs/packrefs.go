@@ -96,10 +96,6 @@ func (s *store) packRefs(ctx context.Context, id, pool storage.ID) error {
 	p := &plan{s: s, locked: map[lockName]bool{}, packed: map[storage.ID]bool{}}
 	defer p.release()
 	if s.shared {
-		p.noted = true
-		if err := s.journal.append(encodeLocks([]lockNote{{lockName: lockName{id, packedName}}})); err != nil {
-			return err
-		}
 		if err := s.takeLock(ctx, path.Join(dir, packedLock), nil); err != nil {
 			return err
 		}
@@ -178,20 +174,11 @@ func (s *store) peel(ctx context.Context, pool storage.ID, h storage.Hash) (stor
 // counts.
 func (p *plan) prune(ctx context.Context, id storage.ID, dir string, refs []packedRef) error {
 	s := p.s
-	if s.shared {
-		locks := []lockNote{{lockName: lockName{id, packedName}}}
-		for _, r := range refs {
-			locks = append(locks, lockNote{lockName: lockName{id, r.name}})
-		}
-		if err := s.journal.append(encodeLocks(locks)); err != nil {
-			return err
-		}
-	}
 	for _, r := range refs {
 		name := lockName{id, r.name}
 		if s.shared {
 			file := path.Join(dir, r.name+lockSuffix)
-			if err := s.m.WriteFile(file, nil, exclusive); err != nil {
+			if err := s.m.inDir(file, func() error { return s.m.Mkdir(file) }); err != nil {
 				continue
 			}
 			p.locked[name] = true
