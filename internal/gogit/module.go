@@ -27,6 +27,9 @@ func (s *Storer) Module(name string) (gogitstorage.Storer, error) {
 		if name == "" || len(name) > maxModule || len(space) > 3*maxModule {
 			return fmt.Errorf("%w: name of a submodule is empty or too long", git.ErrMalformed)
 		}
+		if err := s.readable(); err != nil {
+			return err
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if m = s.modules[name]; m != nil {

@@ -124,11 +124,11 @@ func (s *Storer) IterReferences() (storer.ReferenceIter, error) {
 
 // CountLooseRefs returns 0: all refs are packed, as it were.
 func (s *Storer) CountLooseRefs() (int, error) {
-	return 0, s.call("refs", "", func() error { return nil })
+	return 0, s.call("refs", "", s.readable)
 }
 
 // PackRefs does nothing.
-func (s *Storer) PackRefs() error { return s.call("refs", "", func() error { return nil }) }
+func (s *Storer) PackRefs() error { return s.call("refs", "", s.readable) }
 
 // SetReference makes a ref hold what r says, whatever it held. The object must be there, with all that it leads to,
 // and under refs/heads/ it must be a commit. HEAD can only be made to name a branch.

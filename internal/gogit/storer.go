@@ -139,6 +139,9 @@ func (s *Storer) exists(v storage.View) error {
 	return err
 }
 
+// readable is exists in a View of its own.
+func (s *Storer) readable() error { return s.Backend.View(s.ctx, s.exists) }
+
 // stored returns the type and size of an object that the pool holds, be it this repository's or not.
 func (s *Storer) stored(pool storage.ID, h git.Hash) (storage.Type, int64, error) {
 	return s.Objects.Stat(s.ctx, pool, h)
@@ -149,7 +152,7 @@ func (s *Storer) stored(pool storage.ID, h git.Hash) (storage.Type, int64, error
 func (s *Storer) Close() error {
 	err := s.call("close", "", func() error {
 		if s.pending.empty() {
-			return s.view(func(storage.View) error { return nil })
+			return s.readable()
 		}
 		pool, err := s.writable()
 		if err != nil {
