@@ -59,6 +59,8 @@ const (
 
 func (t moduleRefs) refKey(name string) []byte { return t.key("ref/" + name) }
 
+func (t moduleRefs) leavesOut(storage.Ref) (bool, error) { return false, nil }
+
 func (t moduleRefs) check(r storage.Ref) error {
 	if err := names.CheckRef(r.Name); err != nil || r.Target == "" {
 		return err
