@@ -120,7 +120,7 @@ func (r *Repo) Archive(ctx context.Context, w io.Writer, opts *ArchiveOptions) e
 		}
 		o.Paths = append(o.Paths, path)
 	}
-	src := archiveSource{r.s.objects, t.Pool}
+	src := archiveSource{r.s.objects, t.Pool, newGuard(ctx, r)}
 	if !t.Commit.IsZero() {
 		if err := r.describe(ctx, src, t.Commit, o); err != nil {
 			return r.fail(op, opts.Revision, err)
@@ -229,9 +229,13 @@ func decorations(ctx context.Context, res *revision.Resolver, commit git.Hash) (
 type archiveSource struct {
 	objects *object.Store
 	pool    storage.ID
+	guard   *guard // asked about each tree and file
 }
 
 func (s archiveSource) Tree(ctx context.Context, h storage.Hash) (*git.Tree, error) {
+	if err := s.guard.ask(); err != nil {
+		return nil, err
+	}
 	if h.IsZero() {
 		return git.ParseTree(nil)
 	}
@@ -243,6 +247,9 @@ func (s archiveSource) Tree(ctx context.Context, h storage.Hash) (*git.Tree, err
 }
 
 func (s archiveSource) Blob(ctx context.Context, h storage.Hash, limit int64) (int64, []byte, error) {
+	if err := s.guard.ask(); err != nil {
+		return 0, nil, err
+	}
 	t, size, err := s.objects.Stat(ctx, s.pool, h)
 	if err != nil {
 		return 0, nil, missingObject(err)
@@ -258,6 +265,9 @@ func (s archiveSource) Blob(ctx context.Context, h storage.Hash, limit int64) (i
 }
 
 func (s archiveSource) OpenBlob(ctx context.Context, h storage.Hash) (int64, io.ReadCloser, error) {
+	if err := s.guard.ask(); err != nil {
+		return 0, nil, err
+	}
 	size, content, err := s.objects.Open(ctx, s.pool, h)
 	return size, content, missingObject(err)
 }

@@ -7,17 +7,15 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
 )
 
 // FS returns the tree of a revision as a file system: that of the commit that rev names now, whatever happens to the
 // branch later. It also is an fs.ReadDirFS, fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS, and ends with ctx, with the
-// repository, and with the actor's permission to read it.
+// repository, and with the actor's permission to read it; so do its open files and directories.
 //
 // Open, Stat and ReadFile follow symlinks as long as they stay inside. Files have the commit's time, submodules are
 // empty directories. Names are as Git has them, which on some systems no file could have.
@@ -31,8 +29,7 @@ func (r *Repo) FS(ctx context.Context, rev string) (fs.FS, error) {
 	if err != nil {
 		return nil, r.fail(op, rev, err)
 	}
-	view := &treeFS{ctx: ctx, tree: t}
-	view.look = view.check
+	view := &treeFS{ctx: ctx, tree: t, guard: newGuard(ctx, r)}
 	if !t.Commit.IsZero() {
 		c, err := r.s.objects.Commit(ctx, t.Pool, t.Commit)
 		if err != nil {
@@ -44,25 +41,18 @@ func (r *Repo) FS(ctx context.Context, rev string) (fs.FS, error) {
 }
 
 type treeFS struct {
-	ctx  context.Context
-	tree tree
-	when time.Time
-
-	look func(storage.View) error // check
-	seen atomic.Uint64            // version of the last view in which the actor could read the repository
+	ctx   context.Context
+	tree  tree
+	when  time.Time
+	guard *guard
 }
 
-// check returns ErrNotFound unless the actor may read the repository, which needs no second look at the same version.
-func (f *treeFS) check(v storage.View) error {
-	version := storage.Version(v)
-	if version != 0 && version == f.seen.Load() {
-		return nil
+// ask returns an error if the actor may not read the repository any more.
+func (f *treeFS) ask(op, name string) error {
+	if err := f.guard.call(); err != nil {
+		return &fs.PathError{Op: op, Path: name, Err: classify(err)}
 	}
-	_, err := f.tree.r.s.actor.Check(v, f.tree.r.id, access.Read)
-	if err == nil {
-		f.seen.Store(version)
-	}
-	return err
+	return nil
 }
 
 const maxLinks = 40 // symlinks that one path may lead through, as on Linux
@@ -137,7 +127,7 @@ func (f *treeFS) find(op, name string, last bool) (git.Entry, *fs.PathError) {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
 	}
 	defer f.tree.r.s.calls.Leave()
-	if err := f.tree.r.s.backend.View(f.ctx, f.look); err != nil {
+	if err := f.guard.ask(); err != nil {
 		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
 	}
 	if strings.Count(name, "/") >= git.MaxDepth {
@@ -195,20 +185,21 @@ func (f *treeFS) Open(name string) (fs.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &openDir{info: info, name: name, entries: entries}, nil
+		return &openDir{f: f, info: info, name: name, entries: entries}, nil
 	}
 	if info.size >= storage.LargeObject {
 		_, content, err := f.tree.r.s.objects.Open(f.ctx, f.tree.Pool, e.Hash)
 		if err != nil {
 			return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
 		}
-		return &openStream{content, info}, nil
+		fail := func(err error) error { return &fs.PathError{Op: "read", Path: name, Err: classify(err)} }
+		return &openStream{guarded{content, f.guard, fail}, info}, nil
 	}
 	data, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
 	}
-	return &openFile{bytes.NewReader(data), info}, nil
+	return &openFile{f, name, bytes.NewReader(data), info}, nil
 }
 
 // ReadFile implements fs.ReadFileFS.

@@ -3,11 +3,13 @@ package reposit_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"testing"
 
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/storer"
 
 	"github.com/reposit/reposit"
 )
@@ -63,6 +65,110 @@ func TestRevoked(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRevokedWhileOpen holds that each call on what is open asks again: reading ends when the actor may not read any
+// more, and writing when they may not write.
+func TestRevokedWhileOpen(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(nil), t.Context()
+		r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann", Private: true})
+		large := bytes.Repeat([]byte("large"), 1<<19)
+		commit(t, r, &reposit.CommitOptions{Message: "m"}, reposit.Put("d/a", []byte("1")), reposit.Put("z", large),
+			reposit.Put("zz", large)) // archives read small files ahead
+		z := must(r.Stat(ctx, "", "z"))(t)
+		s.grant(t, r, "bob", reposit.Write)
+		bob := s.repoAs(t, r, "bob")
+		tree := must(bob.FS(ctx, ""))(t)
+		small, stream := must(tree.Open("d/a"))(t), must(tree.Open("z"))(t)
+		dir := must(tree.Open("d"))(t).(fs.ReadDirFile)
+		listed := must(fs.ReadDir(tree, "d"))(t)
+		reader, largeReader := must(bob.Open(ctx, "", "d/a"))(t), must(bob.Open(ctx, "", "z"))(t)
+		st := must(bob.Storer(ctx))(t)
+		content := must(must(st.EncodedObject(plumbing.BlobObject, plumbing.Hash(z.Hash)))(t).Reader())(t)
+		for _, c := range []io.Closer{small, stream, dir, reader, largeReader, content} {
+			defer c.Close()
+		}
+		held := setObject(st, plumbing.BlobObject, "held back")
+		objects := must(st.IterEncodedObjects(plumbing.AnyObject))(t)
+		tx := st.(storer.Transactioner).Begin()
+		inside := must(tx.SetEncodedObject(memoryObject(plumbing.BlobObject, "inside")))(t)
+		pack := must(st.(storer.PackfileWriter).PackfileWriter())(t)
+		one := make([]byte, 1)
+		read := func(r io.Reader) func() error { return func() error { _, err := r.Read(one); return err } }
+		reads := map[string]func() error{
+			"File.Read": read(small), "File.Read of a large one": read(stream),
+			"File.ReadAt":   func() error { _, err := small.(io.ReaderAt).ReadAt(one, 0); return err },
+			"File.WriteTo":  func() error { _, err := small.(io.WriterTo).WriteTo(io.Discard); return err },
+			"File.ReadDir":  func() error { _, err := dir.ReadDir(-1); return err },
+			"DirEntry.Info": func() error { _, err := listed[0].Info(); return err },
+			"Open":          read(reader), "Open of a large one": read(largeReader), "EncodedObject": read(content),
+			"EncodedObject of a new one":     func() error { _, err := st.EncodedObject(plumbing.AnyObject, held); return err },
+			"EncodedObjectSize of a new one": func() error { _, err := st.EncodedObjectSize(held); return err },
+			"DeltaObject of a new one": func() error {
+				_, err := st.(storer.DeltaObjectStorer).DeltaObject(plumbing.AnyObject, held)
+				return err
+			},
+			"IterEncodedObjects":        func() error { _, err := objects.Next(); return err },
+			"Transaction.EncodedObject": func() error { _, err := tx.EncodedObject(plumbing.AnyObject, inside); return err },
+			"Module":                    func() error { _, err := st.Module("m"); return err },
+			"PackRefs":                  func() error { return st.PackRefs() },
+			"CountLooseRefs":            func() error { _, err := st.CountLooseRefs(); return err },
+		}
+		writes := map[string]func() error{
+			"SetEncodedObject": func() error { _, err := st.SetEncodedObject(memoryObject(plumbing.BlobObject, "new")); return err },
+			"Transaction.SetEncodedObject": func() error {
+				_, err := tx.SetEncodedObject(memoryObject(plumbing.BlobObject, "new"))
+				return err
+			},
+			"Transaction.Commit":   tx.Commit,
+			"PackfileWriter.Write": func() error { _, err := pack.Write([]byte("PACK")); return err },
+			"SetReference":         func() error { return st.SetReference(hashRef("refs/tags/held", held)) },
+			"Close":                st.(io.Closer).Close,
+		}
+		s.grant(t, r, "bob", reposit.Read)
+		for what, call := range reads {
+			if what == "File.Read" || what == "IterEncodedObjects" { // these end
+				continue
+			}
+			if err := call(); err != nil && err != io.EOF {
+				t.Errorf("%s by a reader = %v", what, err)
+			}
+		}
+		for what, call := range writes {
+			if err := call(); !errors.Is(err, reposit.ErrForbidden) {
+				t.Errorf("%s by who may only read = %v, want %v", what, err, reposit.ErrForbidden)
+			}
+		}
+		w := &revoking{Writer: io.Discard, revoke: func() error { return r.Collaborators().Remove(ctx, "bob") }}
+		if err := bob.Archive(ctx, w, &reposit.ArchiveOptions{Format: reposit.Tar}); !errors.Is(err, reposit.ErrNotFound) {
+			t.Errorf("Archive goes on = %v, want %v", err, reposit.ErrNotFound)
+		}
+		for what, call := range reads {
+			if err := call(); !errors.Is(err, reposit.ErrNotFound) {
+				t.Errorf("%s = %v, want %v", what, err, reposit.ErrNotFound)
+			}
+		}
+		if err := pack.Close(); !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("PackfileWriter.Close = %v, want the error of Write", err)
+		}
+	})
+}
+
+// A revoking writer takes a permission away at the first write.
+type revoking struct {
+	io.Writer
+	revoke func() error
+}
+
+func (w *revoking) Write(p []byte) (int, error) {
+	if w.revoke != nil {
+		if err := w.revoke(); err != nil {
+			return 0, err
+		}
+		w.revoke = nil
+	}
+	return w.Writer.Write(p)
 }
 
 // TestStorerForReaders holds that readers do not see what go-git keeps for those who write.

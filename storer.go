@@ -41,7 +41,8 @@ const packFactor = 4
 //   - HEAD always names a branch: it can't be detached, so Worktree.Checkout of a hash or tag is refused, nor removed,
 //     nor can the default branch. Other symbolic refs can be made to name another ref, but not to hold a hash.
 //   - CheckAndSetReference also compares symbolic refs, and refs that do not exist.
-//   - git.Init and git.Clone take a repository that has no refs, though its HEAD exists.
+//   - git.Init and git.Clone take a repository that has no refs, though its HEAD exists. A clone of a tag has its HEAD
+//     detached for this Storer alone. Refs under refs/pull/ are left out of mirrors.
 //   - AddAlternate is refused. Packing and pruning are not go-git's business.
 func (r *Repo) Storer(ctx context.Context) (gogitstorage.Storer, error) {
 	const op = "storer"

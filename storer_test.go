@@ -261,6 +261,59 @@ func TestStorerCloneAndPush(t *testing.T) {
 	})
 }
 
+// TestStorerClones clones a tag, and a mirror of a repository that has refs of pull requests.
+func TestStorerClones(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		st := open(nil)
+		source := filesystem.NewStorage(fixtures.Basic().One().DotGit(), cache.NewObjectLRUDefault())
+		const tip, old = "6ecf0ef2c2dffb796033e5a02219af86ec6584e5", "b029517f6300c2da0f4b651b8642506cd6aaf45d"
+		for name, h := range map[string]string{"refs/pull/1/head": old, "refs/pull/7/merge": tip, "refs/tags/old": old, "refs/odd/x": old} {
+			if err := source.SetReference(hashRef(name, plumbing.NewHash(h))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		serve(t, loader{"source": source})
+		mirror := create(t, st, "mirror", nil)
+		repo, err := gogit.Clone(storerOf(t, mirror), nil, &gogit.CloneOptions{URL: "test://host/source", Mirror: true})
+		if err != nil {
+			t.Fatalf("Clone() of a mirror = %v", err)
+		}
+		for name, want := range map[string]string{"refs/tags/old": old, "refs/odd/x": old, "master": tip} {
+			if got, err := mirror.Resolve(t.Context(), name); err != nil || got.String() != want {
+				t.Errorf("Resolve(%s) of a mirror = %v, %v, want %s", name, got, err, want)
+			}
+		}
+		if got, err := mirror.Resolve(t.Context(), "refs/pull/1/head"); !errors.Is(err, reposit.ErrNotFound) {
+			t.Errorf("Resolve(refs/pull/1/head) of a mirror = %v, %v, want %v", got, err, reposit.ErrNotFound)
+		}
+		if err := source.SetReference(hashRef("refs/pull/8/head", plumbing.NewHash(old))); err != nil {
+			t.Fatal(err)
+		}
+		if err := repo.Fetch(&gogit.FetchOptions{}); err != nil && err != gogit.NoErrAlreadyUpToDate {
+			t.Errorf("Fetch() into a mirror = %v", err)
+		}
+
+		tagged := create(t, st, "tagged", nil)
+		s, files := storerOf(t, tagged), memfs.New()
+		repo, err = gogit.Clone(s, files, &gogit.CloneOptions{URL: "test://host/source", ReferenceName: "refs/tags/old", SingleBranch: true})
+		if err != nil {
+			t.Fatalf("Clone() of a tag = %v", err)
+		}
+		if head, err := repo.Head(); err != nil || head.Hash().String() != old {
+			t.Errorf("Head() of a cloned tag = %v, %v, want %s", head, err, old)
+		}
+		if _, err := files.Stat("LICENSE"); err != nil {
+			t.Errorf("the files of a cloned tag: %v", err)
+		}
+		if got, err := tagged.Resolve(t.Context(), "old"); err != nil || got.String() != old {
+			t.Errorf("Resolve(old) = %v, %v, want %s", got, err, old)
+		}
+		if err := storerOf(t, tagged).SetReference(hashRef("HEAD", plumbing.NewHash(old))); !errors.Is(err, reposit.ErrInvalid) {
+			t.Errorf("SetReference(HEAD) of a hash = %v, want %v", err, reposit.ErrInvalid)
+		}
+	})
+}
+
 // pushAndFetch pushes what near has to far, changes far, and fetches that.
 func pushAndFetch(t *testing.T, repo *gogit.Repository, near, far *reposit.Repo, l loader) {
 	t.Helper()

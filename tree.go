@@ -257,7 +257,8 @@ func (r *Repo) Read(ctx context.Context, rev, path string) ([]byte, error) {
 }
 
 // Open returns a reader of what Read returns. Of a large file, it holds only pieces in memory. The reader is for one
-// goroutine, and must be closed.
+// goroutine, and must be closed. It ends with ctx, with the store, and with the actor's permission to read the
+// repository: ErrNotFound.
 func (r *Repo) Open(ctx context.Context, rev, path string) (io.ReadCloser, error) {
 	const op = "open"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -272,21 +273,7 @@ func (r *Repo) Open(ctx context.Context, rev, path string) (io.ReadCloser, error
 	if err != nil {
 		return nil, r.fail(op, path, missingObject(err))
 	}
-	return &reader{content, func(err error) error { return r.fail(op, path, err) }}, nil
-}
-
-// A reader names the errors of content that is read after the call that opened it.
-type reader struct {
-	io.ReadCloser
-	fail func(error) error
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = r.fail(err)
-	}
-	return n, err
+	return &guarded{content, newGuard(ctx, r), func(err error) error { return r.fail(op, path, err) }}, nil
 }
 
 // Stat returns the entry at a path. The empty path is the tree of the revision itself.

@@ -62,6 +62,9 @@ func (it *iterator) Next() (o plumbing.EncodedObject, err error) {
 	if len(it.held) > 0 {
 		next := it.held[0]
 		it.held = it.held[1:]
+		if err := it.s.call("objects", it.want.String(), it.s.readable); err != nil {
+			return nil, err
+		}
 		return newEncoded(next.Hash, next.Type, next.Data), nil
 	}
 	err = it.s.call("objects", it.want.String(), func() error {

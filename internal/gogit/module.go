@@ -28,6 +28,9 @@ func (s *Storer) Module(name string) (gogitstorage.Storer, error) {
 		if name == "" || len(name) > maxModule || len(space) > 3*maxModule {
 			return fmt.Errorf("%w: name of a submodule is empty or too long", git.ErrMalformed)
 		}
+		if err := s.readable(); err != nil {
+			return err
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if m = s.modules[name]; m != nil {
@@ -56,6 +59,8 @@ const (
 )
 
 func (t moduleRefs) refKey(name string) []byte { return t.key("ref/" + name) }
+
+func (t moduleRefs) leavesOut(storage.Ref) (bool, error) { return false, nil }
 
 func (t moduleRefs) check(r storage.Ref) error {
 	if err := names.CheckRef(r.Name); err != nil || r.Target == "" {

@@ -77,7 +77,7 @@ func (s *Storer) find(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject
 		if !matches(t, o.Type) {
 			return nil, plumbing.ErrObjectNotFound
 		}
-		return newEncoded(h, o.Type, o.Data), nil
+		return newEncoded(h, o.Type, o.Data), s.readable()
 	}
 	var o plumbing.EncodedObject
 	err := s.look(access.Read, func(g *sight) (err error) {
@@ -114,14 +114,41 @@ func (g *sight) openLarge(h git.Hash, size int64) plumbing.EncodedObject {
 	s, pool := g.Storer, g.in.Pool // the sight ends before the object is read
 	return &encoded{plumbing.Hash(h), plumbing.BlobObject, size, func() (r io.ReadCloser, err error) {
 		err = s.call("read", h.String(), func() error {
-			if err := s.view(func(storage.View) error { return nil }); err != nil {
+			if err := s.readable(); err != nil {
 				return err
 			}
 			_, r, err = s.Objects.Open(s.ctx, pool, h)
 			return err
 		})
-		return r, err
+		if err != nil {
+			return nil, err
+		}
+		return &askingReader{r, s, h}, nil
 	}}
+}
+
+// An askingReader reads the content of a large blob as long as the repository may be read.
+type askingReader struct {
+	io.ReadCloser
+	s *Storer
+	h git.Hash
+}
+
+func (r *askingReader) Read(p []byte) (n int, err error) {
+	var end error
+	err = r.s.call("read", r.h.String(), func() error {
+		if err := r.s.readable(); err != nil {
+			return err
+		}
+		if n, end = r.ReadCloser.Read(p); end == io.EOF {
+			return nil
+		}
+		return end
+	})
+	if err == nil {
+		err = end
+	}
+	return n, err
 }
 
 // DeltaObject returns an object as it is stored: as a plumbing.DeltaObject if that is a difference from another one
@@ -185,7 +212,7 @@ func (s *Storer) EncodedObjectSize(h plumbing.Hash) (size int64, err error) {
 	err = s.call("object size", h.String(), func() error {
 		if o, ok := s.pending.get(git.Hash(h)); ok {
 			size = o.Size
-			return nil
+			return s.readable()
 		}
 		return s.look(access.Read, func(g *sight) (err error) {
 			_, size, err = g.stat(git.Hash(h))

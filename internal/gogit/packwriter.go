@@ -65,6 +65,9 @@ func (w *packWriter) Write(b []byte) (n int, err error) {
 			return errPackClosed
 		}
 		if w.err == nil {
+			_, w.err = w.s.writable()
+		}
+		if w.err == nil {
 			n, w.err = w.spool.Write(b)
 		}
 		return w.err

@@ -1,11 +1,13 @@
 package gogit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
 	"strings"
 
+	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	gogitstorage "github.com/go-git/go-git/v5/storage"
@@ -20,6 +22,8 @@ import (
 
 // A table keeps refs.
 type table interface {
+	// leavesOut reports whether a ref is another's business, and passed over.
+	leavesOut(storage.Ref) (bool, error)
 	// check refuses refs that can't be in the table.
 	check(storage.Ref) error
 	// get returns a ref as it is stored, or storage.ErrNotFound.
@@ -46,6 +50,9 @@ var (
 
 // Init lets git.Init and git.Clone have an empty repository: as long as it has no ref, HEAD is not there for this
 // Storer until it is set. So they make of it what they would of an empty directory, and refuse one that has refs.
+//
+// A clone of a tag makes HEAD the tag's commit. It is that for this Storer alone, until HEAD is made to name a branch:
+// that of the repository always names one. Once a branch was set, HEAD can't be detached so any more.
 func (s *Storer) Init() error {
 	return s.call("init", "", func() error {
 		return s.view(func(v storage.View) error {
@@ -55,6 +62,7 @@ func (s *Storer) Init() error {
 				}
 			}
 			s.unborn.Store(true)
+			s.fresh.Store(s.space == "") // a submodule's HEAD may be a commit
 			return nil
 		})
 	})
@@ -78,7 +86,7 @@ func (s *Storer) Reference(name plumbing.ReferenceName) (found *plumbing.Referen
 			if errors.Is(err, storage.ErrNotFound) || err == nil && s.hides(r) {
 				return plumbing.ErrReferenceNotFound
 			}
-			found = newReference(r)
+			found = newReference(s.detached(r))
 			return err
 		})
 	})
@@ -89,6 +97,14 @@ func (s *Storer) Reference(name plumbing.ReferenceName) (found *plumbing.Referen
 }
 
 func (s *Storer) hides(r storage.Ref) bool { return r.Name == ref.Head && s.unborn.Load() }
+
+// detached returns what a ref is for this Storer alone.
+func (s *Storer) detached(r storage.Ref) storage.Ref {
+	if cloned := s.cloned.Load(); cloned != nil && r.Name == ref.Head {
+		return storage.Ref{Name: r.Name, Hash: *cloned}
+	}
+	return r
+}
 
 func newReference(r storage.Ref) *plumbing.Reference {
 	name := plumbing.ReferenceName(r.Name)
@@ -109,7 +125,7 @@ func (s *Storer) IterReferences() (storer.ReferenceIter, error) {
 					return err
 				}
 				if !s.hides(r) {
-					found = append(found, newReference(r))
+					found = append(found, newReference(s.detached(r)))
 				}
 			}
 			return nil
@@ -123,14 +139,16 @@ func (s *Storer) IterReferences() (storer.ReferenceIter, error) {
 
 // CountLooseRefs returns 0: all refs are packed, as it were.
 func (s *Storer) CountLooseRefs() (int, error) {
-	return 0, s.call("refs", "", func() error { return nil })
+	return 0, s.call("refs", "", s.readable)
 }
 
 // PackRefs does nothing.
-func (s *Storer) PackRefs() error { return s.call("refs", "", func() error { return nil }) }
+func (s *Storer) PackRefs() error { return s.call("refs", "", s.readable) }
 
 // SetReference makes a ref hold what r says, whatever it held. The object must be there, with all that it leads to,
-// and under refs/heads/ it must be a commit. HEAD can only be made to name a branch.
+// and under refs/heads/ it must be a commit. HEAD can only be made to name a branch. Refs under refs/pull/ are
+// refused, since pull requests alone make them. If the configuration has a remote that is mirrored, they are left out
+// without an error.
 func (s *Storer) SetReference(r *plumbing.Reference) error { return s.CheckAndSetReference(r, nil) }
 
 // CheckAndSetReference is SetReference if the ref of old's name holds exactly what old says, a hash or a name, and
@@ -142,7 +160,14 @@ func (s *Storer) CheckAndSetReference(r, old *plumbing.Reference) error {
 	}
 	return s.call("set ref", r.Name().String(), func() error {
 		to, err := stored(r)
-		if err == nil {
+		if err != nil {
+			return err
+		}
+		if out, err := s.refs.leavesOut(to); out || err != nil {
+			return err
+		}
+		isTag := s.fresh.Load() && to.Name == ref.Head && to.Target == "" && !to.Hash.IsZero()
+		if !isTag {
 			err = s.refs.check(to)
 		}
 		if err != nil {
@@ -159,14 +184,38 @@ func (s *Storer) CheckAndSetReference(r, old *plumbing.Reference) error {
 		if to.Target == "" && to.Hash.IsZero() {
 			return errNoHash
 		}
+		if isTag {
+			return s.detach(to.Hash, from)
+		}
 		if err := s.move(to, from); err != nil {
 			return err
 		}
+		if strings.HasPrefix(to.Name, ref.Branches) {
+			s.fresh.Store(false)
+		}
 		if to.Name == ref.Head {
 			s.unborn.Store(false)
+			s.cloned.Store(nil)
 		}
 		return nil
 	})
+}
+
+// detach makes HEAD a commit for this Storer, if from is what HEAD was.
+func (s *Storer) detach(h git.Hash, from *storage.Ref) error {
+	err := s.look(access.Write, func(g *sight) error {
+		if err := s.compare(g.view, from); err != nil {
+			return err
+		}
+		if o, ok := s.pending.get(h); ok && o.Type == storage.Commit {
+			return nil
+		}
+		return g.checkStored(link{h, storage.Commit})
+	})
+	if err == nil {
+		s.cloned.Store(&h)
+	}
+	return err
 }
 
 func stored(r *plumbing.Reference) (storage.Ref, error) {
@@ -253,17 +302,8 @@ func (w *wholeness) target(to storage.Ref) ([]*held, error) {
 
 // allow decides, in the unit of work itself, whether a ref may be set.
 func (s *Storer) allow(v storage.View, to storage.Ref, from *storage.Ref) error {
-	if from != nil {
-		now, err := s.refs.get(v, from.Name)
-		if errors.Is(err, storage.ErrNotFound) || err == nil && s.hides(now) {
-			now, err = storage.Ref{Name: from.Name}, nil
-		}
-		if err != nil {
-			return err
-		}
-		if now.Hash != from.Hash || now.Target != from.Target {
-			return gogitstorage.ErrReferenceHasChanged
-		}
+	if err := s.compare(v, from); err != nil {
+		return err
 	}
 	now, err := s.refs.get(v, to.Name)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -273,6 +313,24 @@ func (s *Storer) allow(v storage.View, to storage.Ref, from *storage.Ref) error 
 		return err
 	}
 	return s.refs.replaces(now, to)
+}
+
+// compare returns storage.ErrReferenceHasChanged of go-git unless the ref of from's name is as from says. Nil is anything.
+func (s *Storer) compare(v storage.View, from *storage.Ref) error {
+	if from == nil {
+		return nil
+	}
+	now, err := s.refs.get(v, from.Name)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && s.hides(now) {
+		now, err = storage.Ref{Name: from.Name}, nil
+	}
+	if err != nil {
+		return err
+	}
+	if now = s.detached(now); now.Hash != from.Hash || now.Target != from.Target {
+		return gogitstorage.ErrReferenceHasChanged
+	}
+	return nil
 }
 
 var errGone = errors.New("there is no such ref")
@@ -302,6 +360,40 @@ func (s *Storer) RemoveReference(name plumbing.ReferenceName) error {
 
 // repoRefs are the refs of the repository itself.
 type repoRefs struct{ *Storer }
+
+func (t repoRefs) leavesOut(r storage.Ref) (bool, error) {
+	if !strings.HasPrefix(r.Name, pull.Refs) {
+		return false, nil
+	}
+	if _, err := t.writable(); err != nil {
+		return false, err
+	}
+	return t.mirrors(r.Name)
+}
+
+// mirrors reports whether the configuration has a remote of which a ref is fetched under the same name.
+func (s *Storer) mirrors(name string) (bool, error) {
+	v, err := s.loadForWriters("config")
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c, err := config.ReadConfig(bytes.NewReader(v.data))
+	if err != nil {
+		return false, err
+	}
+	from := plumbing.ReferenceName(name)
+	for _, remote := range c.Remotes {
+		for _, spec := range remote.Fetch {
+			if spec.Match(from) && spec.Dst(from) == from {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
 
 func (t repoRefs) check(r storage.Ref) error {
 	if r.Name != ref.Head {

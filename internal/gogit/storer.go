@@ -67,9 +67,11 @@ type Storer struct {
 	refs    table
 	session *session
 	pending pending
-	staged  atomic.Int64 // bytes of new objects that were stored since a ref changed last
-	again   atomic.Int64 // the same of objects that the pool had
-	unborn  atomic.Bool  // see Init
+	staged  atomic.Int64             // bytes of new objects that were stored since a ref changed last
+	again   atomic.Int64             // the same of objects that the pool had
+	unborn  atomic.Bool              // see Init
+	fresh   atomic.Bool              // Init was called, and no branch was set since
+	cloned  atomic.Pointer[git.Hash] // what HEAD is for this Storer, if a tag was cloned
 
 	mu      sync.Mutex
 	modules map[string]*Storer
@@ -140,6 +142,9 @@ func (s *Storer) exists(v storage.View) error {
 	return err
 }
 
+// readable is exists in a View of its own.
+func (s *Storer) readable() error { return s.Backend.View(s.ctx, s.exists) }
+
 // stored returns the type and size of an object that the pool holds, be it this repository's or not.
 func (s *Storer) stored(pool storage.ID, h git.Hash) (storage.Type, int64, error) {
 	return s.Objects.Stat(s.ctx, pool, h)
@@ -150,7 +155,7 @@ func (s *Storer) stored(pool storage.ID, h git.Hash) (storage.Type, int64, error
 func (s *Storer) Close() error {
 	err := s.call("close", "", func() error {
 		if s.pending.empty() {
-			return s.view(func(storage.View) error { return nil })
+			return s.readable()
 		}
 		pool, err := s.writable()
 		if err != nil {

@@ -23,6 +23,9 @@ type transaction struct {
 // SetEncodedObject checks an object, and keeps it in memory.
 func (t *transaction) SetEncodedObject(o plumbing.EncodedObject) (h plumbing.Hash, err error) {
 	err = t.s.call("set object", "", func() error {
+		if _, err := t.s.writable(); err != nil {
+			return err
+		}
 		made, err := t.s.read(o)
 		if err != nil {
 			return err
@@ -49,6 +52,9 @@ func (t *transaction) EncodedObject(typ plumbing.ObjectType, h plumbing.Hash) (p
 	}
 	if !matches(typ, o.Type) {
 		return nil, plumbing.ErrObjectNotFound
+	}
+	if err := t.s.call("object", h.String(), t.s.readable); err != nil {
+		return nil, err
 	}
 	return newEncoded(o.Hash, o.Type, o.Data), nil
 }
