@@ -71,7 +71,7 @@ func numberOf(k []byte) (uint64, error) {
 func encode(events []Event, when time.Time) []byte {
 	b := make([]byte, 0, 16+len(events)*96)
 	b = append(b, recordVersion)
-	b = binary.AppendVarint(b, when.UnixNano())
+	b = binary.AppendVarint(b, record.Nanos(when))
 	b = binary.AppendUvarint(b, uint64(len(events)))
 	for i := range events {
 		b = events[i].append(b)
