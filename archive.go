@@ -1,6 +1,7 @@
 package reposit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/archive"
+	"github.com/reposit/reposit/internal/contributor"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
@@ -121,12 +123,14 @@ func (r *Repo) Archive(ctx context.Context, w io.Writer, opts *ArchiveOptions) e
 		o.Paths = append(o.Paths, path)
 	}
 	src := archiveSource{r.s.objects, t.Pool, newGuard(ctx, r)}
+	asked := &substitution{}
 	if !t.Commit.IsZero() {
-		if err := r.describe(ctx, src, t.Commit, o); err != nil {
+		if asked, err = r.substitute(ctx, src, t.Commit, o); err != nil {
 			return r.fail(op, opts.Revision, err)
 		}
 	}
 	err = archive.Write(ctx, w, src, o)
+	err = cmp.Or(err, asked.err)
 	switch {
 	case errors.Is(err, archive.ErrInvalid):
 		err = invalid("option", err)
@@ -136,29 +140,81 @@ func (r *Repo) Archive(ctx context.Context, w io.Writer, opts *ArchiveOptions) e
 	return r.fail(op, opts.Revision, err)
 }
 
-// describe adds what export-subst may ask about the commit.
-func (r *Repo) describe(ctx context.Context, src archiveSource, commit git.Hash, o *archive.Options) error {
-	item, err := r.s.objects.Item(ctx, src.pool, commit)
-	if err != nil {
-		return missingObject(err)
-	}
-	o.CommitData = item.Data
-	o.Subst.Abbrev = func(h storage.Hash) string { return r.abbreviate(ctx, src.pool, h) }
-	return r.resolve(ctx, func(res *revision.Resolver) error {
-		o.Subst.Refs, err = decorations(ctx, res, commit)
-		return err
-	})
+// A substitution answers what export-subst asks about a commit, when it is asked.
+type substitution struct {
+	ctx     context.Context
+	r       *Repo
+	pool    storage.ID
+	commit  git.Hash
+	digits  int // that hashes are abbreviated to at least; 0: not known yet
+	mailmap *contributor.Mailmap
+	err     error // the first
 }
 
-const minAbbrev = 7 // digits; git's default for repositories that are not large
+// substitute adds what export-subst may ask about the commit. What goes wrong then is in the substitution's err.
+func (r *Repo) substitute(ctx context.Context, src archiveSource, commit git.Hash, o *archive.Options) (*substitution, error) {
+	item, err := r.s.objects.Item(ctx, src.pool, commit)
+	if err != nil {
+		return nil, missingObject(err)
+	}
+	s := &substitution{ctx: ctx, r: r, pool: src.pool, commit: commit}
+	o.CommitData = item.Data
+	o.Subst.Abbrev, o.Subst.Refs, o.Subst.Describe, o.Subst.Mailmap = s.abbrev, s.refs, s.describe, s.person
+	return s, nil
+}
 
-// abbreviate returns the shortest prefix of h that no other object has to which the refs lead, of at least 7 digits.
-func (r *Repo) abbreviate(ctx context.Context, pool storage.ID, h git.Hash) string {
+func (s *substitution) note(err error) { s.err = cmp.Or(s.err, err) }
+
+func (s *substitution) abbrev(h storage.Hash) string {
+	var err error
+	if s.digits == 0 {
+		if s.digits, err = s.r.abbreviation(s.ctx, s.pool); err != nil {
+			s.note(err)
+			return h.String()
+		}
+	}
+	short, err := s.r.abbreviate(s.ctx, s.pool, h, s.digits)
+	s.note(err)
+	return short
+}
+
+func (s *substitution) refs() (refs []string) {
+	s.note(s.r.resolve(s.ctx, func(res *revision.Resolver) (err error) {
+		refs, err = decorations(s.ctx, res, s.commit)
+		return err
+	}))
+	return refs
+}
+
+func (s *substitution) describe(options []string) string {
+	text, err := s.r.describeFor(s.ctx, s.pool, s.commit, options)
+	s.note(err)
+	return text
+}
+
+// person applies the .mailmap of the default branch, which is what git reads in a bare repository.
+func (s *substitution) person(name, mail string) (string, string) {
+	if s.mailmap == nil {
+		s.mailmap = &contributor.Mailmap{}
+		head, err := s.r.treeAt(s.ctx, "")
+		if err == nil {
+			s.mailmap, err = s.r.s.insight.Mailmap(s.ctx, head.Pool, head.Root)
+		}
+		if err != nil {
+			s.mailmap = &contributor.Mailmap{}
+			s.note(missingObject(err))
+		}
+	}
+	return s.mailmap.Resolve(name, mail)
+}
+
+// abbreviate returns the shortest prefix of h that no other object has to which the refs lead, of at least some digits.
+func (r *Repo) abbreviate(ctx context.Context, pool storage.ID, h git.Hash, least int) (string, error) {
 	digits := h.String()
-	common := minAbbrev - 1
+	common := least - 1
 	err := r.s.backend.View(ctx, func(v storage.View) error {
 		in := reach.Repo{View: v, ID: r.id, Pool: pool}
-		for other, err := range r.s.objects.Matching(ctx, pool, digits[:minAbbrev]) {
+		for other, err := range r.s.objects.Matching(ctx, pool, digits[:least]) {
 			if err != nil {
 				return err
 			}
@@ -176,10 +232,7 @@ func (r *Repo) abbreviate(ctx context.Context, pool storage.ID, h git.Hash) stri
 		}
 		return nil
 	})
-	if err != nil {
-		return digits
-	}
-	return digits[:common+1]
+	return digits[:common+1], err
 }
 
 // decorations returns the refs that lead to a commit, in the words and the order of git log --decorate: the branch of

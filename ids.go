@@ -53,7 +53,7 @@ func publicID(id storage.ID) ID {
 	return ID(idPrefix + string(id[:]))
 }
 
-// Slugify makes a slug of a name: "my-new-project" of "My New Project". Letters are lower-cased, those of Latin-1
+// Slugify makes a slug of a name: "my-new-project" of "My New Project". Letters are lower-cased, Latin ones
 // lose their accents, other letters are dropped, and everything else becomes a single "-". The result is "" if
 // nothing is left.
 func Slugify(name string) string { return names.Slugify(name) }

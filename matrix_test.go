@@ -49,16 +49,20 @@ var notForKeys = map[string]bool{
 }
 
 var doors = map[string]door{
-	"Store.Repo":         {reposit.Read, func(c *cell) error { _, err := c.s.Repo(c.ctx, "owner/x"); return err }},
-	"Store.RepoByID":     {reposit.Read, func(c *cell) error { _, err := c.s.RepoByID(c.ctx, c.all.ID()); return err }},
-	"Repo.Info":          {reposit.Read, func(c *cell) error { _, err := c.r.Info(c.ctx); return err }},
-	"Repo.Read":          {reposit.Read, func(c *cell) error { _, err := c.r.Read(c.ctx, "", "f"); return err }},
-	"Repo.Open":          {reposit.Read, func(c *cell) error { r, err := c.r.Open(c.ctx, "", "f"); return errors.Join(err, closeAll(r)) }},
-	"Repo.Stat":          {reposit.Read, func(c *cell) error { _, err := c.r.Stat(c.ctx, "", "f"); return err }},
-	"Repo.List":          {reposit.Read, func(c *cell) error { _, err := c.r.List(c.ctx, "", ""); return err }},
-	"Repo.Walk":          {reposit.Read, func(c *cell) error { return firstError(c.r.Walk(c.ctx, "", "")) }},
-	"Repo.FS":            {reposit.Read, func(c *cell) error { _, err := c.r.FS(c.ctx, ""); return err }},
-	"Repo.Resolve":       {reposit.Read, func(c *cell) error { _, err := c.r.Resolve(c.ctx, ""); return err }},
+	"Store.Repo":     {reposit.Read, func(c *cell) error { _, err := c.s.Repo(c.ctx, "owner/x"); return err }},
+	"Store.RepoByID": {reposit.Read, func(c *cell) error { _, err := c.s.RepoByID(c.ctx, c.all.ID()); return err }},
+	"Repo.Info":      {reposit.Read, func(c *cell) error { _, err := c.r.Info(c.ctx); return err }},
+	"Repo.Read":      {reposit.Read, func(c *cell) error { _, err := c.r.Read(c.ctx, "", "f"); return err }},
+	"Repo.Open":      {reposit.Read, func(c *cell) error { r, err := c.r.Open(c.ctx, "", "f"); return errors.Join(err, closeAll(r)) }},
+	"Repo.Stat":      {reposit.Read, func(c *cell) error { _, err := c.r.Stat(c.ctx, "", "f"); return err }},
+	"Repo.List":      {reposit.Read, func(c *cell) error { _, err := c.r.List(c.ctx, "", ""); return err }},
+	"Repo.Walk":      {reposit.Read, func(c *cell) error { return firstError(c.r.Walk(c.ctx, "", "")) }},
+	"Repo.FS":        {reposit.Read, func(c *cell) error { _, err := c.r.FS(c.ctx, ""); return err }},
+	"Repo.Resolve":   {reposit.Read, func(c *cell) error { _, err := c.r.Resolve(c.ctx, ""); return err }},
+	"Repo.Describe": {reposit.Read, func(c *cell) error {
+		_, err := c.r.Describe(c.ctx, "", &reposit.DescribeOptions{Always: true})
+		return err
+	}},
 	"Repo.Archive":       {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
 	"Repo.Storer":        {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":         {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},

@@ -90,7 +90,7 @@ func TestSearch(t *testing.T) {
 			{query: "ann/notes", want: "ann/notes"},
 			{query: "ann git", want: "ann/ruby-git ann/notes"},
 			{query: "the", want: ""},
-			{query: "?!", want: ""},
+			{query: "?!", want: "bob/reposit ann/notes bob/go-git ann/ruby-git tools/git"},
 			{query: "git", opts: reposit.SearchOptions{Owner: "Ann"}, want: "ann/ruby-git ann/notes"},
 			{query: "", want: "bob/reposit ann/notes bob/go-git ann/ruby-git tools/git"},
 			{query: " ", opts: reposit.SearchOptions{Owner: "ann"}, want: "ann/notes ann/ruby-git"},

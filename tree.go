@@ -98,6 +98,10 @@ func (l *treeLookup) find(v storage.View) error {
 	if err == nil {
 		t.Commit, t.Root, err = peelTree(l.ctx, &l.res, h)
 	}
+	if errors.Is(err, storage.ErrNotFound) {
+		why, _ := strings.CutSuffix(": "+err.Error(), ": "+storage.ErrNotFound.Error())
+		err = &detail{ErrNotFound, "revision not found" + why, err}
+	}
 	return err
 }
 
@@ -152,11 +156,14 @@ func (t *tree) find(ctx context.Context, path string) (git.Entry, error) {
 	return e, err
 }
 
+// errNoPath says that it is the path that is not there, not the revision.
+var errNoPath = &detail{ErrNotFound, "path not found", storage.ErrNotFound}
+
 func (t *tree) descend(ctx context.Context, path string) (git.Entry, error) {
 	e := git.Entry{Mode: git.ModeDir, Hash: t.Root}
 	for path != "" {
 		if !e.IsDir() || e.Hash.IsZero() {
-			return git.Entry{}, storage.ErrNotFound
+			return git.Entry{}, errNoPath
 		}
 		item, err := t.r.s.objects.Tree(ctx, t.Pool, e.Hash)
 		if err != nil {
@@ -166,7 +173,7 @@ func (t *tree) descend(ctx context.Context, path string) (git.Entry, error) {
 		var ok bool
 		name, path, _ = strings.Cut(path, "/")
 		if e, ok = item.Tree.Find(name); !ok {
-			return git.Entry{}, storage.ErrNotFound
+			return git.Entry{}, errNoPath
 		}
 	}
 	return e, nil

@@ -16,7 +16,7 @@ type expander struct {
 	subject       string // as one line
 	fileName      string // the subject's first line, fit for one
 	body          string
-	refs          string
+	refs          *string // as soon as they were asked for
 	describesLeft int
 	work          int // bytes that may still be looked at again in this file
 
@@ -36,7 +36,7 @@ func newExpander(c *commit, s *Subst) *expander {
 	if c == nil {
 		return nil
 	}
-	x := &expander{commit: c, subst: s, refs: strings.Join(s.Refs, ", "), describesLeft: 1}
+	x := &expander{commit: c, subst: s, describesLeft: 1}
 	message := skipBlankLines(c.message)
 	x.subject, x.fileName = joinLines(message), sanitize(message)
 	for message != "" {
@@ -189,12 +189,12 @@ func (x *expander) field(dst []byte, s string) ([]byte, int) {
 	case 'm':
 		return x.add(dst, ">"), 1
 	case 'd':
-		if x.refs != "" {
-			dst = x.add(dst, " ("+x.refs+")")
+		if refs := x.decoration(); refs != "" {
+			dst = x.add(dst, " ("+refs+")")
 		}
 		return dst, 1
 	case 'D':
-		return x.add(dst, x.refs), 1
+		return x.add(dst, x.decoration()), 1
 	case 'g':
 		if len(s) > 1 && strings.IndexByte("dDsnNeE", s[1]) >= 0 {
 			return dst, 2 // there is no reflog to tell of
@@ -229,6 +229,18 @@ func (x *expander) text(dst []byte, s string) ([]byte, int) {
 		return x.add(dst, x.body), 1
 	}
 	return dst, 0
+}
+
+// decoration returns the refs that point to the commit.
+func (x *expander) decoration() string {
+	if x.refs == nil {
+		refs := ""
+		if x.subst.Refs != nil {
+			refs = strings.Join(x.subst.Refs(), ", ")
+		}
+		x.refs = &refs
+	}
+	return *x.refs
 }
 
 func (x *expander) abbrev(hash string) string {

@@ -58,7 +58,7 @@ func FuzzFilters(f *testing.F) {
 		if len(src) > 16<<10 || piece == 0 {
 			return
 		}
-		x := newExpander(c, &Subst{Refs: []string{"tag: v1"}})
+		x := newExpander(c, &Subst{Refs: func() []string { return []string{"tag: v1"} }})
 		for name, newFilter := range map[string]func() filter{
 			"crlf":  func() filter { return &crlfFilter{} },
 			"ident": func() filter { return &identFilter{hash: strings.Repeat("a", 40)} },

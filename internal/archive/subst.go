@@ -12,8 +12,9 @@ type Subst struct {
 	// Abbrev returns the shortest text that names an object, of at least 7 digits; by default the first 7.
 	Abbrev func(storage.Hash) string
 
-	// Refs are those that point to the commit, in git log's words and order: "HEAD -> main", "tag: v1", "side".
-	Refs []string
+	// Refs returns those that point to the commit, in git log's words and order: "HEAD -> main", "tag: v1", "side". It
+	// is called once, and only where a file asks for them.
+	Refs func() []string
 
 	// Describe answers the archive's first %(describe), given the options of git describe that it asks for. It is
 	// not called for more. By default, nothing describes the commit.

@@ -29,7 +29,7 @@ func wantSameSubst(t *testing.T, r *repo, commit storage.Hash, texts []string) {
 	all := r.objects()
 	opts := options(t, all, commit, archive.Tar)
 	if refs := strings.TrimSpace(string(r.git(nil, "log", "-1", "--format=%D", commit.String()))); refs != "" {
-		opts.Subst.Refs = strings.Split(refs, ", ")
+		opts.Subst.Refs = func() []string { return strings.Split(refs, ", ") }
 	}
 	opts.Subst.Now = time.Now()
 	opts.Subst.Describe = func(options []string) string {
@@ -207,7 +207,7 @@ func TestSubstHooks(t *testing.T) {
 	opts.Subst = archive.Subst{
 		Abbrev:   func(h storage.Hash) string { return h.String()[:9] },
 		Mailmap:  func(name, mail string) (string, string) { return "Mapped", "m@example.com" },
-		Refs:     []string{"HEAD -> main", "tag: v1"},
+		Refs:     func() []string { return []string{"HEAD -> main", "tag: v1"} },
 		Describe: func([]string) string { return "v1-2\n" },
 	}
 	want := commit.String()[:9] + " Mapped m@example.com A U Thor HEAD -> main, tag: v1 0 seconds ago v1-2"

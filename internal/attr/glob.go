@@ -226,3 +226,13 @@ func inClass(name string, c byte) (in, ok bool) {
 	}
 	return in, true
 }
+
+// WildMatch reports whether pattern matches the whole of text as git's wildmatch does without WM_PATHNAME: slashes are
+// like other bytes. Its time is bounded by the product of the two lengths. A pattern of 64 KiB or more matches nothing.
+func WildMatch(pattern, text string) bool {
+	if len(pattern) >= 1<<16 {
+		return false
+	}
+	var g globber
+	return g.match(pattern, text, false)
+}

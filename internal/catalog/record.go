@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -196,21 +195,16 @@ func appendTime(b []byte, t time.Time) []byte { return binary.BigEndian.AppendUi
 
 // The times that are kept as they are. Others become the nearest of them.
 var (
-	MinTime = time.Unix(0, math.MinInt64+1).UTC()
-	MaxTime = time.Unix(0, math.MaxInt64).UTC()
+	MinTime = record.MinTime
+	MaxTime = record.MaxTime
 )
 
 // timeKey maps the nanoseconds since 1970, which may be negative, to numbers that sort alike. 0 is no time.
 func timeKey(t time.Time) uint64 {
-	switch {
-	case t.IsZero():
+	if t.IsZero() {
 		return 0
-	case t.Before(MinTime):
-		t = MinTime
-	case t.After(MaxTime):
-		t = MaxTime
 	}
-	return uint64(t.UnixNano()) ^ 1<<63
+	return uint64(record.Nanos(t)) ^ 1<<63
 }
 
 func keyTime(k uint64) time.Time {

@@ -3,6 +3,7 @@
 package codeowners
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/reposit/reposit/internal/glob"
@@ -16,7 +17,10 @@ var Paths = [...]string{".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"}
 const MaxSize = 3 << 20
 
 // A File is a decoded CODEOWNERS file. It is never changed.
-type File struct{ lines []Line }
+type File struct {
+	lines []Line
+	index index
+}
 
 // A Line says who owns the paths that its pattern matches.
 type Line struct {
@@ -26,6 +30,7 @@ type Line struct {
 	exact string // what a path is matched with
 	below string // the same for what is below a directory that exact matches; "" if that is not meant
 	stem  string // what exact begins with before its first special character
+	part  string // a text that a path which matches must hold
 }
 
 // An Owner is a user, a team or whoever has an e-mail address. Names are in lower case.
@@ -47,9 +52,11 @@ func (o Owner) String() string {
 }
 
 // Parse reads a file. Lines with an error are skipped: a pattern that begins with "!" or `\#`, has "***" or nothing
-// behind a backslash, and an owner that is neither "@user", "@org/team" nor an e-mail address.
+// behind a backslash, and an owner that is neither "@user", "@org/team" nor an e-mail address. A byte order mark at the
+// beginning says nothing. data is not kept.
 func Parse(data []byte) *File {
 	f := &File{}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	number := 0
 	for text := range strings.Lines(string(data)) {
 		number++
@@ -58,6 +65,7 @@ func Parse(data []byte) *File {
 			f.lines = append(f.lines, l)
 		}
 	}
+	f.index = newIndex(f.lines)
 	return f
 }
 
@@ -160,18 +168,16 @@ func parseOwner(word string) (Owner, bool) {
 }
 
 // Of returns the line that says who owns the path, which is the last one that matches, or nil if there is none. A line
-// without owners says that nobody does. It costs a look at each line.
+// without owners says that nobody does. It costs a look at each line with wildcards inside of names, and none at others.
 func (f *File) Of(path string) *Line {
-	for i := len(f.lines) - 1; i >= 0; i-- {
-		if l := &f.lines[i]; l.matches(path) {
-			return l
-		}
+	if i := f.index.last(f.lines, path); i >= 0 {
+		return &f.lines[i]
 	}
 	return nil
 }
 
 func (l *Line) matches(path string) bool {
-	if !strings.HasPrefix(path, l.stem) {
+	if !strings.HasPrefix(path, l.stem) || !strings.Contains(path, l.part) {
 		return false
 	}
 	return glob.Match(l.exact, path) || l.below != "" && glob.Match(l.below, path)

@@ -80,7 +80,7 @@ func encode(events []Event, when time.Time, unit uint64) []byte {
 	b := make([]byte, 0, 24+len(events)*96)
 	b = append(b, recordVersion)
 	b = binary.AppendUvarint(b, unit)
-	b = binary.AppendVarint(b, when.UnixNano())
+	b = binary.AppendVarint(b, record.Nanos(when))
 	b = binary.AppendUvarint(b, uint64(len(events)))
 	for i := range events {
 		b = events[i].append(b)

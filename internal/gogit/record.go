@@ -16,6 +16,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
@@ -106,7 +107,7 @@ func (s *Storer) update(fn func(*txn.Tx, *txn.Repo) error) error {
 func (s *Storer) putValue(tx storage.Tx, name string, v value) error {
 	header := make([]byte, 0, headerSize)
 	header = append(header, recordVersion)
-	header = binary.BigEndian.AppendUint64(header, uint64(v.when.UnixNano()))
+	header = binary.BigEndian.AppendUint64(header, uint64(record.Nanos(v.when)))
 	header = binary.BigEndian.AppendUint64(header, uint64(len(v.data)))
 	header = binary.BigEndian.AppendUint32(header, crc32.ChecksumIEEE(v.data))
 	parts := (len(v.data) + partSize - 1) / partSize

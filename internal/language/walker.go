@@ -1,6 +1,7 @@
 package language
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -160,6 +161,8 @@ func (w *walker) push(side int, dir string, h git.Hash) (bool, error) {
 	if s.matcher == nil {
 		s.matcher = attr.NewMatcher(attributes...)
 	}
+	// Git passes over a byte order mark in a file of a worktree.
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	s.matcher.Push(dir[:max(len(dir)-1, 0)], data)
 	s.depth++
 	return true, nil

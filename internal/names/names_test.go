@@ -75,7 +75,7 @@ func TestCheckSlug(t *testing.T) {
 func TestSlugify(t *testing.T) {
 	for _, test := range []struct{ name, want string }{
 		{"My New Project", "my-new-project"}, {"my-project", "my-project"}, {"  C++ & Go!  ", "c-go"}, {"Café Überraschung", "cafe-uberraschung"},
-		{"Cafe\u0301", "cafe"}, {"Straße", "strasse"}, {"Don't panic", "dont-panic"}, {"v1.2", "v1.2"}, {"a...b", "a.b"},
+		{"Cafe\u0301", "cafe"}, {"Žižek", "zizek"}, {"Z\u030ciz\u030cek", "zizek"}, {"Łódź", "lodz"}, {"ﬁle ①", "file-1"}, {"Ｗｉｄｅ", "wide"}, {"İstanbul", "istanbul"}, {"Straße", "strasse"}, {"Don't panic", "dont-panic"}, {"v1.2", "v1.2"}, {"a...b", "a.b"},
 		{"snake_case", "snake_case"}, {"site.git", "site"}, {"x.git.git", "x"}, {"x.-.git", "x"}, {"日本 go", "go"}, {"2×3", "2-3"},
 		{"", ""}, {"日本", ""}, {"...", ""}, {"con", ""}, {".git", "git"}, {"../../etc/passwd", "etc-passwd"}, {"a\x00b\xffc", "a-b-c"},
 		{strings.Repeat("x", 99) + " y", strings.Repeat("x", 99)}, {strings.Repeat("æ", 80), strings.Repeat("ae", 50)},

@@ -3,6 +3,8 @@ package names
 import (
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // MaxSlug and MaxOwner bound slugs and owners in bytes.
@@ -88,12 +90,12 @@ func isDevice(name string) bool {
 	return len(stem) == 4 && (stem[:3] == "com" || stem[:3] == "lpt") && '0' <= stem[3] && stem[3] <= '9'
 }
 
-// Slugify makes a slug of a free text, "my-new-project" of "My New Project": letters are lower-cased, those of
-// Latin-1 lose their accents, other letters are dropped, and everything else becomes a single "-". The result
+// Slugify makes a slug of a free text, "my-new-project" of "My New Project": letters are lower-cased, Latin
+// ones lose their accents, other letters are dropped, and everything else becomes a single "-". The result
 // passes CheckSlug, or is "" if nothing that could is left.
 func Slugify(name string) string {
 	b := make([]byte, 0, min(len(name), MaxSlug))
-	for _, r := range name {
+	for _, r := range norm.NFKD.String(name) {
 		if len(b) >= MaxSlug {
 			break
 		}
@@ -116,8 +118,8 @@ func appendSlug(b []byte, r rune) []byte {
 		return append(b, byte(r)+'a'-'A')
 	case r < 0x80 && isAlnum(byte(r)) || r == '_':
 		return append(b, byte(r))
-	case 0xc0 <= r && r <= 0xff && r != '×' && r != '÷':
-		return append(b, latin1[r-0xc0]...)
+	case base[r] != "":
+		return append(b, base[r]...)
 	case r == '\'' || r == '’' || unicode.In(r, unicode.Letter, unicode.Mark):
 		return b
 	}
@@ -132,10 +134,8 @@ func appendSlug(b []byte, r rune) []byte {
 	return b
 }
 
-// latin1 has what a slug keeps of U+00C0 to U+00FF.
-var latin1 = [64]string{
-	"a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i", "i",
-	"d", "n", "o", "o", "o", "o", "o", "", "o", "u", "u", "u", "u", "y", "th", "ss",
-	"a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i", "i",
-	"d", "n", "o", "o", "o", "o", "o", "", "o", "u", "u", "u", "u", "y", "th", "y",
+// base has what a slug keeps of Latin letters that Unicode does not take apart.
+var base = map[rune]string{
+	'Æ': "ae", 'æ': "ae", 'Œ': "oe", 'œ': "oe", 'Ø': "o", 'ø': "o", 'Đ': "d", 'đ': "d", 'Ð': "d", 'ð': "d", 'Þ': "th", 'þ': "th",
+	'Ł': "l", 'ł': "l", 'Ħ': "h", 'ħ': "h", 'ı': "i", 'ß': "ss", 'ẞ': "ss", 'Ŧ': "t", 'ŧ': "t", 'Ŋ': "n", 'ŋ': "n", 'ĸ': "k",
 }

@@ -25,6 +25,8 @@ var (
 const (
 	// MaxRules bounds the rules of one repository: each change of a branch may have to look at all.
 	MaxRules = 256
+	// MaxPattern bounds a pattern in bytes: each change of a branch may have to match it, while others wait.
+	MaxPattern = 1 << 10
 	// MaxReviews bounds how many approvals a rule can ask for.
 	MaxReviews = 100
 )
@@ -66,6 +68,8 @@ func (r *Rule) Check() error {
 	switch {
 	case r.RequiredReviews < 0 || r.RequiredReviews > MaxReviews:
 		return fmt.Errorf("%w: %d required reviews, not 0 to %d", ErrRule, r.RequiredReviews, MaxReviews)
+	case len(r.Pattern) > MaxPattern:
+		return fmt.Errorf("%w: pattern of more than %d bytes", ErrRule, MaxPattern)
 	case strings.HasPrefix(r.Pattern, "refs/heads/"):
 		return fmt.Errorf("%w: pattern %q: it is matched with names without refs/heads/", ErrRule, r.Pattern)
 	case glob.Check(r.Pattern) != nil:

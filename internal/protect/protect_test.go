@@ -64,7 +64,7 @@ func TestCheck(t *testing.T) {
 	}
 	for _, pattern := range []string{
 		"", "/", "a/", "/a", "a//b", "a b", "a..b", "*.lock", ".x", "a/.*", "a~1", "@{*}", "x:y", "-x", "HEAD", "[", "[]", `x\`, `\*`,
-		"refs/heads/main", "a.", "a\x00", "*\x7f", strings.Repeat("x", 300), strings.Repeat("*/", 600) + "x",
+		"refs/heads/main", "a.", "a\x00", "*\x7f", strings.Repeat("x", 300), strings.Repeat("*/", 600) + "x", "[" + strings.Repeat("a", MaxPattern) + "]",
 	} {
 		if err := (&Rule{Pattern: pattern}).Check(); !errors.Is(err, ErrRule) {
 			t.Errorf("Check(%q) = %v, want %v", pattern, err, ErrRule)

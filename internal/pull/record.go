@@ -141,7 +141,7 @@ func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return binary.BigEndian.AppendUint64(b, 0)
 	}
-	return binary.BigEndian.AppendUint64(b, uint64(t.UnixNano())^1<<63)
+	return binary.BigEndian.AppendUint64(b, uint64(record.Nanos(t))^1<<63)
 }
 
 // A decoder reads what the append functions wrote. After the first thing that is not there it yields zero values, and

@@ -2,7 +2,28 @@
 // of ranges of keys.
 package record
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+	"time"
+)
+
+// The times that are kept as they are, to the nanosecond. Others become the nearest of them.
+var (
+	MinTime = time.Unix(0, math.MinInt64+1).UTC()
+	MaxTime = time.Unix(0, math.MaxInt64).UTC()
+)
+
+// Nanos returns the nanoseconds since 1970 that stand for a time in records.
+func Nanos(t time.Time) int64 {
+	switch {
+	case t.Before(MinTime):
+		t = MinTime
+	case t.After(MaxTime):
+		t = MaxTime
+	}
+	return t.UnixNano()
+}
 
 // A Decoder reads a value piece by piece. After the first thing that is not there it yields zero values, and is Bad.
 // What it yields shares memory with the value.

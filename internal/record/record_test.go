@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"testing"
+	"time"
 )
 
 func TestDecoder(t *testing.T) {
@@ -31,6 +32,24 @@ func TestAfter(t *testing.T) {
 	for _, prefix := range []string{"", "\xff", "\xff\xff"} {
 		if got := After([]byte(prefix)); got != nil {
 			t.Errorf("After(%q) = %q, want nil", prefix, got)
+		}
+	}
+}
+
+func TestNanos(t *testing.T) {
+	for _, when := range []time.Time{{}, time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(1600, 5, 1, 0, 0, 0, 0, time.UTC), MinTime.Add(-1), MinTime} {
+		if got := time.Unix(0, Nanos(when)); !got.Equal(MinTime) {
+			t.Errorf("Nanos(%v) reads back as %v, want %v", when, got, MinTime)
+		}
+	}
+	for _, when := range []time.Time{MaxTime, MaxTime.Add(1), time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1<<60, 0)} {
+		if got := time.Unix(0, Nanos(when)); !got.Equal(MaxTime) {
+			t.Errorf("Nanos(%v) reads back as %v, want %v", when, got, MaxTime)
+		}
+	}
+	for _, when := range []time.Time{time.Unix(0, 0), time.Unix(-5, 7), time.Date(2261, 1, 1, 0, 0, 0, 3, time.UTC)} {
+		if got := time.Unix(0, Nanos(when)); !got.Equal(when) {
+			t.Errorf("Nanos(%v) reads back as %v", when, got)
 		}
 	}
 }

@@ -49,9 +49,11 @@ type Viewer struct {
 	Only    bool // sees nothing but Granted
 }
 
-// IsList reports whether the query has neither text nor language, so that nothing is searched for. It is a list of
+// IsList reports whether the query has neither a word nor a language, so that nothing is searched for. It is a list of
 // repositories then, which this package does not keep.
-func (q *Query) IsList() bool { return strings.TrimSpace(q.Text) == "" && q.Language == "" }
+func (q *Query) IsList() bool {
+	return q.Language == "" && q.check() == nil && len(tokenize(q.Text)) == 0
+}
 
 // check returns ErrText for a text that can't be.
 func (q *Query) check() error {
