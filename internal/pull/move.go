@@ -60,7 +60,7 @@ func (u *Unit) follow(p *Pull, m Move) error {
 		}
 	}
 	old := p.Head
-	p.Head = m.New
+	p.Head, p.Pusher = m.New, u.By.Login()
 	if err := u.setHead(p, base, m.OnTop && old == m.Old); err != nil {
 		return err
 	}

@@ -67,8 +67,9 @@ type Pull struct {
 
 	Created, Updated, Ended time.Time
 
-	Reviews   int // the number of the last review
-	Dismissed int // the last of the approvals that count no more
+	Pusher    string // the login of who last moved the head; at first the author. "" for the host and deploy keys
+	Reviews   int    // the number of the last review
+	Dismissed int    // the last of the approvals that count no more
 
 	// Tried is the commit of the base for which it was last found out whether the head has it, and Fits the answer.
 	Tried git.Hash

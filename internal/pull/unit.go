@@ -48,6 +48,7 @@ func (u *Unit) Open(p *Pull, text string) error {
 		return err
 	}
 	p.Number, p.State, p.Base, p.Created = counts.Last+1, Open, base, u.Now
+	p.Pusher = p.Author
 	if text != "" {
 		if err := u.Tx.PutRecord(numberKey(keyText, p.Repo, p.Number), append([]byte{recordVersion}, text...)); err != nil {
 			return err
