@@ -665,3 +665,41 @@ func TestOwnersWhoCan(t *testing.T) {
 		d.lacks(t, "when wim left the team", fmt.Sprintf(strings.Replace(lacks, "@rita (may not write)", "@rita", 1), ""))
 	})
 }
+
+// TestPullVisibility holds that no pull request shows a private repository to those who may read a public one, and that those
+// of strangers are bounded.
+func TestPullVisibility(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(&reposit.Options{Limits: reposit.Limits{PullsPerAuthor: 2, PullsPerBranch: 3}}), t.Context()
+		base := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+		write(t, base, "f", "1")
+		forks := map[string]*reposit.Repo{}
+		for _, login := range []string{"bob", "cid"} {
+			forks[login] = must(s.repoAs(t, base, login).Fork(ctx, nil))(t)
+			for _, branch := range []string{"a", "b", "c"} {
+				put(t, forks[login], branch, branch+login, "1")
+			}
+		}
+		try := func(login, branch string) error {
+			return errorOf(s.repoAs(t, base, login).Pulls().Open(ctx, "main", branch, &reposit.PullOptions{HeadRepo: forks[login].ID()}))
+		}
+		if err := errors.Join(try("bob", "a"), try("bob", "b"), try("cid", "a")); err != nil {
+			t.Fatal(err)
+		}
+		for _, login := range []string{"bob", "cid"} {
+			if err := try(login, "c"); !errors.Is(err, reposit.ErrTooLarge) {
+				t.Errorf("Open() of one too many by %s = %v, want %v", login, err, reposit.ErrTooLarge)
+			}
+		}
+		must(forks["bob"].Update(ctx, &reposit.RepoUpdate{Private: ref(true)}))(t)
+		for n, want := range map[int]reposit.PullState{1: reposit.PullClosed, 2: reposit.PullClosed, 3: reposit.PullOpen} {
+			if got := loadPull(t, base, n).State; got != want {
+				t.Errorf("pull request %d of a fork that is private now is %v, want %v", n, got, want)
+			}
+		}
+		if err := try("bob", "c"); !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Open() from a private fork = %v, want %v", err, reposit.ErrForbidden)
+		}
+		checkPulls(t, s, base)
+	})
+}

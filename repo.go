@@ -143,7 +143,8 @@ type RepoUpdate struct {
 // transfer what Create needs with the new owner: who is not that owner himself stays as a collaborator with Admin. The name that it had leads to it until another repository takes it.
 // Update returns ErrExists if the owner has another repository with the slug, ErrNotFound for a default branch that does
 // not exist, unless there is no branch at all yet, ErrForbidden for a fork of a private repository that shall be public,
-// and ErrInvalid.
+// and ErrInvalid. Pull requests that would come to show a private repository to all
+// are closed; more than 1,000 are ErrTooLarge.
 func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	const op = "update"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -156,7 +157,7 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	now := r.s.now()
 	var info Info
 	var later untold
-	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
+	try := func(tx *txn.Tx) error {
 		later = untold{}
 		repo, err := tx.Repo(r.id, access.Admin)
 		if err != nil {
@@ -177,7 +178,8 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 			return err
 		}
 		return r.s.describe(tx, changed, *state, &info, &later)
-	})
+	}
+	err := r.s.backend.Update(ctx, r.s.actor, try)
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
@@ -189,6 +191,12 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	}
 	return info, nil
 }
+
+// hiddenAtOnce is how many pull requests are closed at most because of what they would show.
+const hiddenAtOnce = 1000
+
+// errHidden says that there are more.
+var errHidden = &detail{ErrTooLarge, "too large: more than 1000 open pull requests would show what is private", nil}
 
 // revise does what an update asks, and returns what is kept of the repository before and after it.
 func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, changed *catalog.Repo, err error) {
@@ -215,6 +223,15 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 	}
 	if err := repo.Replace(tx, &is, now); err != nil {
 		return nil, nil, err
+	}
+	if is.Private != old.Private {
+		more, err := (&pull.Unit{Tx: tx, By: r.s.actor}).CloseHidden(r.id, hiddenAtOnce)
+		if err == nil && more {
+			err = errHidden
+		}
+		if err != nil {
+			return nil, nil, err
+		}
 	}
 	if is.Owner != old.Owner {
 		err = r.s.keep(tx, r.id)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
@@ -30,8 +31,10 @@ var (
 	ErrEnded = fmt.Errorf("%w: the pull request is not open", ErrConflict)
 	// ErrMoved says that it, or what is asked of it, has changed since it was looked at.
 	ErrMoved = fmt.Errorf("%w: the pull request moved", ErrConflict)
-	// ErrTooMany says that there are as many open pull requests of one head as there can be.
-	ErrTooMany = fmt.Errorf("too many open pull requests of one branch: %w", storage.ErrTooLarge)
+	// ErrTooMany says that there are as many open pull requests as there can be.
+	ErrTooMany = fmt.Errorf("%w: too many open pull requests", storage.ErrTooLarge)
+	// ErrHidden says that the head is in a private repository, and the base in a public one.
+	ErrHidden = fmt.Errorf("%w: the head is private, and the base is not", access.ErrForbidden)
 )
 
 // maxOfHead bounds the open pull requests of one head: whoever moves the branch moves them all.
