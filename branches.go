@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/protect"
@@ -34,22 +35,21 @@ func newBranches(res *revision.Resolver) (itemMaker[Branch], error) {
 		return nil, err
 	}
 	return func(ctx context.Context, r storage.Ref) (Branch, error) {
-		tip := r.Hash
+		tip, leads := r.Hash, r.Name
 		if r.Target != "" {
 			end, err := ref.Follow(res.View, res.Repo, r.Target)
 			if err != nil {
 				return Branch{}, err
 			}
-			tip = end.Hash
+			tip, leads = end.Hash, end.Name
 		}
 		c, err := res.Objects.Commit(ctx, res.Pool, tip)
 		if err != nil {
 			return Branch{}, missingObject(err)
 		}
-		return Branch{
-			Name: shortName(ref.Branches, r.Name), Commit: *publicCommit(tip, c),
-			Protected: rules.For(r.Name[len(ref.Branches):]) != nil,
-		}, nil
+		name := r.Name[len(ref.Branches):]
+		isProtected := rules.For(name) != nil || rules.For(strings.TrimPrefix(leads, ref.Branches)) != nil
+		return Branch{Name: shortName(ref.Branches, r.Name), Commit: *publicCommit(tip, c), Protected: isProtected}, nil
 	}, nil
 }
 
@@ -151,7 +151,7 @@ func sameDefault(v storage.View, repo storage.ID, head string) error {
 }
 
 // Rename gives a branch another name, the default branch too. The rule that names a protected branch follows it, but may
-// refuse: to be renamed is to be deleted, and what a rule names only admins rename. It returns ErrExists, ErrNotFound or
+// refuse: to be renamed is to be deleted, and what a rule names only admins rename, as the default branch. It returns ErrExists, ErrNotFound or
 // ErrProtected.
 func (b Branches) Rename(ctx context.Context, from, to string) error {
 	const op = "rename branch"

@@ -2,6 +2,8 @@ package reposit
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/event"
@@ -23,22 +25,24 @@ type Protections struct{ r *Repo }
 //
 // Rules hold for every verb that moves a ref, whatever name leads to it, in the unit of work that moves it. To give a
 // branch another name is to delete it; the rule that names it then follows, so only admins may. A branch that does not exist yet may be
-// created. Nobody but admins can make another branch the default in place of a protected one. A symbolic ref has the rule
-// of its own name too, against changes by way of it; what it leads to has another.
+// created. Nobody but admins can make another branch the default. A symbolic branch has the rules of its own name and of
+// what it leads to, against changes by way of it and of itself.
 //
-// Approvals, and owners, are asked of pull requests: unless RequirePR is set, commits also come in without one.
+// Approvals, and owners, are asked of pull requests: a rule that asks for any lets commits in through a pull request only,
+// whether or not RequirePR is set.
 func (r *Repo) Protection() Protections { return Protections{r} }
 
 // A Protection says what a branch is protected from. The zero value lets every commit in that comes on top of the
 // branch, and refuses to delete the branch or to take commits from it.
 type Protection struct {
-	RequirePR              bool // commits reach the branch through a pull request only
-	RequiredReviews        int  // approvals that a pull request needs, at most 100
-	DismissStaleReviews    bool // a new commit on the head drops the approvals so far
-	RequireCodeOwnerReview bool // an owner, by CODEOWNERS on the base, of each changed path must approve
-	AllowForcePush         bool // else only fast-forwards
-	AllowDeletion          bool
-	BypassAdmins           bool // admins and the host's own calls are exempt
+	RequirePR               bool // commits reach the branch through a pull request only
+	RequiredReviews         int  // approvals that a pull request needs, at most 100
+	DismissStaleReviews     bool // a new commit on the head drops the approvals so far
+	RequireCodeOwnerReview  bool // an owner, by CODEOWNERS on the base, of each changed path must approve
+	RequireLastPushApproval bool // somebody other than who pushed last to the head must approve of what it became
+	AllowForcePush          bool // else only fast-forwards
+	AllowDeletion           bool
+	BypassAdmins            bool // admins and the host's own calls are exempt
 }
 
 // A ProtectionRule is a Protection and the pattern of the branches that it is for.
@@ -50,7 +54,7 @@ type ProtectionRule struct {
 // List returns all rules in the order in which they are asked: those that name a branch before those with wildcards, and
 // the older ones first. It needs Read.
 func (p Protections) List(ctx context.Context) ([]ProtectionRule, error) {
-	rules, err := p.load(ctx)
+	rules, _, err := p.load(ctx, "")
 	if err != nil {
 		return nil, p.r.fail("list protections", "", err)
 	}
@@ -61,7 +65,8 @@ func (p Protections) List(ctx context.Context) ([]ProtectionRule, error) {
 	return list, nil
 }
 
-// Branch returns the rule that applies to a branch, which need not exist yet. It returns ErrNotFound if there is none.
+// Branch returns the rule that applies to a branch, which need not exist yet: of a symbolic one that of its own name, or
+// else that of the branch to which it leads. It returns ErrNotFound if there is none.
 // It needs Read.
 func (p Protections) Branch(ctx context.Context, name string) (ProtectionRule, error) {
 	const op = "branch protection"
@@ -69,30 +74,41 @@ func (p Protections) Branch(ctx context.Context, name string) (ProtectionRule, e
 	if err != nil {
 		return ProtectionRule{}, p.r.fail(op, name, err)
 	}
-	rules, err := p.load(ctx)
+	rules, leads, err := p.load(ctx, full[len(ref.Branches):])
 	if err != nil {
 		return ProtectionRule{}, p.r.fail(op, name, err)
 	}
 	rule := rules.For(full[len(ref.Branches):])
+	if rule == nil && leads != "" {
+		rule = rules.For(leads)
+	}
 	if rule == nil {
 		return ProtectionRule{}, p.r.fail(op, name, &detail{ErrNotFound, "not found: the branch is not protected", nil})
 	}
 	return publicRule(rule), nil
 }
 
-func (p Protections) load(ctx context.Context) (rules protect.Rules, err error) {
+// load returns all rules, and the branch that a name leads to, if it is one that is there.
+func (p Protections) load(ctx context.Context, name string) (rules protect.Rules, leads string, err error) {
 	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer p.r.s.calls.Leave()
 	err = p.r.s.backend.View(ctx, func(v storage.View) error {
 		if _, err := p.r.s.actor.Check(v, p.r.id, access.Read); err != nil {
 			return err
 		}
-		rules, err = protect.Load(v, p.r.id)
+		if rules, err = protect.Load(v, p.r.id); err != nil || name == "" {
+			return err
+		}
+		at, err := ref.Follow(v, p.r.id, ref.Branches+name)
+		if errors.Is(err, ref.ErrSymbolic) {
+			err = nil
+		}
+		leads = strings.TrimPrefix(at.Name, ref.Branches)
 		return err
 	})
-	return rules, err
+	return rules, leads, err
 }
 
 // Set protects the branches that a pattern matches, in place of what was set for the pattern before. It needs Admin. It
@@ -107,7 +123,8 @@ func (p Protections) Set(ctx context.Context, pattern string, protection Protect
 	rule := protect.Rule{
 		Pattern: pattern, RequirePR: protection.RequirePR, RequiredReviews: protection.RequiredReviews,
 		DismissStaleReviews: protection.DismissStaleReviews, RequireCodeOwnerReview: protection.RequireCodeOwnerReview,
-		AllowForcePush: protection.AllowForcePush, AllowDeletion: protection.AllowDeletion, BypassAdmins: protection.BypassAdmins,
+		RequireLastPushReview: protection.RequireLastPushApproval,
+		AllowForcePush:        protection.AllowForcePush, AllowDeletion: protection.AllowDeletion, BypassAdmins: protection.BypassAdmins,
 	}
 	if err := rule.Check(); err != nil {
 		return p.r.fail(op, pattern, err)
@@ -154,7 +171,7 @@ func noteRule(r *txn.Repo, pattern, detail string) {
 func publicRule(r *protect.Rule) ProtectionRule {
 	return ProtectionRule{r.Pattern, Protection{
 		RequirePR: r.RequirePR, RequiredReviews: r.RequiredReviews, DismissStaleReviews: r.DismissStaleReviews,
-		RequireCodeOwnerReview: r.RequireCodeOwnerReview, AllowForcePush: r.AllowForcePush, AllowDeletion: r.AllowDeletion,
+		RequireCodeOwnerReview: r.RequireCodeOwnerReview, RequireLastPushApproval: r.RequireLastPushReview, AllowForcePush: r.AllowForcePush, AllowDeletion: r.AllowDeletion,
 		BypassAdmins: r.BypassAdmins,
 	}}
 }

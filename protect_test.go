@@ -227,9 +227,9 @@ func (s *store) tryMover(t *testing.T, n int, verb string, does moving, try func
 	allowed := rule.BypassAdmins && actor != "wanda"
 	switch does {
 	case push:
-		allowed = allowed || !rule.RequirePR
+		allowed = allowed || !rule.RequirePR && rule.RequiredReviews == 0
 	case rewind:
-		allowed = allowed || !rule.RequirePR && rule.AllowForcePush
+		allowed = allowed || !rule.RequirePR && rule.RequiredReviews == 0 && rule.AllowForcePush
 	case removal:
 		allowed = allowed || rule.AllowDeletion
 	case merge:
@@ -329,8 +329,8 @@ func TestProtectionDefault(t *testing.T) {
 			return st.SetReference(plumbing.NewSymbolicReference("HEAD", plumbing.ReferenceName("refs/heads/"+branch)))
 		}
 		protect(t, r, "main", reposit.Protection{RequirePR: true, AllowDeletion: true})
-		if err := point(wanda, "other"); !errors.Is(err, reposit.ErrProtected) {
-			t.Errorf("HEAD set by one who may write = %v, want %v", err, reposit.ErrProtected)
+		if err := point(wanda, "other"); !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("HEAD set by one who may write = %v, want %v", err, reposit.ErrForbidden)
 		}
 		if err := point(wanda, "main"); err != nil {
 			t.Errorf("HEAD set to what it is = %v", err)
@@ -338,8 +338,14 @@ func TestProtectionDefault(t *testing.T) {
 		if _, err := ann.Update(t.Context(), &reposit.RepoUpdate{DefaultBranch: ref("other")}); err != nil {
 			t.Errorf("Update(DefaultBranch) by an admin = %v", err)
 		}
-		if err := point(wanda, "main"); err != nil {
-			t.Errorf("HEAD set from a branch that is not protected = %v", err)
+		if err := point(wanda, "main"); !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("HEAD set from a branch that is not protected = %v, want %v", err, reposit.ErrForbidden)
+		}
+		if err := wanda.Branches().Rename(t.Context(), "other", "another"); !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Rename() of the default branch by one who may write = %v, want %v", err, reposit.ErrForbidden)
+		}
+		if err := point(ann, "main"); err != nil {
+			t.Errorf("HEAD set by an admin = %v", err)
 		}
 		if err := wanda.Branches().Rename(t.Context(), "main", "trunk"); !errors.Is(err, reposit.ErrProtected) {
 			t.Errorf("Rename() by one who may write = %v, want %v", err, reposit.ErrProtected)
@@ -551,4 +557,81 @@ func TestProtectionBatch(t *testing.T) {
 	if err != nil || len(entries) != 5 {
 		t.Errorf("List() = %v, %v, want f and four directories", entries, err)
 	}
+}
+
+// TestProtectionPullsOnly holds that a rule that asks something of pull requests lets commits in by no other way.
+func TestProtectionPullsOnly(t *testing.T) {
+	for name, rule := range map[string]reposit.Protection{
+		"reviews": {RequiredReviews: 1}, "stale reviews": {DismissStaleReviews: true}, "owners": {RequireCodeOwnerReview: true},
+		"last push": {RequireLastPushApproval: true}, "force": {RequiredReviews: 1, AllowForcePush: true},
+	} {
+		s, ctx := openMemory(t, nil), t.Context()
+		r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+		first := write(t, r, "f", "1")
+		put(t, r, "side", "f", "2")
+		s.grant(t, r, "wanda", reposit.Write)
+		protect(t, r, "main", rule)
+		wanda := s.repoAs(t, r, "wanda")
+		side := resolve(t, r, "side")
+		st := must(wanda.Storer(ctx))(t)
+		for door, err := range map[string]error{
+			"Write":   errorOf(wanda.Write(ctx, "f", []byte("3"), "m")),
+			"Merge":   errorOf(wanda.Merge(ctx, "side", nil)),
+			"Update":  wanda.Refs().Update(ctx, reposit.RefUpdate{Name: "refs/heads/main", New: side}),
+			"Storer":  st.SetReference(plumbing.NewHashReference("refs/heads/main", plumbing.Hash(side))),
+			"by host": errorOf(r.Write(ctx, "f", []byte("3"), "m")),
+		} {
+			if !errors.Is(err, reposit.ErrProtected) {
+				t.Errorf("%s: %s = %v, want %v", name, door, err, reposit.ErrProtected)
+			}
+		}
+		if got := resolve(t, r, "main"); got != first.Hash {
+			t.Errorf("%s: main moved to %s", name, got)
+		}
+	}
+}
+
+// TestProtectionSymbolic holds that a symbolic branch is protected as what it leads to.
+func TestProtectionSymbolic(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(nil), t.Context()
+		r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+		write(t, r, "f", "1")
+		put(t, r, "side", "f", "2")
+		s.grant(t, r, "wanda", reposit.Write)
+		wanda := s.repoAs(t, r, "wanda")
+		st := must(wanda.Storer(ctx))(t)
+		point := func(name, to string) error {
+			return st.SetReference(plumbing.NewSymbolicReference(plumbing.ReferenceName("refs/heads/"+name), plumbing.ReferenceName("refs/heads/"+to)))
+		}
+		if err := errors.Join(point("live", "main"), point("now", "live")); err != nil {
+			t.Fatal(err)
+		}
+		protect(t, r, "main", reposit.Protection{RequirePR: true})
+		for _, name := range []string{"live", "now"} {
+			if b, err := wanda.Branches().Branch(ctx, name); err != nil || !b.Protected {
+				t.Errorf("Branch(%s) = %+v, %v, want it protected", name, b, err)
+			}
+			if rule, err := wanda.Protection().Branch(ctx, name); err != nil || rule.Pattern != "main" {
+				t.Errorf("Protection().Branch(%s) = %+v, %v, want that of main", name, rule, err)
+			}
+			for what, err := range map[string]error{
+				"delete": wanda.Branches().Delete(ctx, name), "point": point(name, "side"),
+				"write": errorOf(wanda.Commit(ctx, &reposit.CommitOptions{Branch: name, Message: "m"}, reposit.Put("g", nil))),
+			} {
+				if !errors.Is(err, reposit.ErrProtected) {
+					t.Errorf("%s of %s = %v, want %v", what, name, err, reposit.ErrProtected)
+				}
+			}
+		}
+		if err := point("side2", "main"); err != nil {
+			t.Errorf("a new name of a protected branch = %v", err)
+		}
+		if err := r.Protection().Remove(ctx, "main"); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(wanda.Branches().Delete(ctx, "now"), point("live", "side")); err != nil {
+			t.Errorf("symbolic branches that lead to nothing protected = %v", err)
+		}
+	})
 }

@@ -199,19 +199,21 @@ func TestStaleReviews(t *testing.T) {
 
 func TestCodeOwners(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
-		const owners = "* @wim\n*.md\n/src/ @acme/core wes@example.com\n/src/secret/ @nobody\n"
+		const owners = "* @wim\n*.md\n/src/ @ann/core wes@example.com\n/src/secret/ @nobody\n"
 		s := open(nil)
 		d := newDesk(t, s, reposit.Protection{RequireCodeOwnerReview: true},
 			reposit.Put(".github/CODEOWNERS", []byte(owners)), reposit.Put("CODEOWNERS", []byte("* @wanda\n")), reposit.Put("src/old.go", []byte("x")))
 		err := s.backend.Update(t.Context(), func(tx storage.Tx) error {
-			_, _, err := people.PutTeam(tx, &people.Team{Owner: "acme", Name: "core", Permission: people.Read, Members: []string{"wanda"}})
+			_, _, err := people.PutTeam(tx, &people.Team{
+				Owner: "ann", Name: "core", Permission: people.Write, Members: []string{"wanda"}, Repos: []storage.ID{storageID(d.r)},
+			})
 			return errors.Join(err, people.PutUser(tx, &people.User{Login: "wes", Email: "wes@example.com"}))
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		const src, all, secret = `no owner of "src/a.go" has approved: @acme/core, wes@example.com`, `no owner of "f" has approved: @wim`,
-			`no owner of "src/secret/x" has approved: @nobody`
+		const src, all, secret = `no owner of "src/a.go" has approved: @ann/core, wes@example.com`, `no owner of "f" has approved: @wim`,
+			`no owner of "src/secret/x" has approved: @nobody (unknown)`
 		d.lacks(t, "at first", src)
 		review(t, d.r, 1, "ann", reposit.Approved)
 		review(t, d.r, 1, "wim", reposit.Approved)
@@ -600,5 +602,104 @@ func TestUserRemoved(t *testing.T) {
 		d.lacks(t, "when another wim has approved")
 		d.merge(t, "wanda")
 		checkStore(t, s)
+	})
+}
+
+// TestLastPush holds that who pushed last to the head does not approve of it alone.
+func TestLastPush(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		const lacks = "nobody but who pushed last has approved of what was pushed"
+		d := newDesk(t, open(nil), reposit.Protection{RequireLastPushApproval: true})
+		d.lacks(t, "at first", lacks)
+		review(t, d.r, 1, "wim", reposit.Approved)
+		d.lacks(t, "when wim has approved")
+		put(t, d.repoAs(t, d.r, "wes"), "topic", "g", "1")
+		d.lacks(t, "when wes has pushed", lacks) // wim saw another commit
+		review(t, d.r, 1, "wes", reposit.Approved)
+		d.lacks(t, "when wes approves of it", lacks)
+		review(t, d.r, 1, "wim", reposit.Approved)
+		d.lacks(t, "when wim does")
+		put(t, d.repoAs(t, d.r, "wim"), "topic", "g", "2")
+		d.lacks(t, "when wim has pushed", lacks)
+		review(t, d.r, 1, "wes", reposit.Approved)
+		if err := d.r.Collaborators().Remove(t.Context(), "wes"); err != nil {
+			t.Fatal(err)
+		}
+		d.lacks(t, "when wes may not write any more", lacks)
+		d.grant(t, d.r, "wes", reposit.Write)
+		d.merge(t, "wanda")
+	})
+}
+
+// TestOwnersWhoCan holds that of those whom CODEOWNERS names only users and teams with Write count, and that Status says who
+// of them can't approve.
+func TestOwnersWhoCan(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(nil), t.Context()
+		file := "* @ghost @rita @ann/core @ann/none @other/core ghost@x.org @wes\n"
+		d := newDesk(t, s, reposit.Protection{RequireCodeOwnerReview: true}, reposit.Put("CODEOWNERS", []byte(file)))
+		putUsers(t, s, "wim")
+		team := reposit.Team{Owner: "ann", Name: "core", Permission: reposit.Read, Members: []string{"wim"}, Repos: []reposit.ID{d.r.ID()}}
+		other := reposit.Team{Owner: "other", Name: "core", Permission: reposit.Admin, Members: []string{"wim"}}
+		if err := errors.Join(s.Teams().Put(ctx, team), s.Teams().Put(ctx, other)); err != nil {
+			t.Fatal(err)
+		}
+		review(t, d.r, 1, "wim", reposit.Approved)
+		lacks := `no owner of "src/a.go" has approved: @ghost (unknown), @rita (may not write), @ann/core%s, ` +
+			"@ann/none (unknown), @other/core (may not write), ghost@x.org (unknown), @wes"
+		d.lacks(t, "while the team only reads", fmt.Sprintf(lacks, " (may not write)"))
+		team.Repos, team.Permission = nil, reposit.Write
+		if err := s.Teams().Put(ctx, team); err != nil {
+			t.Fatal(err)
+		}
+		d.lacks(t, "while the team does not have the repository", fmt.Sprintf(lacks, " (may not write)"))
+		team.Repos = []reposit.ID{d.r.ID()}
+		if err := s.Teams().Put(ctx, team); err != nil {
+			t.Fatal(err)
+		}
+		d.lacks(t, "when the team may write")
+		team.Members = []string{"rita"}
+		if err := s.Teams().Put(ctx, team); err != nil {
+			t.Fatal(err)
+		}
+		d.lacks(t, "when wim left the team", fmt.Sprintf(strings.Replace(lacks, "@rita (may not write)", "@rita", 1), ""))
+	})
+}
+
+// TestPullVisibility holds that no pull request shows a private repository to those who may read a public one, and that those
+// of strangers are bounded.
+func TestPullVisibility(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(&reposit.Options{Limits: reposit.Limits{PullsPerAuthor: 2, PullsPerBranch: 3}}), t.Context()
+		base := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+		write(t, base, "f", "1")
+		forks := map[string]*reposit.Repo{}
+		for _, login := range []string{"bob", "cid"} {
+			forks[login] = must(s.repoAs(t, base, login).Fork(ctx, nil))(t)
+			for _, branch := range []string{"a", "b", "c"} {
+				put(t, forks[login], branch, branch+login, "1")
+			}
+		}
+		try := func(login, branch string) error {
+			return errorOf(s.repoAs(t, base, login).Pulls().Open(ctx, "main", branch, &reposit.PullOptions{HeadRepo: forks[login].ID()}))
+		}
+		if err := errors.Join(try("bob", "a"), try("bob", "b"), try("cid", "a")); err != nil {
+			t.Fatal(err)
+		}
+		for _, login := range []string{"bob", "cid"} {
+			if err := try(login, "c"); !errors.Is(err, reposit.ErrTooLarge) {
+				t.Errorf("Open() of one too many by %s = %v, want %v", login, err, reposit.ErrTooLarge)
+			}
+		}
+		must(forks["bob"].Update(ctx, &reposit.RepoUpdate{Private: ref(true)}))(t)
+		for n, want := range map[int]reposit.PullState{1: reposit.PullClosed, 2: reposit.PullClosed, 3: reposit.PullOpen} {
+			if got := loadPull(t, base, n).State; got != want {
+				t.Errorf("pull request %d of a fork that is private now is %v, want %v", n, got, want)
+			}
+		}
+		if err := try("bob", "c"); !errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Open() from a private fork = %v, want %v", err, reposit.ErrForbidden)
+		}
+		checkPulls(t, s, base)
 	})
 }

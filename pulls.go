@@ -28,7 +28,8 @@ type Pulls struct{ r *Repo }
 // what the base would become by a merge, made when the head last moved, unless the base had then gone another way.
 // Commits that come to the base in whatever way make it merged, as soon as the base has all of the head. It is closed
 // when the head is deleted, or moves back to what the base has, and when the base is deleted; also when the head moves in
-// another repository to which its author may not write any more. It stays, with the head
+// another repository to which its author may not write any more, or when they may not read the base any more, and as soon as
+// the head's repository is private and the base's public. It stays, with the head
 // that it had, when the head's repository is deleted. A branch that is renamed takes its pull requests along. When one
 // was merged its refs stay; when one was closed they go, and with them whatever only they held.
 //
@@ -90,7 +91,9 @@ type PullOptions struct {
 // branch. It needs Read, and Write on the repository of the head, since it shows the head to all who may read the base.
 //
 // It returns ErrExists if there is an open one of the same head and base, ErrNoChange if the base has all commits of the
-// head, ErrInvalid for a repository that is not of this fork network, and ErrTooLarge beyond 100 open ones of one head.
+// head, ErrInvalid for a repository that is not of this fork network, ErrForbidden for a head in a private repository where
+// the base's is public, and ErrTooLarge beyond 100 open ones of one head, and of those who may not write to the base beyond
+// Limits.PullsPerAuthor and Limits.PullsPerBranch.
 func (p Pulls) Open(ctx context.Context, base, head string, opts *PullOptions) (Pull, error) {
 	const op = "open pull"
 	if err := p.r.s.calls.Enter(ctx); err != nil {
@@ -254,7 +257,9 @@ func (p Pulls) update(ctx context.Context, fn func(*pull.Unit) error) error {
 		if _, err := tx.Repo(p.r.id, access.Read); err != nil {
 			return err
 		}
-		return fn(&pull.Unit{Tx: tx, By: actor, Name: by.Name, Email: by.Email})
+		return fn(&pull.Unit{Tx: tx, By: actor, Name: by.Name, Email: by.Email, Limits: pull.Limits{
+			OfAuthor: p.r.s.opts.Limits.PullsPerAuthor, OfBase: p.r.s.opts.Limits.PullsPerBranch,
+		}})
 	})
 }
 

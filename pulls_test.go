@@ -329,6 +329,10 @@ func TestPullFork(t *testing.T) {
 		r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
 		base := put(t, r, "main", "f", "1")
 		yes := true
+		must(r.Update(t.Context(), &reposit.RepoUpdate{Private: &yes}))(t)
+		for _, login := range []string{"bob", "carl", "rita"} {
+			s.grant(t, r, login, reposit.Read)
+		}
 		fork, err := r.Fork(t.Context(), &reposit.ForkOptions{Owner: "bob", Private: &yes})
 		if err != nil {
 			t.Fatal(err)
@@ -604,7 +608,7 @@ func TestPullOfRevoked(t *testing.T) {
 	root := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
 	write(t, root, "f", "x")
 	theirs := must(root.Fork(ctx, &reposit.ForkOptions{Owner: "bob", Private: ref(true)}))(t)
-	own := must(root.Fork(ctx, &reposit.ForkOptions{Owner: "mallory"}))(t)
+	own := must(root.Fork(ctx, &reposit.ForkOptions{Owner: "mallory", Private: ref(true)}))(t)
 	write(t, theirs, "g", "shown")
 	s.grant(t, theirs, "mallory", reposit.Write)
 	mallory := s.repoAs(t, own, "mallory")

@@ -155,8 +155,9 @@ type RepoUpdate struct {
 }
 
 // Update renames, transfers or describes the repository, and returns what it then is. It needs Admin, and for a
-// transfer what Create needs with the new owner: who is not that owner himself stays as a collaborator with Admin. The
-// name that it had leads to it until another repository takes it. Update returns ErrExists if the owner has another
+// transfer what Create needs with the new owner: an actor who is not that owner stays as a collaborator with Admin. The
+// name that it had leads to it until another repository takes it. Pull requests that would come to show a private
+// repository to all are closed; more than 1,000 are ErrTooLarge. Update returns ErrExists if the owner has another
 // repository with the slug, ErrNotFound for a default branch that does not exist, unless there is no branch at all yet,
 // ErrForbidden for a fork of a private repository that shall be public, for labels that another actor than the host
 // sets, and ErrInvalid.
@@ -204,6 +205,12 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	return info, nil
 }
 
+// hiddenAtOnce is how many pull requests are closed at most because of what they would show.
+const hiddenAtOnce = 1000
+
+// errHidden says that there are more.
+var errHidden = &detail{ErrTooLarge, "too large: more than 1000 open pull requests would show what is private", nil}
+
 // revise does what an update asks, and returns what is kept of the repository before and after it.
 func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, changed *catalog.Repo, err error) {
 	tx := repo.Tx()
@@ -229,6 +236,15 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 	}
 	if err := repo.Replace(tx, &is, now); err != nil {
 		return nil, nil, err
+	}
+	if is.Private != old.Private {
+		more, err := (&pull.Unit{Tx: tx, By: r.s.actor}).CloseHidden(r.id, hiddenAtOnce)
+		if err == nil && more {
+			err = errHidden
+		}
+		if err != nil {
+			return nil, nil, err
+		}
 	}
 	if is.Owner != old.Owner {
 		err = r.s.keep(tx, r.id)

@@ -82,6 +82,10 @@ type Limits struct {
 	RepoSize   int64 // bytes of all objects of one repository, before compression [none]
 	PathLength int   // bytes in a path [4096]
 	PathDepth  int   // directories in a path [256]
+
+	// Open pull requests of those who may not write to the base. All that are to a branch follow it when it moves.
+	PullsPerAuthor int // of one author to one repository [100]
+	PullsPerBranch int // to one branch, those of others counted in [1000]
 }
 
 const (
@@ -95,6 +99,8 @@ const (
 	defaultPathDepth  = 256
 	defaultPercent    = 5
 	defaultDelay      = time.Second
+	defaultOfAuthor   = 100
+	defaultOfBranch   = 1000
 
 	minReach = 16 << 20 // bytes in which is kept what refs reach
 )
@@ -115,6 +121,8 @@ func (o *Options) withDefaults() (Options, error) {
 	setDefault(&opts.Limits.CommitSize, defaultCommitSize)
 	setDefault(&opts.Limits.PathLength, defaultPathLength)
 	setDefault(&opts.Limits.PathDepth, defaultPathDepth)
+	setDefault(&opts.Limits.PullsPerAuthor, defaultOfAuthor)
+	setDefault(&opts.Limits.PullsPerBranch, defaultOfBranch)
 	if opts.Author.Name == "" && opts.Author.Email == "" {
 		opts.Author.Name, opts.Author.Email = "reposit", "reposit@localhost"
 	}
@@ -148,7 +156,8 @@ func (o *Options) check() error {
 		return invalid("option Author", err)
 	}
 	l := o.Limits
-	if min(o.CacheSize, int64(o.KeepEvents), l.BlobSize, l.CommitSize, l.RepoSize, int64(l.PathLength), int64(l.PathDepth)) < 0 {
+	if min(o.CacheSize, int64(o.KeepEvents), l.BlobSize, l.CommitSize, l.RepoSize, int64(l.PathLength), int64(l.PathDepth),
+		int64(l.PullsPerAuthor), int64(l.PullsPerBranch)) < 0 {
 		return invalidf("option: sizes and limits can't be negative")
 	}
 	if o.KeepEventsFor < 0 {

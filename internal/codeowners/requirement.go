@@ -13,14 +13,16 @@ type Requirement struct {
 	Owners []Owner
 }
 
-// String says what is missing.
-func (r Requirement) String() string {
+// Text says what is missing, and of owners who can't approve, why.
+func (r Requirement) Text(why map[Owner]string) string {
 	if len(r.Owners) == 0 {
 		return fmt.Sprintf("%s is too large to tell who must approve", r.Path)
 	}
 	all := make([]string, len(r.Owners))
 	for i, o := range r.Owners {
-		all[i] = o.String()
+		if all[i] = o.String(); why[o] != "" {
+			all[i] += " (" + why[o] + ")"
+		}
 	}
 	return fmt.Sprintf("no owner of %q has approved: %s", r.Path, Few(all, ", "))
 }
@@ -30,11 +32,13 @@ func (r Requirement) MetBy(are map[Owner]bool) bool {
 	return slices.ContainsFunc(r.Owners, func(o Owner) bool { return are[o] })
 }
 
-// Few joins the first ten of many texts, and says how many more there are.
+// Shown is how many of many texts Few joins.
+const Shown = 10
+
+// Few joins the first of many texts, and says how many more there are.
 func Few(texts []string, separator string) string {
-	const few = 10
-	if more := len(texts) - few; more > 0 {
-		texts = append(slices.Clone(texts[:few]), fmt.Sprintf("and %d more", more))
+	if more := len(texts) - Shown; more > 0 {
+		texts = append(slices.Clone(texts[:Shown]), fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(texts, separator)
 }

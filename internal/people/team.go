@@ -108,6 +108,16 @@ func TeamsOf(v storage.View, repo storage.ID, owner string) ([]string, error) {
 	return s.teams, nil
 }
 
+// TeamPermission returns what a team gives to its members, or None if there is no such team.
+func TeamPermission(v storage.View, owner, name string) (Permission, error) {
+	return permissionAt(v, nameKey(keyTeam, names.Key(owner), names.Key(name)))
+}
+
+// MembershipsIn returns the names of the owner's teams that login is a member of, in order.
+func MembershipsIn(v storage.View, login, owner string) ([]string, error) {
+	return suffixes(v, nameKey(keyMembership, names.Key(login), names.Key(owner), ""), 0)
+}
+
 // IsMember reports whether login is a member of a team.
 func IsMember(v storage.View, owner, team, login string) (bool, error) {
 	_, err := v.Record(nameKey(keyMember, names.Key(owner), names.Key(team), names.Key(login)))

@@ -1,6 +1,8 @@
 package protect
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
@@ -22,12 +24,14 @@ func NewGuard(r *txn.Repo) txn.Guard { return &Guard{repo: r} }
 // what is asked of all changes.
 func (g *Guard) Check(c *ref.Change, now storage.Ref) error {
 	switch {
+	case c.Name == ref.Head && c.Target != "":
+		return g.mayLead(c, now)
 	case !g.repo.Protected:
 		return nil
 	case c.Target != "":
 		return g.mayPoint(c, now)
 	case c.New.IsZero():
-		return g.mayRemove(c)
+		return g.mayRemove(c, now)
 	}
 	return g.mayMove(c, now)
 }
@@ -111,7 +115,7 @@ func (g *Guard) mayMoveAs(c *ref.Change, name string, old storage.Hash) error {
 	switch {
 	case old.IsZero(), old == c.New:
 		return nil
-	case r.RequirePR && c.Merge == nil:
+	case r.PullsOnly() && c.Merge == nil:
 		return r.Refuse("changes must come by a pull request")
 	}
 	if r.AllowForcePush || onTop {
@@ -123,19 +127,42 @@ func (g *Guard) mayMoveAs(c *ref.Change, name string, old storage.Hash) error {
 	return nil
 }
 
-// mayRemove asks whether the change may delete the ref.
-func (g *Guard) mayRemove(c *ref.Change) error {
+// mayRemove asks whether the change may delete the ref now.
+func (g *Guard) mayRemove(c *ref.Change, now storage.Ref) error {
 	if err := g.mayTakeAlong(c); err != nil {
 		return err
 	}
-	r, err := g.binding(c, c.Name)
-	if err != nil || r == nil {
-		return err
-	}
-	if !r.AllowDeletion {
+	return g.along(c, now, func(r *Rule) error {
+		if r.AllowDeletion {
+			return nil
+		}
 		return r.Refuse("it can't be deleted")
+	})
+}
+
+// along calls fn with the rules that bind a change of the ref now itself: of its own name, and if it is symbolic, of all
+// that it leads to, since it stands for these.
+func (g *Guard) along(c *ref.Change, now storage.Ref, fn func(*Rule) error) error {
+	name, next := c.Name, now.Target
+	for range ref.MaxSymbolic + 1 {
+		if r, err := g.binding(c, name); err != nil {
+			return err
+		} else if r != nil {
+			if err := fn(r); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		name = next
+		at, err := g.repo.Tx().Ref(g.repo.ID, name)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+		next = at.Target
 	}
-	return nil
+	return nil // too far to be followed
 }
 
 // mayTakeAlong asks whether the change may give another name to a branch that a rule names, which then is the rule of that
@@ -158,20 +185,21 @@ func (g *Guard) mayTakeAlong(c *ref.Change) error {
 // mayPoint asks whether the change may make the ref now symbolic. Of a protected branch that would be a way round its
 // rule, since whatever it leads to has another one.
 func (g *Guard) mayPoint(c *ref.Change, now storage.Ref) error {
-	if c.Name != ref.Head {
-		r, err := g.binding(c, c.Name)
-		if err != nil || r == nil || now.Target == c.Target {
-			return err
-		}
-		return r.Refuse("it can't be made symbolic")
+	if now.Target == c.Target {
+		return nil
 	}
-	r, err := g.rule(now.Target)
-	if err != nil || r == nil || now.Target == c.Target {
-		return err
+	return g.along(c, now, func(r *Rule) error { return r.Refuse("it can't be made to name another ref") })
+}
+
+// mayLead asks whether the change may have HEAD name another branch, whether or not rules protect it: what is the default
+// decides what all who clone get, and which files' owners and attributes count.
+func (g *Guard) mayLead(c *ref.Change, now storage.Ref) error {
+	if now.Target == c.Target {
+		return nil
 	}
 	isAdmin, err := g.isAdmin(c)
 	if err != nil || isAdmin {
 		return err
 	}
-	return r.Refuse("only admins may make another branch the default")
+	return fmt.Errorf("%w: only admins make another branch the default", access.ErrForbidden)
 }

@@ -38,6 +38,7 @@ type Rule struct {
 	RequiredReviews        int
 	DismissStaleReviews    bool
 	RequireCodeOwnerReview bool
+	RequireLastPushReview  bool
 	AllowForcePush         bool
 	AllowDeletion          bool
 	BypassAdmins           bool
@@ -53,6 +54,12 @@ func (r *Rule) Matches(branch string) bool {
 
 // IsExact reports whether the rule names just one branch.
 func (r *Rule) IsExact() bool { return !strings.ContainsAny(r.Pattern, glob.Special) }
+
+// PullsOnly reports whether commits reach the branch through pull requests only: whatever is asked of these could be
+// evaded otherwise.
+func (r *Rule) PullsOnly() bool {
+	return r.RequirePR || r.RequiredReviews > 0 || r.DismissStaleReviews || r.RequireCodeOwnerReview || r.RequireLastPushReview
+}
 
 // Refuse returns the ErrRefused of the rule, for a reason.
 func (r *Rule) Refuse(reason string) error { return &refusal{r.Pattern, reason} }

@@ -92,7 +92,7 @@ func TestRecords(t *testing.T) {
 	}
 	full := Rule{
 		Pattern: "main", RequirePR: true, RequiredReviews: 2, DismissStaleReviews: true, RequireCodeOwnerReview: true,
-		AllowForcePush: true, AllowDeletion: true, BypassAdmins: true,
+		RequireLastPushReview: true, AllowForcePush: true, AllowDeletion: true, BypassAdmins: true,
 	}
 	update(t, b, func(tx storage.Tx) error {
 		return errors.Join(
@@ -153,10 +153,19 @@ func TestTruncated(t *testing.T) {
 			t.Errorf("decode of %d of %d bytes = %v, %v", n, len(b), rs, err)
 		}
 	}
-	for _, bad := range []string{"\x02\x01\x00\x00\x01x", "\x01\x00", "\x01\x01\x40\x00\x01x", "\x01\x01\x00\x65\x01x", "\x01\x01\x00\x00\x00", string(b) + "x"} {
+	for _, bad := range []string{"\x03\x01\x00\x00\x01x", "\x02\x00", "\x02\x01\x80\x00\x01x", "\x01\x00", "\x01\x01\x40\x00\x01x", "\x01\x01\x00\x65\x01x", "\x01\x01\x00\x00\x00", string(b) + "x"} {
 		if rs, err := decode([]byte(bad)); err == nil {
 			t.Errorf("decode(%q) = %v, want an error", bad, rs)
 		}
+	}
+}
+
+// TestOldRules holds that rules of the version before are read.
+func TestOldRules(t *testing.T) {
+	rs, err := decode([]byte("\x01\x01\x05\x02\x04main"))
+	want := Rules{{Pattern: "main", RequirePR: true, RequireCodeOwnerReview: true, RequiredReviews: 2}}
+	if diff := cmp.Diff(want, rs); diff != "" || err != nil {
+		t.Errorf("decode() of version 1 = %v (-want +got):\n%s", err, diff)
 	}
 }
 

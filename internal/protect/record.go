@@ -14,11 +14,14 @@ const keyRules = 'B'
 
 func rulesKey(repo storage.ID) []byte { return append([]byte{keyRules}, repo[:]...) }
 
-// rulesVersion is the first byte of the stored value, and the version of its layout.
-const rulesVersion = 1
+// rulesVersion is the first byte of the stored value, and the version of its layout. Version 1 has one switch less.
+const rulesVersion = 2
 
-// allFlags are the bits of a rule's switches, in their order.
-const allFlags = 1<<6 - 1
+// allFlags are the bits of a rule's switches, in their order, and oldFlags those of version 1.
+const (
+	allFlags = 1<<7 - 1
+	oldFlags = 1<<6 - 1
+)
 
 // Load returns the rules of a repository. It costs one look-up.
 func Load(v storage.View, repo storage.ID) (Rules, error) {
@@ -98,9 +101,10 @@ func (rs Rules) encode() []byte {
 	return b
 }
 
-func (r *Rule) switches() [6]*bool {
-	return [6]*bool{
+func (r *Rule) switches() [7]*bool {
+	return [7]*bool{
 		&r.RequirePR, &r.DismissStaleReviews, &r.RequireCodeOwnerReview, &r.AllowForcePush, &r.AllowDeletion, &r.BypassAdmins,
+		&r.RequireLastPushReview,
 	}
 }
 
@@ -116,7 +120,12 @@ func (r *Rule) flags() byte {
 
 func decode(b []byte) (Rules, error) {
 	d := record.Decoder{Rest: b}
-	if v := d.Byte(); v != rulesVersion {
+	known := byte(allFlags)
+	switch v := d.Byte(); v {
+	case rulesVersion:
+	case 1:
+		known = oldFlags
+	default:
 		return nil, fmt.Errorf("%w: branch protections of version %d", storage.ErrFormat, v)
 	}
 	n := d.Uvarint()
@@ -133,7 +142,7 @@ func decode(b []byte) (Rules, error) {
 		reviews := d.Uvarint()
 		r.RequiredReviews = int(min(reviews, MaxReviews))
 		r.Pattern = string(d.Take(d.Uvarint()))
-		d.Bad = d.Bad || flags&^allFlags != 0 || reviews > MaxReviews || r.Pattern == ""
+		d.Bad = d.Bad || flags&^known != 0 || reviews > MaxReviews || r.Pattern == ""
 	}
 	if d.Bad || len(d.Rest) > 0 {
 		return nil, fmt.Errorf("%w: branch protections", storage.ErrCorrupt)

@@ -15,6 +15,7 @@ import (
 //	R s ID state number           the index by state; no value
 //	R b ID branch 00 number       an open one by its base; the commit of its head
 //	R h ID branch 00 ID branch    an open one by its head, and its base; its number
+//	R a ID login 00 number        an open one by its author, unless an older version opened it; no value
 //	R r ID number number          a review (Review) by its own number
 //	R v ID number login           what one who may write said last (Verdict), comments aside
 //	R z ID                        a deleted repository whose records are yet to be removed; no value
@@ -27,13 +28,14 @@ const (
 	keyState   = 's'
 	keyBase    = 'b'
 	keyHead    = 'h'
+	keyAuthor  = 'a'
 	keyReview  = 'r'
 	keyVerdict = 'v'
 	keyGone    = 'z'
 )
 
 // ownKinds are the kinds of the records that only the repository itself has.
-var ownKinds = [...]byte{keyPull, keyText, keyState, keyBase, keyReview, keyVerdict, keyCounts}
+var ownKinds = [...]byte{keyPull, keyText, keyState, keyBase, keyAuthor, keyReview, keyVerdict, keyCounts}
 
 func repoKey(kind byte, repo storage.ID) []byte {
 	b := make([]byte, 0, 2+len(repo)+64)
@@ -62,6 +64,15 @@ func (p *Pull) headKey() []byte {
 	b := branchKey(keyHead, p.HeadRepo, p.HeadBranch)
 	b = append(b, p.Repo[:]...)
 	return append(b, p.BaseBranch...)
+}
+
+// authorPrefix is what the keys of an author's open pull requests begin with.
+func authorPrefix(repo storage.ID, login string) []byte {
+	return append(append(repoKey(keyAuthor, repo), login...), 0)
+}
+
+func (p *Pull) authorKey() []byte {
+	return binary.BigEndian.AppendUint32(authorPrefix(p.Repo, p.Author), uint32(p.Number))
 }
 
 func reviewKey(repo storage.ID, pull, number int) []byte {

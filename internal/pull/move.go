@@ -60,7 +60,7 @@ func (u *Unit) follow(p *Pull, m Move) error {
 		}
 	}
 	old := p.Head
-	p.Head = m.New
+	p.Head, p.Pusher = m.New, u.By.Login()
 	if err := u.setHead(p, base, m.OnTop && old == m.Old); err != nil {
 		return err
 	}
@@ -70,17 +70,29 @@ func (u *Unit) follow(p *Pull, m Move) error {
 	return u.put(p, Open, "head moved", old)
 }
 
-// mayShow reports whether the author may still show what comes to the head to those who may read the base.
+// mayShow reports whether what comes to the head may still be shown to those who may read the base: both have the
+// visibility for it, and the author may write to the head and read the base.
 func (u *Unit) mayShow(p *Pull) (bool, error) {
+	if hides, err := u.hides(p); err != nil || hides {
+		return false, err
+	}
 	if p.HeadRepo == p.Repo || p.Author == "" {
 		return true, nil
 	}
-	r, err := u.Tx.Repo(p.HeadRepo, access.None)
-	if err != nil {
-		return false, err
+	author := access.User(p.Author)
+	for _, of := range [2]struct {
+		repo storage.ID
+		need access.Permission
+	}{{p.HeadRepo, access.Write}, {p.Repo, access.Read}} {
+		r, err := u.Tx.Repo(of.repo, access.None)
+		if err != nil {
+			return false, err
+		}
+		if may, err := r.Permission(author); err != nil || may < of.need {
+			return false, err
+		}
 	}
-	may, err := r.Permission(access.User(p.Author))
-	return may >= access.Write, err
+	return true, nil
 }
 
 // dismiss drops the approvals so far where the base's rule says so.

@@ -10,6 +10,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/record"
@@ -31,8 +32,10 @@ var (
 	ErrEnded = fmt.Errorf("%w: the pull request is not open", ErrConflict)
 	// ErrMoved says that it, or what is asked of it, has changed since it was looked at.
 	ErrMoved = fmt.Errorf("%w: the pull request moved", ErrConflict)
-	// ErrTooMany says that there are as many open pull requests of one head as there can be.
-	ErrTooMany = fmt.Errorf("too many open pull requests of one branch: %w", storage.ErrTooLarge)
+	// ErrTooMany says that there are as many open pull requests as there can be.
+	ErrTooMany = fmt.Errorf("%w: too many open pull requests", storage.ErrTooLarge)
+	// ErrHidden says that the head is in a private repository, and the base in a public one.
+	ErrHidden = fmt.Errorf("%w: the head is private, and the base is not", access.ErrForbidden)
 )
 
 // maxOfHead bounds the open pull requests of one head: whoever moves the branch moves them all.
@@ -68,8 +71,9 @@ type Pull struct {
 
 	Created, Updated, Ended time.Time
 
-	Reviews   int // the number of the last review
-	Dismissed int // the last of the approvals that count no more
+	Pusher    string // the login of who last moved the head; at first the author. "" for the host and deploy keys
+	Reviews   int    // the number of the last review
+	Dismissed int    // the last of the approvals that count no more
 
 	// Tried is the commit of the base for which it was last found out whether the head has it, and Fits the answer.
 	Tried git.Hash

@@ -236,7 +236,7 @@ func TestOnTop(t *testing.T) {
 
 func TestNeed(t *testing.T) {
 	n := codeowners.Requirement{Path: "a/b", Owners: []codeowners.Owner{{Login: "ann"}, {Org: "o", Team: "t"}, {Email: "a@b"}}}
-	if got, want := n.String(), `no owner of "a/b" has approved: @ann, @o/t, a@b`; got != want {
+	if got, want := n.Text(nil), `no owner of "a/b" has approved: @ann, @o/t, a@b`; got != want {
 		t.Errorf("String() = %s, want %s", got, want)
 	}
 }

@@ -14,9 +14,12 @@ import (
 // recordVersion is the first byte of each stored value that is not empty, and the version of its layout.
 const recordVersion = 1
 
+// pullVersion is the version of a Pull. One of version 1 has no Pusher: it is taken for the author.
+const pullVersion = 2
+
 func (p *Pull) encode() []byte {
 	b := make([]byte, 0, 200+len(p.Title))
-	b = append(b, recordVersion, byte(p.State))
+	b = append(b, pullVersion, byte(p.State))
 	b = append(b, p.HeadRepo[:]...)
 	for _, h := range [4]git.Hash{p.Head, p.Base, p.Tried, p.Commit} {
 		b = append(b, h[:]...)
@@ -31,7 +34,7 @@ func (p *Pull) encode() []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(p.Reviews))
 	b = binary.AppendUvarint(b, uint64(p.Dismissed))
-	for _, s := range [5]string{p.Author, p.EndedBy, p.BaseBranch, p.HeadBranch, p.Title} {
+	for _, s := range [6]string{p.Author, p.EndedBy, p.BaseBranch, p.HeadBranch, p.Title, p.Pusher} {
 		b = record.AppendString(b, s)
 	}
 	return b
@@ -39,7 +42,8 @@ func (p *Pull) encode() []byte {
 
 func decodePull(repo storage.ID, number int, b []byte) (*Pull, error) {
 	d := decoder{Decoder: record.Decoder{Rest: b}}
-	d.version()
+	version := d.Byte()
+	d.unknown = version != recordVersion && version != pullVersion
 	p := &Pull{Repo: repo, Number: number, State: State(d.Byte())}
 	p.HeadRepo = d.id()
 	for _, to := range [4]*git.Hash{&p.Head, &p.Base, &p.Tried, &p.Commit} {
@@ -53,6 +57,9 @@ func decodePull(repo storage.ID, number int, b []byte) (*Pull, error) {
 	p.Reviews, p.Dismissed = d.count(), d.count()
 	for _, to := range [5]*string{&p.Author, &p.EndedBy, &p.BaseBranch, &p.HeadBranch, &p.Title} {
 		*to = d.String()
+	}
+	if p.Pusher = p.Author; version == pullVersion {
+		p.Pusher = d.String()
 	}
 	d.Bad = d.Bad || !p.State.valid() || fits > 1
 	return p, d.end("pull request")

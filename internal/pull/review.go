@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -122,6 +121,9 @@ type Judgement struct {
 	Approved  []string                 // who approved of it, sorted
 	Requested []string                 // who asked for changes, sorted
 	Unowned   []codeowners.Requirement // what no owner has approved
+	Pushed    bool                     // somebody other than who pushed last approved of what the head became
+
+	why map[codeowners.Owner]string // why owners of what is unowned can't approve; of the first few
 }
 
 // Judge returns the judgement under a rule, which may be nil. Needs are what must be approved by owners, of the base
@@ -155,12 +157,17 @@ func (p *Pull) Judge(v storage.View, rule *protect.Rule, needs []codeowners.Requ
 			j.Requested = append(j.Requested, verdict.Reviewer)
 		case !stale:
 			j.Approved = append(j.Approved, verdict.Reviewer)
+			j.Pushed = j.Pushed || verdict.Commit == p.Head && verdict.Reviewer != p.Pusher
 		}
 	}
 	if len(needs) == 0 {
 		return j, nil
 	}
-	are, err := ownersOf(v, j.Approved)
+	o, err := ownersIn(v, p.Repo)
+	if err != nil {
+		return j, err
+	}
+	are, err := o.of(j.Approved)
 	if err != nil {
 		return j, err
 	}
@@ -169,7 +176,8 @@ func (p *Pull) Judge(v storage.View, rule *protect.Rule, needs []codeowners.Requ
 			j.Unowned = append(j.Unowned, need)
 		}
 	}
-	return j, nil
+	j.why, err = o.lacking(j.Unowned)
+	return j, err
 }
 
 // Lacks returns what a rule, which may be nil, asks for beyond the judgement.
@@ -188,38 +196,11 @@ func (j *Judgement) Lacks(rule *protect.Rule) []string {
 	}
 	if rule.RequireCodeOwnerReview {
 		for _, need := range j.Unowned {
-			lacks = append(lacks, need.String())
+			lacks = append(lacks, need.Text(j.why))
 		}
+	}
+	if rule.RequireLastPushReview && !j.Pushed {
+		lacks = append(lacks, "nobody but who pushed last has approved of what was pushed")
 	}
 	return lacks
-}
-
-// maxTeams bounds the teams of one reviewer that are looked at, since others wait meanwhile.
-const maxTeams = 1 << 14
-
-// ownersOf returns all that logins are as owners: themselves, their teams and their addresses. There may be many more
-// owners to compare them with.
-func ownersOf(v storage.View, logins []string) (map[codeowners.Owner]bool, error) {
-	are := map[codeowners.Owner]bool{}
-	for _, login := range logins {
-		are[codeowners.Owner{Login: login}] = true
-		teams, err := people.Memberships(v, login, maxTeams)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range teams {
-			are[codeowners.Owner{Org: t.Owner, Team: t.Name}] = true
-		}
-		u, err := people.LoadUser(v, login)
-		if errors.Is(err, storage.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, address := range u.Addresses() {
-			are[codeowners.Owner{Email: address}] = true
-		}
-	}
-	return are, nil
 }

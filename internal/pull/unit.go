@@ -19,17 +19,30 @@ type Unit struct {
 	*txn.Tx
 	By          access.Actor
 	Name, Email string // of who makes the commits under refs/pull/
+	Limits      Limits // of Open
+}
+
+// Limits bound the open pull requests of those who may not write to the base: whoever moves a branch moves all of its pull
+// requests.
+type Limits struct {
+	OfAuthor int // of one author, in one repository
+	OfBase   int // to one branch
 }
 
 // Open adds a pull request that has its head, base, title and author. Head is what the branch holds now. It returns
 // ErrOpen if there is an open one of the same head and base, ErrContained if the base has the commit already, ErrTooMany,
-// and storage.ErrNotFound if there is no such base.
+// ErrHidden if it would show a private repository to all, and storage.ErrNotFound if there is no such base.
 func (u *Unit) Open(p *Pull, text string) error {
 	if _, err := u.Tx.Record(p.headKey()); !errors.Is(err, storage.ErrNotFound) {
 		if err == nil {
 			err = ErrOpen
 		}
 		return err
+	}
+	if hides, err := u.hides(p); err != nil {
+		return err
+	} else if hides {
+		return ErrHidden
 	}
 	if err := u.checkRoom(p); err != nil {
 		return err
@@ -43,11 +56,11 @@ func (u *Unit) Open(p *Pull, text string) error {
 	} else if has {
 		return ErrContained
 	}
-	counts, err := Count(u.Tx, p.Repo)
-	if err != nil {
+	if p.Number, err = u.nextNumber(p.Repo); err != nil {
 		return err
 	}
-	p.Number, p.State, p.Base, p.Created = counts.Last+1, Open, base, u.Now
+	p.State, p.Base, p.Created = Open, base, u.Now
+	p.Pusher = p.Author
 	if text != "" {
 		if err := u.Tx.PutRecord(numberKey(keyText, p.Repo, p.Number), append([]byte{recordVersion}, text...)); err != nil {
 			return err
@@ -55,6 +68,11 @@ func (u *Unit) Open(p *Pull, text string) error {
 	}
 	if err := u.Tx.PutRecord(p.headKey(), encodeNumber(p.Number)); err != nil {
 		return err
+	}
+	if p.Author != "" {
+		if err := u.Tx.PutRecord(p.authorKey(), nil); err != nil {
+			return err
+		}
 	}
 	if err := u.count(p, +1); err != nil {
 		return err
@@ -65,16 +83,56 @@ func (u *Unit) Open(p *Pull, text string) error {
 	return u.put(p, 0, "opened", git.Hash{})
 }
 
-// checkRoom refuses a pull request whose head has too many.
+// nextNumber returns the number of a new pull request. Those under which there are refs already, as of a repository that
+// was mirrored from elsewhere, are passed over.
+func (u *Unit) nextNumber(repo storage.ID) (int, error) {
+	counts, err := Count(u.Tx, repo)
+	if err != nil {
+		return 0, err
+	}
+	for n := counts.Last + 1; ; n++ {
+		taken := false
+		for _, err := range u.Tx.Refs(repo, fmt.Sprintf("%s%d/", Refs, n), "") {
+			if err != nil {
+				return 0, err
+			}
+			taken = true
+			break
+		}
+		if !taken {
+			return n, nil
+		}
+	}
+}
+
+// checkRoom refuses a pull request whose head has too many, and one of an author who may not write to the base, and who or
+// which has too many.
 func (u *Unit) checkRoom(p *Pull) error {
+	if err := u.roomIn(branchKey(keyHead, p.HeadRepo, p.HeadBranch), maxOfHead, "of one head"); err != nil || p.Author == "" {
+		return err
+	}
+	r, err := u.repo(p)
+	if err != nil {
+		return err
+	}
+	if may, err := r.Permission(access.User(p.Author)); err != nil || may >= access.Write {
+		return err
+	}
+	if err := u.roomIn(authorPrefix(p.Repo, p.Author), u.Limits.OfAuthor, "of one author"); err != nil {
+		return err
+	}
+	return u.roomIn(branchKey(keyBase, p.Repo, p.BaseBranch), u.Limits.OfBase, "to one branch")
+}
+
+// roomIn returns ErrTooMany if there are as many records with a prefix as there can be.
+func (u *Unit) roomIn(prefix []byte, limit int, what string) error {
 	n := 0
-	prefix := branchKey(keyHead, p.HeadRepo, p.HeadBranch)
 	for _, err := range u.Tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {
 			return err
 		}
-		if n++; n == maxOfHead {
-			return ErrTooMany
+		if n++; n >= limit {
+			return fmt.Errorf("%w %s", ErrTooMany, what)
 		}
 	}
 	return nil
@@ -191,7 +249,7 @@ func (u *Unit) note(p *Pull, e event.Event) error {
 
 // end makes an open pull request one of another state.
 func (u *Unit) end(p *Pull, to State, what string) error {
-	for _, key := range [2][]byte{p.headKey(), p.baseKey()} {
+	for _, key := range [3][]byte{p.headKey(), p.baseKey(), p.authorKey()} {
 		if err := u.Tx.DeleteRecord(key); err != nil {
 			return err
 		}

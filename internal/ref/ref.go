@@ -80,13 +80,13 @@ func (c *Change) Entry(old, new storage.Hash) *storage.LogEntry {
 	return &entry
 }
 
-// maxSymbolic is how many symbolic refs may lead from one to the next (git's SYMREF_MAXDEPTH).
-const maxSymbolic = 5
+// MaxSymbolic is how many symbolic refs may lead from one to the next (git's SYMREF_MAXDEPTH).
+const MaxSymbolic = 5
 
 // Follow returns the ref that name leads to, symbolic ones followed. If the last one does not exist, it is returned
 // with its name and a zero hash.
 func Follow(v storage.View, repo storage.ID, name string) (storage.Ref, error) {
-	for range maxSymbolic + 1 {
+	for range MaxSymbolic + 1 {
 		r, err := v.Ref(repo, name)
 		if errors.Is(err, storage.ErrNotFound) {
 			return storage.Ref{Name: name}, nil
