@@ -43,7 +43,7 @@ var rules = []rule{
 	{"internal/search", []string{module + "/storage", module + "/internal/record", module + "/internal/fault",
 		"github.com/clipperhouse/uax29/v2/words", "github.com/kljensen/snowball/english", "golang.org/x/text/unicode/norm"},
 		"search knows records and words only"},
-	{"internal/names", []string{"golang.org/x/text/unicode/norm"}, "names know nothing but text"},
+	{"internal/names", []string{module + "/internal/fault", "golang.org/x/text/unicode/norm"}, "names know text and what kind an error is"},
 	{"internal/charset", []string{module + "/internal/git", "golang.org/x/text/encoding", "golang.org/x/text/encoding/..."},
 		"only what decodes text knows its encodings"},
 	{"internal", []string{module + "/storage", module + "/internal/...",
