@@ -20,6 +20,11 @@ type forgeHolding struct {
 	patterns map[string]int // of protected branches, with the reviews that they need
 }
 
+// watchedByOthers reports whether somebody watches the repository who may read it only while it is public.
+func (h *forgeHolding) watchedByOthers() bool {
+	return slices.ContainsFunc(h.watchers, func(login string) bool { return h.guests[login] == reposit.None })
+}
+
 func (h *forgeHolding) check(ctx context.Context, r *reposit.Repo) error {
 	watchers, err := r.Watchers().List(ctx, nil)
 	if err != nil {
@@ -126,6 +131,9 @@ func (p *player) invite() *deed {
 	with := []reposit.Permission{reposit.None, reposit.Read, reposit.Write, reposit.Admin}[p.rand.IntN(4)]
 	return p.as(h, fmt.Sprint("shared, ", with, ", with"), func(ctx context.Context, r *reposit.Repo, login string) error {
 		if with == reposit.None {
+			if h.private {
+				return nil // it might make a watcher lose Read, which drops them in a step of its own
+			}
 			collaborators, err := r.Collaborators().List(ctx)
 			if err != nil || !slices.ContainsFunc(collaborators, func(c reposit.Collaborator) bool { return c.Login == login }) {
 				return err
@@ -138,7 +146,9 @@ func (p *player) invite() *deed {
 		if f.guests == nil {
 			f.guests = map[string]reposit.Permission{}
 		}
-		if f.guests[login] = with; with == reposit.None {
+		if with != reposit.None {
+			f.guests[login] = with
+		} else if !h.private {
 			delete(f.guests, login)
 		}
 	})

@@ -372,6 +372,9 @@ func (p *player) describe() *deed {
 	if h.forge.fork {
 		private = h.private // what a private repository's fork can't be depends on what became of that one
 	}
+	if h.forge.watchedByOthers() {
+		private = h.private // those who can't read it any more are dropped in a step of its own
+	}
 	u := &reposit.RepoUpdate{Description: &description, Private: &private, Labels: map[string]string{"state": label}}
 	if branch != "" {
 		u.DefaultBranch = &branch
