@@ -133,7 +133,7 @@ func TestAmbiguousRevisions(t *testing.T) {
 	for i := range 2500 {
 		changes = append(changes, reposit.Put(fmt.Sprintf("%d/%d", i/30, i), fmt.Append(nil, "blob ", i)))
 	}
-	c := commit(t, r, nil, changes...)
+	commit(t, r, nil, changes...)
 	known := map[string]int{}
 	for e, err := range r.Walk(t.Context(), "", "") {
 		if err != nil {
@@ -143,7 +143,7 @@ func TestAmbiguousRevisions(t *testing.T) {
 	}
 	add := func(h reposit.Hash) { known[h.String()[:4]]++ }
 	for i := range 300 {
-		c = commit(t, r, &reposit.CommitOptions{AllowEmpty: true, Message: fmt.Sprint(i)})
+		c := commit(t, r, &reposit.CommitOptions{AllowEmpty: true, Message: fmt.Sprint(i)})
 		add(c.Hash)
 		tag, err := r.Tags().Create(t.Context(), fmt.Sprint("t", i), "", &reposit.TagOptions{Message: "x"})
 		if err != nil {

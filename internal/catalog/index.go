@@ -204,7 +204,6 @@ func readTally(v storage.View, key []byte) (tally, error) {
 	return decodeTally(b)
 }
 
-// countOf returns how many repositories of a visibility are in a scope.
 // Owned returns how many repositories an owner has. It costs two look-ups.
 func Owned(v storage.View, owner string) (int, error) {
 	n, err := countOf(v, public, ownerScope(owner))
@@ -215,6 +214,7 @@ func Owned(v storage.View, owner string) (int, error) {
 	return n + m, err
 }
 
+// countOf returns how many repositories of a visibility are in a scope.
 func countOf(v storage.View, vis visibility, scope string) (int, error) {
 	t, err := tallyOf(v, vis, scope)
 	return t.repos(), err

@@ -312,14 +312,6 @@ func (d *refDir) collect(list []looseRef) []looseRef {
 	return list
 }
 
-// find returns what a ref holds.
-func (st *refState) find(name string) (refValue, error) {
-	if i, ok := slices.BinarySearchFunc(st.loose, name, byLooseName); ok {
-		return st.loose[i].value, st.loose[i].err
-	}
-	return refValue{hash: st.packed.find(name)}, nil
-}
-
 // A refItem is a ref of a list. It has an error if it is damaged.
 type refItem struct {
 	name  string
