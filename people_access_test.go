@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -86,7 +87,7 @@ func TestWhoMayWithPeople(t *testing.T) {
 			return err
 		}},
 		{"DeployKeys.Remove", from("admin"), func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, _ string) error {
-			return notFoundIsFine(r, r.DeployKeys().Remove(ctx, 1<<40))
+			return notFoundIsFine(r, r.DeployKeys().Remove(ctx, math.MaxInt))
 		}},
 		{"Watchers.List", everyone, func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, _ string) error {
 			_, err := r.Watchers().List(ctx, nil)

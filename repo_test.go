@@ -3,6 +3,7 @@ package reposit_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,7 @@ func TestUpdate(t *testing.T) {
 			"wiki":           {reposit.RepoUpdate{HasWiki: ref(false)}, func(i *reposit.Info) { i.HasWiki = false }},
 			"issues":         {reposit.RepoUpdate{HasIssues: ref(false)}, func(i *reposit.Info) { i.HasIssues = false }},
 			"downloads":      {reposit.RepoUpdate{HasDownloads: ref(false)}, func(i *reposit.Info) { i.HasDownloads = false }},
-			"open issues":    {reposit.RepoUpdate{OpenIssues: ref(1 << 40)}, func(i *reposit.Info) { i.OpenIssues = 1 << 40 }},
+			"open issues":    {reposit.RepoUpdate{OpenIssues: ref(math.MaxInt)}, func(i *reposit.Info) { i.OpenIssues = math.MaxInt }},
 			"expiry":         {reposit.RepoUpdate{ExpiresAt: ref(newYear.Add(2 * time.Hour))}, func(i *reposit.Info) { i.ExpiresAt = newYear.Add(2 * time.Hour) }},
 			"labels":         {reposit.RepoUpdate{Labels: map[string]string{"c": ""}}, func(i *reposit.Info) { i.Labels = map[string]string{"c": ""} }},
 		} {

@@ -79,7 +79,7 @@ func TestTimes(t *testing.T) {
 func TestRecords(t *testing.T) {
 	full := &Repo{
 		ID: id(1), Pool: id(2), Family: id(3), Protected: true, Networked: true, Owner: "ann", Slug: "x", Name: "名前", Description: "d", Homepage: "h", Private: true,
-		HasIssues: true, OpenIssues: 1 << 40, Created: time.Unix(1, 2).UTC(), Expires: time.Unix(3, 4).UTC(), Labels: map[string]string{"a": "", "b": "c"},
+		HasIssues: true, OpenIssues: math.MaxInt, Created: time.Unix(1, 2).UTC(), Expires: time.Unix(3, 4).UTC(), Labels: map[string]string{"a": "", "b": "c"},
 	}
 	for _, r := range []*Repo{full, {ID: id(1)}} {
 		got, err := decodeRepo(r.ID, r.encode())

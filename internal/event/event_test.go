@@ -2,6 +2,7 @@ package event
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 var some = []Event{
 	{Kind: RepoCreated, Repo: storage.ID{1}, Private: true, By: "host", Name: "a/b", Detail: "d"},
 	{Kind: RefChanged, Repo: storage.ID{2}, Name: "refs/heads/main", Old: storage.Hash{3}, New: storage.Hash{4}},
-	{Kind: PullChanged, Pull: 1 << 40},
+	{Kind: PullChanged, Pull: math.MaxInt},
 }
 
 func TestDecode(t *testing.T) {

@@ -5,7 +5,7 @@
 //
 //	config, index, added, shallow   a header; the value follows in parts, behind the name, 00 and a number of four bytes
 //	lacking                         commits may lack their parents; no value
-//	module/HEX/...                  the same for a submodule, whose name is HEX in hexadecimal
+//	module/HEX/...                  the same four for a submodule, whose name is HEX in hexadecimal
 //	module/HEX/ref/NAME             a ref of a submodule
 //
 // What is "added" are the hashes of files in the index that were stored for it.

@@ -9,7 +9,9 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// The key of a repository's rules is 'B' and its ID. There is no record if there are no rules.
+// The keys of the records:
+//
+//	B ID    the rules of a repository; absent if there are none
 const keyRules = 'B'
 
 func rulesKey(repo storage.ID) []byte { return append([]byte{keyRules}, repo[:]...) }

@@ -3,6 +3,7 @@ package pull
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func hash(n int) git.Hash { return git.Hash{byte(n), byte(n >> 8), 1} }
 var samples = []*Pull{
 	{Repo: id(1), Number: 7, State: Open, HeadRepo: id(2), HeadBranch: "topic", Head: hash(1), BaseBranch: "main", Base: hash(2), Title: "名前"},
 	{
-		Repo: id(1), Number: 1 << 31, State: Merged, Title: "t", Author: "ann", HeadRepo: id(1), HeadBranch: "a/b", Head: hash(1), BaseBranch: "main",
+		Repo: id(1), Number: math.MaxInt32, State: Merged, Title: "t", Author: "ann", HeadRepo: id(1), HeadBranch: "a/b", Head: hash(1), BaseBranch: "main",
 		Base: hash(2), Commit: hash(3), EndedBy: "bob", Created: time.Unix(1, 2).UTC(), Updated: time.Unix(3, 4).UTC(), Ended: time.Unix(-5, 0).UTC(),
 		Reviews: 300, Dismissed: 200, Tried: hash(4), Fits: true,
 	},

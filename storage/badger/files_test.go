@@ -26,6 +26,8 @@ func TestTooManyFiles(t *testing.T) {
 	t.Logf("%s", out)
 }
 
+func init() { children["files"] = childFiles }
+
 func childFiles(t *testing.T) {
 	var old syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {

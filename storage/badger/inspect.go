@@ -75,8 +75,10 @@ func inspect(dir string, settings *engine.Options) (err error) {
 	return verifyTables(dir, manifest, keys)
 }
 
+// damaged returns err, about a file, as ErrCorrupt, unless it tells of the process or the system instead of the bytes.
 func damaged(name string, err error) error {
-	if err := noFiles(err); errors.Is(err, storage.ErrNoFiles) {
+	err = noFiles(err)
+	if errors.Is(err, storage.ErrNoFiles) || errors.Is(err, fs.ErrPermission) || errors.Is(err, errEngine) {
 		return fmt.Errorf("badger: file %q: %w", name, err)
 	}
 	return fmt.Errorf("badger: file %q: %w: %w", name, err, storage.ErrCorrupt)

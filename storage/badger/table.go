@@ -62,7 +62,7 @@ func verifyTables(dir string, manifest engine.Manifest, keys *engine.KeyRegistry
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := verifyTable(j.path, j.key, j.whole); err != nil {
+			if err := contain(func() error { return verifyTable(j.path, j.key, j.whole) }); err != nil {
 				errs[i] = damaged(j.path, err)
 			}
 		})
@@ -85,12 +85,17 @@ var (
 	errLayout   = errors.New("malformed table")
 )
 
-func verifyTable(path string, key []byte, whole bool) (err error) {
+// contain turns a panic of fn into errEngine: that something went wrong does not tell that a byte is damaged.
+func contain(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errLayout, p)
+			err = fmt.Errorf("%w: verifying: %v", errEngine, p)
 		}
 	}()
+	return fn()
+}
+
+func verifyTable(path string, key []byte, whole bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -106,32 +111,57 @@ func verifyTable(path string, key []byte, whole bool) (err error) {
 	if err != nil {
 		return err
 	}
-	n := index.OffsetsLength()
-	if n == 0 {
-		return errLayout
+	extents, err := blockExtents(index, whole)
+	if err != nil {
+		return err
 	}
-	first := n - 1
-	if whole {
-		first = 0
-	}
-	var at fb.BlockOffset
-	for i := first; i < n; i++ {
-		if !index.Offsets(&at, i) {
-			return errLayout
+	for i, s := range extents {
+		block, err := t.bytes(s.off, s.n, end)
+		if err == nil {
+			block, err = t.decrypt(block)
 		}
-		block, err := t.bytes(int64(at.Offset()), int64(at.Len()), end)
+		if err == nil {
+			err = verifyBlock(block)
+		}
 		if err != nil {
-			return err
-		}
-		if err := verifyBlock(t.decrypt(block)); err != nil {
-			return fmt.Errorf("block %d: %w", i, err)
+			return fmt.Errorf("block %d of %d: %w", i, len(extents), err)
 		}
 	}
 	return nil
 }
 
+// An extent is where a block is in a table.
+type extent struct{ off, n int64 }
+
+// blockExtents returns where the blocks are that an index lists, or only the last of them. The decoder of the index panics
+// where an offset in it leads outside, and so tells that it is malformed.
+func blockExtents(index []byte, whole bool) (extents []extent, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			extents, err = nil, fmt.Errorf("%w: index: %v", errLayout, p)
+		}
+	}()
+	root := fb.GetRootAsTableIndex(index, 0)
+	n := root.OffsetsLength()
+	first := n - 1
+	if whole {
+		first = 0
+	}
+	var at fb.BlockOffset
+	for i := max(first, 0); i < n; i++ {
+		if !root.Offsets(&at, i) {
+			return nil, errLayout
+		}
+		extents = append(extents, extent{int64(at.Offset()), int64(at.Len())})
+	}
+	if len(extents) == 0 {
+		return nil, errLayout
+	}
+	return extents, nil
+}
+
 // index returns the table's index and where it begins.
-func (t *tableFile) index() (*fb.TableIndex, int64, error) {
+func (t *tableFile) index() ([]byte, int64, error) {
 	info, err := t.f.Stat()
 	if err != nil {
 		return nil, 0, err
@@ -171,7 +201,10 @@ func (t *tableFile) index() (*fb.TableIndex, int64, error) {
 	if err := verifySum(data, sum); err != nil {
 		return nil, 0, fmt.Errorf("index: %w", err)
 	}
-	return fb.GetRootAsTableIndex(slices.Clone(t.decrypt(data)), 0), end, nil
+	if data, err = t.decrypt(data); err != nil {
+		return nil, 0, fmt.Errorf("index: %w", err)
+	}
+	return data, end, nil
 }
 
 // window is how much of a table is read at once.
@@ -192,15 +225,19 @@ func (t *tableFile) bytes(off, n, end int64) ([]byte, error) {
 	return t.buf[off-t.off:][:n], nil
 }
 
-// decrypt returns what b, which ends in its initialization vector, was before it was encrypted.
-func (t *tableFile) decrypt(b []byte) []byte {
+// decrypt returns what b, which ends in its initialization vector, was before it was encrypted. It is valid until the
+// next call.
+func (t *tableFile) decrypt(b []byte) ([]byte, error) {
 	if t.stream == nil {
-		return b
+		return b, nil
 	}
-	n := max(len(b)-aes.BlockSize, 0)
+	n := len(b) - aes.BlockSize
+	if n < 0 {
+		return nil, errLayout
+	}
 	t.plain = slices.Grow(t.plain[:0], n)[:n]
 	cipher.NewCTR(t.stream, b[n:]).XORKeyStream(t.plain, b[:n])
-	return t.plain
+	return t.plain, nil
 }
 
 // verifyBlock checks a block: entries, their offsets(4 each), their number(4), checksum, length of the checksum(4).

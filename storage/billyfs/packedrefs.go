@@ -86,7 +86,7 @@ func (s *store) cachePacked(dir string, p *packedRefs, size int64, writes uint64
 
 // parsePackedRefs checks each line as git does. Lines of names that no ref can have are passed over.
 func parsePackedRefs(text string) (*packedRefs, error) {
-	if len(text) > math.MaxUint32 {
+	if int64(len(text)) > math.MaxUint32 {
 		return nil, storage.ErrTooLarge
 	}
 	p := &packedRefs{text: text, starts: make([]uint32, 0, strings.Count(text, "\n"))}

@@ -283,19 +283,19 @@ func TestReadRefuses(t *testing.T) {
 
 // TestReadBounds reads what would be gigabytes if it were believed.
 func TestReadBounds(t *testing.T) {
-	double := func(size int) []byte {
+	double := func(size int64) []byte {
 		ops := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(size)), uint64(2*size))
 		for range 2 {
-			for at := 0; at < size; at += 0xffffff {
+			for at := int64(0); at < size; at += 0xffffff {
 				n := min(size-at, 0xffffff)
 				ops = append(ops, 0xff, byte(at), byte(at>>8), byte(at>>16), byte(at>>24), byte(n), byte(n>>8), byte(n>>16))
 			}
 		}
 		return ops
 	}
-	doubling := func(b *builder, to int) int {
+	doubling := func(b *builder, to int64) int {
 		at := b.object(storage.Blob, "x")
-		for size := 1; size < to; size *= 2 {
+		for size := int64(1); size < to; size *= 2 {
 			at = b.offsetDelta(at, double(size))
 		}
 		return at
