@@ -76,8 +76,8 @@ var modulesTests = []string{
 	"[submodule \"a\"]\nurl = \xa0-x\n", "[submodule \"a\"]\nurl = b\n\turl = -x",
 }
 
-// fileTests are contents that git reads when they are checked out, though git-fsck may end before the bad line: it reads
-// bytes of blobs as signed, and takes ff for the end.
+// fileTests are contents that git reads when they are checked out, though git-fsck may end before the bad line: it
+// reads bytes of blobs as signed, and takes ff for the end.
 var fileTests = []string{
 	"\xef\xbb\xbf[submodule \"a\"]\nurl = -x\n", "# \xff\n[submodule \"a\"]\nurl = -x\n",
 	"[submodule \"a\xff\"]\nurl = -x\n", "[submodule \"a\"]\nurl = \xff\nurl = -x\n",
@@ -209,13 +209,13 @@ func TestNamed(t *testing.T) {
 	for name, want := range map[string]gitfile.Kind{
 		".gitmodules": gitfile.Modules, ".GITMODULES": gitfile.Modules, ".gitmodules ": gitfile.Modules,
 		".gitmodules.:$DATA": gitfile.Modules,
-		".git\u200cmodules": gitfile.Modules, "\u200c.gitmodules": gitfile.Modules,
+		".git\u200cmodules":  gitfile.Modules, "\u200c.gitmodules": gitfile.Modules,
 		".\u200cgitmodules": gitfile.Modules,
-		"GITMOD~1": gitfile.Modules, "gi7eba~1": gitfile.Modules, "a\\.gitmodules": gitfile.Modules,
-		".a\\gitmod~4": gitfile.Modules,
+		"GITMOD~1":          gitfile.Modules, "gi7eba~1": gitfile.Modules, "a\\.gitmodules": gitfile.Modules,
+		".a\\gitmod~4":   gitfile.Modules,
 		".gitattributes": gitfile.Attributes, "GitAtt~2": gitfile.Attributes, "gi7d29~9": gitfile.Attributes,
 		"\u200c.gitattributes": gitfile.Attributes,
-		"~1000000": gitfile.Modules | gitfile.Attributes, "gi~12345": gitfile.Modules | gitfile.Attributes,
+		"~1000000":             gitfile.Modules | gitfile.Attributes, "gi~12345": gitfile.Modules | gitfile.Attributes,
 		"": 0, "a": 0, ".gitmodule": 0, ".gitmodules2": 0, "gitmodules": 0, ".gitignore": 0, "gitmod~5": 0,
 		"a\\.gitattributes": 0, "main.go": 0, ".github": 0,
 	} {

@@ -145,8 +145,8 @@ func lower(c byte) byte {
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // A parser reads a file of git-config as Git does (config.c), up to where it can't: Git calls back for each value
-// before it meets the error. It reads what a git does that has the file checked out. Where char is signed, git-fsck ends
-// at a byte order mark, and at a byte ff.
+// before it meets the error. It reads what a git does that has the file checked out. Where char is signed, git-fsck
+// ends at a byte order mark, and at a byte ff.
 type parser struct {
 	rest    []byte
 	section string // with its dot
