@@ -3,6 +3,7 @@ package reposit_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	gogitstorer "github.com/go-git/go-git/v5/plumbing/storer"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -50,9 +52,11 @@ func TestCommitChecksGitFiles(t *testing.T) {
 			"PutBlob":    {reposit.PutBlob(f.path, blob)},
 			"Move":       {reposit.Move(stored, f.path)},
 			"Copy":       {reposit.Copy(stored, f.path)},
-			"new blob":   {reposit.Put("other", []byte(f.content+"\n")), reposit.PutBlob(f.path, blobHash(f.content+"\n"))},
-			"new move":   {reposit.Put("other", []byte(f.content+"\n\n")), reposit.Move("other", f.path)},
-			"replaced":   {reposit.Put(f.path, nil), reposit.Put(f.path, data)},
+			"new blob": {
+				reposit.Put("other", []byte(f.content+"\n")), reposit.PutBlob(f.path, blobHash(f.content+"\n")),
+			},
+			"new move": {reposit.Put("other", []byte(f.content+"\n\n")), reposit.Move("other", f.path)},
+			"replaced": {reposit.Put(f.path, nil), reposit.Put(f.path, data)},
 		} {
 			_, err := r.Commit(t.Context(), nil, changes...)
 			checkError(t, attempt{name: door + " of " + f.path, want: reposit.ErrInvalid, path: f.path}, err)
@@ -73,7 +77,7 @@ func TestCommitChecksGitFiles(t *testing.T) {
 	}
 }
 
-// fileObjects returns the objects of a commit of one file, in a directory or two: blob, trees from the lowest, commit.
+// fileObjects returns the objects of a commit of one file: blob, trees from the lowest, commit.
 func fileObjects(path, content string) []*plumbing.MemoryObject {
 	blob := memoryObject(plumbing.BlobObject, content)
 	objects := []*plumbing.MemoryObject{blob}
@@ -163,6 +167,45 @@ func TestStorerChecksGitFiles(t *testing.T) {
 		}
 		if err := writePack(storerOf(t, fresh()), encodePack(t, objects...)); err != nil {
 			t.Errorf("pack with the good %s = %v", f.path, err)
+		}
+	}
+}
+
+// TestGitFilesStayReadable puts a file that is refused now behind the back of the store, as an older one holds it.
+func TestGitFilesStayReadable(t *testing.T) {
+	st := openMemory(t, nil)
+	r := create(t, st, "old", nil)
+	for _, f := range badFiles[:6] {
+		objects := fileObjects(f.path, f.content)
+		tip := objects[len(objects)-1].Hash()
+		err := st.backend.Update(t.Context(), func(tx storage.Tx) error {
+			pool, err := catalog.Pool(tx, storageID(r))
+			for _, o := range objects {
+				in, _ := o.Reader()
+				data, _ := io.ReadAll(in)
+				if err == nil {
+					_, err = tx.PutObject(pool, storage.Object{
+						Hash: storage.Hash(o.Hash()), Type: storage.Type(o.Type()), Size: o.Size(), Data: data,
+					})
+				}
+			}
+			return errors.Join(err, tx.PutRef(storageID(r), storage.Ref{Name: "refs/heads/main", Hash: storage.Hash(tip)}, nil))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := r.Read(t.Context(), "main", f.path); err != nil || string(data) != f.content {
+			t.Errorf("Read(%s) = %.80q, %v", f.path, data, err)
+		}
+		s := storerOf(t, r)
+		if got := contentOf(t, s, objects[0].Hash()); got != f.content {
+			t.Errorf("EncodedObject of %s = %.80q", f.path, got)
+		}
+		// Commits go on beside it, and may take it away.
+		write(t, r, "beside/file", f.path)
+		commit(t, r, nil, reposit.Move(f.path, "moved"))
+		if err := s.SetReference(hashRef("refs/heads/side", tip)); err != nil {
+			t.Errorf("SetReference to the commit of %s = %v", f.path, err)
 		}
 	}
 }

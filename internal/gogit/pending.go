@@ -323,8 +323,8 @@ type frame struct {
 	next   int // which of the links comes next
 }
 
-// of returns a *missingError if an object is not whole, or is not there, and an error that wraps gitfile.ErrMalformed if it
-// leads to a tree that checkFiles refuses. It keeps its own stack, since a caller decides
+// of returns a *missingError if an object is not whole, or is not there, and an error that wraps gitfile.ErrMalformed
+// if it leads to a tree that checkFiles refuses. It keeps its own stack, since a caller decides
 // how deep objects are nested.
 func (w *wholeness) of(l link) error {
 	stack := []frame{}

@@ -18,12 +18,12 @@ var gitFiles = [...]gitFile{
 	{"mailmap", "maba30"},
 }
 
-// IsModules reports whether some file system takes the name of a tree's entry for ".gitmodules", or a part of it behind a
-// backslash, as git-fsck does.
+// IsModules reports whether some file system takes the name of a tree's entry for ".gitmodules", or a part of it behind
+// a backslash, as git-fsck does.
 func IsModules(name string) bool { return isSpelling(name, gitFiles[0]) }
 
-// IsAttributes reports whether some file system takes the name of a tree's entry for ".gitattributes", as git-fsck does:
-// backslashes are none of its concern here.
+// IsAttributes reports whether some file system takes the name of a tree's entry for ".gitattributes". As for git-fsck,
+// what stands behind a backslash is none.
 func IsAttributes(name string) bool {
 	return isHFSDot(name, gitFiles[1].name) || isNTFSDotFile(name, gitFiles[1])
 }
