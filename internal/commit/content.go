@@ -25,12 +25,18 @@ func (c *Content) has(h git.Hash) bool {
 	if _, ok := c.staged[h]; ok {
 		return true
 	}
+	_, ok := c.inline(h)
+	return ok
+}
+
+// inline returns the content of a blob that lands with the commit.
+func (c *Content) inline(h git.Hash) ([]byte, bool) {
 	for i := range c.Blobs {
 		if c.Blobs[i].Hash == h {
-			return true
+			return c.Blobs[i].Data, true
 		}
 	}
-	return false
+	return nil, false
 }
 
 // A Source is the content of one file: bytes, which are kept, or a reader of them.

@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/edit"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/gitfile"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
@@ -118,6 +119,9 @@ func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.H
 	case Remove:
 		return tree.Remove(j.ctx, e.Path)
 	case Move, Copy:
+		if err := b.checkFile(j, e.Path, old.Mode, old.Hash); err != nil {
+			return err
+		}
 		if err := tree.Fits(j.ctx, e.From, e.Path, j.PathLength, j.PathDepth); err != nil {
 			return err
 		}
@@ -142,10 +146,35 @@ func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.H
 			return ErrUnknownBlob
 		}
 	}
+	if err := b.checkFile(j, e.Path, mode, e.Hash); err != nil {
+		return err
+	}
 	if found && !old.IsDir() {
 		bases[e.Hash] = old.Hash
 	}
 	return tree.Put(j.ctx, e.Path, mode, e.Hash)
+}
+
+// checkFile returns an error that wraps gitfile.ErrMalformed if path has a name that Git may take for .gitmodules or
+// .gitattributes, and the content, which is there, may not have it. Other files it does not look at.
+func (b *batch) checkFile(j *job, path string, mode git.Mode, h git.Hash) error {
+	kind := gitfile.Named(path[strings.LastIndexByte(path, '/')+1:])
+	if kind == 0 || !(git.Entry{Mode: mode}).IsFile() {
+		return nil
+	}
+	if data, ok := j.Content.inline(h); ok {
+		return gitfile.CheckBytes(kind, data)
+	}
+	for _, c := range b.content { // of the commits ahead, which have not landed
+		if data, ok := c.inline(h); ok {
+			return gitfile.CheckBytes(kind, data)
+		}
+	}
+	size, r, err := b.e.objects.Open(j.ctx, b.pool, h)
+	if err != nil {
+		return err
+	}
+	return errors.Join(gitfile.Check(kind, size, &source{ctx: j.ctx, r: r, left: size}), r.Close())
 }
 
 // know notes which of the blobs that the caller named are there: those that the repository's refs reach, or that their

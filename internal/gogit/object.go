@@ -268,7 +268,8 @@ func (s *Storer) AddAlternate(remote string) error {
 }
 
 // SetEncodedObject checks an object, and stores it. It returns plumbing.ErrInvalidType for what is none of the four
-// types, and an error for content that git-fsck holds for an error.
+// types, and an error for content that git-fsck holds for an error. That a tree calls a blob .gitmodules whose content
+// may not be one is found out when both have come: now, or when they are to be stored.
 //
 // Small objects are held back in memory, where this Storer sees them, until a ref or the index changes, Close is
 // called, or there are many of them; an object that names others is not stored before these are. So an object in

@@ -10,6 +10,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/gitfile"
 	"github.com/reposit/reposit/internal/gogit/pack"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
@@ -21,8 +22,8 @@ const (
 )
 
 // PackfileWriter returns a writer of one pack. Nothing of it is there before Close has returned nil. Close refuses a
-// pack that is damaged, over the limits, or not whole: what its objects name must be in it, or stored. Its deltas may
-// be based on stored objects. A pack of no bytes is no error.
+// pack that is damaged, over the limits, or not whole: what its objects name must be in it, or stored. It refuses
+// content that SetEncodedObject refuses. Its deltas may be based on stored objects. A pack of no bytes is no error.
 func (s *Storer) PackfileWriter() (io.WriteCloser, error) {
 	var pool storage.ID
 	err := s.call("pack", "", func() (err error) {
@@ -103,7 +104,7 @@ func (w *packWriter) store() error {
 	if err := s.flush(w.pool); err != nil {
 		return err
 	}
-	c := contents{s: s, pool: w.pool, types: map[git.Hash]storage.Type{}, wanted: map[git.Hash]wanted{}}
+	c := contents{s: s, pool: w.pool, types: map[git.Hash]storage.Type{}, wanted: map[git.Hash]wanted{}, files: map[git.Hash]gitfile.Kind{}}
 	p, err := pack.Read(s.ctx, w.spool, w.spool.Size(), pack.Options{
 		Blob: s.Limits.Blob, Total: s.Limits.Total, Objects: maxPackObjects, Base: c.base, Check: c.check,
 	})
@@ -111,6 +112,9 @@ func (w *packWriter) store() error {
 		return err
 	}
 	if err := c.complete(); err != nil {
+		return err
+	}
+	if err := c.checkStoredFiles(); err != nil {
 		return err
 	}
 	if err := s.checkQuota(c.size, c.again); err != nil {
@@ -142,6 +146,7 @@ type contents struct {
 	size    int64               // of the objects that are new
 	again   int64               // of those that the pool has
 	shallow map[git.Hash]bool
+	files   map[git.Hash]gitfile.Kind // blobs whose content depends on the names that trees of the pack give them
 }
 
 // wanted is an object that another one names.
@@ -199,6 +204,11 @@ func (c *contents) check(o *pack.Object) error {
 	item, err := check(o.Type, o.Data)
 	if err != nil {
 		return fmt.Errorf("object %s: %w", o.Hash, err)
+	}
+	if o.Type == storage.Tree {
+		for _, f := range namedFiles(item.Tree) {
+			c.files[f.hash] |= f.kind
+		}
 	}
 	return c.want(o, item)
 }
@@ -270,6 +280,38 @@ func (c *contents) complete() error {
 	})
 }
 
+// checkStoredFiles checks the files of the pack's trees whose blobs are not in it, but stored.
+func (c *contents) checkStoredFiles() error {
+	if len(c.files) == 0 {
+		return nil
+	}
+	return c.s.look(access.Write, func(g *sight) error {
+		for h, kind := range c.files {
+			f := namedFile{h, kind}
+			if _, inPack := c.types[h]; inPack || g.session.isSound(f) {
+				continue
+			}
+			if err := g.checkStoredFile(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// checkFile checks a blob of the pack that a tree gives such a name. When it was met first, the tree may not have been.
+func (c *contents) checkFile(o *pack.Object) error {
+	kind := c.files[o.Hash]
+	if kind == 0 {
+		return nil
+	}
+	r, err := o.Open()
+	if err != nil {
+		return err
+	}
+	return checkFile(namedFile{o.Hash, kind}, o.Size, r, r)
+}
+
 // An input puts the objects of a checked pack into a stage.
 type input struct {
 	*contents
@@ -278,6 +320,9 @@ type input struct {
 }
 
 func (in *input) put(o *pack.Object) error {
+	if err := in.checkFile(o); err != nil {
+		return err
+	}
 	_, _, err := in.s.stored(in.pool, o.Hash)
 	if err == nil {
 		in.skipped[o.Hash] = true

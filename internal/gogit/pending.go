@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/gitfile"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
@@ -30,6 +31,7 @@ type pending struct {
 	objects map[git.Hash]*held
 	bytes   int64 // of memory
 	retry   int   // at how many objects storing them is tried next
+	refused error // why one of them can't be stored whatever comes; nil: none was found
 }
 
 // A held object was checked, and is not changed any more.
@@ -95,9 +97,19 @@ func (p *pending) drop(objects []*held) {
 	}
 }
 
+// refuse notes why an object can't be stored whatever comes. Nil: all can.
+func (p *pending) refuse(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused = err
+}
+
 func (p *pending) incomplete() error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
+	if len(p.objects) > 0 && p.refused != nil {
+		return fmt.Errorf("%d objects can't be stored: %w", len(p.objects), p.refused)
+	}
 	for h, o := range p.objects {
 		return missing("%d objects can't be stored: what they name is missing, as with %s %s", len(p.objects), o.Type, h)
 	}
@@ -123,7 +135,7 @@ func (s *Storer) hold(objects ...*held) error {
 				size += o.Size + heldCost
 			}
 		}
-		return nil
+		return g.checkFresh(fresh)
 	})
 	if err != nil {
 		return err
@@ -138,6 +150,33 @@ func (s *Storer) hold(objects ...*held) error {
 	}
 	if s.pending.add(fresh...) {
 		return s.flush(pool)
+	}
+	return nil
+}
+
+// checkFresh refuses objects that are to be held back of which it is known already that they will not be stored.
+func (g *sight) checkFresh(fresh []*held) error {
+	var among map[git.Hash]*held
+	for _, o := range fresh {
+		if o.Type != storage.Tree {
+			continue
+		}
+		err := g.checkFiles(o.item.Tree, func(h git.Hash) *held {
+			if among == nil {
+				among = make(map[git.Hash]*held, len(fresh))
+				for _, o := range fresh {
+					among[o.Hash] = o
+				}
+			}
+			if o := among[h]; o != nil {
+				return o
+			}
+			o, _ := g.pending.get(h)
+			return o
+		})
+		if err != nil {
+			return fmt.Errorf("tree %s: %w", o.Hash, err)
+		}
 	}
 	return nil
 }
@@ -255,13 +294,22 @@ func (g *sight) wholeness() *wholeness {
 
 // all returns all that are whole.
 func (w *wholeness) all() ([]*held, error) {
+	var refused error
 	for h, o := range w.held {
-		if err := w.of(link{h, o.Type}); err != nil && !isMissing(err) {
+		err := w.of(link{h, o.Type})
+		if err != nil && !isAnswer(err) {
 			return nil, err
 		}
+		if errors.Is(err, gitfile.ErrMalformed) {
+			refused = err
+		}
 	}
+	w.pending.refuse(refused)
 	return w.order, nil
 }
+
+// isAnswer reports whether an error tells that an object is not whole, or has a file that can't be stored.
+func isAnswer(err error) bool { return isMissing(err) || errors.Is(err, gitfile.ErrMalformed) }
 
 func isMissing(err error) bool {
 	var m *missingError
@@ -275,7 +323,8 @@ type frame struct {
 	next   int // which of the links comes next
 }
 
-// of returns a *missingError if an object is not whole, or is not there. It keeps its own stack, since a caller decides
+// of returns a *missingError if an object is not whole, or is not there, and an error that wraps gitfile.ErrMalformed
+// if it leads to a tree that checkFiles refuses. It keeps its own stack, since a caller decides
 // how deep objects are nested.
 func (w *wholeness) of(l link) error {
 	stack := []frame{}
@@ -297,6 +346,12 @@ func (w *wholeness) of(l link) error {
 			}
 			continue
 		}
+		if answer == nil && f.object.Type == storage.Tree {
+			err := w.checkFiles(f.object.item.Tree, func(h git.Hash) *held { return w.held[h] })
+			if answer, err = split(err); err != nil {
+				return err
+			}
+		}
 		if w.known[f.object.Hash] = answer; answer == nil {
 			w.order = append(w.order, f.object)
 		}
@@ -305,7 +360,7 @@ func (w *wholeness) of(l link) error {
 	return answer
 }
 
-// ask returns as its answer what is known of an object: nil if it is whole, or a *missingError. Otherwise it puts the
+// ask returns as its answer what is known of an object: nil if it is whole, or an error that isAnswer knows. Otherwise it puts the
 // object on the stack, whose answer follows.
 func (w *wholeness) ask(l link, stack *[]frame) (answer, err error) {
 	o := w.held[l.hash]
@@ -338,7 +393,7 @@ func (w *wholeness) judge(f *frame, answer error) (judged, err error) {
 
 // split tells an error that is an answer from one that kept us from finding it.
 func split(err error) (answer, failed error) {
-	if err == nil || isMissing(err) {
+	if err == nil || isAnswer(err) {
 		return err, nil
 	}
 	return nil, err

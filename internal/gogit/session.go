@@ -14,6 +14,8 @@ type session struct {
 	// What the objects that were handed out name, at one state of the refs: it is reached as they are.
 	named map[git.Hash]struct{}
 	moves uint64 // see catalog.Moves
+
+	files map[namedFile]struct{} // whose content was found to be right
 }
 
 // maxNamed bounds named. Beyond it, what refs lead to is found out by other means.
@@ -63,4 +65,22 @@ func (s *session) name(moves uint64, links []link) {
 	for _, l := range links {
 		s.named[l.hash] = struct{}{}
 	}
+}
+
+// isSound reports whether the content of a blob was found to be right for its name.
+func (s *session) isSound(f namedFile) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, ok := s.files[f]
+	return ok
+}
+
+// sound notes that isSound holds.
+func (s *session) sound(f namedFile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.files == nil || len(s.files) > maxNamed {
+		s.files = map[namedFile]struct{}{}
+	}
+	s.files[f] = struct{}{}
 }

@@ -18,6 +18,16 @@ var gitFiles = [...]gitFile{
 	{"mailmap", "maba30"},
 }
 
+// IsModules reports whether some file system takes the name of a tree's entry for ".gitmodules", or a part of it behind
+// a backslash, as git-fsck does.
+func IsModules(name string) bool { return isSpelling(name, gitFiles[0]) }
+
+// IsAttributes reports whether some file system takes the name of a tree's entry for ".gitattributes". As for git-fsck,
+// what stands behind a backslash is none.
+func IsAttributes(name string) bool {
+	return isHFSDot(name, gitFiles[1].name) || isNTFSDotFile(name, gitFiles[1])
+}
+
 // isSpelling reports whether some file system takes name, or a part of it behind a backslash, for the file.
 func isSpelling(name string, file gitFile) bool {
 	is := func(s string) bool { return isNTFSDotFile(s, file) }
