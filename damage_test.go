@@ -243,3 +243,48 @@ func TestListForeignFormat(t *testing.T) {
 		t.Errorf("List = %+v, %v, want ErrFormat of the first", page.Items, err)
 	}
 }
+
+// TestBranchesDamagedProtected damages a protected branch. Who may write does not get round its rule by mending it.
+func TestBranchesDamagedProtected(t *testing.T) {
+	for _, test := range []struct {
+		rule   reposit.Protection
+		writer bool // may mend it
+	}{
+		{reposit.Protection{}, false},
+		{reposit.Protection{AllowForcePush: true}, true},
+		{reposit.Protection{AllowForcePush: true, RequirePR: true}, false},
+	} {
+		dir := t.TempDir()
+		b, err := billyfs.Open(osfs.New(dir), &billyfs.Options{Durability: storage.NoSync})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := openStore(t, b, dir, nil)
+		if err := s.Users().Put(t.Context(), reposit.Profile{Login: "bob"}); err != nil {
+			t.Fatal(err)
+		}
+		r := create(t, s, "r", nil)
+		tip := write(t, r, "x", "1").Hash
+		if _, err := r.Branches().Create(t.Context(), "kept", ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(r.Collaborators().Add(t.Context(), "bob", reposit.Write), r.Protection().Set(t.Context(), "kept", test.rule)); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "repos", storageID(r).String()+".git", "refs", "heads", "kept")
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		as, err := s.As(reposit.User("bob")).RepoByID(t.Context(), r.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mend := reposit.RefUpdate{Name: "refs/heads/kept", New: tip}
+		if err := as.Refs().Update(t.Context(), mend); test.writer != (err == nil) || err != nil && !errors.Is(err, reposit.ErrProtected) {
+			t.Errorf("Refs.Update by a writer with %+v = %v, want it allowed: %v", test.rule, err, test.writer)
+		}
+		if err := r.Refs().Update(t.Context(), mend); err != nil && !test.writer {
+			t.Errorf("Refs.Update by the host with %+v = %v", test.rule, err)
+		}
+	}
+}

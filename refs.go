@@ -140,7 +140,7 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 // or a ref to delete that is not there, ErrExists for a name that is a directory of another ref's name, ErrProtected for
 // what a branch is protected from, and ErrInvalid for names that Git refuses (git-check-ref-format), names outside of
 // refs/, those under refs/pull/, and the deletion of the default branch. A damaged ref is overwritten or deleted if Old is
-// nil; with a protected branch that can't be forced, admins alone may.
+// nil; of a protected branch, unless it may be forced by anybody, admins alone overwrite it.
 func (f Refs) Update(ctx context.Context, updates ...RefUpdate) error {
 	const op = "update refs"
 	if err := f.r.s.calls.Enter(ctx); err != nil {

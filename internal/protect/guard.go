@@ -108,8 +108,8 @@ func (g *Guard) mayMoveAs(c *ref.Change, name string, old storage.Hash) error {
 	if err != nil || r == nil {
 		return err
 	}
-	if g.repo.Damaged(name) && !r.AllowForcePush {
-		// It may have held anything, so whatever takes its place may be no fast-forward.
+	if g.repo.Damaged(name) && (r.PullsOnly() || !r.AllowForcePush) {
+		// It may have held anything, so whatever takes its place may be no fast-forward, and bring what no pull request did.
 		if isAdmin, err := g.isAdmin(c); err != nil || isAdmin {
 			return err
 		}
