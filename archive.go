@@ -239,12 +239,15 @@ func (r *Repo) abbreviate(ctx context.Context, pool storage.ID, h git.Hash, leas
 // HEAD, then all others backwards.
 func decorations(ctx context.Context, res *revision.Resolver, commit git.Hash) ([]string, error) {
 	head, err := ref.Default(res.View, res.Repo)
-	if err != nil {
+	if err != nil && !errors.Is(err, storage.ErrCorrupt) {
 		return nil, err
 	}
 	var found []string
 	first := ""
 	for f, err := range res.View.Refs(res.Repo, "refs/", "") {
+		if isDamagedRef(f, err) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -252,6 +255,9 @@ func decorations(ctx context.Context, res *revision.Resolver, commit git.Hash) (
 			continue
 		}
 		end, err := ref.Follow(res.View, res.Repo, f.Name)
+		if isDamagedRef(end, err) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

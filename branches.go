@@ -26,6 +26,7 @@ type Branch struct {
 	Name      string // short, "main"; full if the short one would begin with "refs/"
 	Commit    Commit // the tip
 	Protected bool   // a rule applies to it, see Repo.Protection
+	Damaged   error  // in lists, an ErrCorrupt if the ref or its commit can't be read: only the Name is known then; else nil
 }
 
 // newBranches makes branches of refs.
@@ -68,7 +69,11 @@ func (b Branches) List(ctx context.Context, opts *RefListOptions) (Page[Branch],
 }
 
 func (b Branches) lister() refLister[Branch] {
-	return refLister[Branch]{r: b.r, op: "list branches", dir: ref.Branches, maker: newBranches}
+	return refLister[Branch]{
+		r: b.r, op: "list branches", dir: ref.Branches, maker: newBranches,
+		damaged: func(name string, err error) Branch { return Branch{Name: shortName(ref.Branches, name), Damaged: err} },
+		damage:  func(b Branch) (string, error) { return ref.Branches + b.Name, b.Damaged },
+	}
 }
 
 // All yields all branches, in the order of their names' bytes.

@@ -46,7 +46,7 @@ func checkCatalog(v storage.View) ([]*catalog.Repo, error) {
 			}
 		case 'k', 'n', 'x':
 			got[string(rec.Key)] = string(rec.Value)
-		case 't', 'd', 'g':
+		case 't', 'd', 'g', 'z':
 			owned = append(owned, string(rec.Key))
 		case 'e':
 			if id, ok := strings.CutPrefix(string(rec.Key), "er"); ok {

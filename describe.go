@@ -119,17 +119,24 @@ func (d *describer) collect(ctx context.Context, res *revision.Resolver) error {
 		return false
 	}
 	for found, err := range res.View.Refs(d.r.id, ref.Tags, "") {
-		if err == nil {
+		damaged := isDamagedRef(found, err)
+		if err == nil || damaged {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return err
+		}
+		if damaged {
+			continue
 		}
 		name := found.Name[len(ref.Tags):]
 		if matches(d.Exclude, name) || len(d.Match) > 0 && !matches(d.Match, name) || dangling(res, found) {
 			continue
 		}
 		end, err := ref.Follow(res.View, d.r.id, found.Name)
+		if isDamagedRef(end, err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ type ForkOptions struct {
 }
 
 // Fork makes a repository of another owner, or of the same with another slug, that begins with the branches and tags that
-// this one has now. No object is copied, and refs only as they change: it costs the same whatever there is. From then on
+// this one has now, damaged ones aside. No object is copied, and refs only as they change: it costs the same whatever there is. From then on
 // neither sees what the other does, and neither needs the other. The repositories of a network share storage, but each
 // answers only for what its own refs reach.
 //
@@ -198,6 +198,7 @@ func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) 
 	if err != nil {
 		return Page[Info]{}, err
 	}
+	r.s.tellDamaged(page.Items)
 	return page, nil
 }
 

@@ -55,7 +55,8 @@ const (
 // List returns a page of the repositories that the actor may read. Pages by token cost the same wherever they are: a repository that stays
 // where it is in the order is on one page just once, whatever others do meanwhile. A list by one label, or by owner,
 // costs what it returns; several labels, or a label and an owner, cost a look at each repository that has the rarest
-// label. A user's page also costs a look at each private repository of others that is shared with him. List returns
+// label. A user's page also costs a look at each private repository of others that is shared with him. A damaged repository
+// does not keep others from being listed, see Info.Damaged. List returns
 // ErrInvalid for a token that another query, or the same of another actor, gave out.
 func (s *Store) List(ctx context.Context, opts *ListOptions) (Page[Info], error) {
 	const op = "list"
@@ -79,6 +80,7 @@ func (s *Store) list(ctx context.Context, q *catalog.Query) (page Page[Info], er
 	if err != nil {
 		return Page[Info]{}, err
 	}
+	s.tellDamaged(page.Items)
 	return page, nil
 }
 
@@ -99,8 +101,15 @@ func (s *Store) listSeen(ctx context.Context, v storage.View, q *catalog.Query) 
 	}
 	page = Page[Info]{Items: make([]Info, len(found)), NextPageToken: next, TotalCount: total}
 	for i, f := range found {
+		if f.Damaged != nil && f.Pool.IsZero() { // the record itself: what it says of the repository is not known
+			page.Items[i] = Info{ID: publicID(f.Repo.ID), Owner: f.Owner, Slug: f.Slug, Damaged: classify(f.Damaged)}
+			continue
+		}
 		if err := s.describe(v, f.Repo, f.State, &page.Items[i]); err != nil {
 			return Page[Info]{}, err
+		}
+		if f.Damaged != nil {
+			page.Items[i].Damaged = classify(f.Damaged)
 		}
 	}
 	return page, nil

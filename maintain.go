@@ -3,6 +3,8 @@ package reposit
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/reposit/reposit/internal/catalog"
@@ -31,8 +33,8 @@ func (s *Store) Upkeep(ctx context.Context) error {
 const expiryBatch = 100
 
 // DeleteExpired deletes the repositories whose ExpiresAt has passed, and returns how many. Until it is called they stay
-// as they are. Each is deleted as a whole; an error leaves the rest for the next call. Only the host may: others get
-// ErrForbidden.
+// as they are. Each is deleted as a whole. One that can't be deleted is logged, and keeps no other from being: it is left
+// for the next call, and the errors of all are joined in the end. Only the host may: others get ErrForbidden.
 func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 	const op = "delete expired"
 	if err := s.calls.Enter(ctx); err != nil {
@@ -44,25 +46,28 @@ func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 	}
 	now := s.now()
 	done := 0
+	left := map[storage.ID]error{}
 	for {
 		var ids []storage.ID
-		err := s.backend.View(ctx, func(v storage.View) error {
-			var err error
-			ids, err = catalog.Expired(v, now, expiryBatch)
+		err := s.backend.View(ctx, func(v storage.View) (err error) {
+			ids, err = catalog.Expired(v, now, expiryBatch, func(id storage.ID) bool { return left[id] != nil })
 			return err
 		})
-		if err == nil && len(ids) == 0 {
-			err = s.sweep(ctx)
-		}
 		if err != nil || len(ids) == 0 {
-			return done, failed(op, "", "", err)
+			if err == nil {
+				err = s.sweep(ctx)
+			}
+			return done, failed(op, "", "", errors.Join(append(slices.Collect(maps.Values(left)), err)...))
 		}
 		for _, id := range ids {
 			deleted, err := s.deleteExpired(ctx, id, now)
-			if err != nil {
+			switch {
+			case ctx.Err() != nil, errors.Is(err, storage.ErrClosed):
 				return done, failed(op, string(publicID(id)), "", err)
-			}
-			if deleted {
+			case err != nil:
+				left[id] = failed(op, string(publicID(id)), "", err)
+				s.opts.Logger.Error("an expired repository can't be deleted", "repo", publicID(id), "err", err)
+			case deleted:
 				s.opts.Logger.Info("deleted an expired repository", "repo", publicID(id))
 				done++
 			}
@@ -91,28 +96,37 @@ func (s *Store) deleteExpired(ctx context.Context, id storage.ID, now time.Time)
 	return deleted, err
 }
 
+// A sweeper removes what deletions left in one package's records.
+type sweeper struct {
+	swept func(storage.View) (bool, error)
+	sweep func(*txn.Tx) (more bool, err error)
+}
+
+var sweepers = [...]sweeper{
+	{people.Swept, func(tx *txn.Tx) (bool, error) { return people.Sweep(tx) }},
+	{pull.Swept, func(tx *txn.Tx) (bool, error) { return pull.Sweep(tx) }},
+	{catalog.Swept, func(tx *txn.Tx) (bool, error) { return catalog.Sweep(tx) }},
+}
+
 // sweep removes what deletions left, since it was more than one unit of work should remove. Nothing shows it any more.
+// What fails of one package keeps no other from being swept.
 func (s *Store) sweep(ctx context.Context) error {
-	swept := false
-	err := s.backend.View(ctx, func(v storage.View) error {
-		people, err := people.Swept(v)
-		if err != nil {
-			return err
-		}
-		pulls, err := pull.Swept(v)
-		swept = people && pulls
-		return err
-	})
 	s.dropWatchers(ctx)
-	for !swept && err == nil {
-		err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
-			more, err := people.Sweep(tx)
-			if err == nil && !more {
-				more, err = pull.Sweep(tx)
-			}
-			swept = !more
+	var all error
+	for _, of := range sweepers {
+		swept := false
+		err := s.backend.View(ctx, func(v storage.View) (err error) {
+			swept, err = of.swept(v)
 			return err
 		})
+		for !swept && err == nil {
+			err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
+				more, err := of.sweep(tx)
+				swept = !more
+				return err
+			})
+		}
+		all = errors.Join(all, err)
 	}
-	return err
+	return all
 }

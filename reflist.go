@@ -22,6 +22,8 @@ type refLister[T any] struct {
 	r       *Repo
 	op, dir string
 	maker   func(*revision.Resolver) (itemMaker[T], error)
+	damaged func(name string, err error) T        // the item of a damaged ref
+	damage  func(item T) (name string, err error) // what is damaged of an item
 }
 
 // An itemMaker makes items of refs of one snapshot.
@@ -37,6 +39,7 @@ func (l refLister[T]) list(ctx context.Context, o *RefListOptions) (Page[T], err
 	if err != nil {
 		return Page[T]{}, l.r.fail(l.op, "", err)
 	}
+	l.tell(page.Items)
 	return page, nil
 }
 
@@ -61,13 +64,14 @@ func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (page Page[T]
 	err = l.r.resolve(ctx, func(res *revision.Resolver) error {
 		page = Page[T]{}
 		for found, err := range res.View.Refs(l.r.id, prefix, "") {
-			if err == nil {
+			damaged := isDamagedRef(found, err)
+			if err == nil || damaged {
 				err = ctx.Err()
 			}
 			if err != nil {
 				return err
 			}
-			if !dangling(res, found) {
+			if damaged || !dangling(res, found) {
 				page.TotalCount++
 			}
 		}
@@ -80,13 +84,17 @@ func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (page Page[T]
 	return page, err
 }
 
-// dangling reports whether a ref is symbolic and leads to none that exists: it is no branch or tag then.
+// dangling reports whether a ref is symbolic and leads to none that exists: it is no branch or tag then. One that leads to
+// damage is.
 func dangling(res *revision.Resolver, r storage.Ref) bool {
 	if r.Target == "" {
 		return false
 	}
 	end, err := ref.Follow(res.View, res.Repo, r.Name)
-	return err != nil || end.Hash.IsZero()
+	if err != nil {
+		return !isDamagedRef(end, err)
+	}
+	return end.Hash.IsZero()
 }
 
 // items returns up to size items of the refs after a name, less skip, and the name of the last if there are more.
@@ -97,13 +105,17 @@ func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix,
 		return nil, "", err
 	}
 	for found, err := range res.View.Refs(l.r.id, prefix, after) {
+		var damage error
+		if isDamagedRef(found, err) {
+			damage, err = err, nil
+		}
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return nil, "", err
 		}
-		if dangling(res, found) {
+		if damage == nil && dangling(res, found) {
 			continue
 		}
 		if skip > 0 {
@@ -113,9 +125,15 @@ func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix,
 		if len(items) == size {
 			return items, last, nil
 		}
-		it, err := item(ctx, found)
-		if err != nil {
-			return nil, "", err
+		var it T
+		if damage == nil {
+			it, err = item(ctx, found)
+			if damage = damageOf(err); err != nil && damage == nil {
+				return nil, "", err
+			}
+		}
+		if damage != nil {
+			it = l.damaged(found.Name, classify(damage))
 		}
 		items, last = append(items, it), found.Name
 	}
@@ -154,5 +172,14 @@ func (l refLister[T]) next(ctx context.Context, after string) (items []T, last s
 		items, last, err = l.items(ctx, res, l.dir, after, 0, maxPageSize)
 		return err
 	})
+	l.tell(items)
 	return items, last, err
+}
+
+// tell logs once what is damaged.
+func (l refLister[T]) tell(items []T) {
+	for _, it := range items {
+		name, err := l.damage(it)
+		l.r.s.tellDamage(l.r.ID(), name, err)
+	}
 }

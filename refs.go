@@ -54,6 +54,7 @@ type Ref struct {
 	Name     string // full: "refs/heads/main"
 	Hash     Hash   // of a symbolic ref, what it leads to
 	Symbolic string // the name that a symbolic ref holds; else ""
+	Damaged  error  // an ErrCorrupt if what it holds, or leads to, can't be read: Update mends or deletes it, with Old nil; else nil
 }
 
 // A RefUpdate says what shall happen to a ref.
@@ -109,17 +110,17 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 	err := r.resolve(ctx, func(res *revision.Resolver) error {
 		page = refPage{}
 		for found, err := range res.View.Refs(r.id, prefix, after) {
-			if err != nil {
+			if err != nil && !isDamagedRef(found, err) {
 				return err
 			}
 			if len(page.refs) == refPageSize {
 				page.next = page.refs[refPageSize-1].Name
 				return nil
 			}
-			out := Ref{Name: found.Name, Hash: Hash(found.Hash), Symbolic: found.Target}
+			out := Ref{Name: found.Name, Hash: Hash(found.Hash), Symbolic: found.Target, Damaged: damageOf(err)}
 			if found.Target != "" {
 				end, err := ref.Follow(res.View, r.id, found.Target)
-				if err != nil && !errors.Is(err, ref.ErrSymbolic) {
+				if out.Damaged = damageOf(err); err != nil && out.Damaged == nil && !errors.Is(err, ref.ErrSymbolic) {
 					return err
 				}
 				out.Hash = Hash(end.Hash)
@@ -128,6 +129,9 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 		}
 		return nil
 	})
+	for _, found := range page.refs {
+		r.s.tellDamage(r.ID(), found.Name, found.Damaged)
+	}
 	return page, err
 }
 
@@ -135,7 +139,8 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 // commit. It returns ErrConflict (*ConflictError) naming the first ref whose Old is stale, ErrNotFound for an object
 // or a ref to delete that is not there, ErrExists for a name that is a directory of another ref's name, ErrProtected for
 // what a branch is protected from, and ErrInvalid for names that Git refuses (git-check-ref-format), names outside of
-// refs/, those under refs/pull/, and the deletion of the default branch.
+// refs/, those under refs/pull/, and the deletion of the default branch. A damaged ref is overwritten or deleted if Old is
+// nil; of a protected branch, unless it may be forced by anybody, admins alone overwrite it.
 func (f Refs) Update(ctx context.Context, updates ...RefUpdate) error {
 	const op = "update refs"
 	if err := f.r.s.calls.Enter(ctx); err != nil {
@@ -255,13 +260,14 @@ func (r *Repo) checkChanges(v storage.View, changes []ref.Change, types []storag
 			if err == nil && c.Name == head {
 				return &named{c.Name, invalidf("deletion: it is the default branch")}
 			}
-			if err != nil && !errors.Is(err, ref.ErrSymbolic) && !errors.Is(err, storage.ErrNotFound) {
+			lost := errors.Is(err, ref.ErrSymbolic) || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt)
+			if err != nil && !lost {
 				return err
 			}
 			continue
 		}
 		end, err := ref.Follow(v, r.id, c.Name)
-		if err != nil {
+		if err != nil && (c.Old != nil || !isDamagedRef(end, err)) { // what is damaged may be overwritten
 			return &named{c.Name, err}
 		}
 		if strings.HasPrefix(end.Name, ref.Branches) && types[i] != storage.Commit {

@@ -52,6 +52,11 @@ type Info struct {
 	Language                         string // most bytes at LanguageAt, the first by name of equal ones; "" for none
 	LanguageAt                       Hash   // commit of the default branch that was last looked at, as Options.Upkeep says; zero: none
 	Labels                           map[string]string
+
+	// Damaged says what of the repository can't be read; nil: it is sound, as far as Info looks. What is damaged has the
+	// zero value. A list goes on past a damaged repository, of which it may know nothing but the ID. It is an ErrCorrupt, or
+	// wraps storage.ErrFormat if another program gave the repository a format that is not known here.
+	Damaged error
 }
 
 // FullName returns "owner/slug".
@@ -82,6 +87,7 @@ func (r *Repo) Info(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
+	r.s.tellDamage(info.ID, "", info.Damaged)
 	return info, nil
 }
 
@@ -103,8 +109,9 @@ func (r *Repo) info(v storage.View, info *Info) error {
 // describe makes info say what there is to say of a repository that the actor may read.
 func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, info *Info) error {
 	branch, err := ref.Default(v, r.ID)
-	if errors.Is(err, ref.ErrSymbolic) || errors.Is(err, storage.ErrNotFound) {
-		// Another program detached HEAD, or lost it. That must not keep a whole list from being read.
+	damaged := damageOf(err)
+	if damaged != nil || errors.Is(err, ref.ErrSymbolic) || errors.Is(err, storage.ErrNotFound) {
+		// Another program detached HEAD, or lost it, or it is damaged. That must not keep a whole list from being read.
 		branch, err = ref.Branches, nil
 	}
 	if err != nil {
@@ -118,12 +125,15 @@ func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, i
 		Fork: !r.Family.IsZero(), CreatedAt: r.Created, UpdatedAt: state.Updated, PushedAt: state.Pushed,
 		ExpiresAt: r.Expires, Size: state.Size, Forks: state.Forks, Watchers: state.Watchers,
 		OpenIssues: r.OpenIssues, OpenPulls: state.OpenPulls, Labels: r.Labels,
-		Language: state.Language, LanguageAt: Hash(state.LanguageAt),
+		Language: state.Language, LanguageAt: Hash(state.LanguageAt), Damaged: damaged,
 	}
 	if err := s.hideSize(v, r, info); err != nil {
-		return err
+		info.Size = 0
+		if err := info.addDamage(err); err != nil {
+			return err
+		}
 	}
-	return s.addNetwork(v, r, state, info)
+	return info.addDamage(s.addNetwork(v, r, state, info))
 }
 
 // hideSize takes the size from actors who may not write. From how it grows with what others write they could tell what
@@ -300,8 +310,8 @@ func (r *Repo) setDefaultBranch(repo *txn.Repo, name string, now time.Time) erro
 	}
 	tx := repo.Tx()
 	if _, err := tx.Ref(r.id, full); errors.Is(err, storage.ErrNotFound) {
-		for _, err := range tx.Refs(r.id, ref.Branches, "") {
-			if err != nil {
+		for found, err := range tx.Refs(r.id, ref.Branches, "") {
+			if err != nil && !isDamagedRef(found, err) {
 				return err
 			}
 			return &detail{ErrNotFound, "branch not found: " + name, nil}

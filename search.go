@@ -38,6 +38,8 @@ type SearchResult struct {
 // words, or a word with a language or an owner, cost a look at each repository that has the rarest of them. A user's
 // search also costs a look at each private repository of others that is shared with him.
 //
+// A damaged repository does not keep others from being found, see Info.Damaged.
+//
 // It returns ErrInvalid for a query of more than 1 KiB, one that is not UTF-8 or holds a zero byte, and for a token that
 // another query, or the same of another actor, gave out.
 func (s *Store) Search(ctx context.Context, query string, opts *SearchOptions) (Page[SearchResult], error) {
@@ -65,6 +67,9 @@ func (s *Store) Search(ctx context.Context, query string, opts *SearchOptions) (
 	}
 	if err != nil {
 		return Page[SearchResult]{}, failed(op, "", query, err)
+	}
+	for i := range page.Items {
+		s.tellDamage(page.Items[i].ID, "", page.Items[i].Damaged)
 	}
 	return page, nil
 }
@@ -100,7 +105,10 @@ func (s *Store) search(ctx context.Context, v storage.View, q *search.Query, tok
 	for i, hit := range found.Hits {
 		page.Items[i].Score = hit.Score
 		if err := (&Repo{s: s, id: hit.ID}).info(v, &page.Items[i].Info); err != nil {
-			return Page[SearchResult]{}, err
+			if !catalog.IsDamage(err) {
+				return Page[SearchResult]{}, err
+			}
+			page.Items[i].Info = Info{ID: publicID(hit.ID), Damaged: classify(err)}
 		}
 	}
 	return page, nil

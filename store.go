@@ -47,6 +47,7 @@ type core struct {
 	gate    storage.Gate
 	trees   revision.Memo
 	lookups sync.Pool // of *treeLookup
+	damage  damageLog
 }
 
 // Options are what a Store is opened with. The zero value of each field is its default.

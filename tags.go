@@ -24,6 +24,7 @@ type Tag struct {
 	Hash, Target Hash   // Hash: what the ref holds; Target: what it names in the end
 	Message      string
 	Tagger       *Signature
+	Damaged      error // in lists, an ErrCorrupt if the ref or what it names can't be read: only the Name is known then; else nil
 }
 
 // TagOptions make a tag annotated.
@@ -76,7 +77,11 @@ func (t Tags) lister() refLister[Tag] {
 	maker := func(res *revision.Resolver) (itemMaker[Tag], error) {
 		return func(ctx context.Context, r storage.Ref) (Tag, error) { return newTag(ctx, res, r) }, nil
 	}
-	return refLister[Tag]{r: t.r, op: "list tags", dir: ref.Tags, maker: maker}
+	return refLister[Tag]{
+		r: t.r, op: "list tags", dir: ref.Tags, maker: maker,
+		damaged: func(name string, err error) Tag { return Tag{Name: shortName(ref.Tags, name), Damaged: err} },
+		damage:  func(t Tag) (string, error) { return ref.Tags + t.Name, t.Damaged },
+	}
 }
 
 // All yields all tags, in the order of their names' bytes.

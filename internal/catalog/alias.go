@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/reposit/reposit/internal/names"
-	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -48,21 +47,4 @@ func rename(tx storage.Tx, old, r *Repo) error {
 		return err
 	}
 	return tx.PutRecord(aliasOfKey(r.ID, appendName(nil, old.Owner, old.Slug)), nil)
-}
-
-func dropAliases(tx storage.Tx, id storage.ID) error {
-	prefix := aliasOfKey(id, nil)
-	for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
-		if err != nil {
-			return err
-		}
-		name := rec.Key[len(prefix):]
-		if err := tx.DeleteRecord(append([]byte{keyAlias, 'n'}, name...)); err != nil {
-			return err
-		}
-		if err := tx.DeleteRecord(rec.Key); err != nil {
-			return err
-		}
-	}
-	return nil
 }

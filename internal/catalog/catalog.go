@@ -243,7 +243,8 @@ func (e *Entry) Replace(tx Tx, r *Repo, now time.Time) error {
 }
 
 // Remove takes a repository out of the catalog, and reports whether it was the last of its pool. Its forks then belong
-// to what it was forked from; those of the root of a network to the oldest of them, which is the new root.
+// to what it was forked from; those of the root of a network to the oldest of them, which is the new root. What go-git stores
+// and former names may be left for Sweep.
 func (e *Entry) Remove(tx Tx) (last bool, err error) {
 	r := e.Repo
 	state, err := e.State(tx)
@@ -262,26 +263,10 @@ func (e *Entry) Remove(tx Tx) (last bool, err error) {
 			return false, err
 		}
 	}
-	if err := dropPrefix(tx, GoGitKey(r.ID, "")); err != nil {
-		return false, err
-	}
-	if err := dropAliases(tx, r.ID); err != nil {
+	if err := dropRest(tx, r.ID); err != nil {
 		return false, err
 	}
 	return r.leaveNetwork(tx, *state)
-}
-
-// dropPrefix deletes all records whose keys begin with prefix.
-func dropPrefix(tx storage.Tx, prefix []byte) error {
-	for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
-		if err == nil {
-			err = tx.DeleteRecord(rec.Key)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // PutLanguage stores which language a repository was in at a commit, which its default branch named after that many
@@ -326,8 +311,8 @@ func (r *Repo) setExpiry(tx storage.Tx, from, to time.Time) error {
 	return tx.PutRecord(key(to), nil)
 }
 
-// Expired returns up to limit repositories that expired at or before now.
-func Expired(v storage.View, now time.Time, limit int) ([]storage.ID, error) {
+// Expired returns up to limit repositories that expired at or before now, but for those to skip.
+func Expired(v storage.View, now time.Time, limit int, skip func(storage.ID) bool) ([]storage.ID, error) {
 	var ids []storage.ID
 	hi := record.After(appendTime([]byte{keyExpiry}, now))
 	for rec, err := range v.Records([]byte{keyExpiry}, hi, storage.Ascending) {
@@ -337,7 +322,11 @@ func Expired(v storage.View, now time.Time, limit int) ([]storage.ID, error) {
 		if len(rec.Key) != 1+8+len(storage.ID{}) {
 			return nil, fmt.Errorf("%w: expiry key", storage.ErrCorrupt)
 		}
-		if ids = append(ids, storage.ID(rec.Key[9:])); len(ids) == limit {
+		id := storage.ID(rec.Key[9:])
+		if skip(id) {
+			continue
+		}
+		if ids = append(ids, id); len(ids) == limit {
 			break
 		}
 	}

@@ -110,19 +110,32 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestCorruptIndex lists a catalog whose index names what is not there.
+// TestCorruptIndex lists a catalog whose index names what is not there. It comes as damaged, beside the others.
 func TestCorruptIndex(t *testing.T) {
-	b := newStore(t, &Repo{ID: id(1), Owner: "ann", Slug: "x", Created: time.Unix(1, 0)})
+	b := newStore(t, &Repo{ID: id(1), Owner: "ann", Slug: "x", Created: time.Unix(1, 0)},
+		&Repo{ID: id(2), Owner: "ann", Slug: "y", Created: time.Unix(2, 0)})
 	err := b.Update(t.Context(), func(tx storage.Tx) error { return tx.DeleteRecord(idKey(keyRepo, id(1))) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = b.View(t.Context(), func(v storage.View) error {
-		_, _, _, err := List(t.Context(), v, &Query{Sort: ByCreated, Size: 1})
-		return err
+		for _, sort := range []Sort{ByCreated, ByName} {
+			page, _, total, err := List(t.Context(), v, &Query{Sort: sort, Size: 9})
+			if err != nil {
+				return err
+			}
+			if total != 2 || len(page) != 2 || page[0].Repo.ID != id(1) || !errors.Is(page[0].Damaged, storage.ErrCorrupt) ||
+				page[1].Damaged != nil {
+				t.Errorf("List() = %+v of %d, want the first damaged", page, total)
+			}
+			if sort == ByName && page[0].Slug != "x" {
+				t.Errorf("List() by name calls what is damaged %q, want x", page[0].Slug)
+			}
+		}
+		return nil
 	})
-	if !errors.Is(err, storage.ErrCorrupt) {
-		t.Errorf("List() = %v, want %v", err, storage.ErrCorrupt)
+	if err != nil {
+		t.Errorf("List() = %v", err)
 	}
 }
 

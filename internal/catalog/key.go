@@ -22,6 +22,7 @@ import (
 //	g ID name                           what go-git stores beside objects and refs
 //	A n owner/slug                      a name that a repository had before; the ID
 //	A i ID owner/slug                   the same by ID; no value
+//	z ID                                a deleted repository of which g and A are yet to be removed; no value
 //	F p pool                            the fork network of a pool (Network); absent before the first fork
 //	F h family                          who the forks of a deleted repository belong to now; the ID
 //	F a ID family                       the same by ID; no value
@@ -52,6 +53,7 @@ const (
 	keyGoGit   = 'g'
 	keyAlias   = 'A'
 	keyFork    = 'F'
+	keyGone    = 'z'
 )
 
 // A visibility is who comes across a repository.

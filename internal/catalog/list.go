@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/storage"
@@ -36,6 +37,15 @@ type Within struct {
 type Found struct {
 	*Repo
 	State
+
+	// Damaged says what of it can't be read; nil: nothing. Of a Repo that is damaged itself, only the ID is known, and in the
+	// order by name Owner and Slug.
+	Damaged error
+}
+
+// IsDamage reports whether an error says that something stored, and not the call, is at fault.
+func IsDamage(err error) bool {
+	return errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrFormat)
 }
 
 // List returns a page of the query, the token of the next one, or "" if it is the last, and how many repositories
@@ -161,7 +171,7 @@ func (l *lister) addGranted() error {
 	var found []Found
 	for _, id := range l.Viewer.Granted {
 		r, err := Load(l.v, id)
-		if errors.Is(err, storage.ErrNotFound) {
+		if errors.Is(err, storage.ErrNotFound) || IsDamage(err) { // nobody can tell whether it matches
 			continue
 		}
 		if err != nil {
@@ -170,11 +180,11 @@ func (l *lister) addGranted() error {
 		if !r.Private && !l.Viewer.Only || l.Viewer.owns(r) || !l.matches(r) {
 			continue
 		}
-		state, err := LoadState(l.v, r)
-		if err != nil {
+		f := Found{Repo: r}
+		if err := l.addState(&f); err != nil {
 			return err
 		}
-		found = append(found, Found{r, state})
+		found = append(found, f)
 	}
 	return l.addFound(found)
 }
@@ -215,8 +225,8 @@ func (l *lister) take(h *head, skip *int) (done bool, err error) {
 		*skip--
 		return false, nil
 	}
-	r, err := l.load(h.read[0].id)
-	if err != nil || h.filter && !l.matches(r) {
+	f, err := l.find(&h.read[0])
+	if err != nil || h.filter && !l.matches(f.Repo) {
 		return false, err
 	}
 	if *skip > 0 {
@@ -227,11 +237,10 @@ func (l *lister) take(h *head, skip *int) (done bool, err error) {
 		l.more = true
 		return true, nil
 	}
-	state, err := LoadState(l.v, r)
-	if err != nil {
+	if err := l.addState(&f); err != nil {
 		return false, err
 	}
-	l.page = append(l.page, Found{r, state})
+	l.page = append(l.page, f)
 	l.last = append(l.last[:0], h.read[0].position...)
 	return false, nil
 }
@@ -243,6 +252,32 @@ func (l *lister) load(id storage.ID) (*Repo, error) {
 		return nil, fmt.Errorf("%w: index names repository %s, which is not there", storage.ErrCorrupt, id)
 	}
 	return r, err
+}
+
+// find returns what a row stands for, but for its state.
+func (l *lister) find(at *row) (f Found, err error) {
+	if err = at.err; err == nil {
+		f.Repo, err = l.load(at.id)
+	}
+	if !IsDamage(err) {
+		return f, err
+	}
+	f.Repo, f.Damaged = &Repo{ID: at.id}, err
+	if l.Sort == ByName {
+		f.Owner, f.Slug, _ = strings.Cut(string(at.position), "/")
+	}
+	return f, nil
+}
+
+// addState reads the state of a repository that is not damaged.
+func (l *lister) addState(f *Found) (err error) {
+	if f.Damaged != nil {
+		return nil
+	}
+	if f.State, err = LoadState(l.v, f.Repo); IsDamage(err) {
+		f.State, f.Damaged, err = State{Updated: f.Created}, err, nil
+	}
+	return err
 }
 
 func (l *lister) matches(r *Repo) bool {

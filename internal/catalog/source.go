@@ -15,6 +15,7 @@ import (
 type row struct {
 	position []byte
 	id       storage.ID
+	err      error // says what is wrong with the row, which then has no id
 }
 
 // A source is an ordered part of a list: a range of an index, or rows in memory.
@@ -118,7 +119,7 @@ func (l *lister) rows(prefix, within, from []byte) iter.Seq2[row, error] {
 		for rec, err := range l.v.Records(lo, hi, storage.Order(l.Descending)) {
 			var at row
 			if err == nil {
-				at, err = l.parseRow(rec, len(prefix))
+				at = l.parseRow(rec, len(prefix))
 			}
 			if !yield(at, err) || err != nil {
 				return
@@ -127,14 +128,14 @@ func (l *lister) rows(prefix, within, from []byte) iter.Seq2[row, error] {
 	}
 }
 
-func (l *lister) parseRow(rec storage.Record, skip int) (at row, err error) {
+func (l *lister) parseRow(rec storage.Record, skip int) (at row) {
 	at.position = rec.Key[skip:]
 	raw := rec.Value
 	if l.Sort != ByName {
 		raw = at.position[max(0, len(at.position)-len(at.id)):]
 	}
-	at.id, err = recordID(raw, "index")
-	return at, err
+	at.id, at.err = recordID(raw, "index")
+	return at
 }
 
 // countRows looks at all of a range.
@@ -147,11 +148,11 @@ func (l *lister) countRows(prefix, within []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		r, err := l.load(at.id)
+		f, err := l.find(&at)
 		if err != nil {
 			return 0, err
 		}
-		if l.matches(r) {
+		if l.matches(f.Repo) {
 			n++
 		}
 	}
@@ -173,18 +174,17 @@ func (l *lister) addSorted(vis visibility, scope string) error {
 		if err != nil {
 			return err
 		}
-		r, err := l.load(id)
+		f, err := l.find(&row{id: id})
 		if err != nil {
 			return err
 		}
-		if l.filter && !l.matches(r) {
+		if l.filter && !l.matches(f.Repo) {
 			continue
 		}
-		state, err := LoadState(l.v, r)
-		if err != nil {
+		if err := l.addState(&f); err != nil {
 			return err
 		}
-		found = append(found, Found{r, state})
+		found = append(found, f)
 	}
 	return l.addFound(found)
 }
@@ -196,7 +196,7 @@ func (l *lister) addFound(found []Found) error {
 	}
 	rows := make([]row, len(found))
 	for i := range found {
-		rows[i] = row{l.position(&found[i]), found[i].ID}
+		rows[i] = row{position: l.position(&found[i]), id: found[i].ID}
 	}
 	slices.SortFunc(rows, func(a, b row) int {
 		if l.Descending {

@@ -57,6 +57,9 @@ func (s *Storer) Init() error {
 	return s.call("init", "", func() error {
 		return s.view(func(v storage.View) error {
 			for r, err := range s.refs.all(v) {
+				if isDamaged(r, err) {
+					return nil
+				}
 				if err != nil || r.Name != ref.Head {
 					return err
 				}
@@ -114,13 +117,21 @@ func newReference(r storage.Ref) *plumbing.Reference {
 	return plumbing.NewHashReference(name, plumbing.Hash(r.Hash))
 }
 
-// IterReferences returns an iterator over all refs as they are now, HEAD among them.
+// isDamaged reports whether a ref of a list is damaged. It is passed over, as git does, so that others can be had.
+func isDamaged(r storage.Ref, err error) bool {
+	return r.Name != "" && errors.Is(err, storage.ErrCorrupt)
+}
+
+// IterReferences returns an iterator over all refs as they are now, HEAD among them. Damaged ones are left out.
 func (s *Storer) IterReferences() (storer.ReferenceIter, error) {
 	var found []*plumbing.Reference
 	err := s.call("refs", "", func() error {
 		return s.view(func(v storage.View) error {
 			found = nil
 			for r, err := range s.refs.all(v) {
+				if isDamaged(r, err) {
+					continue
+				}
 				if err != nil {
 					return err
 				}

@@ -108,6 +108,13 @@ func (g *Guard) mayMoveAs(c *ref.Change, name string, old storage.Hash) error {
 	if err != nil || r == nil {
 		return err
 	}
+	if g.repo.Damaged(name) && (r.PullsOnly() || !r.AllowForcePush) {
+		// It may have held anything, so whatever takes its place may be no fast-forward, and bring what no pull request did.
+		if isAdmin, err := g.isAdmin(c); err != nil || isAdmin {
+			return err
+		}
+		return r.Refuse("it is damaged, and only admins may mend it")
+	}
 	onTop := c.OnTop
 	if old.IsZero() {
 		old, onTop = g.repo.Deleted(name), false

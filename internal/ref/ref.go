@@ -84,15 +84,18 @@ func (c *Change) Entry(old, new storage.Hash) *storage.LogEntry {
 const MaxSymbolic = 5
 
 // Follow returns the ref that name leads to, symbolic ones followed. If the last one does not exist, it is returned
-// with its name and a zero hash.
+// with its name and a zero hash. With an error about the last one, its name is returned too.
 func Follow(v storage.View, repo storage.ID, name string) (storage.Ref, error) {
 	for range MaxSymbolic + 1 {
 		r, err := v.Ref(repo, name)
 		if errors.Is(err, storage.ErrNotFound) {
 			return storage.Ref{Name: name}, nil
 		}
-		if err != nil || r.Target == "" {
-			return r, err
+		if err != nil {
+			return storage.Ref{Name: name}, err
+		}
+		if r.Target == "" {
+			return r, nil
 		}
 		name = r.Target
 	}

@@ -2,7 +2,7 @@ package search
 
 import (
 	"cmp"
-	"fmt"
+	"errors"
 	"iter"
 	"slices"
 
@@ -184,9 +184,12 @@ func (e *expansion) countOthers(v storage.View, counted func(*matched) bool) (in
 			if err != nil {
 				return 0, err
 			}
-			d, err := mustLoad(&read, v, at.id)
+			d, err := loadNamed(&read, v, at.id)
 			if err != nil {
 				return 0, err
+			}
+			if d == nil {
+				continue
 			}
 			if e.first(d, counted) < 0 && e.first(d, others) == i {
 				n++
@@ -235,7 +238,7 @@ func scan(v storage.View, lo, hi []byte) iter.Seq2[place, error] {
 			if err == nil {
 				var ok bool
 				if at, ok = placeOf(rec.Key); !ok {
-					err = fmt.Errorf("%w: search posting", storage.ErrCorrupt)
+					continue // damaged
 				}
 			}
 			if !yield(at, err) || err != nil {
@@ -245,11 +248,12 @@ func scan(v storage.View, lo, hi []byte) iter.Seq2[place, error] {
 	}
 }
 
-// mustLoad returns a document that a term names. It holds until the next one is loaded with the same scratch.
-func mustLoad(to *scratch, v storage.View, id storage.ID) (*document, error) {
+// loadNamed returns a document that a term names, or nil if it is damaged or not there: that must not keep others from
+// being found. It holds until the next one is loaded with the same scratch.
+func loadNamed(to *scratch, v storage.View, id storage.ID) (*document, error) {
 	d, err := loadInto(to, v, id)
-	if err == nil && d == nil {
-		err = fmt.Errorf("%w: search term names repository %s, which is not there", storage.ErrCorrupt, id)
+	if errors.Is(err, storage.ErrCorrupt) || errors.Is(err, storage.ErrFormat) {
+		return nil, nil
 	}
 	return d, err
 }

@@ -108,7 +108,7 @@ func (s *searcher) loadGranted() error {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		d, err := load(s.v, id)
+		d, err := loadNamed(new(scratch), s.v, id)
 		if err != nil {
 			return err
 		}
@@ -221,9 +221,12 @@ func (s *searcher) collect() (*Result, error) {
 				if err != nil {
 					return nil, err
 				}
-				d, err := mustLoad(&s.read, s.v, at.id)
+				d, err := loadNamed(&s.read, s.v, at.id)
 				if err != nil {
 					return nil, err
+				}
+				if d == nil {
+					continue
 				}
 				if e.isWord(i) && e.first(d, any) != i {
 					continue // seen under another word

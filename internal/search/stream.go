@@ -125,8 +125,8 @@ func (s *searcher) isAt(at place, part, score int) (bool, error) {
 	if part < 0 || len(s.drivers[0].parts[part].terms) == 1 {
 		return true, nil
 	}
-	d, err := mustLoad(&s.read, s.v, at.id)
-	if err != nil {
+	d, err := loadNamed(&s.read, s.v, at.id)
+	if err != nil || d == nil {
 		return false, err
 	}
 	best, _ := s.score(d, part)

@@ -12,7 +12,8 @@ import (
 
 // SetRef makes a change of a ref. A new hash for a symbolic ref is given to the ref that it leads to; a deletion is of the
 // ref itself. The change is an event and, unless it is Unlogged, in the log of the ref. The guards' rules hold, and what
-// follows from the change by them is done. The caller has checked the name, and that the actor may write.
+// follows from the change by them is done. A change that expects nothing in particular mends a damaged ref: what that held
+// counts as not there. The caller has checked the name, and that the actor may write.
 //
 // It returns a *ref.ConflictError, ref.ErrTaken, ref.ErrSymbolic, storage.ErrNotFound for a deletion of what is not there,
 // or the error of a guard.
@@ -45,6 +46,9 @@ func (r *Repo) SetRef(c *ref.Change) error {
 // follow returns the ref that a change is of, symbolic ones followed, if it holds what the change expects.
 func (r *Repo) follow(c *ref.Change) (storage.Ref, error) {
 	now, err := ref.Follow(r.tx.Tx, r.ID, c.Name)
+	if r.mends(c, now.Name, err) {
+		return now, nil
+	}
 	if err == nil && c.Old != nil && *c.Old != now.Hash {
 		err = &ref.ConflictError{Name: c.Name, Expected: *c.Old, Actual: now.Hash}
 	}
@@ -59,6 +63,9 @@ func (r *Repo) deleteRef(c *ref.Change) error {
 	now, err := r.tx.Tx.Ref(r.ID, c.Name)
 	if errors.Is(err, storage.ErrNotFound) && c.Old != nil {
 		return nil // it was expected not to be there
+	}
+	if r.mends(c, c.Name, err) {
+		now, err = storage.Ref{Name: c.Name}, nil
 	}
 	if err != nil {
 		return fmt.Errorf("%q: %w", c.Name, err)
@@ -76,12 +83,27 @@ func (r *Repo) deleteRef(c *ref.Change) error {
 	return r.after(c, now, event.Event{Name: c.Name, Old: end.Hash})
 }
 
+// mends reports whether an error says that a ref is damaged, and a change may put something in its place.
+func (r *Repo) mends(c *ref.Change, name string, err error) bool {
+	if c.Old != nil || name == "" || !errors.Is(err, storage.ErrCorrupt) {
+		return false
+	}
+	if r.damaged == nil {
+		r.damaged = map[string]bool{}
+	}
+	r.damaged[name] = true
+	return true
+}
+
+// Damaged reports whether a ref that the transaction changes was damaged: what it held is not known.
+func (r *Repo) Damaged(name string) bool { return r.damaged[name] }
+
 // Deleted returns what a ref held before the transaction deleted it, or zero.
 func (r *Repo) Deleted(name string) storage.Hash { return r.deleted[name] }
 
 func (r *Repo) setSymbolic(c *ref.Change) error {
 	now, err := r.tx.Tx.Ref(r.ID, c.Name)
-	if errors.Is(err, storage.ErrNotFound) {
+	if errors.Is(err, storage.ErrNotFound) || r.mends(c, c.Name, err) {
 		err = r.checkFree(c.Name)
 	}
 	if err != nil {
@@ -111,7 +133,7 @@ func (r *Repo) setSymbolic(c *ref.Change) error {
 func (r *Repo) checkFree(name string) error {
 	tx := r.tx.Tx
 	for at := strings.IndexByte(name, '/'); at >= 0; {
-		if _, err := tx.Ref(r.ID, name[:at]); err == nil {
+		if _, err := tx.Ref(r.ID, name[:at]); err == nil || errors.Is(err, storage.ErrCorrupt) {
 			return fmt.Errorf("%q is in the way: %w", name[:at], ref.ErrTaken)
 		} else if !errors.Is(err, storage.ErrNotFound) {
 			return err
@@ -123,7 +145,7 @@ func (r *Repo) checkFree(name string) error {
 		at += next + 1
 	}
 	for found, err := range tx.Refs(r.ID, name+"/", "") {
-		if err != nil {
+		if err != nil && found.Name == "" {
 			return err
 		}
 		return fmt.Errorf("%q is in the way: %w", found.Name, ref.ErrTaken)

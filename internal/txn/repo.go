@@ -20,6 +20,7 @@ type Repo struct {
 	tx      *Tx
 	guards  []Guard
 	deleted map[string]storage.Hash // what the refs held that the transaction deleted
+	damaged map[string]bool         // refs that it mends
 }
 
 // Tx returns the transaction.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
 // A refValue is what a ref holds. The zero refValue says that there is no such ref.
@@ -124,6 +125,9 @@ func (s *store) readRef(dir, name string) (refValue, error) {
 	data, err := s.m.ReadFile(path.Join(dir, name))
 	if err == nil {
 		v, err := parseRef(data)
+		if err != nil && folders.Stray(path.Base(name)) {
+			return refValue{}, nil
+		}
 		if err != nil {
 			return refValue{}, fmt.Errorf("ref %s: %w", name, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/storage"
+	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
 // A refState is what the files of a repository's refs held at one moment. It never changes.
@@ -34,6 +35,11 @@ type looseRef struct {
 
 // unread reports whether the file could not be read, which may be otherwise the next time.
 func (r looseRef) unread() bool { return r.err != nil && !errors.Is(r.err, storage.ErrCorrupt) }
+
+// isStray reports whether the file is no damaged ref, but what an operating system leaves in folders.
+func (r looseRef) isStray() bool {
+	return r.err != nil && errors.Is(r.err, storage.ErrCorrupt) && folders.Stray(path.Base(r.name))
+}
 
 // A refDir is a directory of refs, with the files and directories in it, by name.
 type refDir struct {
@@ -282,7 +288,7 @@ func (d *refDir) readFiles(f folder, old *refDir, names []string, known, shared 
 			return
 		}
 		changed = true
-		if r, ok := readLooseRef(name, info, func() ([]byte, error) { return f.ReadFile(base) }); ok {
+		if r, ok := readLooseRef(name, info, func() ([]byte, error) { return f.ReadFile(base) }); ok && !r.isStray() {
 			d.files = append(d.files, r)
 		}
 	}

@@ -2,6 +2,7 @@ package billyfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -245,10 +246,11 @@ func (t *tx) DeleteRef(id storage.ID, name string, entry *storage.LogEntry) erro
 		return nil
 	}
 	ref, err := t.ref(repo, name)
-	if err != nil {
+	damaged := errors.Is(err, storage.ErrCorrupt) // what holds rubbish may be deleted
+	if err != nil && !damaged {
 		return t.doom(err)
 	}
-	if !ref.current().isZero() {
+	if damaged || !ref.current().isZero() {
 		t.setRef(repo, name, refValue{}, entry)
 	}
 	return nil
@@ -328,7 +330,7 @@ func (t *tx) CreateRepo(id, pool storage.ID) error {
 	return nil
 }
 
-// ForkRepo implements storage.Tx. It costs O(refs). A repository that is there already is left as by CreateRepo.
+// ForkRepo implements storage.Tx. It costs O(refs). Damaged refs are left out. A repository that is there already is left as by CreateRepo.
 func (t *tx) ForkRepo(id, from storage.ID) error {
 	parent := t.repo(from)
 	if parent == nil {
@@ -345,6 +347,9 @@ func (t *tx) ForkRepo(id, from storage.ID) error {
 		t.repos[id].from = parent.from
 	}
 	for r, err := range t.Refs(from, "", "") {
+		if r.Name != "" && errors.Is(err, storage.ErrCorrupt) {
+			continue
+		}
 		if err != nil {
 			return t.doom(err)
 		}
