@@ -21,8 +21,8 @@ import (
 // commit yet, and ErrInvalid for a malformed or ambiguous revision.
 //
 // A name costs a look-up. A hash, whole or abbreviated, is found only if the refs of this repository lead to it: not if
-// it is stored for a fork, or was left behind by a deletion or a forced move. Those who may write also find what the
-// logs of refs tell of. The first such question reads the refs, and of the history as much as it takes; so does the
+// it is stored for a fork, or was left behind by a deletion or a forced move. Those who may write also find what
+// refs held before, and admins what deleted refs did whose names are in use again. The first such question reads the refs, and of the history as much as it takes; so does the
 // first one after refs changed, but only what is new. Others cost look-ups, as long as there is memory for what is
 // known. To find a tree or blob by its hash, trees are compared along the whole way to it.
 func (r *Repo) Resolve(ctx context.Context, rev string) (Hash, error) {

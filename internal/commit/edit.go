@@ -178,7 +178,7 @@ func (b *batch) checkFile(j *job, path string, mode git.Mode, h git.Hash) error 
 }
 
 // know notes which of the blobs that the caller named are there: those that the repository's refs reach, or that their
-// logs tell of.
+// logs tell of, as far as the caller may know.
 func (e *Engine) know(ctx context.Context, r *Request) error {
 	if !slices.ContainsFunc(r.Edits, func(edit Edit) bool { return edit.Stored && !edit.known }) {
 		return nil
@@ -188,7 +188,11 @@ func (e *Engine) know(ctx context.Context, r *Request) error {
 		if err != nil {
 			return err
 		}
-		in := reach.Repo{View: v, ID: r.Repo, Pool: pool, Logs: true}
+		may, err := r.By.Permission(v, r.Repo)
+		if err != nil {
+			return err
+		}
+		in := reach.Repo{View: v, ID: r.Repo, Pool: pool, Logs: true, OldLogs: may >= access.Admin}
 		for i := range r.Edits {
 			edit := &r.Edits[i]
 			if !edit.Stored || edit.known || r.Content.has(edit.Hash) {

@@ -50,7 +50,7 @@ func (g *sight) has(h git.Hash) error {
 	}
 	found, err := g.Reach.Has(g.ctx, &g.in, h)
 	if err == nil && !found && !g.in.Logs {
-		if g.in.Logs, err = g.mayWrite(); g.in.Logs {
+		if g.in.Logs, g.in.OldLogs, err = g.seesLogs(); g.in.Logs {
 			found, err = g.Reach.Has(g.ctx, &g.in, h)
 		}
 	}
@@ -60,7 +60,13 @@ func (g *sight) has(h git.Hash) error {
 	return err
 }
 
-// mayWrite reports whether the actor may write, and so may know what refs held before.
+// seesLogs reports whether the actor may know what refs held since they were made, and what deleted ones did.
+func (g *sight) seesLogs() (logs, old bool, err error) {
+	p, err := g.By.Permission(g.view, g.Repo)
+	return p >= access.Write, p >= access.Admin, err
+}
+
+// mayWrite reports whether the actor may write.
 func (g *sight) mayWrite() (bool, error) {
 	_, err := g.By.Check(g.view, g.Repo, access.Write)
 	if errors.Is(err, access.ErrForbidden) {

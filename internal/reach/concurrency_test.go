@@ -42,7 +42,7 @@ func (w *world) nest(x *Index, views []storage.View, depth int) {
 		for range 6 {
 			for i, v := range views {
 				repo, of := w.repos[w.rand.IntN(len(w.repos))], w.all[w.rand.IntN(len(w.all))]
-				w.check(0, i, -1, x, &Repo{View: v, ID: repo, Pool: w.pool, Logs: true}, of, w.truth(v, repo, true))
+				w.check(0, i, -1, x, w.repo(v, repo, wholeLogs), of, w.truth(v, repo, wholeLogs))
 			}
 		}
 		return
@@ -133,13 +133,13 @@ func (w *world) move(repo storage.ID) {
 // ask compares some answers with the truth of the same View.
 func (w *world) ask(repo storage.ID, x *Index) {
 	err := w.backend.View(w.ctx, func(v storage.View) error {
-		for _, logs := range [2]bool{false, true} {
-			want := w.truth(v, repo, logs)
+		for _, d := range depths {
+			want := w.truth(v, repo, d)
 			for range 6 {
 				h := w.all[w.rand.IntN(len(w.all))].hash
-				got, err := x.Has(w.ctx, &Repo{View: v, ID: repo, Pool: w.pool, Logs: logs}, h)
+				got, err := x.Has(w.ctx, w.repo(v, repo, d), h)
 				if err != nil || got != want[h] {
-					w.Errorf("Has(%s) with logs %v = %v, %v, want %v", h, logs, got, err, want[h])
+					w.Errorf("Has(%s) with logs %v = %v, %v, want %v", h, d, got, err, want[h])
 				}
 			}
 		}

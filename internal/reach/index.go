@@ -37,7 +37,8 @@ type Repo struct {
 	View     storage.View
 	ID, Pool storage.ID
 
-	Logs    bool // what the logs of refs that exist tell of is reached too
+	Logs    bool // what refs that exist held since they were made is reached too
+	OldLogs bool // so is what deleted refs of their names held before
 	Records bool // so is what the records of go-git lead to
 
 	stamp   stamp
@@ -48,8 +49,9 @@ type Repo struct {
 type origin uint8
 
 const (
-	refs origin = iota
-	logs
+	refs    origin = iota
+	logs           // see Repo.Logs
+	oldLogs        // see Repo.OldLogs; it has all of logs
 	records
 )
 
@@ -218,7 +220,7 @@ const (
 func (x *Index) look(r *Repo, at *stamp, h storage.Hash) (found bool, unsure []origin) {
 	p := x.find(r.Pool)
 	for o := refs; o <= records; o++ {
-		if o == logs && !r.Logs || o == records && !r.Records {
+		if o == logs && (!r.Logs || r.OldLogs) || o == oldLogs && !r.OldLogs || o == records && !r.Records {
 			continue
 		}
 		switch p.look(key{r.ID, o}, at, h) {

@@ -61,7 +61,7 @@ func (q *question) set(ctx context.Context) (*set, error) {
 	case from != nil:
 	case q.origin == refs:
 		from = p.latest
-	case q.origin == logs:
+	case q.origin == logs || q.origin == oldLogs:
 		from = p.sets[key{q.repo.ID, refs}]
 	}
 	s := p.advance(from, t)

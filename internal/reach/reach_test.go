@@ -60,11 +60,11 @@ func (w *world) checkAll(seed uint64, step int, indexes ...*Index) {
 	w.Helper()
 	w.must(w.backend.View(w.ctx, func(v storage.View) error {
 		for _, repo := range w.repos {
-			for _, logs := range [2]bool{false, true} {
-				want := w.truth(v, repo, logs)
+			for _, d := range depths {
+				want := w.truth(v, repo, d)
 				for i, x := range indexes {
 					for _, n := range w.rand.Perm(len(w.all)) {
-						w.check(seed, step, i, x, &Repo{View: v, ID: repo, Pool: w.pool, Logs: logs}, w.all[n], want)
+						w.check(seed, step, i, x, w.repo(v, repo, d), w.all[n], want)
 					}
 				}
 			}
@@ -79,9 +79,9 @@ func (w *world) checkOne(seed uint64, step int, x *Index) {
 		return
 	}
 	w.must(w.backend.View(w.ctx, func(v storage.View) error {
-		repo, logs := w.repos[w.rand.IntN(len(w.repos))], w.rand.IntN(3) == 0
+		repo, d := w.repos[w.rand.IntN(len(w.repos))], depths[w.rand.IntN(len(depths))]
 		of := w.all[w.rand.IntN(len(w.all))]
-		w.check(seed, step, -1, x, &Repo{View: v, ID: repo, Pool: w.pool, Logs: logs}, of, w.truth(v, repo, logs))
+		w.check(seed, step, -1, x, w.repo(v, repo, d), of, w.truth(v, repo, d))
 		return nil
 	}))
 }
@@ -95,7 +95,7 @@ func (w *world) check(seed uint64, step, index int, x *Index, r *Repo, of named,
 		}
 	}
 	if got, err := x.Has(w.ctx, r, of.hash); err != nil || got != want[of.hash] {
-		w.Fatalf("seed %d, step %d, index %d: Has(%s, %s %s) with logs %v = %v, %v, want %v", seed, step, index, r.ID, of.typ, of.hash, r.Logs, got, err, want[of.hash])
+		w.Fatalf("seed %d, step %d, index %d: Has(%s, %s %s) with logs %v, old %v = %v, %v, want %v", seed, step, index, r.ID, of.typ, of.hash, r.Logs, r.OldLogs, got, err, want[of.hash])
 	}
 }
 

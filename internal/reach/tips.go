@@ -85,7 +85,9 @@ func (x *Index) tips(r *Repo, o origin, at stamp) (*tips, error) {
 	case refs:
 		err = t.readRefs(r)
 	case logs:
-		err = t.readLogs(r)
+		err = t.readLogs(r, false)
+	case oldLogs:
+		err = t.readLogs(r, true)
 	case records:
 		if x.records != nil {
 			err = t.read(x.records(r.View, r.ID))
@@ -110,28 +112,33 @@ func (t *tips) readRefs(r *Repo) error {
 	return nil // without it, the same is found in another order
 }
 
-// readLogs reads what the logs of refs that exist tell: what each of them held.
-func (t *tips) readLogs(r *Repo) error {
+// readLogs reads what the logs of refs that exist tell: what each of them held, with old also what those did that had its
+// name before. Symbolic refs hold nothing by themselves, and their logs tell of what others held.
+func (t *tips) readLogs(r *Repo, old bool) error {
 	var names []string
 	for found, err := range r.View.Refs(r.ID, "", "") {
 		if err = t.check(err); err != nil {
 			return err
 		}
-		if found.Name != "" { // also of a damaged ref: its log tells what it held
+		if found.Name != "" && (old || found.Target == "") { // also of a damaged ref: its log tells what it held
 			names = append(names, found.Name)
 		}
 	}
 	for _, name := range names {
-		if err := t.readLog(r, name); err != nil {
+		log := ref.Log
+		if old {
+			log = storage.View.Log
+		}
+		if err := t.readLog(log(r.View, r.ID, name)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tips) readLog(r *Repo, name string) error {
+func (t *tips) readLog(log iter.Seq2[storage.LogEntry, error]) error {
 	return t.check(func() error {
-		for entry, err := range r.View.Log(r.ID, name) {
+		for entry, err := range log {
 			if err != nil {
 				return err
 			}

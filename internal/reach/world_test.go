@@ -267,19 +267,40 @@ func (w *world) exists(repo storage.ID, name string) (found bool) {
 	return found
 }
 
-// truth returns all that the refs of a repository lead to, or with logs also what their logs tell of, by looking at
-// everything.
-func (w *world) truth(v storage.View, repo storage.ID, logs bool) map[storage.Hash]bool {
+// A depth is how much of the logs counts.
+type depth int
+
+const (
+	noLogs  depth = iota
+	ownLogs       // of refs that exist, since they were made
+	wholeLogs
+)
+
+var depths = []depth{noLogs, ownLogs, wholeLogs}
+
+func (w *world) repo(v storage.View, repo storage.ID, d depth) *Repo {
+	return &Repo{View: v, ID: repo, Pool: w.pool, Logs: d >= ownLogs, OldLogs: d == wholeLogs}
+}
+
+// truth returns all that the refs of a repository lead to, or also what their logs tell of, by looking at everything.
+func (w *world) truth(v storage.View, repo storage.ID, d depth) map[storage.Hash]bool {
 	w.Helper()
 	seen := map[storage.Hash]bool{}
 	for r, err := range v.Refs(repo, "", "") {
 		w.must(err)
 		w.follow(seen, r.Hash)
-		if !logs {
-			continue
-		}
+		var log []storage.LogEntry
 		for e, err := range v.Log(repo, r.Name) {
 			w.must(err)
+			log = append(log, e)
+		}
+		if made := slices.IndexFunc(log, func(e storage.LogEntry) bool { return e.Old.IsZero() }); d == ownLogs && made >= 0 {
+			log = log[:made+1]
+		}
+		if d == noLogs {
+			log = nil
+		}
+		for _, e := range log {
 			w.follow(seen, e.Old)
 			w.follow(seen, e.New)
 		}

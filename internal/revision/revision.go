@@ -34,20 +34,20 @@ type Resolver struct {
 	Reach   *reach.Index
 	Repo    storage.ID
 	Pool    storage.ID
-	By      access.Actor // who may write may also know what refs held before
+	By      access.Actor // who may write may also know what refs held before, and an admin what deleted ones did
 
 	in *reach.Repo // once a hash was asked for
 }
 
 // Has returns storage.ErrNotFound unless the refs of the repository reach an object, whether or not the pool holds it.
-// To those who may write, what the logs of refs tell of is reached too.
+// To those who may write, what the logs of refs tell of is reached too, and to admins what deleted refs of their names held.
 func (r *Resolver) Has(ctx context.Context, h git.Hash) error {
 	if r.in == nil {
 		r.in = &reach.Repo{View: r.View, ID: r.Repo, Pool: r.Pool}
 	}
 	found, err := r.Reach.Has(ctx, r.in, h)
 	if err == nil && !found && !r.in.Logs {
-		if r.in.Logs, err = r.seesLogs(); r.in.Logs {
+		if r.in.Logs, r.in.OldLogs, err = r.seesLogs(); r.in.Logs {
 			found, err = r.Reach.Has(ctx, r.in, h)
 		}
 	}
@@ -57,12 +57,10 @@ func (r *Resolver) Has(ctx context.Context, h git.Hash) error {
 	return err
 }
 
-func (r *Resolver) seesLogs() (bool, error) {
-	_, err := r.By.Check(r.View, r.Repo, access.Write)
-	if errors.Is(err, access.ErrForbidden) {
-		return false, nil
-	}
-	return err == nil, err
+// seesLogs reports whether the actor may know what refs held since they were made, and what deleted ones did.
+func (r *Resolver) seesLogs() (logs, old bool, err error) {
+	p, err := r.By.Permission(r.View, r.Repo)
+	return p >= access.Write, p >= access.Admin, err
 }
 
 // Resolve returns the object that rev names. An empty rev is HEAD. It returns storage.ErrNotFound, ErrSyntax or
@@ -265,10 +263,15 @@ func (r *Resolver) logged(name string, n int) (git.Hash, error) {
 	if n == 0 {
 		return found.Hash, nil
 	}
-	if sees, err := r.seesLogs(); err != nil || !sees {
+	sees, old, err := r.seesLogs()
+	if err != nil || !sees {
 		return git.Hash{}, cmp.Or(err, tooOld(found.Name))
 	}
-	for entry, err := range r.View.Log(r.Repo, found.Name) {
+	log := ref.Log(r.View, r.Repo, found.Name)
+	if old {
+		log = r.View.Log(r.Repo, found.Name)
+	}
+	for entry, err := range log {
 		if err != nil {
 			return git.Hash{}, err
 		}
