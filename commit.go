@@ -219,14 +219,14 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	if len(sources) == 0 {
 		return nil
 	}
-	pool, room, err := r.room(ctx)
+	pool, bounds, err := r.room(ctx, limits)
 	if err != nil {
 		return err
 	}
 	for i := range sources {
 		sources[i].Data = bytes.Clone(sources[i].Data) // the store keeps it
 	}
-	hashes, content, err := r.s.commits.Store(ctx, pool, sources, limits.content(room))
+	hashes, content, err := r.s.commits.Store(ctx, pool, sources, bounds)
 	if err != nil {
 		var which *commit.SourceError
 		if errors.As(err, &which) {
@@ -241,18 +241,12 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	return nil
 }
 
-func (l *Limits) content(room int64) commit.Limits {
-	c := commit.Limits{Blob: l.BlobSize, Total: l.CommitSize, Repo: l.RepoSize, Room: room}
+// room returns the repository's pool, and the bounds of content, with how many bytes the repository may still grow.
+func (r *Repo) room(ctx context.Context, l *Limits) (pool storage.ID, c commit.Limits, err error) {
+	c = commit.Limits{Blob: l.BlobSize, Total: l.CommitSize, Repo: l.RepoSize, Room: math.MaxInt64}
 	setDefault(&c.Repo, math.MaxInt64)
-	return c
-}
-
-// room returns the repository's pool, and how many bytes it may still grow.
-func (r *Repo) room(ctx context.Context) (pool storage.ID, room int64, err error) {
-	quota := r.s.opts.Limits.RepoSize
 	err = r.s.backend.View(ctx, func(v storage.View) error {
-		if quota == 0 {
-			room = math.MaxInt64
+		if l.RepoSize == 0 {
 			pool, err = catalog.Pool(v, r.id)
 			return err
 		}
@@ -261,10 +255,10 @@ func (r *Repo) room(ctx context.Context) (pool storage.ID, room int64, err error
 			return err
 		}
 		state, err := catalog.LoadState(v, repo)
-		pool, room = repo.Pool, quota-state.Size
+		pool, c.Room, c.Shared = repo.Pool, l.RepoSize-state.Size, repo.Networked
 		return err
 	})
-	return pool, room, err
+	return pool, c, err
 }
 
 // logEntry is a line of a ref's log.

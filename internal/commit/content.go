@@ -17,8 +17,7 @@ import (
 // Content is what a commit adds: small blobs that land with it, and the names of those stored ahead.
 type Content struct {
 	Blobs  []storage.Object
-	staged map[git.Hash]struct{}
-	known  int64 // bytes of what the pool had before it was staged
+	staged map[git.Hash]int64 // sizes, also of what the pool had before
 }
 
 func (c *Content) has(h git.Hash) bool {
@@ -50,6 +49,7 @@ type Limits struct {
 	Blob, Total int64
 	Repo        int64 // of the whole repository
 	Room        int64 // what of Repo is not taken yet
+	Shared      bool  // other repositories share the pool: what it has takes room as what it has not
 }
 
 // ErrBlobTooLarge and ErrTotalTooLarge say that content is over a limit.
@@ -103,7 +103,7 @@ type storer struct {
 	hashes  []git.Hash
 	content Content
 	total   int64
-	ahead   int64 // bytes that are new to the pool
+	ahead   int64 // bytes that take room
 	stage   storage.Stage
 }
 
@@ -186,7 +186,7 @@ func (s *storer) storeAhead() error {
 	if s.stage, err = s.e.backend.Stage(s.ctx, s.pool); err != nil {
 		return err
 	}
-	s.content.staged = make(map[git.Hash]struct{}, len(s.sources))
+	s.content.staged = make(map[git.Hash]int64, len(s.sources))
 	for i := range s.sources {
 		if err := s.ctx.Err(); err != nil {
 			return err
@@ -217,17 +217,21 @@ func (s *storer) add(h git.Hash, size int64) (bool, error) {
 	if _, ok := s.content.staged[h]; ok {
 		return false, nil
 	}
-	s.content.staged[h] = struct{}{}
+	s.content.staged[h] = size
 	_, _, err := s.e.backend.StatObject(s.ctx, s.pool, h)
-	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt) {
+	isNew := errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt)
+	if err != nil && !isNew {
+		return false, err
+	}
+	if isNew || s.limits.Shared {
 		if s.ahead += size; s.ahead > s.limits.Room {
 			return false, txn.ErrQuota
 		}
-		s.e.unlanded.add(s.pool, h, size)
-		return true, nil
 	}
-	s.content.known += size
-	return err == nil, err
+	if isNew {
+		s.e.unlanded.add(s.pool, h, size)
+	}
+	return true, nil
 }
 
 // read takes the content of a reader. What is small is held in memory; the rest goes to storage in pieces, and is

@@ -360,9 +360,18 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 }
 
 func (b *batch) land(ctx context.Context) error {
-	b.push.Ahead, b.push.Known = b.e.unlanded.take(b.pool, b.content), 0
+	b.push.Ahead, b.push.Again = b.e.unlanded.take(b.pool, b.content), nil
 	for _, c := range b.content {
-		b.push.Known += c.known
+		if len(b.content) == 1 {
+			b.push.Again = c.staged
+			break
+		}
+		for h, size := range c.staged {
+			if b.push.Again == nil {
+				b.push.Again = make(map[git.Hash]int64, len(c.staged))
+			}
+			b.push.Again[h] = size
+		}
 	}
 	err := b.e.backend.Push(ctx, b.repo, &b.push)
 	if err != nil {

@@ -17,6 +17,7 @@ type Push struct {
 	Items   []*object.Item         // what to remember of Objects, by index; nil ones are not remembered
 	Staged  int64                  // bytes of new objects that were stored ahead
 	Ahead   map[storage.Hash]int64 // sizes of further ones, which may be among Objects too
+	Again   map[storage.Hash]int64 // of all that was stored ahead: where the pool is shared, what it had counts too
 	Known   int64                  // bytes of further objects that the pool had before they were stored ahead
 	Named   []storage.Hash         // objects that must be there, whole and durable, beside those that Refs name
 	Refs    []ref.Change
@@ -97,11 +98,18 @@ func (r *Repo) checkWriters(changes []ref.Change) error {
 // putAll stores the objects of a Push, and returns by how many bytes the repository grows.
 func (r *Repo) putAll(p *Push) (grown int64, err error) {
 	grown = p.Staged
-	if r.counts(false) {
-		grown += p.Known
-	}
 	for _, size := range p.Ahead {
 		grown += size
+	}
+	var again map[storage.Hash]int64
+	if r.counts(false) {
+		grown += p.Known
+		again = p.Again
+	}
+	for h, size := range again {
+		if _, counted := p.Ahead[h]; !counted {
+			grown += size
+		}
 	}
 	var known map[storage.Hash]bool // those of the objects that were there
 	for i, o := range p.Objects {
@@ -123,7 +131,8 @@ func (r *Repo) putAll(p *Push) (grown int64, err error) {
 			}
 			known[o.Hash] = true
 		}
-		if _, counted := p.Ahead[o.Hash]; r.counts(added) && !counted {
+		_, isAhead := p.Ahead[o.Hash]
+		if _, isAgain := again[o.Hash]; r.counts(added) && !isAhead && !isAgain {
 			grown += o.Size
 		}
 	}
