@@ -228,7 +228,9 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	s.NumGoroutines = 1
 	s.ExternalMagicVersion = magic
 	s.MemTableSize = min(max(o.memoryBudget()/4, minMemtable), maxMemtable)
-	s.NumMemtables = 0 // besides the one that is written to, and one that is being made a table
+	// Besides the one that is written to. With none, Badger's flusher can wake a writer before it takes further work, and the
+	// writer then waits for good.
+	s.NumMemtables = 1
 	s.NumCompactors = 2
 	s.BaseLevelSize = 4 * s.MemTableSize
 	s.BaseTableSize = 2 * mib
