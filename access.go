@@ -16,8 +16,8 @@ type Actor struct{ a access.Actor }
 var Anonymous Actor
 
 // User returns the user with that login, whatever the case of its letters a-z. They need not be known to Users to own
-// repositories. With "", the actor may what all may. A login that can't be one, as of letters beyond ASCII, makes an actor
-// who may nothing: all calls on their behalf return ErrInvalid, which names the login.
+// repositories. With "", the actor may what all may. A login that can't be one, as of letters beyond ASCII, makes an
+// actor who may nothing: all calls on their behalf return ErrInvalid, which names the login.
 func User(login string) Actor { return Actor{access.User(login)} }
 
 // String names the actor.
@@ -61,9 +61,9 @@ func ParsePermission(text string) (Permission, error) {
 	return Permission(p), nil
 }
 
-// As returns the same store as an actor may see and use it. What he may not read is ErrNotFound, as if it were not there,
-// and missing from lists and counts; what he may read but not change is ErrForbidden. That is decided anew in each unit
-// of work, so a grant holds, and ends, at once, also for handles that he has. As costs nothing.
+// As returns the same store as an actor may see and use it. What he may not read is ErrNotFound, as if it were not
+// there, and missing from lists and counts; what he may read but not change is ErrForbidden. That is decided anew in
+// each unit of work, so a grant holds, and ends, at once, also for handles that he has. As costs nothing.
 //
 // A store that an actor got can't be made into that of another one: it then is that of Anonymous.
 func (s *Store) As(actor Actor) *Store {
@@ -99,8 +99,8 @@ func (c *calls) Enter(ctx context.Context) error {
 // Leave ends a call.
 func (c *calls) Leave() { c.gate.Leave() }
 
-// Permission returns what a user may do with the repository: as its owner, as a collaborator, by a team, or because it is
-// public. An empty login is Anonymous. One may ask for himself; for others one needs Admin.
+// Permission returns what a user may do with the repository: as its owner, as a collaborator, by a team, or because it
+// is public. An empty login is Anonymous. One may ask for himself; for others one needs Admin.
 func (r *Repo) Permission(ctx context.Context, login string) (Permission, error) {
 	const op = "permission"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -149,7 +149,7 @@ func (r *Repo) readPeople(ctx context.Context, need access.Permission, fn func(v
 	})
 }
 
-// change runs fn in a unit of work in which the actor has a permission on the repository.
+// change runs fn in a transaction in which the actor has a permission on the repository.
 func (r *Repo) change(ctx context.Context, need access.Permission, fn func(tx *txn.Tx) error) error {
 	return r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
 		if _, err := r.s.actor.Check(tx, r.id, need); err != nil {

@@ -20,7 +20,8 @@ func TestHidden(t *testing.T) {
 		if got, err := ann.Repo(t.Context(), "ann/secret"); err != nil || got.ID() != r.ID() {
 			t.Errorf("Repo() as the owner = %v, %v", got, err)
 		}
-		for name, other := range map[string]*reposit.Store{"bob": bob, "anonymous": s.As(reposit.Anonymous), "by way of bob": bob.As(reposit.User("ann"))} {
+		for name, other := range map[string]*reposit.Store{"bob": bob, "anonymous": s.As(reposit.Anonymous),
+			"by way of bob": bob.As(reposit.User("ann"))} {
 			_, hidden := other.Repo(t.Context(), "ann/secret")
 			_, absent := other.Repo(t.Context(), "ann/absent")
 			if !errors.Is(hidden, reposit.ErrNotFound) || errors.Unwrap(hidden).Error() != errors.Unwrap(absent).Error() {
@@ -78,8 +79,8 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// TestMisnamed holds that a login folds by ASCII letters alone, and that an actor with one that can't be may nothing, and
-// is told why.
+// TestMisnamed holds that a login folds by ASCII letters alone, and that an actor with one that can't be may nothing,
+// and is told why.
 func TestMisnamed(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		s, ctx := open(nil), t.Context()
@@ -122,11 +123,13 @@ func TestMisnamed(t *testing.T) {
 		}
 		// Addresses fold alike.
 		kelvin := reposit.Profile{Login: "sis", Email: "\u212aim@example.org"}
-		if err := errors.Join(s.Users().Put(ctx, reposit.Profile{Login: "kim", Email: "Kim@example.org"}), s.Users().Put(ctx, kelvin)); err != nil {
+		if err := errors.Join(s.Users().Put(ctx, reposit.Profile{Login: "kim", Email: "Kim@example.org"}),
+			s.Users().Put(ctx, kelvin)); err != nil {
 			t.Errorf("Put() of two addresses that differ = %v", err)
 		}
 		kelvin.Email = ""
-		err := errors.Join(s.Users().Put(ctx, kelvin), s.Users().Put(ctx, reposit.Profile{Login: "kim", Email: "KIM@example.org"}))
+		err := errors.Join(s.Users().Put(ctx, kelvin),
+			s.Users().Put(ctx, reposit.Profile{Login: "kim", Email: "KIM@example.org"}))
 		taken := s.Users().Put(ctx, reposit.Profile{Login: "sis", Email: "kim@EXAMPLE.org"})
 		if err != nil || !errors.Is(taken, reposit.ErrExists) {
 			t.Errorf("Put() of an address that another user has = %v, %v, want %v", err, taken, reposit.ErrExists)

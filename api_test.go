@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAPI compares what the public packages export with testdata/api.txt, so that no name comes, goes or changes unnoticed.
-// The flag -update rewrites the file.
+// TestAPI compares what the public packages export with testdata/api.txt, so that no name comes, goes or changes
+// unnoticed. The flag -update rewrites the file.
 func TestAPI(t *testing.T) {
 	var all strings.Builder
 	for _, dir := range []string{".", "storage", "storage/memory", "storage/badger", "storage/billyfs"} {

@@ -152,7 +152,8 @@ type substitution struct {
 }
 
 // substitute adds what export-subst may ask about the commit. What goes wrong then is in the substitution's err.
-func (r *Repo) substitute(ctx context.Context, src archiveSource, commit git.Hash, o *archive.Options) (*substitution, error) {
+func (r *Repo) substitute(ctx context.Context, src archiveSource, commit git.Hash,
+	o *archive.Options) (*substitution, error) {
 	item, err := r.s.objects.Item(ctx, src.pool, commit)
 	if err != nil {
 		return nil, missingObject(err)

@@ -14,8 +14,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Branches are the refs under refs/heads/, by their short names. Whatever takes the name of a branch takes its full name,
-// too: "refs/heads/main" for "main". Other names that begin with "refs/" are ErrInvalid.
+// Branches are the refs under refs/heads/, by their short names. Whatever takes the name of a branch takes its full
+// name, too: "refs/heads/main" for "main". Other names that begin with "refs/" are ErrInvalid.
 type Branches struct{ r *Repo }
 
 // Branches returns the branches of the repository.
@@ -26,7 +26,8 @@ type Branch struct {
 	Name      string // short, "main"; full if the short one would begin with "refs/"
 	Commit    Commit // the tip
 	Protected bool   // a rule applies to it, see Repo.Protection
-	Damaged   error  // in lists, an ErrCorrupt if the ref or its commit can't be read: only the Name is known then; else nil
+	// in lists, an ErrCorrupt if the ref or its commit can't be read: only the Name is known then; else nil
+	Damaged error
 }
 
 // newBranches makes branches of refs.
@@ -155,9 +156,9 @@ func sameDefault(v storage.View, repo storage.ID, head string) error {
 	return err
 }
 
-// Rename gives a branch another name, the default branch too. The rule that names a protected branch follows it, but may
-// refuse: to be renamed is to be deleted, and what a rule names only admins rename, as the default branch. It returns ErrExists, ErrNotFound or
-// ErrProtected.
+// Rename gives a branch another name, the default branch too. The rule that names a protected branch follows it, but
+// may refuse: to be renamed is to be deleted, and what a rule names only admins rename, as the default branch. It
+// returns ErrExists, ErrNotFound or ErrProtected.
 func (b Branches) Rename(ctx context.Context, from, to string) error {
 	const op = "rename branch"
 	if err := b.r.s.calls.Enter(ctx); err != nil {
@@ -189,8 +190,8 @@ func (b Branches) Rename(ctx context.Context, from, to string) error {
 	}
 }
 
-// rename gives a branch another full name, or returns errOtherDefault or a *ref.ConflictError if it, or the default branch,
-// moves meanwhile.
+// rename gives a branch another full name, or returns errOtherDefault or a *ref.ConflictError if it, or the default
+// branch, moves meanwhile.
 func (b Branches) rename(ctx context.Context, oldName, newName string, by git.Signature) error {
 	var head string
 	var at storage.Ref

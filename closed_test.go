@@ -223,10 +223,11 @@ func (f *fuse) Done() <-chan struct{} {
 // TestCancelledAtEachStep ends the context at each point where a call looks at it: what was cancelled changed
 // nothing, and what succeeded is there.
 func TestCancelledAtEachStep(t *testing.T) {
-	large := strings.Repeat("0123456789abcdef", 1<<16+1) // more than a unit of work holds
+	large := strings.Repeat("0123456789abcdef", 1<<16+1) // more than a transaction holds
 	many := make([]reposit.Change, 300)
 	for i := range many {
-		many[i] = reposit.Put(strings.Repeat("d/", i%5)+"file"+string(rune('a'+i%26))+string(rune('a'+i/26)), []byte{byte(i), byte(i >> 8)})
+		many[i] = reposit.Put(strings.Repeat("d/", i%5)+"file"+string(rune('a'+i%26))+string(rune('a'+i/26)),
+			[]byte{byte(i), byte(i >> 8)})
 	}
 	calls := []struct {
 		name   string
@@ -242,7 +243,8 @@ func TestCancelledAtEachStep(t *testing.T) {
 			return err
 		}},
 		{"commit signed", false, func(ctx context.Context, _ *store, r *reposit.Repo) error {
-			_, err := r.Commit(ctx, &reposit.CommitOptions{Sign: func([]byte) (string, error) { return "s", nil }}, reposit.Put("a", nil))
+			_, err := r.Commit(ctx, &reposit.CommitOptions{Sign: func([]byte) (string, error) { return "s", nil }},
+				reposit.Put("a", nil))
 			return err
 		}},
 		{"commit many", true, func(ctx context.Context, _ *store, r *reposit.Repo) error {
@@ -279,7 +281,8 @@ func TestCancelledAtEachStep(t *testing.T) {
 				r := create(t, s, "x", nil)
 				write(t, r, "x", "1")
 				write(t, r, "d/e", "2")
-				if err := r.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/side", New: write(t, r, "z", "3").Hash}); err != nil {
+				if err := r.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/side",
+					New: write(t, r, "z", "3").Hash}); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := r.Tags().Create(t.Context(), "v1", "", nil); err != nil {
@@ -298,7 +301,8 @@ func TestCancelledAtEachStep(t *testing.T) {
 }
 
 // cancelAt makes one call whose context ends at the n-th look. It reports whether the call succeeded.
-func cancelAt(t *testing.T, s *store, r *reposit.Repo, n int, staged bool, run func(context.Context, *store, *reposit.Repo) error) bool {
+func cancelAt(t *testing.T, s *store, r *reposit.Repo, n int, staged bool,
+	run func(context.Context, *store, *reposit.Repo) error) bool {
 	t.Helper()
 	digest := s.digest
 	if staged {

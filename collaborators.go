@@ -129,8 +129,9 @@ func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 }
 
 // Pushable returns a page of the repositories of others that a user may push to, since he is a collaborator or in a
-// team. Users see all of their own; about others, an actor learns only of repositories that they may write to themselves,
-// and holders of deploy keys get ErrForbidden. It returns ErrNotFound if there is no such user. A page costs a look at each repository that was opened to the user.
+// team. Users see all of their own; about others, an actor learns only of repositories that they may write to
+// themselves, and holders of deploy keys get ErrForbidden. It returns ErrNotFound if there is no such user. A page
+// costs a look at each repository that was opened to the user.
 func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (Page[Info], error) {
 	const op = "pushable"
 	if err := s.calls.Enter(ctx); err != nil {

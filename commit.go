@@ -80,9 +80,9 @@ func (r *Repo) Write(ctx context.Context, path string, data []byte, message stri
 // The cost is that of the content and of the directories on the changed paths, whatever else the tree holds.
 //
 // It returns ErrNoChange if the tree stays as it is, ErrConflict (*ConflictError) if Expect or a change's Expect does
-// not hold, ErrExists or ErrNotFound for changes that do not fit the tree, ErrTooLarge over Options.Limits, ErrProtected
-// for a branch that takes pull requests only, and ErrInvalid. Writers of one branch take turns; those that wait land
-// together, each with a commit of its own.
+// not hold, ErrExists or ErrNotFound for changes that do not fit the tree, ErrTooLarge over Options.Limits,
+// ErrProtected for a branch that takes pull requests only, and ErrInvalid. Writers of one branch take turns; those that
+// wait land together, each with a commit of its own.
 func (r *Repo) Commit(ctx context.Context, opts *CommitOptions, changes ...Change) (*Commit, error) {
 	if opts == nil {
 		opts = &CommitOptions{}
@@ -114,7 +114,7 @@ func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change
 }
 
 // may returns an error unless the actor has a permission now. It comes before work that would be in vain; what counts
-// is what the unit of work finds that does the rest. The host may do all, and is not asked.
+// is what the transaction finds that does the rest. The host may do all, and is not asked.
 func (r *Repo) may(ctx context.Context, need access.Permission) error {
 	if r.s.actor.IsHost() {
 		return nil

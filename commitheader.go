@@ -17,8 +17,8 @@ const (
 	maxCommitHeaders = 1 << 20 // bytes
 )
 
-// checkParents returns ErrNotFound unless the refs of the repository reach all parents, and ErrInvalid for one that is no
-// commit.
+// checkParents returns ErrNotFound unless the refs of the repository reach all parents, and ErrInvalid for one that is
+// no commit.
 func (r *Repo) checkParents(ctx context.Context, parents []Hash) error {
 	if len(parents) == 0 {
 		return nil

@@ -15,8 +15,8 @@ import (
 
 const gitHubSignature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n wsBcBAABCAAQBQJk\n =aBcD\n -----END PGP SIGNATURE-----\n \n"
 
-// TestReplay makes a random history of merges, merge tags, signatures, encodings and headers of other programs again, by
-// Commit alone, and gets the hashes that git gives it.
+// TestReplay makes a random history of merges, merge tags, signatures, encodings and headers of other programs again,
+// by Commit alone, and gets the hashes that git gives it.
 func TestReplay(t *testing.T) {
 	needGit(t)
 	const seed = 20260401
@@ -28,11 +28,14 @@ func TestReplay(t *testing.T) {
 	headers := []string{
 		"", "", gitHubSignature, "gpgsig -----BEGIN SSH SIGNATURE-----\n abc\n -----END SSH SIGNATURE-----\n",
 		"mergetag object 1234567890123456789012345678901234567890\n type commit\n tag v1\n tagger A <a@b> 1 +0000\n \n one\n",
-		"HG:rename-source hg\nHG:extra amend_source:ab%\n", "change-id kkmpptxz\n" + gitHubSignature, gitHubSignature + "HG:extra x\n",
-		"encoding ISO-8859-1\n", "encoding ISO-8859-1\n" + gitHubSignature, gitHubSignature + "encoding ISO-8859-1\n", "encoding KOI8-R\n",
+		"HG:rename-source hg\nHG:extra amend_source:ab%\n", "change-id kkmpptxz\n" + gitHubSignature, gitHubSignature +
+			"HG:extra x\n",
+		"encoding ISO-8859-1\n", "encoding ISO-8859-1\n" + gitHubSignature, gitHubSignature + "encoding ISO-8859-1\n",
+		"encoding KOI8-R\n",
 		"encoding nonsense\n", "encoding windows-1252\n", "encoding ISO-2022-JP\n",
 	}
-	names := map[string]string{"ISO-8859-1": "Zo\xeb", "KOI8-R": "\xf0\xd2\xc9", "nonsense": "Zo\xeb", "windows-1252": "ok \x81", "ISO-2022-JP": "\x1b$BF|K\\\x1b(B"}
+	names := map[string]string{"ISO-8859-1": "Zo\xeb", "KOI8-R": "\xf0\xd2\xc9", "nonsense": "Zo\xeb",
+		"windows-1252": "ok \x81", "ISO-2022-JP": "\x1b$BF|K\\\x1b(B"}
 	var made []reposit.Hash
 	for i := range 120 {
 		block := headers[rng.IntN(len(headers))]
@@ -54,15 +57,18 @@ func TestReplay(t *testing.T) {
 		for _, p := range parents {
 			fmt.Fprintf(&raw, "parent %s\n", p)
 		}
-		fmt.Fprintf(&raw, "author %s <a@b> %d +0130\ncommitter C <c@d> %d -0700\n%s\nsubject %s\n\nbody", name, i, i+1, block, name)
+		fmt.Fprintf(&raw, "author %s <a@b> %d +0130\ncommitter C <c@d> %d -0700\n%s\nsubject %s\n\nbody", name, i, i+1, block,
+			name)
 		want := git(t, dir, raw.Bytes(), "hash-object", "-w", "-t", "commit", "--stdin")
 
 		// What git says of the commit is what is written again.
 		shown := strings.SplitN(git(t, dir, nil, "log", "-1", "--encoding=UTF-8", "--format=%an%x00%B", want), "\x00", 2)
 		opts := &reposit.CommitOptions{
 			Branch: fmt.Sprint("b", i), Message: strings.TrimSuffix(shown[1], "\n"), Headers: block,
-			Author:    &reposit.Signature{Name: shown[0], Email: "a@b", When: time.Unix(int64(i), 0).In(time.FixedZone("", 90*60))},
-			Committer: &reposit.Signature{Name: "C", Email: "c@d", When: time.Unix(int64(i+1), 0).In(time.FixedZone("", -7*60*60))},
+			Author: &reposit.Signature{Name: shown[0], Email: "a@b",
+				When: time.Unix(int64(i), 0).In(time.FixedZone("", 90*60))},
+			Committer: &reposit.Signature{Name: "C", Email: "c@d",
+				When: time.Unix(int64(i+1), 0).In(time.FixedZone("", -7*60*60))},
 		}
 		if i == 0 {
 			opts.Branch = ""
@@ -74,13 +80,15 @@ func TestReplay(t *testing.T) {
 			t.Fatalf("commit %d is %s, want that of\n%q", i, c.Hash, raw.Bytes())
 		}
 		if c.Headers != block || c.Message != opts.Message || c.Author.Name != shown[0] {
-			t.Errorf("commit %d has headers %q, message %q of %q, want %q, %q of %q", i, c.Headers, c.Message, c.Author.Name, block, opts.Message, shown[0])
+			t.Errorf("commit %d has headers %q, message %q of %q, want %q, %q of %q", i, c.Headers, c.Message, c.Author.Name,
+				block, opts.Message, shown[0])
 		}
 		made = append(made, c.Hash)
 	}
 	exported := s.export(t, r)
 	for _, h := range made {
-		if got, want := git(t, exported, nil, "cat-file", "-p", h.String()), git(t, dir, nil, "cat-file", "-p", h.String()); got != want {
+		if got, want := git(t, exported, nil, "cat-file", "-p", h.String()),
+			git(t, dir, nil, "cat-file", "-p", h.String()); got != want {
 			t.Errorf("commit %s is %q, want %q", h, got, want)
 		}
 	}
@@ -90,7 +98,8 @@ func TestReplay(t *testing.T) {
 func TestDecodedCommits(t *testing.T) {
 	r := create(t, openMemory(t, nil), "x", nil)
 	who := &reposit.Signature{Name: "Žižek", Email: "z@x", When: time.Unix(1, 0)}
-	c := commit(t, r, &reposit.CommitOptions{Author: who, Message: "Dobrý den", Headers: "encoding ISO-8859-2"}, reposit.Put("a", nil))
+	c := commit(t, r, &reposit.CommitOptions{Author: who, Message: "Dobrý den", Headers: "encoding ISO-8859-2"},
+		reposit.Put("a", nil))
 	raw := "author \xaei\xbeek <z@x> 1 +0000\ncommitter \xaei\xbeek <z@x> 1 +0000\nencoding ISO-8859-2\n\nDobr\xfd den"
 	raw = "tree " + c.Tree.String() + "\n" + raw
 	if want := reposit.Hash(sha1.Sum(fmt.Appendf(nil, "commit %d\x00%s", len(raw), raw))); c.Hash != want {
@@ -101,7 +110,8 @@ func TestDecodedCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, c := range map[string]*reposit.Commit{"Commit": c, "Branch": &b.Commit} {
-		if c.Author.Name != "Žižek" || c.Message != "Dobrý den" || c.Encoding != "ISO-8859-2" || c.Headers != "encoding ISO-8859-2\n" {
+		if c.Author.Name != "Žižek" || c.Message != "Dobrý den" || c.Encoding != "ISO-8859-2" ||
+			c.Headers != "encoding ISO-8859-2\n" {
 			t.Errorf("%s() = %q, %q, %q, %q", what, c.Author.Name, c.Message, c.Encoding, c.Headers)
 		}
 	}
@@ -150,7 +160,8 @@ func TestBadCommitHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := write(t, r, "later", "1")
-	if _, err := fork.Commit(t.Context(), &reposit.CommitOptions{Parents: []reposit.Hash{later.Hash}}); !errors.Is(err, reposit.ErrNotFound) {
+	if _, err := fork.Commit(t.Context(), &reposit.CommitOptions{Parents: []reposit.Hash{later.Hash}}); !errors.Is(err,
+		reposit.ErrNotFound) {
 		t.Errorf("Commit() with a parent of another fork = %v, want %v", err, reposit.ErrNotFound)
 	}
 	signed := commit(t, r, &reposit.CommitOptions{Sign: sign, Headers: "HG:x y\n", AllowEmpty: true})

@@ -33,7 +33,8 @@ func (s *store) history(t testing.TB, r *reposit.Repo, tip reposit.Hash) []repos
 	}
 }
 
-var eachFlag = flag.Int("each", 0, "how many commits each of 64 writers makes in TestManyWriters; 0: what takes seconds")
+var eachFlag = flag.Int("each", 0,
+	"how many commits each of 64 writers makes in TestManyWriters; 0: what takes seconds")
 
 // TestManyWriters commits from 64 goroutines to one branch: each commit is in the history, and readers see whole
 // commits only.
@@ -210,7 +211,8 @@ func TestBlockedWriter(t *testing.T) {
 				t.Fatalf("Commit() = %v", err)
 			}
 			if payloads != 2 || signed.Signature != "signature 2" || signed.Parents[0] != meanwhile.Hash {
-				t.Errorf("signed %d times as %q on %v, want twice, on %s", payloads, signed.Signature, signed.Parents, meanwhile.Hash)
+				t.Errorf("signed %d times as %q on %v, want twice, on %s", payloads, signed.Signature, signed.Parents,
+					meanwhile.Hash)
 			}
 		})
 

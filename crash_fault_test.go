@@ -19,14 +19,18 @@ import (
 // scripts are histories that have every verb once at least. Those of large files are short: they are costly to repeat.
 var scripts = map[string][]string{
 	"many verbs": {
-		"create", "commit", "commit to the shared repository", "create branch", "commit", "commit from readers", "create tag", "update refs",
-		"rename branch", "describe", "commit", "read all", "rename", "create tag", "delete tag", "commit", "update refs", "delete branch", "create",
-		"read all", "commit", "fork", "watch", "invite", "protect", "fork", "commit", "invite", "delete", "watch", "protect", "commit to the shared repository", "create", "read all",
+		"create", "commit", "commit to the shared repository", "create branch", "commit", "commit from readers", "create tag",
+		"update refs",
+		"rename branch", "describe", "commit", "read all", "rename", "create tag", "delete tag", "commit", "update refs",
+		"delete branch", "create",
+		"read all", "commit", "fork", "watch", "invite", "protect", "fork", "commit", "invite", "delete", "watch", "protect",
+		"commit to the shared repository", "create", "read all",
 	},
 	"large file": {"create", "commit", "commit a large file", "commit", "delete"},
 }
 
-var stride = flag.Int("stride", 13, "of the faults and power cuts of TestFaults and TestPowerCuts, take each n-th; 1 takes all")
+var stride = flag.Int("stride", 13,
+	"of the faults and power cuts of TestFaults and TestPowerCuts, take each n-th; 1 takes all")
 
 func faultStride() int {
 	if testing.Short() {
@@ -130,7 +134,8 @@ func (f *sufferer) close() {
 }
 
 func (f *sufferer) verify(when string) {
-	if err := errors.Join(f.player.verify(f.Context(), f.store), newAuditor().audit(f.Context(), f.backend, nil)); err != nil {
+	if err := errors.Join(f.player.verify(f.Context(), f.store),
+		newAuditor().audit(f.Context(), f.backend, nil)); err != nil {
 		f.Errorf("%s: %v", when, err)
 	}
 }

@@ -33,8 +33,10 @@ const (
 
 // flipScript is a history whose store has files of every kind.
 var flipScript = []string{
-	"create", "commit", "commit", "commit many files", "create branch", "commit", "create tag", "update refs", "commit", "create tag",
-	"create", "commit", "commit to the shared repository", "commit from readers", "describe", "commit a large file", "rename branch",
+	"create", "commit", "commit", "commit many files", "create branch", "commit", "create tag", "update refs", "commit",
+	"create tag",
+	"create", "commit", "commit to the shared repository", "commit from readers", "describe", "commit a large file",
+	"rename branch",
 	"create tag", "create tag", "commit", "delete tag", "commit", "create", "commit to the shared repository",
 }
 
@@ -233,7 +235,8 @@ func (f *flipper) ask(dir string) string {
 }
 
 func (f *flipper) start() {
-	cmd := exec.CommandContext(f.Context(), os.Args[0], "-test.run=^"+strings.ReplaceAll(f.Name(), "/", "$/^")+"$", fmt.Sprintf("-seed=%d", *seed))
+	cmd := exec.CommandContext(f.Context(), os.Args[0], "-test.run=^"+strings.ReplaceAll(f.Name(), "/", "$/^")+"$",
+		fmt.Sprintf("-seed=%d", *seed))
 	cmd.Env = append(os.Environ(), flipBackend+"=1", flipHashes+"="+strings.Join(f.hashes, " "))
 	f.noise = &bytes.Buffer{}
 	cmd.Stderr = f.noise
@@ -316,7 +319,8 @@ func (r *damageReader) note(result, format string, args ...any) {
 }
 
 func (r *damageReader) fail(what string, err error) {
-	if errors.Is(err, reposit.ErrCorrupt) || errors.Is(err, reposit.ErrNotFound) || errors.Is(err, reposit.ErrInvalid) || errors.Is(err, storage.ErrFormat) {
+	if errors.Is(err, reposit.ErrCorrupt) || errors.Is(err, reposit.ErrNotFound) || errors.Is(err, reposit.ErrInvalid) ||
+		errors.Is(err, storage.ErrFormat) {
 		r.note("failed", "%s: %v", what, err)
 		return
 	}
@@ -369,7 +373,8 @@ func (r *damageReader) repo(s *reposit.Store, p *player, h *holding) {
 		r.fail("info", err)
 	case info.DefaultBranch != h.head:
 		r.note("missing", "HEAD: it names %q, not %q", info.DefaultBranch, h.head)
-	case info.Slug != h.slug || info.Description != h.description || info.Private != h.private || info.Labels["state"] != h.label:
+	case info.Slug != h.slug || info.Description != h.description || info.Private != h.private ||
+		info.Labels["state"] != h.label:
 		r.note("wrong", "info: %+v", info)
 	}
 	listed, seen := map[string]bool{}, map[*point]bool{}

@@ -51,7 +51,8 @@ func (h *forgeHolding) check(ctx context.Context, r *reposit.Repo) error {
 		patterns[rule.Pattern] = rule.RequiredReviews
 	}
 	if !slices.Equal(logins, h.watchers) || !maps.Equal(guests, h.guests) || !maps.Equal(patterns, h.patterns) {
-		return fmt.Errorf("watchers, guests, patterns, -want +got: %s", cmp.Diff([]any{h.watchers, h.guests, h.patterns}, []any{logins, guests, patterns}))
+		return fmt.Errorf("watchers, guests, patterns, -want +got: %s",
+			cmp.Diff([]any{h.watchers, h.guests, h.patterns}, []any{logins, guests, patterns}))
 	}
 	return nil
 }
@@ -62,7 +63,8 @@ func (p *player) fork() *deed {
 	if from == nil || len(p.repos) == maxHoldings {
 		return nil
 	}
-	h := &holding{slug: fmt.Sprintf("r%d", p.created), description: from.description, private: from.private, head: from.head, refs: map[string]mark{}}
+	h := &holding{slug: fmt.Sprintf("r%d", p.created), description: from.description, private: from.private,
+		head: from.head, refs: map[string]mark{}}
 	h.forge.fork = true
 	for name, m := range from.refs {
 		if strings.HasPrefix(name, "refs/heads/") || strings.HasPrefix(name, "refs/tags/") {
@@ -85,19 +87,21 @@ func (p *player) guest(ctx context.Context, s *reposit.Store, n int) (string, er
 }
 
 // as makes a deed of a call on a repository for a guest.
-func (p *player) as(h *holding, what string, do func(context.Context, *reposit.Repo, string) error, apply func(login string)) *deed {
+func (p *player) as(h *holding, what string, do func(context.Context, *reposit.Repo, string) error,
+	apply func(login string)) *deed {
 	n := p.rand.IntN(4)
 	login := fmt.Sprintf("guest-%d", n)
-	return &deed{h.slug + " " + what + " " + login, func(ctx context.Context, s *reposit.Store) (none reposit.Hash, _ error) {
-		if _, err := p.guest(ctx, s, n); err != nil {
-			return none, err
-		}
-		r, err := p.open(ctx, s, h)
-		if err != nil {
-			return none, err
-		}
-		return none, do(ctx, r, login)
-	}, func(reposit.Hash) { apply(login) }}
+	return &deed{h.slug + " " + what + " " + login,
+		func(ctx context.Context, s *reposit.Store) (none reposit.Hash, _ error) {
+			if _, err := p.guest(ctx, s, n); err != nil {
+				return none, err
+			}
+			r, err := p.open(ctx, s, h)
+			if err != nil {
+				return none, err
+			}
+			return none, do(ctx, r, login)
+		}, func(reposit.Hash) { apply(login) }}
 }
 
 func (p *player) watch() *deed {

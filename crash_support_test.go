@@ -198,7 +198,8 @@ func (p *player) commit(files, size int) *deed {
 	var changes []func() reposit.Change
 	touched := map[string]bool{}
 	for i := range files {
-		path, c := fmt.Sprintf("d%d/e%d/f%d-%d", p.rand.IntN(9), p.rand.IntN(3), p.done, i), text{seed: p.rand.Uint32(), lines: 1 + p.rand.IntN(60)}
+		path, c := fmt.Sprintf("d%d/e%d/f%d-%d", p.rand.IntN(9), p.rand.IntN(3), p.done, i),
+			text{seed: p.rand.Uint32(), lines: 1 + p.rand.IntN(60)}
 		switch old, ok := pickKey(p, made.tree, ""); {
 		case size > 0:
 			c = text{seed: c.seed, bytes: size}
@@ -341,26 +342,27 @@ func (p *player) updateRefs() *deed {
 	b, _ := pickKey(p, h.refs, "refs/heads/")
 	made, branch, moved := fmt.Sprintf("refs/keep/%d", p.done), fmt.Sprintf("refs/heads/z%d", p.done), "refs/moved"
 	gone, _ := pickKey(p, h.refs, "refs/keep/")
-	return p.on(h, fmt.Sprintf("%s %s %s %s", made, branch, moved, gone), func(ctx context.Context, r *reposit.Repo) error {
-		at, err := r.Resolve(ctx, "refs/heads/"+a)
-		if err != nil {
-			return err
-		}
-		other, err := r.Resolve(ctx, b)
-		if err != nil {
-			return err
-		}
-		updates := []reposit.RefUpdate{
-			{Name: made, New: at, Old: &reposit.Hash{}}, {Name: branch, New: other}, {Name: moved, New: at},
-		}
-		if gone != "" {
-			updates = append(updates, reposit.RefUpdate{Name: gone})
-		}
-		return r.Refs().Update(ctx, updates...)
-	}, func() {
-		delete(h.refs, gone)
-		h.refs[made], h.refs[branch], h.refs[moved] = h.refs["refs/heads/"+a], h.refs[b], h.refs["refs/heads/"+a]
-	})
+	return p.on(h, fmt.Sprintf("%s %s %s %s", made, branch, moved, gone),
+		func(ctx context.Context, r *reposit.Repo) error {
+			at, err := r.Resolve(ctx, "refs/heads/"+a)
+			if err != nil {
+				return err
+			}
+			other, err := r.Resolve(ctx, b)
+			if err != nil {
+				return err
+			}
+			updates := []reposit.RefUpdate{
+				{Name: made, New: at, Old: &reposit.Hash{}}, {Name: branch, New: other}, {Name: moved, New: at},
+			}
+			if gone != "" {
+				updates = append(updates, reposit.RefUpdate{Name: gone})
+			}
+			return r.Refs().Update(ctx, updates...)
+		}, func() {
+			delete(h.refs, gone)
+			h.refs[made], h.refs[branch], h.refs[moved] = h.refs["refs/heads/"+a], h.refs[b], h.refs["refs/heads/"+a]
+		})
 }
 
 func (p *player) describe() *deed {

@@ -8,8 +8,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A damageLog tells of damage that lists pass over: of each once, for a list is read again and again. The zero value has
-// told of none.
+// A damageLog tells of damage that lists pass over: of each once, for a list is read again and again. The zero value
+// has told of none.
 type damageLog struct {
 	mu   sync.Mutex
 	told map[string]string // by repository and ref: the text of the error

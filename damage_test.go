@@ -55,7 +55,8 @@ func wantListed(t *testing.T, s *store, damaged reposit.ID, all ...reposit.ID) {
 	}
 }
 
-// TestListDamagedRecords damages a record of one repository. Others are listed and found, and it is said what is damaged.
+// TestListDamagedRecords damages a record of one repository. Others are listed and found, and it is said what is
+// damaged.
 func TestListDamagedRecords(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		var log bytes.Buffer
@@ -97,7 +98,8 @@ func TestListDamagedRecords(t *testing.T) {
 				wantListed(t, s, "", ids...)
 			}
 		}
-		if n := strings.Count(log.String(), "damaged data"); n < 2 || n > 6 || strings.Contains(log.String(), string(ids[0])) {
+		if n := strings.Count(log.String(), "damaged data"); n < 2 || n > 6 ||
+			strings.Contains(log.String(), string(ids[0])) {
 			t.Errorf("the log tells %d times, want once of each damage:\n%s", n, &log)
 		}
 	})
@@ -132,7 +134,8 @@ func TestListDamagedFiles(t *testing.T) {
 	for _, head := range []string{"", strings.Repeat("\x00", 20), "ref: ..\n"} {
 		put("HEAD", head)
 		wantListed(t, s, bad.ID(), good.ID(), bad.ID())
-		if info, err := bad.Info(t.Context()); err != nil || !errors.Is(info.Damaged, reposit.ErrCorrupt) || info.DefaultBranch != "" {
+		if info, err := bad.Info(t.Context()); err != nil || !errors.Is(info.Damaged, reposit.ErrCorrupt) ||
+			info.DefaultBranch != "" {
 			t.Errorf("Info with HEAD %q = %+v, %v, want it damaged", head, info, err)
 		}
 		info, err := bad.Update(t.Context(), &reposit.RepoUpdate{DefaultBranch: &main})
@@ -192,7 +195,8 @@ func TestListDamagedFiles(t *testing.T) {
 	}
 
 	old := reposit.Hash{1}
-	if err := bad.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/empty", New: tip, Old: &old}); !errors.Is(err, reposit.ErrCorrupt) {
+	if err := bad.Refs().Update(t.Context(),
+		reposit.RefUpdate{Name: "refs/heads/empty", New: tip, Old: &old}); !errors.Is(err, reposit.ErrCorrupt) {
 		t.Errorf("Refs.Update of a damaged ref that shall hold a hash = %v, want ErrCorrupt", err)
 	}
 	if err := bad.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/empty", New: tip}); err != nil {
@@ -268,7 +272,8 @@ func TestBranchesDamagedProtected(t *testing.T) {
 		if _, err := r.Branches().Create(t.Context(), "kept", ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(r.Collaborators().Add(t.Context(), "bob", reposit.Write), r.Protection().Set(t.Context(), "kept", test.rule)); err != nil {
+		if err := errors.Join(r.Collaborators().Add(t.Context(), "bob", reposit.Write),
+			r.Protection().Set(t.Context(), "kept", test.rule)); err != nil {
 			t.Fatal(err)
 		}
 		file := filepath.Join(dir, "repos", storageID(r).String()+".git", "refs", "heads", "kept")
@@ -280,7 +285,8 @@ func TestBranchesDamagedProtected(t *testing.T) {
 			t.Fatal(err)
 		}
 		mend := reposit.RefUpdate{Name: "refs/heads/kept", New: tip}
-		if err := as.Refs().Update(t.Context(), mend); test.writer != (err == nil) || err != nil && !errors.Is(err, reposit.ErrProtected) {
+		if err := as.Refs().Update(t.Context(), mend); test.writer != (err == nil) || err != nil &&
+			!errors.Is(err, reposit.ErrProtected) {
 			t.Errorf("Refs.Update by a writer with %+v = %v, want it allowed: %v", test.rule, err, test.writer)
 		}
 		if err := r.Refs().Update(t.Context(), mend); err != nil && !test.writer {

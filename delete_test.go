@@ -14,7 +14,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// putMany stores more records than any backend removes in one unit of work.
+// putMany stores more records than any backend removes in one transaction.
 func putMany(t *testing.T, s *store, put func(tx storage.Tx, i int) error) {
 	t.Helper()
 	const all, batch = 30_000, 3_000
@@ -82,7 +82,8 @@ func TestDeleteManyRecords(t *testing.T) {
 			})
 			putMany(t, s, func(tx storage.Tx, i int) error {
 				name := fmt.Sprintf("local/former-%d", i)
-				return errors.Join(tx.PutRecord([]byte("An"+name), ofRenamed[:]), tx.PutRecord([]byte("Ai"+string(ofRenamed[:])+name), nil))
+				return errors.Join(tx.PutRecord([]byte("An"+name), ofRenamed[:]),
+					tx.PutRecord([]byte("Ai"+string(ofRenamed[:])+name), nil))
 			})
 			if _, err := s.Repo(t.Context(), "local/former-7"); err != nil {
 				t.Fatalf("Repo of a former name = %v", err)
@@ -109,7 +110,7 @@ func TestDeleteHalfSwept(t *testing.T) {
 		name := fmt.Sprintf("local/former-%05d", i)
 		return errors.Join(tx.PutRecord([]byte("An"+name), id[:]), tx.PutRecord([]byte("Ai"+string(id[:])+name), nil))
 	})
-	err := s.backend.Update(t.Context(), func(tx storage.Tx) error { // as far as one unit of work goes
+	err := s.backend.Update(t.Context(), func(tx storage.Tx) error { // as far as one transaction goes
 		return errors.Join(tx.DeleteRecord(append([]byte("i"), id[:]...)), tx.PutRecord(append([]byte("z"), id[:]...), nil))
 	})
 	if err != nil {

@@ -246,8 +246,8 @@ const (
 	countAllUpTo = 1 << 16 // objects
 )
 
-// abbreviation returns how many digits git begins with to abbreviate hashes: half as many bits as the number of the pool's
-// objects has. Of many objects, the number is estimated from those whose hash begins with zeroes.
+// abbreviation returns how many digits git begins with to abbreviate hashes: half as many bits as the number of the
+// pool's objects has. Of many objects, the number is estimated from those whose hash begins with zeroes.
 func (r *Repo) abbreviation(ctx context.Context, pool storage.ID) (int, error) {
 	count := func(digits string) (n int, err error) {
 		for _, err := range r.s.objects.Matching(ctx, pool, digits) {

@@ -37,7 +37,8 @@ func tagSome(t *testing.T, r *reposit.Repo, rng *rand.Rand, made []reposit.Hash,
 		name := []string{"v", "rc/", "x"}[rng.IntN(3)] + fmt.Sprint(i)
 		opts := &reposit.TagOptions{}
 		if rng.IntN(2) == 0 {
-			opts = &reposit.TagOptions{Message: "x", Tagger: &reposit.Signature{Name: "a", Email: "b", When: time.Unix(int64(rng.IntN(3)+5), 0)}}
+			opts = &reposit.TagOptions{Message: "x",
+				Tagger: &reposit.Signature{Name: "a", Email: "b", When: time.Unix(int64(rng.IntN(3)+5), 0)}}
 		}
 		tag, err := r.Tags().Create(t.Context(), name, made[rng.IntN(len(made))].String(), opts)
 		if err == nil && opts.Message != "" && rng.IntN(4) == 0 { // under another name than it has in itself
@@ -125,7 +126,8 @@ func TestBadDescribe(t *testing.T) {
 			t.Errorf("Describe(%q, %.80v) = %q, %v, want %v", test.rev, test.opts, got, err, test.want)
 		}
 	}
-	if got, err := r.Describe(t.Context(), "", &reposit.DescribeOptions{Always: true}); err != nil || got != c.Hash.String()[:7] {
+	if got, err := r.Describe(t.Context(), "", &reposit.DescribeOptions{Always: true}); err != nil ||
+		got != c.Hash.String()[:7] {
 		t.Errorf("Describe() = %q, %v, want %s", got, err, c.Hash.String()[:7])
 	}
 }
@@ -135,7 +137,8 @@ func TestArchiveSubst(t *testing.T) {
 	needGit(t)
 	s := openMemory(t, nil)
 	for i, format := range []string{
-		"%(describe)", "%(describe:tags)", "%(describe:tags=false,match=v*)", "%(describe:abbrev=0)", "%(describe:abbrev=2)", "%(describe:exclude=v1,tags)",
+		"%(describe)", "%(describe:tags)", "%(describe:tags=false,match=v*)", "%(describe:abbrev=0)", "%(describe:abbrev=2)",
+		"%(describe:exclude=v1,tags)",
 		"%(describe) %(describe)", "%an %aN %ae %aE %aL %cN %cE %cn", "%h %t %p %d %D", "%(describe:match=nothing)|",
 	} {
 		r := create(t, s, fmt.Sprint("x", i), nil)
@@ -150,7 +153,8 @@ func TestArchiveSubst(t *testing.T) {
 		}
 		commit(t, r, &reposit.CommitOptions{Author: who}, reposit.Put("b", nil))
 		if i%2 == 0 {
-			commit(t, r, &reposit.CommitOptions{Author: who}, reposit.Put(".mailmap", []byte("Newest Name <newest@x> <old@x>\n")))
+			commit(t, r, &reposit.CommitOptions{Author: who},
+				reposit.Put(".mailmap", []byte("Newest Name <newest@x> <old@x>\n")))
 		}
 		dir := s.export(t, r)
 		for _, rev := range []string{"main", "main~1"} {

@@ -1,6 +1,6 @@
-// Package reposit is an embedded engine for Git repositories: a program opens a store on a backend, and creates, writes,
-// reads, branches, merges and archives repositories by calling functions. There is no server, no network, no git program
-// and no checkout; what a store holds is true Git.
+// Package reposit is an embedded engine for Git repositories: a program opens a store on a backend, and creates,
+// writes, reads, branches, merges and archives repositories by calling functions. There is no server, no network, no
+// git program and no checkout; what a store holds is true Git.
 //
 //	store, err := reposit.Open(ctx, memory.New(), nil)
 //	repo, err := store.Create(ctx, "My New Project", nil)
@@ -9,37 +9,38 @@
 //
 // # Store
 //
-// A [Store] holds any number of repositories on one backend, a package of its own: storage/memory for tests and throw-away
-// work, storage/badger for real data, storage/billyfs for bare repositories on any go-billy filesystem. [Open] makes the
-// store if the backend is empty, and [Store.Close] ends it. One process at a time has a store open; a second Open returns
-// an error that matches storage.ErrLocked.
+// A [Store] holds any number of repositories on one backend, a package of its own: storage/memory for tests and
+// throw-away work, storage/badger for real data, storage/billyfs for bare repositories on any go-billy filesystem.
+// [Open] makes the store if the backend is empty, and [Store.Close] ends it. One process at a time has a store open; a
+// second Open returns an error that matches storage.ErrLocked.
 //
-// A repository has a stable [ID] and a name, "owner/slug". [Store.Repo] finds it by name, also by one that it had before;
-// [Store.RepoByID] by ID. Keep the ID. [Store.List] and [Store.Search] find repositories, [Repo.Update] renames, transfers
-// and describes one, and [Repo.Delete] takes a token from [Repo.DeleteToken], so that nothing is deleted by a slip.
+// A repository has a stable [ID] and a name, "owner/slug". [Store.Repo] finds it by name, also by one that it had
+// before; [Store.RepoByID] by ID. Keep the ID. [Store.List] and [Store.Search] find repositories, [Repo.Update]
+// renames, transfers and describes one, and [Repo.Delete] takes a token from [Repo.DeleteToken], so that nothing is
+// deleted by a slip.
 //
 // # Actors
 //
-// The store that Open returns acts for the host, the program itself, which may do all. [Store.As] is the same store as a
-// [User], or as [Anonymous], may see and use it, and [Store.AsKey] as the holder of a deploy key may. Each permission,
-// [Read], [Write] and [Admin], holds those before it. It comes from owning a repository, from [Repo.Collaborators], from
-// [Store.Teams], or from the repository's being public. It is asked again in each call, also of handles and readers that
-// were taken before. What an actor may not read is ErrNotFound, as if it were not there; lists, counts and searches leave
-// it out.
+// The store that Open returns acts for the host, the program itself, which may do all. [Store.As] is the same store as
+// a [User], or as [Anonymous], may see and use it, and [Store.AsKey] as the holder of a deploy key may. Each
+// permission, [Read], [Write] and [Admin], holds those before it. It comes from owning a repository, from
+// [Repo.Collaborators], from [Store.Teams], or from the repository's being public. It is asked again in each call, also
+// of handles and readers that were taken before. What an actor may not read is ErrNotFound, as if it were not there;
+// lists, counts and searches leave it out.
 //
 // # Revisions
 //
 // Where a method takes a revision, it is Git's syntax (gitrevisions): a branch, a tag, a full ref name, a hash or the
-// beginning of one, "main~2", "main^{tree}", "main@{yesterday}", "v1.0-3-gabcdef". "" is HEAD, the default branch. A path is
-// separated by "/", without one at its ends, and is taken as it is. A hash is found only if refs of the repository lead to
-// it, though repositories of one fork network share storage.
+// beginning of one, "main~2", "main^{tree}", "main@{yesterday}", "v1.0-3-gabcdef". "" is HEAD, the default branch. A
+// path is separated by "/", without one at its ends, and is taken as it is. A hash is found only if refs of the
+// repository lead to it, though repositories of one fork network share storage.
 //
 // # Commits
 //
 // [Repo.Commit] makes one commit of any number of changes, all of them or none. It needs no checkout, and costs what it
 // changes, however large the tree is. Any number of goroutines may commit to one branch: those that wait land together,
-// each with a commit of its own. CommitOptions.Expect makes it compare-and-swap. [Repo.Merge] has a branch take the commits
-// of another one.
+// each with a commit of its own. CommitOptions.Expect makes it compare-and-swap. [Repo.Merge] has a branch take the
+// commits of another one.
 //
 // # Forks
 //
@@ -54,27 +55,29 @@
 //
 // # Events
 //
-// [Store.Events] yields every change once and in order, from any point that is still kept, and waits for more. An event is
-// there if, and only if, its change is.
+// [Store.Events] yields every change once and in order, from any point that is still kept, and waits for more. An event
+// is there if, and only if, its change is.
 //
 // # Errors
 //
 // Every error is an [*Error] around one of the sentinels ([ErrNotFound] and its like), around the context's error, or
 // around what the medium reported. A [*ConflictError] says what was expected and what was there. After an error nothing
-// has changed, except when the medium failed while it was written to: then the change is there as a whole or not at all.
+// has changed, except when the medium failed while it was written to: then the change is there as a whole or not at
+// all.
 //
 // # Durability
 //
 // Badger and billyfs sync by default: when a method returns nil, its change survives a power cut, if the hardware keeps
-// what it was told to sync. Their NoSync survives the end of the process; a power cut may then take the last changes, never
-// a part of one. A store in memory ends with its process. Stored bytes carry checksums that are checked when they are read.
+// what it was told to sync. Their NoSync survives the end of the process; a power cut may then take the last changes,
+// never a part of one. A store in memory ends with its process. Stored bytes carry checksums that are checked when they
+// are read.
 //
 // # What may be copied or synced
 //
 // A store's folder may be copied or moved as a whole while it is closed. A copy of an open one, by a program that
-// synchronises folders for instance, is of no one moment, and two machines must not have one folder open. On billyfs, the
-// directories under repos/ are bare repositories: git reads and pushes while no call is in flight, and what it wrote is
-// seen by the next call. Copy them with the store, not alone, since forks share objects.
+// synchronises folders for instance, is of no one moment, and two machines must not have one folder open. On billyfs,
+// the directories under repos/ are bare repositories: git reads and pushes while no call is in flight, and what it
+// wrote is seen by the next call. Copy them with the store, not alone, since forks share objects.
 //
 // # Conventions
 //

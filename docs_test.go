@@ -13,8 +13,8 @@ import (
 
 var cited = regexp.MustCompile("`([A-Z][A-Za-z]*(?:[._][A-Za-z]+)*)`")
 
-// TestForgeTable holds that every function and example that the table of features names is there, and that the examples of
-// a row call its functions.
+// TestForgeTable holds that every function and example that the table of features names is there, and that the examples
+// of a row call its functions.
 func TestForgeTable(t *testing.T) {
 	page, err := os.ReadFile("internal/docs/forge.md")
 	if err != nil {
@@ -55,8 +55,8 @@ func TestForgeTable(t *testing.T) {
 	}
 }
 
-// declared returns the functions of the package and its tests, methods as "Type.Name". Examples count if go test compares
-// their output.
+// declared returns the functions of the package and its tests, methods as "Type.Name". Examples count if go test
+// compares their output.
 func declared(t *testing.T) map[string]*ast.FuncDecl {
 	t.Helper()
 	found := map[string]*ast.FuncDecl{}

@@ -15,10 +15,11 @@ import (
 
 // What callers branch on, by errors.Is. Each also matches the sentinel of io/fs in brackets.
 var (
-	ErrNotFound  error = fault.NotFound  // no such repository, ref, revision or path [fs.ErrNotExist]
-	ErrExists    error = fault.Exists    // slug, ref or path is taken [fs.ErrExist]
-	ErrInvalid   error = fault.Invalid   // malformed name, path, ref, hash or option [fs.ErrInvalid]
-	ErrConflict  error = fault.Conflict  // the ref or path holds something else (*ConflictError), or what there is stands against it
+	ErrNotFound error = fault.NotFound // no such repository, ref, revision or path [fs.ErrNotExist]
+	ErrExists   error = fault.Exists   // slug, ref or path is taken [fs.ErrExist]
+	ErrInvalid  error = fault.Invalid  // malformed name, path, ref, hash or option [fs.ErrInvalid]
+	// the ref or path holds something else (*ConflictError), or what there is stands against it
+	ErrConflict  error = fault.Conflict
 	ErrNoChange  error = fault.NoChange  // the commit would change nothing
 	ErrForbidden error = fault.Forbidden // the actor may not [fs.ErrPermission]
 	ErrProtected error = fault.Protected // the branch's protection refuses it

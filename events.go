@@ -21,12 +21,16 @@ type EventKind int
 
 // The kinds of events.
 const (
-	RepoCreated   EventKind = EventKind(event.RepoCreated)   // Detail, of a fork: "fork of" and the parent's ID, or "fork" if that is hidden
-	RepoUpdated   EventKind = EventKind(event.RepoUpdated)   // renamed, transferred or described; Detail: its full name before
-	RepoDeleted   EventKind = EventKind(event.RepoDeleted)   // by Delete or DeleteExpired
-	RefChanged    EventKind = EventKind(event.RefChanged)    // Old and New; Detail: what a symbolic ref now names
-	AccessChanged EventKind = EventKind(event.AccessChanged) // of a collaborator, team, deploy key or protection; Detail: the Permission that it now gives, or "protected" and its reverse
-	PullChanged   EventKind = EventKind(event.PullChanged)   // opened, reviewed, merged or closed: Detail
+	// Detail, of a fork: "fork of" and the parent's ID, or "fork" if that is hidden
+	RepoCreated EventKind = EventKind(event.RepoCreated)
+	// renamed, transferred or described; Detail: its full name before
+	RepoUpdated EventKind = EventKind(event.RepoUpdated)
+	RepoDeleted EventKind = EventKind(event.RepoDeleted) // by Delete or DeleteExpired
+	RefChanged  EventKind = EventKind(event.RefChanged)  // Old and New; Detail: what a symbolic ref now names
+	// of a collaborator, team, deploy key or protection; Detail: the Permission that it now gives, or "protected" and its
+	// reverse
+	AccessChanged EventKind = EventKind(event.AccessChanged)
+	PullChanged   EventKind = EventKind(event.PullChanged) // opened, reviewed, merged or closed: Detail
 )
 
 // String returns "repo created" and its like.

@@ -107,15 +107,19 @@ func TestEventKinds(t *testing.T) {
 		want []string
 	}{
 		"host": {s.Store, []string{
-			"repo created ann/secret", "ref changed refs/heads/main", "repo created bob/secret", "repo updated ann/secret", "repo updated ann/known",
-			"repo updated ann/known", "repo updated ann/known", "ref changed refs/heads/main", "repo created carl/gone", "repo deleted carl/gone",
+			"repo created ann/secret", "ref changed refs/heads/main", "repo created bob/secret", "repo updated ann/secret",
+			"repo updated ann/known",
+			"repo updated ann/known", "repo updated ann/known", "ref changed refs/heads/main", "repo created carl/gone",
+			"repo deleted carl/gone",
 		}},
 		"ann": {s.As(reposit.User("ann")), []string{
 			"repo created ann/secret", "ref changed refs/heads/main", "repo updated ann/secret", "repo updated ann/known",
-			"repo updated ann/known", "repo updated ann/known", "ref changed refs/heads/main", "repo created carl/gone", "repo deleted carl/gone",
+			"repo updated ann/known", "repo updated ann/known", "ref changed refs/heads/main", "repo created carl/gone",
+			"repo deleted carl/gone",
 		}},
 		"bob": {s.As(reposit.User("bob")), []string{
-			"repo created bob/secret", "repo updated ann/known", "ref changed refs/heads/main", "repo created carl/gone", "repo deleted carl/gone",
+			"repo created bob/secret", "repo updated ann/known", "ref changed refs/heads/main", "repo created carl/gone",
+			"repo deleted carl/gone",
 		}},
 		"anonymous": {s.As(reposit.Anonymous), []string{
 			"repo updated ann/known", "ref changed refs/heads/main", "repo created carl/gone", "repo deleted carl/gone",
@@ -275,7 +279,8 @@ func TestEventsGoOn(t *testing.T) {
 				write(t, busy, "f", fmt.Sprint(i))
 			}
 		}
-		as := map[string]*reposit.Store{"ann": s.As(reposit.User("ann")), "bob": s.As(reposit.User("bob")), "eve": s.As(reposit.User("eve"))}
+		as := map[string]*reposit.Store{"ann": s.As(reposit.User("ann")), "bob": s.As(reposit.User("bob")),
+			"eve": s.As(reposit.User("eve"))}
 		next := func(who string, after int64) reposit.Event {
 			t.Helper()
 			for e, err := range as[who].Events(ctx, after) {

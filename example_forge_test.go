@@ -98,7 +98,8 @@ func ExampleRepo_Info() {
 		log.Fatal(err)
 	}
 	fmt.Println(info.ID, info.FullName(), info.DefaultBranch, info.Private)
-	fmt.Println(info.PushedAt.Format("2006-01-02"), info.Size > 0, info.Forks, info.Watchers, info.OpenIssues, info.OpenPulls)
+	fmt.Println(info.PushedAt.Format("2006-01-02"), info.Size > 0, info.Forks, info.Watchers, info.OpenIssues,
+		info.OpenPulls)
 	fmt.Println(info.HasWiki, info.HasIssues, info.HasDownloads, info.Fork)
 	// Output:
 	// rp_00000000000000000001 local/my-new-project main false
@@ -366,18 +367,21 @@ func ExampleRepo_Contributors() {
 	store := exampleStore()
 	defer store.Close()
 	repo := exampleRepo(store) // with a commit by reposit@localhost
-	if err := store.Users().Put(ctx, reposit.Profile{Login: "ann", Name: "Ann Lee", Email: "ann@example.org"}); err != nil {
+	if err := store.Users().Put(ctx, reposit.Profile{Login: "ann", Name: "Ann Lee",
+		Email: "ann@example.org"}); err != nil {
 		log.Fatal(err)
 	}
 	for i, author := range []reposit.Signature{
-		{Name: "Ann", Email: "ann@example.org"}, {Name: "A. Lee", Email: "ann@work.example"}, {Name: "Guest", Email: "guest@example.net"},
+		{Name: "Ann", Email: "ann@example.org"}, {Name: "A. Lee", Email: "ann@work.example"},
+		{Name: "Guest", Email: "guest@example.net"},
 	} {
 		_, err := repo.Commit(ctx, &reposit.CommitOptions{Author: &author}, reposit.Put(fmt.Sprint("note", i), nil))
 		if err != nil {
 			log.Fatal(err)
 		}
 	}
-	if _, err := repo.Write(ctx, ".mailmap", []byte("Ann Lee <ann@example.org> <ann@work.example>\n"), "Who is who"); err != nil {
+	if _, err := repo.Write(ctx, ".mailmap", []byte("Ann Lee <ann@example.org> <ann@work.example>\n"),
+		"Who is who"); err != nil {
 		log.Fatal(err)
 	}
 	for _, anonymous := range []bool{false, true} {
@@ -389,7 +393,8 @@ func ExampleRepo_Contributors() {
 	}
 	// Output:
 	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2}]
-	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2} {Login: Name:reposit Email:reposit@localhost Contributions:2}]
+	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2} {Login: Name:reposit Email:reposit@localhost
+	// Contributions:2}]
 }
 
 func ExampleStore_Pushable() {

@@ -43,10 +43,8 @@ func ExampleRepo_Protection() {
 	// Output:
 	// main true 2
 	// release/* false 0
-	// true reposit: write local/my-new-project: "README.md": refused by the branch protection "main": changes must come by a pull request
-	// true <nil>
-	// release/* <nil>
-	// true
+	// true reposit: write local/my-new-project: "README.md": refused by the branch protection "main": changes must come by
+	// a pull request true <nil> release/* <nil> true
 }
 
 func ExampleRepo_Pulls() {
@@ -72,7 +70,8 @@ func ExampleRepo_Pulls() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = ann.Commit(ctx, &reposit.CommitOptions{Branch: "greet", Message: "Greet"}, reposit.Put("README.md", []byte("# Hello again\n")))
+	_, err = ann.Commit(ctx, &reposit.CommitOptions{Branch: "greet", Message: "Greet"},
+		reposit.Put("README.md", []byte("# Hello again\n")))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -87,7 +86,8 @@ func ExampleRepo_Pulls() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := bob.Pulls().Review(ctx, pull.Number, reposit.Approved, &reposit.ReviewOptions{Expect: &pull.Head}); err != nil {
+	if _, err := bob.Pulls().Review(ctx, pull.Number, reposit.Approved,
+		&reposit.ReviewOptions{Expect: &pull.Head}); err != nil {
 		log.Fatal(err)
 	}
 	for review, err := range ann.Pulls().Reviews(ctx, pull.Number) {
@@ -100,7 +100,8 @@ func ExampleRepo_Pulls() {
 	fmt.Println(merged.Kind, len(merged.Commit.Parents))
 
 	// Another one, she takes back.
-	if _, err := ann.Commit(ctx, &reposit.CommitOptions{Branch: "draft", Message: "Try"}, reposit.Put("draft", nil)); err != nil {
+	if _, err := ann.Commit(ctx, &reposit.CommitOptions{Branch: "draft", Message: "Try"},
+		reposit.Put("draft", nil)); err != nil {
 		log.Fatal(err)
 	}
 	other, err := ann.Pulls().Open(ctx, "main", "draft", nil)
@@ -127,7 +128,8 @@ func ExampleRepo_Merge() {
 	store := exampleStore()
 	defer store.Close()
 	repo := exampleRepo(store)
-	_, err := repo.Commit(ctx, &reposit.CommitOptions{Branch: "topic", Message: "Greet"}, reposit.Put("README.md", []byte("# Hello again\n")))
+	_, err := repo.Commit(ctx, &reposit.CommitOptions{Branch: "topic", Message: "Greet"},
+		reposit.Put("README.md", []byte("# Hello again\n")))
 	if err != nil {
 		log.Fatal(err)
 	}

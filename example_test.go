@@ -93,7 +93,8 @@ func ExampleStore_Create() {
 	}
 	owned, err := store.Create(ctx, "Another One", &reposit.CreateOptions{
 		Owner: "alice", Slug: "other", Description: "What it is for", Homepage: "https://example.org", Private: true,
-		DefaultBranch: "trunk", Labels: map[string]string{"team": "core"}, ExpiresAt: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+		DefaultBranch: "trunk", Labels: map[string]string{"team": "core"},
+		ExpiresAt: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -104,7 +105,8 @@ func ExampleStore_Create() {
 			log.Fatal(err)
 		}
 		fmt.Println(info.ID, info.FullName(), info.DefaultBranch)
-		fmt.Printf("  private: %v, %q %q %v %d\n", info.Private, info.Description, info.Homepage, info.Labels, info.ExpiresAt.Year())
+		fmt.Printf("  private: %v, %q %q %v %d\n", info.Private, info.Description, info.Homepage, info.Labels,
+			info.ExpiresAt.Year())
 	}
 
 	_, err = store.Create(ctx, "Other", &reposit.CreateOptions{Owner: "alice"})
@@ -141,7 +143,8 @@ func ExampleStore_List() {
 	}
 
 	// By page number: the second page of one each, the latest first.
-	page, err := store.List(ctx, &reposit.ListOptions{Sort: reposit.SortCreated, Direction: reposit.Descending, PageSize: 1, Page: 2})
+	page, err := store.List(ctx, &reposit.ListOptions{Sort: reposit.SortCreated, Direction: reposit.Descending,
+		PageSize: 1, Page: 2})
 	if err != nil {
 		log.Fatal(err)
 	}

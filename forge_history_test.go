@@ -218,7 +218,8 @@ func (m *member) act(ctx context.Context) {
 // mayFail reports whether an error is what comes of others being faster, or of names that are taken.
 func mayFail(err error) bool {
 	for _, known := range []error{
-		reposit.ErrNotFound, reposit.ErrExists, reposit.ErrConflict, reposit.ErrForbidden, reposit.ErrInvalid, reposit.ErrNoChange, reposit.ErrProtected,
+		reposit.ErrNotFound, reposit.ErrExists, reposit.ErrConflict, reposit.ErrForbidden, reposit.ErrInvalid,
+		reposit.ErrNoChange, reposit.ErrProtected,
 	} {
 		if errors.Is(err, known) {
 			return true
@@ -296,7 +297,8 @@ func (c *crowd) checkLists() {
 			}
 			seen = append(seen, info)
 		}
-		for _, o := range []reposit.ListOptions{{}, {Owner: "ann"}, {Labels: map[string]string{"kind": "1"}}, {Owner: "bob", Labels: map[string]string{"kind": "1"}}} {
+		for _, o := range []reposit.ListOptions{{}, {Owner: "ann"}, {Labels: map[string]string{"kind": "1"}},
+			{Owner: "bob", Labels: map[string]string{"kind": "1"}}} {
 			for sort := reposit.SortCreated; sort <= reposit.SortName; sort++ {
 				for direction := reposit.Ascending; direction <= reposit.Descending; direction++ {
 					o.Sort, o.Direction, o.PageSize = sort, direction, 7
@@ -308,7 +310,9 @@ func (c *crowd) checkLists() {
 }
 
 // checkList pages through a list and compares it with what it should be.
-func checkList(t *testing.T, who string, list func(context.Context, *reposit.ListOptions) (reposit.Page[reposit.Info], error), o *reposit.ListOptions, all []reposit.Info) {
+func checkList(t *testing.T, who string,
+	list func(context.Context, *reposit.ListOptions) (reposit.Page[reposit.Info], error), o *reposit.ListOptions,
+	all []reposit.Info) {
 	t.Helper()
 	want := wantList(o, all)
 	var got []reposit.ID

@@ -27,8 +27,8 @@ type town struct {
 // rare is a word that one repository in a thousand has.
 const rare = "quetzal"
 
-// TestForgeScale asks the same of stores with 1,000 and with 1,000,000 repositories (2,000 without -scale), and says how
-// long each takes.
+// TestForgeScale asks the same of stores with 1,000 and with 1,000,000 repositories (2,000 without -scale), and says
+// how long each takes.
 func TestForgeScale(t *testing.T) {
 	large := 2000
 	if *scale {
@@ -40,7 +40,8 @@ func TestForgeScale(t *testing.T) {
 	big := newTown(t, large)
 	after := big.measure()
 	for _, name := range questionNames() {
-		t.Logf("%-28s %8v with 1,000 repositories, %8v with %d: %.2f x", name, before[name], after[name], large, float64(after[name])/float64(before[name]))
+		t.Logf("%-28s %8v with 1,000 repositories, %8v with %d: %.2f x", name, before[name], after[name], large,
+			float64(after[name])/float64(before[name]))
 	}
 	var m runtime.MemStats
 	runtime.GC()
@@ -79,7 +80,8 @@ func newTown(t *testing.T, n int) *town {
 		t.FailNow()
 	}
 	w.share()
-	t.Logf("%d repositories of %d owners: %.0f/s, on disk %s", n, w.owners, float64(n)/time.Since(start).Seconds(), diskUse(dir))
+	t.Logf("%d repositories of %d owners: %.0f/s, on disk %s", n, w.owners, float64(n)/time.Since(start).Seconds(),
+		diskUse(dir))
 	return w
 }
 
@@ -109,7 +111,8 @@ func (w *town) share() {
 	if err := r.Collaborators().Add(ctx, "owner-1", reposit.Write); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.Teams().Put(ctx, reposit.Team{Owner: "owner-0", Name: "all", Permission: reposit.Admin, Members: []string{"owner-2"}, Repos: []reposit.ID{w.known}}); err != nil {
+	if err := w.Teams().Put(ctx, reposit.Team{Owner: "owner-0", Name: "all", Permission: reposit.Admin,
+		Members: []string{"owner-2"}, Repos: []reposit.ID{w.known}}); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -25,14 +25,14 @@ type ForkOptions struct {
 	ExpiresAt         time.Time         // zero: never; see Store.DeleteExpired
 }
 
-// Fork makes a repository of another owner, or of the same with another slug, that begins with the branches and tags that
-// this one has now, damaged ones aside. No object is copied, and refs only as they change: it costs the same whatever there is. From then on
-// neither sees what the other does, and neither needs the other. The repositories of a network share storage, but each
-// answers only for what its own refs reach.
+// Fork makes a repository of another owner, or of the same with another slug, that begins with the branches and tags
+// that this one has now, damaged ones aside. No object is copied, and refs only as they change: it costs the same
+// whatever there is. From then on neither sees what the other does, and neither needs the other. The repositories of a
+// network share storage, but each answers only for what its own refs reach.
 //
-// It needs Read, and of the owner what Create needs: like that, it may make the actor a collaborator. It returns ErrExists
-// if the owner has a repository with that slug, and ErrForbidden for a public fork of a private repository, and for a fork
-// of one into which go-git may have brought a shallow history.
+// It needs Read, and of the owner what Create needs: like that, it may make the actor a collaborator. It returns
+// ErrExists if the owner has a repository with that slug, and ErrForbidden for a public fork of a private repository,
+// and for a fork of one into which go-git may have brought a shallow history.
 func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 	const op = "fork"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -156,8 +156,9 @@ func (r *Repo) forkDefault(tx *txn.Tx, fork *catalog.Repo) error {
 	return tx.InitRepo(fork.ID, fork.Pool, first...)
 }
 
-// Forks returns a page of the repositories that were forked from this one, or came to it from a deleted fork in between,
-// and that the actor may read. In the orders by time of update or push, and by owner or label, it costs a look at each.
+// Forks returns a page of the repositories that were forked from this one, or came to it from a deleted fork in
+// between, and that the actor may read. In the orders by time of update or push, and by owner or label, it costs a look
+// at each.
 func (r *Repo) Forks(ctx context.Context, opts *ListOptions) (Page[Info], error) {
 	page, err := r.listWithin(ctx, opts, false)
 	return page, r.fail("forks", "", err)

@@ -29,8 +29,8 @@ type nursery struct {
 	lost    []reposit.Hash    // what a deleted branch and a forced one of the root held
 }
 
-// TestForkScale makes many forks of a large repository, has each go its own way, and deletes the root. No fork sees what
-// only another one, or a deleted branch, holds, by any door.
+// TestForkScale makes many forks of a large repository, has each go its own way, and deletes the root. No fork sees
+// what only another one, or a deleted branch, holds, by any door.
 func TestForkScale(t *testing.T) {
 	objects, branches, forks, probes := 500, 40, 60, 40
 	if *scale {
@@ -112,7 +112,8 @@ func (n *nursery) fork(count int) {
 		}
 		n.forks = append(n.forks, r)
 	}
-	n.t.Logf("%d forks, %v each; on disk %s before, %s after", count, time.Since(start)/time.Duration(count), before, diskUse(n.dir))
+	n.t.Logf("%d forks, %v each; on disk %s before, %s after", count, time.Since(start)/time.Duration(count), before,
+		diskUse(n.dir))
 }
 
 // eachFork calls fn for all forks, from eight goroutines.
@@ -177,8 +178,10 @@ func (n *nursery) probe(each int) {
 			h := held[random.IntN(len(held))]
 			for door, try := range probes {
 				asked.Add(1)
-				if err := try(n.t.Context(), r, h); !errors.Is(err, reposit.ErrNotFound) && !errors.Is(err, plumbing.ErrObjectNotFound) {
-					return fmt.Errorf("%s of fork %d, asked for %s of fork %d = %v, want %v", door, i, h, other, err, reposit.ErrNotFound)
+				if err := try(n.t.Context(), r, h); !errors.Is(err, reposit.ErrNotFound) &&
+					!errors.Is(err, plumbing.ErrObjectNotFound) {
+					return fmt.Errorf("%s of fork %d, asked for %s of fork %d = %v, want %v", door, i, h, other, err,
+						reposit.ErrNotFound)
 				}
 			}
 		}

@@ -88,8 +88,10 @@ func wantNetwork(t *testing.T, of *reposit.Repo, root string, parents map[string
 				wantSource = ""
 			}
 			parent := parents[info.FullName()]
-			if names[info.Parent] != parent || names[info.Source] != wantSource || info.Fork != (parent != "") || info.Forks != forks[info.FullName()] {
-				t.Errorf("%s is %+v, want parent %q, source %q, %d forks", info.FullName(), info, parent, wantSource, forks[info.FullName()])
+			if names[info.Parent] != parent || names[info.Source] != wantSource || info.Fork != (parent != "") ||
+				info.Forks != forks[info.FullName()] {
+				t.Errorf("%s is %+v, want parent %q, source %q, %d forks", info.FullName(), info, parent, wantSource,
+					forks[info.FullName()])
 			}
 		}
 	}
@@ -115,7 +117,8 @@ func TestForkAccess(t *testing.T) {
 	ctx := t.Context()
 	no, yes := false, true
 	secret := create(t, s, "x", &reposit.CreateOptions{Owner: "ann", Private: true})
-	if _, err := secret.Fork(ctx, &reposit.ForkOptions{Owner: "bob", Private: &no}); !errors.Is(err, reposit.ErrForbidden) {
+	if _, err := secret.Fork(ctx, &reposit.ForkOptions{Owner: "bob", Private: &no}); !errors.Is(err,
+		reposit.ErrForbidden) {
 		t.Errorf("Fork() to a public one = %v, want %v", err, reposit.ErrForbidden)
 	}
 	fork, err := secret.Fork(ctx, &reposit.ForkOptions{Owner: "bob"})
@@ -160,7 +163,8 @@ func TestForkAccess(t *testing.T) {
 			t.Errorf("Info().Forks = %d, %v, want %d", info.Forks, err, want)
 		}
 		for _, sort := range []reposit.Sort{reposit.SortCreated, reposit.SortPushed} {
-			if page, err := r.Forks(ctx, &reposit.ListOptions{Sort: sort}); err != nil || page.TotalCount != want || len(page.Items) != want {
+			if page, err := r.Forks(ctx, &reposit.ListOptions{Sort: sort}); err != nil || page.TotalCount != want ||
+				len(page.Items) != want {
 				t.Errorf("Forks() = %d of %d, %v, want %d", len(page.Items), page.TotalCount, err, want)
 			}
 		}
@@ -199,7 +203,8 @@ func TestForksSeen(t *testing.T) {
 	if err := forks[1].Collaborators().Add(ctx, "granted", reposit.Read); err != nil {
 		t.Fatal(err)
 	}
-	team := reposit.Team{Owner: "u2", Name: "t", Permission: reposit.Read, Members: []string{"member"}, Repos: []reposit.ID{forks[2].ID()}}
+	team := reposit.Team{Owner: "u2", Name: "t", Permission: reposit.Read, Members: []string{"member"},
+		Repos: []reposit.ID{forks[2].ID()}}
 	if err := s.Teams().Put(ctx, team); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +244,8 @@ func TestForkSize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := r.Commit(t.Context(), nil, reposit.Put("g", small), reposit.PutReader("h", bytes.NewReader(large))); err != nil {
+			if _, err := r.Commit(t.Context(), nil, reposit.Put("g", small),
+				reposit.PutReader("h", bytes.NewReader(large))); err != nil {
 				t.Fatal(err)
 			}
 			after, err := r.Info(t.Context())
@@ -314,8 +320,8 @@ func TestForkStaysPrivate(t *testing.T) {
 	checkStore(t, s)
 }
 
-// TestForkOfShallow holds that nobody gets at a commit by naming it as a missing parent, and having someone bring it to a
-// fork.
+// TestForkOfShallow holds that nobody gets at a commit by naming it as a missing parent, and having someone bring it to
+// a fork.
 func TestForkOfShallow(t *testing.T) {
 	s, ctx := openMemory(t, nil), t.Context()
 	r := create(t, s, "r", nil)
@@ -417,7 +423,8 @@ func TestForkAbbreviations(t *testing.T) {
 	messages := map[string]string{}
 	for i := range tries {
 		message := fmt.Sprint("m", i)
-		h := sum("commit", fmt.Sprintf("tree %s\nauthor n <e@e> 1000000000 +0000\ncommitter n <e@e> 1000000000 +0000\n\n%s", tree, message))
+		h := sum("commit", fmt.Sprintf("tree %s\nauthor n <e@e> 1000000000 +0000\ncommitter n <e@e> 1000000000 +0000\n\n%s",
+			tree, message))
 		messages[fmt.Sprintf("%x", h)[:7]] = message
 	}
 	for i := range tries {
@@ -432,7 +439,8 @@ func TestForkAbbreviations(t *testing.T) {
 		made := commit(t, fork, nil, reposit.Put("b", []byte(content)))
 		for of, want := range map[*reposit.Repo]string{r: tip.Hash.String()[:7], fork: tip.Hash.String()[:8]} {
 			var b bytes.Buffer
-			if err := of.Archive(ctx, &b, &reposit.ArchiveOptions{Format: reposit.Tar, Revision: tip.Hash.String(), Paths: []string{"f"}}); err != nil {
+			if err := of.Archive(ctx, &b, &reposit.ArchiveOptions{Format: reposit.Tar, Revision: tip.Hash.String(),
+				Paths: []string{"f"}}); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Contains(b.Bytes(), []byte("\x00"+want+"\x00")) {

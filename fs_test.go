@@ -26,16 +26,24 @@ func TestFS(t *testing.T) {
 	}{
 		"empty":    {nil, nil},
 		"one file": {[]reposit.Change{reposit.Put("a", nil)}, []string{"a"}},
-		"deep":     {[]reposit.Change{reposit.Put("a/b/c/d/e/f/g/h", []byte("x")), reposit.Put("a/b/x", []byte("y"))}, []string{"a/b/c/d/e/f/g/h", "a/b/x"}},
-		"git's order is not the one of names": {[]reposit.Change{reposit.Put("a/x", nil), reposit.Put("a.b", nil), reposit.Put("a0", nil), reposit.Put("a-", nil)},
+		"deep": {[]reposit.Change{reposit.Put("a/b/c/d/e/f/g/h", []byte("x")), reposit.Put("a/b/x", []byte("y"))},
+			[]string{"a/b/c/d/e/f/g/h", "a/b/x"}},
+		"git's order is not the one of names": {[]reposit.Change{reposit.Put("a/x", nil), reposit.Put("a.b", nil),
+			reposit.Put("a0", nil), reposit.Put("a-", nil)},
 			[]string{"a/x", "a.b", "a0", "a-"}},
-		"symlinks": {[]reposit.Change{reposit.Put("dir/file", []byte("x")), reposit.Symlink("to-file", "dir/file"), reposit.Symlink("to-dir", "dir"),
-			reposit.Symlink("dir/up", "../to-file"), reposit.Symlink("dir/self", ".")}, []string{"dir/file", "to-file", "to-dir"}},
-		"submodule": {[]reposit.Change{reposit.Submodule("vendor/lib", blobHash("x")), reposit.Put("a", nil)}, []string{"vendor/lib", "a"}},
-		"modes":     {[]reposit.Change{reposit.Put("run", []byte("x")).Mode(reposit.ModeExecutable), reposit.Put("text", nil)}, []string{"run", "text"}},
-		"odd names": {[]reposit.Change{reposit.Put("two words/ü", nil), reposit.Put("quote\"d", nil), reposit.Put("colon:", nil), reposit.Put("...", nil), reposit.Put("-", nil)},
+		"symlinks": {[]reposit.Change{reposit.Put("dir/file", []byte("x")), reposit.Symlink("to-file", "dir/file"),
+			reposit.Symlink("to-dir", "dir"),
+			reposit.Symlink("dir/up", "../to-file"), reposit.Symlink("dir/self", ".")},
+			[]string{"dir/file", "to-file", "to-dir"}},
+		"submodule": {[]reposit.Change{reposit.Submodule("vendor/lib", blobHash("x")), reposit.Put("a", nil)},
+			[]string{"vendor/lib", "a"}},
+		"modes": {[]reposit.Change{reposit.Put("run", []byte("x")).Mode(reposit.ModeExecutable),
+			reposit.Put("text", nil)}, []string{"run", "text"}},
+		"odd names": {[]reposit.Change{reposit.Put("two words/ü", nil), reposit.Put("quote\"d", nil),
+			reposit.Put("colon:", nil), reposit.Put("...", nil), reposit.Put("-", nil)},
 			[]string{"two words/ü", "quote\"d", "..."}},
-		"large": {[]reposit.Change{reposit.PutReader("large", strings.NewReader(large)), reposit.Put("small", nil)}, []string{"large"}},
+		"large": {[]reposit.Change{reposit.PutReader("large", strings.NewReader(large)), reposit.Put("small", nil)},
+			[]string{"large"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(t *testing.T, open opener) {
@@ -61,23 +69,29 @@ func TestFS(t *testing.T) {
 
 func TestFSFollowsSymlinks(t *testing.T) {
 	r := create(t, openMemory(t, nil), "x", nil)
-	c := commit(t, r, nil, reposit.Put("dir/file", []byte("content")).Mode(reposit.ModeExecutable), reposit.Put("top", []byte("t")),
-		reposit.Symlink("to-dir", "dir"), reposit.Symlink("dir/to-top", "../top"), reposit.Symlink("chain", "to-dir/to-top"), reposit.Symlink("loop", "loop2"),
-		reposit.Symlink("loop2", "loop"), reposit.Symlink("out", "../top"), reposit.Symlink("far-out", "dir/../../x/top"), reposit.Symlink("root", "/top"),
-		reposit.Symlink("dangling", "nothing"), reposit.Symlink("slashes", "dir//./file"), reposit.Symlink("through-file", "top/../top"),
+	c := commit(t, r, nil, reposit.Put("dir/file", []byte("content")).Mode(reposit.ModeExecutable),
+		reposit.Put("top", []byte("t")),
+		reposit.Symlink("to-dir", "dir"), reposit.Symlink("dir/to-top", "../top"), reposit.Symlink("chain", "to-dir/to-top"),
+		reposit.Symlink("loop", "loop2"),
+		reposit.Symlink("loop2", "loop"), reposit.Symlink("out", "../top"), reposit.Symlink("far-out", "dir/../../x/top"),
+		reposit.Symlink("root", "/top"),
+		reposit.Symlink("dangling", "nothing"), reposit.Symlink("slashes", "dir//./file"),
+		reposit.Symlink("through-file", "top/../top"),
 		reposit.Submodule("module", blobHash("x")))
 	fsys, err := r.FS(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"dir/file": "content", "to-dir/file": "content", "dir/to-top": "t", "to-dir/to-top": "t", "chain": "t", "slashes": "content",
+		"dir/file": "content", "to-dir/file": "content", "dir/to-top": "t", "to-dir/to-top": "t", "chain": "t",
+		"slashes": "content",
 	} {
 		if data, err := fs.ReadFile(fsys, name); err != nil || string(data) != want {
 			t.Errorf("ReadFile(%q) = %q, %v, want %q", name, data, err, want)
 		}
 	}
-	for _, name := range []string{"loop", "out", "far-out", "root", "dangling", "through-file", "loop/x", "module/x", "nothing"} {
+	for _, name := range []string{"loop", "out", "far-out", "root", "dangling", "through-file", "loop/x", "module/x",
+		"nothing"} {
 		if _, err := fsys.Open(name); err == nil {
 			t.Errorf("Open(%q) = nil, want an error", name)
 		}
@@ -153,7 +167,8 @@ func TestOpen(t *testing.T) {
 		r := create(t, open(nil), "x", nil)
 		for _, n := range []int{0, 1, 255, 256, 4095, 4096, 65535, 65536, 1<<20 - 1, 1 << 20, 1<<20 + 1, 5 << 20} {
 			content := bytes.Repeat([]byte("0123456789abcde\n"), n/16+1)[:n]
-			for name, change := range map[string]reposit.Change{"put": reposit.Put("put", content), "reader": reposit.PutReader("reader", bytes.NewReader(content))} {
+			for name, change := range map[string]reposit.Change{"put": reposit.Put("put", content),
+				"reader": reposit.PutReader("reader", bytes.NewReader(content))} {
 				c := commit(t, r, &reposit.CommitOptions{AllowEmpty: true}, change)
 				f, err := r.Open(t.Context(), c.Hash.String(), name)
 				if err != nil {

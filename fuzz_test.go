@@ -22,14 +22,16 @@ func FuzzResolve(f *testing.F) {
 	if _, err := r.Tags().Create(f.Context(), "v1", "main~1", &reposit.TagOptions{Message: "x"}); err != nil {
 		f.Fatal(err)
 	}
-	for _, rev := range []string{"", "main", "main~2^0", "v1^{tree}", "v1^{}", "@{1}", "main@{2}~1", "main:dir/f1", last.Hash.String(), last.Hash.String()[:6], "refs/heads/main", "a..b"} {
+	for _, rev := range []string{"", "main", "main~2^0", "v1^{tree}", "v1^{}", "@{1}", "main@{2}~1", "main:dir/f1",
+		last.Hash.String(), last.Hash.String()[:6], "refs/heads/main", "a..b"} {
 		f.Add(rev)
 	}
 	f.Fuzz(func(t *testing.T, rev string) {
 		h, err := r.Resolve(t.Context(), rev)
 		if err != nil {
 			var e *reposit.Error
-			if !errors.As(err, &e) || !errors.Is(err, reposit.ErrNotFound) && !errors.Is(err, reposit.ErrInvalid) || !h.IsZero() {
+			if !errors.As(err, &e) || !errors.Is(err, reposit.ErrNotFound) && !errors.Is(err, reposit.ErrInvalid) ||
+				!h.IsZero() {
 				t.Errorf("Resolve(%q) = %s, %v", rev, h, err)
 			}
 			return
@@ -37,7 +39,8 @@ func FuzzResolve(f *testing.F) {
 		if again, err := r.Resolve(t.Context(), h.String()); err != nil || again != h {
 			t.Errorf("Resolve(%q) = %s, which resolves to %s, %v", rev, h, again, err)
 		}
-		if _, err := r.List(t.Context(), rev, ""); err != nil && !errors.Is(err, reposit.ErrNotFound) && !errors.Is(err, reposit.ErrInvalid) {
+		if _, err := r.List(t.Context(), rev, ""); err != nil && !errors.Is(err, reposit.ErrNotFound) &&
+			!errors.Is(err, reposit.ErrInvalid) {
 			t.Errorf("List(%q) = %v", rev, err)
 		}
 	})
@@ -120,7 +123,8 @@ func parseOp(text string, n int) (op, bool) {
 	from, to, two := strings.Cut(rest, ">")
 	for _, p := range []string{from, to} {
 		for part := range strings.SplitSeq(p, "/") {
-			if part == "" && p != "" || part == "." || part == ".." || len(part) > 3 || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+			if part == "" && p != "" || part == "." || part == ".." || len(part) > 3 ||
+				strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
 				return op{}, false
 			}
 		}

@@ -88,7 +88,8 @@ func fileObjects(path, content string) []*plumbing.MemoryObject {
 		mode, h = "40000", tree.Hash()
 	}
 	who := " A <a@b> 1 +0000\n"
-	return append(objects, memoryObject(plumbing.CommitObject, "tree "+h.String()+"\nauthor"+who+"committer"+who+"\nfile\n"))
+	return append(objects, memoryObject(plumbing.CommitObject,
+		"tree "+h.String()+"\nauthor"+who+"committer"+who+"\nfile\n"))
 }
 
 func TestStorerChecksGitFiles(t *testing.T) {

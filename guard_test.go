@@ -75,7 +75,8 @@ func TestSymbolicRefs(t *testing.T) {
 		storer := storerOf(t, r)
 		for link, target := range map[string]string{
 			"refs/heads/alias": "refs/heads/main", "refs/x/foo": "refs/heads/main",
-			"refs/heads/lost": "refs/heads/nowhere", "refs/tags/latest": "refs/heads/main", "refs/tags/lost": "refs/tags/nowhere",
+			"refs/heads/lost": "refs/heads/nowhere", "refs/tags/latest": "refs/heads/main",
+			"refs/tags/lost": "refs/tags/nowhere",
 		} {
 			if err := storer.SetReference(symbolicRef(link, target)); err != nil {
 				t.Fatal(err)
@@ -85,7 +86,8 @@ func TestSymbolicRefs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Refs().Update(ctx, reposit.RefUpdate{Name: "refs/x/foo", New: e.Hash}); !errors.Is(err, reposit.ErrInvalid) {
+		if err := r.Refs().Update(ctx, reposit.RefUpdate{Name: "refs/x/foo", New: e.Hash}); !errors.Is(err,
+			reposit.ErrInvalid) {
 			t.Errorf("a branch made a blob through a symbolic ref = %v, want ErrInvalid", err)
 		}
 		branches, err := r.Branches().List(ctx, nil)
@@ -205,7 +207,8 @@ func TestMovedDirectoriesFit(t *testing.T) {
 			t.Errorf("%s = %v, want ErrTooLarge", name, err)
 		}
 	}
-	if _, err := r.Commit(ctx, nil, reposit.Move("a/b", "z"), reposit.Move("z", "q/z"), reposit.Move("n", "name")); err != nil {
+	if _, err := r.Commit(ctx, nil, reposit.Move("a/b", "z"), reposit.Move("z", "q/z"),
+		reposit.Move("n", "name")); err != nil {
 		t.Errorf("moves within the limits = %v", err)
 	}
 }

@@ -288,7 +288,8 @@ func (h *history) stored() string {
 
 // The names are such that directories, files and names between them in Git's order are often neighbours.
 var pathNames = []string{
-	"a", "a.b", "a-", "a0", "b", "B", "lib", "lib.go", "ü", "two words", "quote\"d", `back\slash`, "new\nline", "\xff\x80", "-", "~",
+	"a", "a.b", "a-", "a0", "b", "B", "lib", "lib.go", "ü", "two words", "quote\"d", `back\slash`, "new\nline", "\xff\x80",
+	"-", "~",
 }
 
 func (h *history) path(tree model) string {
@@ -374,7 +375,8 @@ func (h *history) fastImport(t *testing.T) (commits []string, refs map[string]st
 			fmt.Fprintf(&b, "reset refs/tags/%s\nfrom :%d\n\n", name, s.commit+1)
 			continue
 		}
-		fmt.Fprintf(&b, "tag %s\nfrom :%d\ntagger %s\ndata %d\n%s\n", name, s.commit+1, ident(s.tag.Tagger), len(s.tag.Message), s.tag.Message)
+		fmt.Fprintf(&b, "tag %s\nfrom :%d\ntagger %s\ndata %d\n%s\n", name, s.commit+1, ident(s.tag.Tagger),
+			len(s.tag.Message), s.tag.Message)
 	}
 	dir := newGit(t)
 	marks := filepath.Join(dir, "marks")
@@ -393,7 +395,8 @@ func (h *history) fastImport(t *testing.T) (commits []string, refs map[string]st
 		commits[mark-1] = hash
 	}
 	refs = map[string]string{}
-	for line := range strings.Lines(git(t, dir, nil, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags")) {
+	for line := range strings.Lines(git(t, dir, nil, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads",
+		"refs/tags")) {
 		name, hash, _ := strings.Cut(strings.TrimSpace(line), " ")
 		refs[name] = hash
 	}

@@ -26,7 +26,8 @@ func newID() ID { return ID(idPrefix + gonanoid.MustGenerate(idAlphabet, len(sto
 // ParseID reads an ID, or returns ErrInvalid.
 func ParseID(s string) (ID, error) {
 	if _, ok := ID(s).storage(); !ok {
-		return "", failed("parse ID", "", s, invalidf("ID: it is not %q and %d characters of 0-9 and a-z", idPrefix, len(storage.ID{})))
+		return "", failed("parse ID", "", s, invalidf("ID: it is not %q and %d characters of 0-9 and a-z", idPrefix,
+			len(storage.ID{})))
 	}
 	return ID(s), nil
 }

@@ -31,7 +31,8 @@ func checkInsights(ctx context.Context, b storage.Backend) error {
 	objects := object.New(b, 1<<20)
 	return b.View(ctx, func(v storage.View) error {
 		c := insightCheck{
-			ctx: ctx, v: v, objects: objects, languages: language.NewCounter(objects), contributors: contributor.NewCounter(objects),
+			ctx: ctx, v: v, objects: objects, languages: language.NewCounter(objects),
+			contributors: contributor.NewCounter(objects),
 		}
 		var err error
 		if c.marked, err = language.Dirty(v, storage.ID{}, 1<<30); err != nil {

@@ -130,7 +130,8 @@ func TestLanguage(t *testing.T) {
 		wantLanguage(t, s, r, "Ruby")
 		write(t, r, ".gitattributes", "*.rb linguist-vendored\n")
 		wantLanguage(t, s, r, "Go")
-		commit(t, r, nil, reposit.Delete("a.go"), reposit.Delete(".gitattributes"), reposit.Delete("a.rb"), reposit.Put("a.c", []byte(cSource)))
+		commit(t, r, nil, reposit.Delete("a.go"), reposit.Delete(".gitattributes"), reposit.Delete("a.rb"),
+			reposit.Put("a.c", []byte(cSource)))
 		wantLanguage(t, s, r, "C")
 
 		// Another branch does not count, until it is the default one.
@@ -190,16 +191,19 @@ func TestLanguages(t *testing.T) {
 			}
 			got["Go"], got["Own"] = 0, 1 // it is the caller's
 		}
-		commit(t, r, &reposit.CommitOptions{Branch: "side"}, reposit.Put("sub/.gitattributes", []byte("*.json linguist-detectable linguist-language=Ruby\n")),
+		commit(t, r, &reposit.CommitOptions{Branch: "side"},
+			reposit.Put("sub/.gitattributes", []byte("*.json linguist-detectable linguist-language=Ruby\n")),
 			reposit.Put("sub/f.json", []byte("{}\n")), reposit.Delete("a.go"))
 		for rev, want := range map[string]map[string]int64{
-			"": want, "main": want, "side~1": want, "side": {"Ruby": 3, "TypeScript": 10}, "side:sub": {"Ruby": 3}, "main^{tree}": want,
+			"": want, "main": want, "side~1": want, "side": {"Ruby": 3, "TypeScript": 10}, "side:sub": {"Ruby": 3},
+			"main^{tree}": want,
 		} {
 			if diff := cmp.Diff(want, languages(t, r, rev)); diff != "" {
 				t.Errorf("Languages(%q) (-want +got):\n%s", rev, diff)
 			}
 		}
-		for rev, want := range map[string]error{"nowhere": reposit.ErrNotFound, "main:c.json": reposit.ErrNotFound, "a..b": reposit.ErrInvalid} {
+		for rev, want := range map[string]error{"nowhere": reposit.ErrNotFound, "main:c.json": reposit.ErrNotFound,
+			"a..b": reposit.ErrInvalid} {
 			if got, err := r.Languages(t.Context(), rev); !errors.Is(err, want) {
 				t.Errorf("Languages(%q) = %v, %v, want %v", rev, got, err, want)
 			}
@@ -307,7 +311,8 @@ func (l *leaky) Object(ctx context.Context, pool storage.ID, h storage.Hash) (st
 	return l.Backend.Object(ctx, pool, h)
 }
 
-func (l *leaky) OpenObject(ctx context.Context, pool storage.ID, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
+func (l *leaky) OpenObject(ctx context.Context, pool storage.ID,
+	h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
 	if l.isLost(h) {
 		return 0, 0, nil, storage.ErrCorrupt
 	}
@@ -340,7 +345,8 @@ func TestLanguageOfDamage(t *testing.T) {
 	if _, err := s.Search(t.Context(), "", &reposit.SearchOptions{Language: "Ruby"}); err != nil {
 		t.Errorf("Search = %v", err)
 	}
-	if n := strings.Count(log.String(), "can't be counted"); n != 1 || !strings.Contains(log.String(), storageID(r).String()) {
+	if n := strings.Count(log.String(), "can't be counted"); n != 1 ||
+		!strings.Contains(log.String(), storageID(r).String()) {
 		t.Errorf("the log tells of it %d times, want once:\n%s", n, log.String())
 	}
 	if got, err := r.Languages(t.Context(), ""); !errors.Is(err, reposit.ErrCorrupt) {
@@ -412,7 +418,8 @@ func TestLanguageIsKept(t *testing.T) {
 	r := create(t, s, "x", nil)
 	var changes []reposit.Change
 	for i := range 500 {
-		changes = append(changes, reposit.Put(fmt.Sprintf("d%d/f%d.go", i%20, i), fmt.Appendf(nil, "package a\n\n// %d\n", i)))
+		changes = append(changes, reposit.Put(fmt.Sprintf("d%d/f%d.go", i%20, i),
+			fmt.Appendf(nil, "package a\n\n// %d\n", i)))
 	}
 	commit(t, r, nil, changes...)
 	languages(t, r, "")
@@ -462,7 +469,8 @@ func (r *readCounter) Object(ctx context.Context, pool storage.ID, h storage.Has
 	return r.Backend.Object(ctx, pool, h)
 }
 
-func (r *readCounter) OpenObject(ctx context.Context, pool storage.ID, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
+func (r *readCounter) OpenObject(ctx context.Context, pool storage.ID,
+	h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
 	r.add()
 	return r.Backend.OpenObject(ctx, pool, h)
 }
@@ -482,7 +490,8 @@ func TestReadsDoNotCount(t *testing.T) {
 		before := reads.objects
 		list, network := must(s.List(ctx, nil))(t), must(r.Network(ctx, nil))(t)
 		pushable, forks := must(s.Pushable(ctx, "bob", nil))(t), must(r.Forks(ctx, nil))(t)
-		infos := slices.Concat([]reposit.Info{must(r.Info(ctx))(t), must(r.Update(ctx, nil))(t)}, list.Items, network.Items, pushable.Items, forks.Items)
+		infos := slices.Concat([]reposit.Info{must(r.Info(ctx))(t), must(r.Update(ctx, nil))(t)}, list.Items, network.Items,
+			pushable.Items, forks.Items)
 		for _, query := range []string{"", "ann", "x"} {
 			for _, item := range must(s.Search(ctx, query, nil))(t).Items {
 				infos = append(infos, item.Info)
@@ -633,7 +642,8 @@ func TestContributors(t *testing.T) {
 		by(t, r, "", "Bob", "bob@new")
 		by(t, r, "", "Bob", "bob@new")
 		by(t, r, "", "Zoe", "zoe@x.org")
-		commit(t, r, &reposit.CommitOptions{Message: "nothing", AllowEmpty: true, Author: &reposit.Signature{Name: "Nil", Email: "nil@x.org"}})
+		commit(t, r, &reposit.CommitOptions{Message: "nothing", AllowEmpty: true,
+			Author: &reposit.Signature{Name: "Nil", Email: "nil@x.org"}})
 		by(t, r, "side", "Eve", "eve@x.org")
 
 		check := func(what string, opts *reposit.ContributorOptions, want ...reposit.Contributor) {
@@ -642,8 +652,10 @@ func TestContributors(t *testing.T) {
 				t.Errorf("%s: Contributors (-want +got):\n%s", what, diff)
 			}
 		}
-		ada, bob := reposit.Contributor{Name: "Ada", Email: "ADA@x.org", Contributions: 2}, reposit.Contributor{Name: "Bob", Email: "bob@new", Contributions: 2}
-		oldBob, zoe := reposit.Contributor{Name: "Bob", Email: "bob@old", Contributions: 1}, reposit.Contributor{Name: "Zoe", Email: "zoe@x.org", Contributions: 1}
+		ada, bob := reposit.Contributor{Name: "Ada", Email: "ADA@x.org", Contributions: 2},
+			reposit.Contributor{Name: "Bob", Email: "bob@new", Contributions: 2}
+		oldBob, zoe := reposit.Contributor{Name: "Bob", Email: "bob@old", Contributions: 1},
+			reposit.Contributor{Name: "Zoe", Email: "zoe@x.org", Contributions: 1}
 		eve := reposit.Contributor{Name: "Eve", Email: "eve@x.org", Contributions: 1}
 		check("addresses", everybody, ada, bob, oldBob, zoe)
 		check("another branch", &reposit.ContributorOptions{Anonymous: true, Revision: "side"}, ada, bob, oldBob, eve, zoe)
@@ -667,17 +679,21 @@ func TestContributors(t *testing.T) {
 
 		commit(t, r, &reposit.CommitOptions{Author: &reposit.Signature{Name: "Zoe", Email: "zoe@x.org"}},
 			reposit.Put(".mailmap", []byte("Bobby <bob@new> <bob@old>\nAda <ada@x.org> <zoe@x.org>\n")))
-		knownAda.Contributions, knownBob = 4, reposit.Contributor{Login: "robert", Name: "Bob", Email: "bob@new", Contributions: 3}
+		knownAda.Contributions, knownBob = 4, reposit.Contributor{Login: "robert", Name: "Bob", Email: "bob@new",
+			Contributions: 3}
 		knownAda.Email = "ada@x.org"
 		check("mailmap", nil, knownAda, knownBob)
 		checkStore(t, s)
 
 		// The branch goes back, and on from there.
-		if err := r.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/main", New: commitOf(t, r, "main~4")}); err != nil {
+		if err := r.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/main",
+			New: commitOf(t, r, "main~4")}); err != nil {
 			t.Fatal(err)
 		}
-		check("after it went back", everybody, reposit.Contributor{Login: "ada", Name: "Ada Lovelace", Email: "ADA@x.org", Contributions: 2},
-			reposit.Contributor{Name: "Bob", Email: "bob@new", Contributions: 1}, reposit.Contributor{Login: "robert", Name: "Bob", Email: "bob@old", Contributions: 1})
+		check("after it went back", everybody, reposit.Contributor{Login: "ada", Name: "Ada Lovelace", Email: "ADA@x.org",
+			Contributions: 2},
+			reposit.Contributor{Name: "Bob", Email: "bob@new", Contributions: 1},
+			reposit.Contributor{Login: "robert", Name: "Bob", Email: "bob@old", Contributions: 1})
 		checkStore(t, s)
 	})
 }
@@ -701,8 +717,8 @@ func TestContributorsOfBad(t *testing.T) {
 	}
 }
 
-// TestContributorsAreForeseen holds that of a long history contributors are counted before anybody asks, so that whoever
-// does after the store was opened waits for few commits.
+// TestContributorsAreForeseen holds that of a long history contributors are counted before anybody asks, so that
+// whoever does after the store was opened waits for few commits.
 func TestContributorsAreForeseen(t *testing.T) {
 	backend := memory.New()
 	s := openStore(t, unclosed{backend}, "", nil)
@@ -749,7 +765,8 @@ func TestContributorsOfForks(t *testing.T) {
 	}
 	by(t, fork, "", "Bob", "bob@x.org")
 	reads.objects = 0
-	want := []reposit.Contributor{{Name: "Ada", Email: "ada@x.org", Contributions: 100}, {Name: "Bob", Email: "bob@x.org", Contributions: 1}}
+	want := []reposit.Contributor{{Name: "Ada", Email: "ada@x.org", Contributions: 100},
+		{Name: "Bob", Email: "bob@x.org", Contributions: 1}}
 	if diff := cmp.Diff(want, contributors(t, fork, everybody)); diff != "" {
 		t.Errorf("Contributors of a fork (-want +got):\n%s", diff)
 	}

@@ -26,7 +26,8 @@ func TestInvalid(t *testing.T) {
 		opts, c := fixed()
 		s := open(opts)
 		r := create(t, s, "My Project", nil)
-		commit(t, r, nil, reposit.Put("file", []byte("content")), reposit.Put("dir/file", []byte("x")), reposit.Symlink("link", "dir"),
+		commit(t, r, nil, reposit.Put("file", []byte("content")), reposit.Put("dir/file", []byte("x")),
+			reposit.Symlink("link", "dir"),
 			reposit.Submodule("module", blobHash("some commit")))
 		if _, err := r.Branches().Create(t.Context(), "dev/a", ""); err != nil {
 			t.Fatal(err)
@@ -68,7 +69,8 @@ func checkError(t *testing.T, a attempt, err error) {
 		t.Errorf("%s: Op %q, Name %q, want Name %q", a.name, e.Op, e.Name, a.path)
 	}
 	text := err.Error()
-	if !strings.HasPrefix(text, "reposit: ") || strings.ContainsAny(text, "\n\x00\r") || strings.Contains(text, "storage: ") || len(text) > 1000 {
+	if !strings.HasPrefix(text, "reposit: ") || strings.ContainsAny(text, "\n\x00\r") ||
+		strings.Contains(text, "storage: ") || len(text) > 1000 {
 		t.Errorf("%s: text %q", a.name, text)
 	}
 }
@@ -77,7 +79,8 @@ func badPaths(t *testing.T) (all []attempt) {
 	paths := map[string]error{}
 	for _, p := range []string{
 		"", "/", "/a", "a/", "a//b", ".", "..", "./a", "a/.", "a/./b", "../a", "a/..", "a/../b", "a\x00", "\x00", "a/\x00/b",
-		".git", "a/.git", ".git/config", ".GIT", ".Git/x", "git~1", "GIT~1/x", ".git ", ".git.", ".git. . ", ".git::$INDEX_ALLOCATION",
+		".git", "a/.git", ".git/config", ".GIT", ".Git/x", "git~1", "GIT~1/x", ".git ", ".git.", ".git. . ",
+		".git::$INDEX_ALLOCATION",
 		".git:x", "a\\.git", "a\\git~1", ".g\u200cit", ".\ufeffgit/hooks/x", "\u200e.git", ".gi\u202et",
 	} {
 		paths[p] = reposit.ErrInvalid
@@ -137,7 +140,8 @@ func badChanges(t *testing.T) (all []attempt) {
 	add("empty symlink", reposit.ErrInvalid, "s", reposit.Symlink("s", ""))
 	add("long symlink", reposit.ErrInvalid, "s", reposit.Symlink("s", long))
 	add("symlink with NUL", reposit.ErrInvalid, "s", reposit.Symlink("s", "a\x00"))
-	for _, p := range []string{".gitmodules", "a/.GITMODULES", ".gitattributes", ".gitignore", ".mailmap", "gitmod~1", "GI7EBA~1"} {
+	for _, p := range []string{".gitmodules", "a/.GITMODULES", ".gitattributes", ".gitignore", ".mailmap", "gitmod~1",
+		"GI7EBA~1"} {
 		add("symlink "+p, reposit.ErrInvalid, p, reposit.Symlink(p, "x"))
 		add("move symlink to "+p, reposit.ErrInvalid, p, reposit.Move("link", p))
 		add("copy symlink to "+p, reposit.ErrInvalid, p, reposit.Copy("link", p))
@@ -152,7 +156,8 @@ func badChanges(t *testing.T) (all []attempt) {
 	add("zero submodule", reposit.ErrInvalid, "m", reposit.Submodule("m", reposit.Hash{}))
 	add("zero blob", reposit.ErrInvalid, "b", reposit.PutBlob("b", reposit.Hash{}))
 	add("unknown blob", reposit.ErrNotFound, "b", reposit.PutBlob("b", blobHash("unknown")))
-	for _, m := range []reposit.Mode{0, 1, reposit.ModeDir, reposit.ModeSymlink, reposit.ModeSubmodule, 0o100600, 0o104755, ^reposit.Mode(0)} {
+	for _, m := range []reposit.Mode{0, 1, reposit.ModeDir, reposit.ModeSymlink, reposit.ModeSubmodule, 0o100600, 0o104755,
+		^reposit.Mode(0)} {
 		add(fmt.Sprintf("mode %o", m), reposit.ErrInvalid, "f", reposit.Put("f", nil).Mode(m))
 		add(fmt.Sprintf("mode %o of copy", m), reposit.ErrInvalid, "f", reposit.Copy("file", "f").Mode(m))
 	}
@@ -190,9 +195,11 @@ func badCommits(t *testing.T) (all []attempt) {
 		}})
 	}
 	for _, s := range []reposit.Signature{
-		{}, {Name: "", Email: "a@b"}, {Name: "a\nb"}, {Name: "a\x00"}, {Name: "a<b"}, {Name: "a>b"}, {Name: " .,: ", Email: "x\n"},
+		{}, {Name: "", Email: "a@b"}, {Name: "a\nb"}, {Name: "a\x00"}, {Name: "a<b"}, {Name: "a>b"},
+		{Name: " .,: ", Email: "x\n"},
 		{Name: ",;", Email: "x"}, {Name: "a", Email: "x>\ncommitter evil <e> 1 +0000"}, {Name: "a", When: time.Unix(-1, 0)},
-		{Name: "a", When: newYear.In(time.FixedZone("", 15*3600))}, {Name: "a", When: newYear.In(time.FixedZone("", -13*3600))},
+		{Name: "a", When: newYear.In(time.FixedZone("", 15*3600))},
+		{Name: "a", When: newYear.In(time.FixedZone("", -13*3600))},
 	} {
 		add(fmt.Sprintf("author %+v", s), reposit.ErrInvalid, reposit.CommitOptions{Author: &s})
 		add(fmt.Sprintf("committer %+v", s), reposit.ErrInvalid, reposit.CommitOptions{Committer: &s})
@@ -206,22 +213,29 @@ func badCommits(t *testing.T) (all []attempt) {
 	add("branch below a branch", reposit.ErrExists, reposit.CommitOptions{Branch: "main/x"})
 	add("branch above a branch", reposit.ErrExists, reposit.CommitOptions{Branch: "dev"})
 	add("long branch", reposit.ErrTooLarge, reposit.CommitOptions{Branch: strings.Repeat("x", 256)})
-	for rev, want := range map[string]error{"nothing": reposit.ErrNotFound, "a b": reposit.ErrInvalid, "main:file": reposit.ErrNotFound,
+	for rev, want := range map[string]error{"nothing": reposit.ErrNotFound, "a b": reposit.ErrInvalid,
+		"main:file":   reposit.ErrNotFound,
 		"main^{tree}": reposit.ErrNotFound, "main~1": reposit.ErrNotFound} {
 		add("from "+rev, want, reposit.CommitOptions{Branch: "new", From: rev})
 	}
 	add("expect none", reposit.ErrConflict, reposit.CommitOptions{Expect: &reposit.Hash{}})
 	add("expect some", reposit.ErrConflict, reposit.CommitOptions{Expect: ref(blobHash("x"))})
-	add("expect some of a new branch", reposit.ErrConflict, reposit.CommitOptions{Expect: ref(blobHash("x")), Branch: "new"})
+	add("expect some of a new branch", reposit.ErrConflict,
+		reposit.CommitOptions{Expect: ref(blobHash("x")), Branch: "new"})
 	for _, signature := range []string{"", "\n", "a\x00b", "a\rb"} {
-		add(fmt.Sprintf("signature %q", signature), reposit.ErrInvalid, reposit.CommitOptions{Sign: func([]byte) (string, error) { return signature, nil }})
+		add(fmt.Sprintf("signature %q", signature), reposit.ErrInvalid,
+			reposit.CommitOptions{Sign: func([]byte) (string, error) { return signature, nil }})
 	}
-	add("signer fails", io.ErrNoProgress, reposit.CommitOptions{Sign: func([]byte) (string, error) { return "", io.ErrNoProgress }})
+	add("signer fails", io.ErrNoProgress, reposit.CommitOptions{Sign: func([]byte) (string, error) {
+		return "",
+			io.ErrNoProgress
+	}})
 	return all
 }
 
 var badRefNames = []string{
-	"", "..", ".", "a..b", ".a", "a/.b", "a.", "a/", "/a", "a//b", "a.lock", "a.lock/b", "a b", "a~", "a^", "a:", "a?", "a*", "a[", "a\\", "a\x7f",
+	"", "..", ".", "a..b", ".a", "a/.b", "a.", "a/", "/a", "a//b", "a.lock", "a.lock/b", "a b", "a~", "a^", "a:", "a?",
+	"a*", "a[", "a\\", "a\x7f",
 	"a\n", "a\x00", "@{", "a@{b", "-a", "HEAD",
 }
 
@@ -238,13 +252,16 @@ func badRefs(t *testing.T) (all []attempt) {
 			_, err := r.Branches().Branch(t.Context(), b)
 			return err
 		})
-		add(fmt.Sprintf("Branches.Rename(%q)", b), reposit.ErrInvalid, func(r *reposit.Repo) error { return r.Branches().Rename(t.Context(), "main", b) })
-		add(fmt.Sprintf("Branches.Delete(%q)", b), reposit.ErrInvalid, func(r *reposit.Repo) error { return r.Branches().Delete(t.Context(), b) })
+		add(fmt.Sprintf("Branches.Rename(%q)", b), reposit.ErrInvalid,
+			func(r *reposit.Repo) error { return r.Branches().Rename(t.Context(), "main", b) })
+		add(fmt.Sprintf("Branches.Delete(%q)", b), reposit.ErrInvalid,
+			func(r *reposit.Repo) error { return r.Branches().Delete(t.Context(), b) })
 		add(fmt.Sprintf("Tags.Create(%q)", b), reposit.ErrInvalid, func(r *reposit.Repo) error {
 			_, err := r.Tags().Create(t.Context(), b, "", nil)
 			return err
 		})
-		add(fmt.Sprintf("Tags.Delete(%q)", b), reposit.ErrInvalid, func(r *reposit.Repo) error { return r.Tags().Delete(t.Context(), b) })
+		add(fmt.Sprintf("Tags.Delete(%q)", b), reposit.ErrInvalid,
+			func(r *reposit.Repo) error { return r.Tags().Delete(t.Context(), b) })
 	}
 	tip := func(r *reposit.Repo) reposit.Hash {
 		h, err := r.Resolve(t.Context(), "")
@@ -259,9 +276,11 @@ func badRefs(t *testing.T) (all []attempt) {
 			return r.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/fine", New: h}, change(h))
 		})
 	}
-	for _, name := range []string{"", "HEAD", "main", "refs", "refs/", "refs/heads/", "FETCH_HEAD", "objects/x", "refs/heads/../../config", "refs/heads/HEAD",
+	for _, name := range []string{"", "HEAD", "main", "refs", "refs/", "refs/heads/", "FETCH_HEAD", "objects/x",
+		"refs/heads/../../config", "refs/heads/HEAD",
 		"refs/heads/-x", "refs/tags/-x", "refs/x y", "/refs/heads/x", "refs//x"} {
-		update(fmt.Sprintf("name %q", name), reposit.ErrInvalid, func(h reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: name, New: h} })
+		update(fmt.Sprintf("name %q", name), reposit.ErrInvalid,
+			func(h reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: name, New: h} })
 	}
 	update("unknown object", reposit.ErrNotFound, func(reposit.Hash) reposit.RefUpdate {
 		return reposit.RefUpdate{Name: "refs/tags/x", New: blobHash("unknown")}
@@ -269,8 +288,10 @@ func badRefs(t *testing.T) (all []attempt) {
 	update("branch of a blob", reposit.ErrInvalid, func(reposit.Hash) reposit.RefUpdate {
 		return reposit.RefUpdate{Name: "refs/heads/x", New: blobHash("content")}
 	})
-	update("delete the default branch", reposit.ErrInvalid, func(reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: "refs/heads/main"} })
-	update("delete nothing", reposit.ErrNotFound, func(reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: "refs/heads/nothing"} })
+	update("delete the default branch", reposit.ErrInvalid,
+		func(reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: "refs/heads/main"} })
+	update("delete nothing", reposit.ErrNotFound,
+		func(reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: "refs/heads/nothing"} })
 	update("stale", reposit.ErrConflict, func(h reposit.Hash) reposit.RefUpdate {
 		return reposit.RefUpdate{Name: "refs/heads/main", New: h, Old: ref(blobHash("x"))}
 	})
@@ -280,8 +301,10 @@ func badRefs(t *testing.T) (all []attempt) {
 	update("absent", reposit.ErrConflict, func(h reposit.Hash) reposit.RefUpdate {
 		return reposit.RefUpdate{Name: "refs/heads/x", New: h, Old: &h}
 	})
-	update("below a ref", reposit.ErrExists, func(h reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: "refs/heads/main/x", New: h} })
-	update("above a ref", reposit.ErrExists, func(h reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: "refs/heads/dev", New: h} })
+	update("below a ref", reposit.ErrExists,
+		func(h reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: "refs/heads/main/x", New: h} })
+	update("above a ref", reposit.ErrExists,
+		func(h reposit.Hash) reposit.RefUpdate { return reposit.RefUpdate{Name: "refs/heads/dev", New: h} })
 	update("below one of the same call", reposit.ErrExists, func(h reposit.Hash) reposit.RefUpdate {
 		return reposit.RefUpdate{Name: "refs/heads/fine/x", New: h}
 	})
@@ -289,19 +312,26 @@ func badRefs(t *testing.T) (all []attempt) {
 		_, err := r.Branches().Create(t.Context(), "main", "")
 		return err
 	})
-	add("rename onto another", reposit.ErrExists, func(r *reposit.Repo) error { return r.Branches().Rename(t.Context(), "main", "dev/a") })
-	add("rename below another", reposit.ErrExists, func(r *reposit.Repo) error { return r.Branches().Rename(t.Context(), "main", "dev/a/b") })
-	add("rename nothing", reposit.ErrNotFound, func(r *reposit.Repo) error { return r.Branches().Rename(t.Context(), "nothing", "x") })
+	add("rename onto another", reposit.ErrExists,
+		func(r *reposit.Repo) error { return r.Branches().Rename(t.Context(), "main", "dev/a") })
+	add("rename below another", reposit.ErrExists,
+		func(r *reposit.Repo) error { return r.Branches().Rename(t.Context(), "main", "dev/a/b") })
+	add("rename nothing", reposit.ErrNotFound,
+		func(r *reposit.Repo) error { return r.Branches().Rename(t.Context(), "nothing", "x") })
 	add("delete main", reposit.ErrInvalid, func(r *reposit.Repo) error { return r.Branches().Delete(t.Context(), "main") })
-	add("delete no branch", reposit.ErrNotFound, func(r *reposit.Repo) error { return r.Branches().Delete(t.Context(), "nothing") })
-	add("delete no tag", reposit.ErrNotFound, func(r *reposit.Repo) error { return r.Tags().Delete(t.Context(), "nothing") })
-	for name, opts := range map[string]*reposit.TagOptions{"NUL": {Message: "\x00"}, "tagger": {Message: "x", Tagger: &reposit.Signature{Name: "<"}}} {
+	add("delete no branch", reposit.ErrNotFound,
+		func(r *reposit.Repo) error { return r.Branches().Delete(t.Context(), "nothing") })
+	add("delete no tag", reposit.ErrNotFound,
+		func(r *reposit.Repo) error { return r.Tags().Delete(t.Context(), "nothing") })
+	for name, opts := range map[string]*reposit.TagOptions{"NUL": {Message: "\x00"},
+		"tagger": {Message: "x", Tagger: &reposit.Signature{Name: "<"}}} {
 		add("tag with "+name, reposit.ErrInvalid, func(r *reposit.Repo) error {
 			_, err := r.Tags().Create(t.Context(), "v1", "", opts)
 			return err
 		})
 	}
-	for _, o := range []reposit.RefListOptions{{PageSize: -1}, {PageSize: 101}, {Page: -1}, {Page: 1 << 30}, {PageToken: "x"}, {PageToken: "!"}, {Page: 2, PageToken: "x"}} {
+	for _, o := range []reposit.RefListOptions{{PageSize: -1}, {PageSize: 101}, {Page: -1}, {Page: 1 << 30},
+		{PageToken: "x"}, {PageToken: "!"}, {Page: 2, PageToken: "x"}} {
 		add(fmt.Sprintf("Tags.List(%+v)", o), reposit.ErrInvalid, func(r *reposit.Repo) error {
 			_, err := r.Tags().List(t.Context(), &o)
 			return err
@@ -312,12 +342,14 @@ func badRefs(t *testing.T) (all []attempt) {
 
 func badNames(t *testing.T) (all []attempt) {
 	add := func(name string, want error, opts reposit.CreateOptions) {
-		all = append(all, attempt{fmt.Sprintf("Create(%q, %+v)", name, opts), want, "", func(s *store, _ *reposit.Repo) error {
-			_, err := s.Create(t.Context(), name, &opts)
-			return err
-		}})
+		all = append(all, attempt{fmt.Sprintf("Create(%q, %+v)", name, opts), want, "",
+			func(s *store, _ *reposit.Repo) error {
+				_, err := s.Create(t.Context(), name, &opts)
+				return err
+			}})
 	}
-	for _, slug := range []string{".", "..", "a..b", "-a", "a-", ".a", "a.", "a.git", "a.lock", "a.wiki", "a.atom", "con", "nul.txt", "com1", "a b", "a/b", "ü", "a\x00", "a\n"} {
+	for _, slug := range []string{".", "..", "a..b", "-a", "a-", ".a", "a.", "a.git", "a.lock", "a.wiki", "a.atom", "con",
+		"nul.txt", "com1", "a b", "a/b", "ü", "a\x00", "a\n"} {
 		add("fine", reposit.ErrInvalid, reposit.CreateOptions{Slug: slug})
 		add("fine", reposit.ErrInvalid, reposit.CreateOptions{Owner: slug})
 		all = append(all,
@@ -330,7 +362,8 @@ func badNames(t *testing.T) (all []attempt) {
 				return err
 			}})
 	}
-	for _, name := range []string{"", " ", "\t", "a\nb", "a\x00", "\xff", "\u202eabc", "\u2066", strings.Repeat("x", 300), "名前", "!!!"} {
+	for _, name := range []string{"", " ", "\t", "a\nb", "a\x00", "\xff", "\u202eabc", "\u2066", strings.Repeat("x", 300),
+		"名前", "!!!"} {
 		want := reposit.ErrInvalid
 		if len(name) == 300 {
 			want = reposit.ErrTooLarge
@@ -375,9 +408,12 @@ func badNames(t *testing.T) (all []attempt) {
 }
 
 func badReads(t *testing.T) (all []attempt) {
-	for path, want := range map[string]error{"nothing": reposit.ErrNotFound, "file/x": reposit.ErrNotFound, "link/file": reposit.ErrNotFound,
-		"module/x": reposit.ErrNotFound, "dir": reposit.ErrInvalid, "module": reposit.ErrInvalid, "": reposit.ErrInvalid, "/file": reposit.ErrInvalid,
-		"file/": reposit.ErrInvalid, "dir//file": reposit.ErrInvalid, "../file": reposit.ErrInvalid, "file\x00": reposit.ErrInvalid, "./file": reposit.ErrInvalid} {
+	for path, want := range map[string]error{"nothing": reposit.ErrNotFound, "file/x": reposit.ErrNotFound,
+		"link/file": reposit.ErrNotFound,
+		"module/x":  reposit.ErrNotFound, "dir": reposit.ErrInvalid, "module": reposit.ErrInvalid, "": reposit.ErrInvalid,
+		"/file": reposit.ErrInvalid,
+		"file/": reposit.ErrInvalid, "dir//file": reposit.ErrInvalid, "../file": reposit.ErrInvalid,
+		"file\x00": reposit.ErrInvalid, "./file": reposit.ErrInvalid} {
 		all = append(all,
 			attempt{fmt.Sprintf("Read(%q)", path), want, path, func(_ *store, r *reposit.Repo) error {
 				_, err := r.Read(t.Context(), "", path)
@@ -388,7 +424,8 @@ func badReads(t *testing.T) (all []attempt) {
 				return err
 			}})
 	}
-	for path, want := range map[string]error{"nothing": reposit.ErrNotFound, "file": reposit.ErrInvalid, "link": reposit.ErrInvalid, "module": reposit.ErrInvalid, "a//b": reposit.ErrInvalid} {
+	for path, want := range map[string]error{"nothing": reposit.ErrNotFound, "file": reposit.ErrInvalid,
+		"link": reposit.ErrInvalid, "module": reposit.ErrInvalid, "a//b": reposit.ErrInvalid} {
 		all = append(all,
 			attempt{fmt.Sprintf("List(%q)", path), want, path, func(_ *store, r *reposit.Repo) error {
 				_, err := r.List(t.Context(), "", path)
@@ -401,10 +438,14 @@ func badReads(t *testing.T) (all []attempt) {
 				return nil
 			}})
 	}
-	for rev, want := range map[string]error{"nothing": reposit.ErrNotFound, "a b": reposit.ErrInvalid, "main~1": reposit.ErrNotFound, "main~99999999999999999999": reposit.ErrInvalid,
-		"main^{x}": reposit.ErrInvalid, "main^{": reposit.ErrInvalid, "main@{x}": reposit.ErrInvalid, "main@{-1}": reposit.ErrInvalid, "main@{1": reposit.ErrInvalid, "main@{7}": reposit.ErrNotFound,
-		"main~x": reposit.ErrInvalid, "^main": reposit.ErrNotFound, "main:nothing": reposit.ErrNotFound, "main:file:x": reposit.ErrNotFound, ":": nil,
-		strings.Repeat("0", 40): reposit.ErrNotFound, strings.Repeat("~", 1<<12): reposit.ErrNotFound, "\x00": reposit.ErrInvalid, "main\x00": reposit.ErrInvalid} {
+	for rev, want := range map[string]error{"nothing": reposit.ErrNotFound, "a b": reposit.ErrInvalid,
+		"main~1": reposit.ErrNotFound, "main~99999999999999999999": reposit.ErrInvalid,
+		"main^{x}": reposit.ErrInvalid, "main^{": reposit.ErrInvalid, "main@{x}": reposit.ErrInvalid,
+		"main@{-1}": reposit.ErrInvalid, "main@{1": reposit.ErrInvalid, "main@{7}": reposit.ErrNotFound,
+		"main~x": reposit.ErrInvalid, "^main": reposit.ErrNotFound, "main:nothing": reposit.ErrNotFound,
+		"main:file:x": reposit.ErrNotFound, ":": nil,
+		strings.Repeat("0", 40): reposit.ErrNotFound, strings.Repeat("~", 1<<12): reposit.ErrNotFound,
+		"\x00": reposit.ErrInvalid, "main\x00": reposit.ErrInvalid} {
 		if want == nil {
 			continue
 		}
@@ -416,15 +457,18 @@ func badReads(t *testing.T) (all []attempt) {
 			return err
 		}})
 	}
-	for _, id := range []reposit.ID{"", "rp_", "rp_0000000000000000000A", "00000000000000000000", "rp_000000000000000000000"} {
-		all = append(all, attempt{fmt.Sprintf("RepoByID(%q)", id), reposit.ErrInvalid, string(id), func(s *store, _ *reposit.Repo) error {
-			_, err := s.RepoByID(t.Context(), id)
-			return err
-		}})
-		all = append(all, attempt{fmt.Sprintf("ParseID(%q)", id), reposit.ErrInvalid, string(id), func(*store, *reposit.Repo) error {
-			_, err := reposit.ParseID(string(id))
-			return err
-		}})
+	for _, id := range []reposit.ID{"", "rp_", "rp_0000000000000000000A", "00000000000000000000",
+		"rp_000000000000000000000"} {
+		all = append(all, attempt{fmt.Sprintf("RepoByID(%q)", id), reposit.ErrInvalid, string(id),
+			func(s *store, _ *reposit.Repo) error {
+				_, err := s.RepoByID(t.Context(), id)
+				return err
+			}})
+		all = append(all, attempt{fmt.Sprintf("ParseID(%q)", id), reposit.ErrInvalid, string(id),
+			func(*store, *reposit.Repo) error {
+				_, err := reposit.ParseID(string(id))
+				return err
+			}})
 	}
 	for _, h := range []string{"", "0", strings.Repeat("g", 40), strings.Repeat("0", 41)} {
 		all = append(all, attempt{fmt.Sprintf("ParseHash(%q)", h), reposit.ErrInvalid, h, func(*store, *reposit.Repo) error {
@@ -437,15 +481,17 @@ func badReads(t *testing.T) (all []attempt) {
 
 func badTokens(t *testing.T) (all []attempt) {
 	for _, token := range []string{"", "x", strings.Repeat("0", 40)} {
-		all = append(all, attempt{fmt.Sprintf("Delete(%q)", token), reposit.ErrForbidden, "", func(_ *store, r *reposit.Repo) error {
-			return r.Delete(t.Context(), token)
-		}})
+		all = append(all, attempt{fmt.Sprintf("Delete(%q)", token), reposit.ErrForbidden, "",
+			func(_ *store, r *reposit.Repo) error {
+				return r.Delete(t.Context(), token)
+			}})
 	}
 	for _, token := range []string{"x", "!", "AQAAAAA", strings.Repeat("A", 5000)} {
-		all = append(all, attempt{fmt.Sprintf("List(%.20q)", token), reposit.ErrInvalid, "", func(s *store, _ *reposit.Repo) error {
-			_, err := s.List(t.Context(), &reposit.ListOptions{PageToken: token})
-			return err
-		}})
+		all = append(all, attempt{fmt.Sprintf("List(%.20q)", token), reposit.ErrInvalid, "",
+			func(s *store, _ *reposit.Repo) error {
+				_, err := s.List(t.Context(), &reposit.ListOptions{PageToken: token})
+				return err
+			}})
 	}
 	return all
 }

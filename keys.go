@@ -18,9 +18,9 @@ type DeployKeys struct{ r *Repo }
 // DeployKeys returns the deploy keys of the repository.
 func (r *Repo) DeployKeys() DeployKeys { return DeployKeys{r} }
 
-// A DeployKey opens a repository to whoever has the other half of the key, for reading and, if it says so, writing: what
-// git fetches and pushes. It never allows what needs Admin, nor to merge or close pull requests, and shows no people:
-// neither users, teams, collaborators nor watchers.
+// A DeployKey opens a repository to whoever has the other half of the key, for reading and, if it says so, writing:
+// what git fetches and pushes. It never allows what needs Admin, nor to merge or close pull requests, and shows no
+// people: neither users, teams, collaborators nor watchers.
 type DeployKey struct {
 	ID          int64 // of no other key of the store, not even one that is gone
 	Title       string

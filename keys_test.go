@@ -43,7 +43,8 @@ func TestDeployKeys(t *testing.T) {
 			t.Errorf("List(), -want +got:\n%s", diff)
 		}
 		for _, in := range []*reposit.Repo{r, other} {
-			if _, err := in.DeployKeys().Add(ctx, "again", sshKey(1)+" another comment", nil); !errors.Is(err, reposit.ErrExists) {
+			if _, err := in.DeployKeys().Add(ctx, "again", sshKey(1)+" another comment", nil); !errors.Is(err,
+				reposit.ErrExists) {
 				t.Errorf("Add() of a key in use = %v, want %v", err, reposit.ErrExists)
 			}
 		}
@@ -146,7 +147,8 @@ func TestAsKey(t *testing.T) {
 	_, readErr := mine.Read(ctx, "", "a")
 	must(r.DeployKeys().Add(ctx, "the same again", sshKey(1), &reposit.KeyOptions{Write: true}))(t)
 	_, againErr := mine.Read(ctx, "", "a")
-	for what, err := range map[string]error{"write": commitErr, "read": readErr, "read when the key is there again": againErr} {
+	for what, err := range map[string]error{"write": commitErr, "read": readErr,
+		"read when the key is there again": againErr} {
 		if !errors.Is(err, reposit.ErrNotFound) {
 			t.Errorf("%s with a removed key = %v, want %v", what, err, reposit.ErrNotFound)
 		}

@@ -89,7 +89,8 @@ func TestKill(t *testing.T) {
 			k.check(true)
 			slices.Sort(k.opens)
 			t.Logf("%d kills and %d while opening, with %d other repositories: %d deeds acknowledged, %d in flight that are there; "+
-				"opened mostly in %v, at most in %v", rounds, k.opening, *filled, k.acked, k.there, k.opens[len(k.opens)/2], k.opens[len(k.opens)-1])
+				"opened mostly in %v, at most in %v", rounds, k.opening, *filled, k.acked, k.there, k.opens[len(k.opens)/2],
+				k.opens[len(k.opens)-1])
 		})
 	}
 }
@@ -211,7 +212,8 @@ func (k *killer) round(round int) {
 
 // kill starts a process and kills it some time after it said something.
 func (k *killer) kill(done, cue string, after time.Duration) {
-	cmd := exec.CommandContext(k.Context(), os.Args[0], "-test.run=^"+strings.ReplaceAll(k.Name(), "/", "$/^")+"$", fmt.Sprintf("-seed=%d", *seed))
+	cmd := exec.CommandContext(k.Context(), os.Args[0], "-test.run=^"+strings.ReplaceAll(k.Name(), "/", "$/^")+"$",
+		fmt.Sprintf("-seed=%d", *seed))
 	cmd.Env = append(os.Environ(), killDir+"="+k.dir, killDone+"="+done, fmt.Sprintf("%s=%d", killFirst, k.now[0].number))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

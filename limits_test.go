@@ -35,7 +35,8 @@ func TestLimits(t *testing.T) {
 				fits  bool
 			}{
 				{[]int{blob - 1}, true}, {[]int{blob}, true}, {[]int{blob + 1}, false}, {[]int{2 * blob}, false},
-				{[]int{4000, 4000, 3999}, true}, {[]int{4000, 4000, 4000}, true}, {[]int{4000, 4000, 4001}, false}, {[]int{0, 0, 1}, true},
+				{[]int{4000, 4000, 3999}, true}, {[]int{4000, 4000, 4000}, true}, {[]int{4000, 4000, 4001}, false},
+				{[]int{0, 0, 1}, true},
 			} {
 				var changes []reposit.Change
 				for i, n := range c.sizes {
@@ -90,7 +91,8 @@ func TestRepoSize(t *testing.T) {
 		large := strings.Repeat("0123456789abcdef", 3<<16) // 3 MiB
 		for range 2 {
 			// Stored ahead, and never landed.
-			_, err := r.Commit(t.Context(), &reposit.CommitOptions{Expect: &reposit.Hash{}}, reposit.PutReader("large", strings.NewReader(large)))
+			_, err := r.Commit(t.Context(), &reposit.CommitOptions{Expect: &reposit.Hash{}},
+				reposit.PutReader("large", strings.NewReader(large)))
 			if !errors.Is(err, reposit.ErrConflict) {
 				t.Fatalf("Commit() = %v, want %v", err, reposit.ErrConflict)
 			}
@@ -164,7 +166,8 @@ func TestBadReaders(t *testing.T) {
 			}
 		}
 		cancel()
-		commit(t, r, nil, reposit.PutReader("nothing", strings.NewReader("")), reposit.PutReader("large", iotest.HalfReader(strings.NewReader(large))))
+		commit(t, r, nil, reposit.PutReader("nothing", strings.NewReader("")),
+			reposit.PutReader("large", iotest.HalfReader(strings.NewReader(large))))
 		if data, err := r.Read(t.Context(), "", "large"); err != nil || string(data) != large {
 			t.Errorf("Read() = %d bytes, %v, want %d", len(data), err, len(large))
 		}

@@ -67,7 +67,8 @@ func allListOptions() []reposit.ListOptions {
 	for _, sort := range []reposit.Sort{reposit.SortCreated, reposit.SortUpdated, reposit.SortPushed, reposit.SortName} {
 		for _, direction := range []reposit.Direction{reposit.DefaultDirection, reposit.Ascending, reposit.Descending} {
 			for _, owner := range []string{"", "ann", "Bob", "nobody"} {
-				for _, labels := range []map[string]string{nil, {"team": "red"}, {"team": "red", "tier": "1"}, {"team": "none"}, {"a": "", "tier": "2"}} {
+				for _, labels := range []map[string]string{nil, {"team": "red"}, {"team": "red", "tier": "1"}, {"team": "none"},
+					{"a": "", "tier": "2"}} {
 					all = append(all, reposit.ListOptions{Sort: sort, Direction: direction, Owner: owner, Labels: labels})
 				}
 			}
@@ -347,7 +348,8 @@ func disturb(t *testing.T, s *store, restless map[string]*reposit.Repo, n int) {
 func TestForeignTokens(t *testing.T) {
 	s := openMemory(t, nil)
 	for i := range 5 {
-		r := create(t, s, fmt.Sprint("r", i), &reposit.CreateOptions{Owner: "ann", Labels: map[string]string{"a": "b", "c": "d"}})
+		r := create(t, s, fmt.Sprint("r", i), &reposit.CreateOptions{Owner: "ann",
+			Labels: map[string]string{"a": "b", "c": "d"}})
 		write(t, r, "x", "y")
 		for j := range 3 {
 			if _, err := r.Branches().Create(t.Context(), fmt.Sprint("x", j), ""); err != nil {
@@ -359,7 +361,8 @@ func TestForeignTokens(t *testing.T) {
 		}
 	}
 	all := allListOptions()
-	all = append(all, reposit.ListOptions{Labels: map[string]string{"a": "b"}}, reposit.ListOptions{Labels: map[string]string{"ab": ""}})
+	all = append(all, reposit.ListOptions{Labels: map[string]string{"a": "b"}},
+		reposit.ListOptions{Labels: map[string]string{"ab": ""}})
 	tokens := map[string]bool{}
 	for _, o := range all {
 		o.PageSize = 1

@@ -33,8 +33,8 @@ func (s *Store) Upkeep(ctx context.Context) error {
 const expiryBatch = 100
 
 // DeleteExpired deletes the repositories whose ExpiresAt has passed, and returns how many. Until it is called they stay
-// as they are. Each is deleted as a whole. One that can't be deleted is logged, and keeps no other from being: it is left
-// for the next call, and the errors of all are joined in the end. Only the host may: others get ErrForbidden.
+// as they are. Each is deleted as a whole. One that can't be deleted is logged, and keeps no other from being: it is
+// left for the next call, and the errors of all are joined in the end. Only the host may: others get ErrForbidden.
 func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 	const op = "delete expired"
 	if err := s.calls.Enter(ctx); err != nil {
@@ -108,7 +108,7 @@ var sweepers = [...]sweeper{
 	{catalog.Swept, func(tx *txn.Tx) (bool, error) { return catalog.Sweep(tx) }},
 }
 
-// sweep removes what deletions left, since it was more than one unit of work should remove. Nothing shows it any more.
+// sweep removes what deletions left, since it was more than one transaction should remove. Nothing shows it any more.
 // What fails of one package keeps no other from being swept.
 func (s *Store) sweep(ctx context.Context) error {
 	s.dropWatchers(ctx)

@@ -31,14 +31,17 @@ type cell struct {
 
 // open are the methods that ask nobody: they do nothing but hand out what asks.
 var openDoors = map[string]bool{
-	"Store.As": true, "Repo.ID": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true, "Repo.Protection": true, "Repo.Pulls": true,
+	"Store.As": true, "Repo.ID": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true,
+	"Repo.Protection": true, "Repo.Pulls": true,
 	"Repo.Collaborators": true, "Repo.DeployKeys": true, "Repo.Watchers": true, "Store.Users": true, "Store.Teams": true,
 }
 
 // storeDoors are the methods of a store that are not about one repository. TestStoreDoors and others look at each.
 var storeDoors = map[string]bool{
-	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true, "Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Events": true, "Store.EventRange": true,
-	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true, "Users.All": true,
+	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
+	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Events": true, "Store.EventRange": true,
+	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
+	"Users.All":      true,
 	"Users.Watching": true, "Users.Unwatch": true,
 	"Teams.Put": true, "Teams.Team": true, "Teams.Remove": true, "Teams.List": true,
 }
@@ -53,43 +56,70 @@ var doors = map[string]door{
 	"Store.RepoByID": {reposit.Read, func(c *cell) error { _, err := c.s.RepoByID(c.ctx, c.all.ID()); return err }},
 	"Repo.Info":      {reposit.Read, func(c *cell) error { _, err := c.r.Info(c.ctx); return err }},
 	"Repo.Read":      {reposit.Read, func(c *cell) error { _, err := c.r.Read(c.ctx, "", "f"); return err }},
-	"Repo.Open":      {reposit.Read, func(c *cell) error { r, err := c.r.Open(c.ctx, "", "f"); return errors.Join(err, closeAll(r)) }},
-	"Repo.Stat":      {reposit.Read, func(c *cell) error { _, err := c.r.Stat(c.ctx, "", "f"); return err }},
-	"Repo.List":      {reposit.Read, func(c *cell) error { _, err := c.r.List(c.ctx, "", ""); return err }},
-	"Repo.Walk":      {reposit.Read, func(c *cell) error { return firstError(c.r.Walk(c.ctx, "", "")) }},
-	"Repo.FS":        {reposit.Read, func(c *cell) error { _, err := c.r.FS(c.ctx, ""); return err }},
-	"Repo.Resolve":   {reposit.Read, func(c *cell) error { _, err := c.r.Resolve(c.ctx, ""); return err }},
+	"Repo.Open": {reposit.Read, func(c *cell) error {
+		r,
+			err := c.r.Open(c.ctx, "", "f")
+		return errors.Join(err, closeAll(r))
+	}},
+	"Repo.Stat":    {reposit.Read, func(c *cell) error { _, err := c.r.Stat(c.ctx, "", "f"); return err }},
+	"Repo.List":    {reposit.Read, func(c *cell) error { _, err := c.r.List(c.ctx, "", ""); return err }},
+	"Repo.Walk":    {reposit.Read, func(c *cell) error { return firstError(c.r.Walk(c.ctx, "", "")) }},
+	"Repo.FS":      {reposit.Read, func(c *cell) error { _, err := c.r.FS(c.ctx, ""); return err }},
+	"Repo.Resolve": {reposit.Read, func(c *cell) error { _, err := c.r.Resolve(c.ctx, ""); return err }},
 	"Repo.Describe": {reposit.Read, func(c *cell) error {
 		_, err := c.r.Describe(c.ctx, "", &reposit.DescribeOptions{Always: true})
 		return err
 	}},
-	"Repo.Archive":       {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
-	"Repo.Storer":        {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
-	"Repo.Forks":         {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
-	"Repo.Network":       {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
-	"Repo.Permission":    {reposit.Admin, func(c *cell) error { _, err := c.r.Permission(c.ctx, "somebody"); return err }},
-	"Repo.Write":         {reposit.Write, func(c *cell) error { _, err := c.r.Write(c.ctx, "g", nil, "m"); return err }},
-	"Repo.Commit":        {reposit.Write, func(c *cell) error { _, err := c.r.Commit(c.ctx, nil, reposit.Delete("f")); return err }},
-	"Repo.Merge":         {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
-	"Repo.Update":        {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
-	"Repo.DeleteToken":   {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},
-	"Repo.Delete":        {reposit.Admin, deleteDoor},
-	"Repo.Fork":          {reposit.Read, forkDoor},
-	"Branches.List":      {reposit.Read, func(c *cell) error { _, err := c.r.Branches().List(c.ctx, nil); return err }},
-	"Branches.All":       {reposit.Read, func(c *cell) error { return firstError(c.r.Branches().All(c.ctx)) }},
-	"Branches.Branch":    {reposit.Read, func(c *cell) error { _, err := c.r.Branches().Branch(c.ctx, "main"); return err }},
-	"Branches.Create":    {reposit.Write, func(c *cell) error { _, err := c.r.Branches().Create(c.ctx, "new", ""); return err }},
-	"Branches.Rename":    {reposit.Write, func(c *cell) error { return c.r.Branches().Rename(c.ctx, "side", "new") }},
-	"Branches.Delete":    {reposit.Write, func(c *cell) error { return c.r.Branches().Delete(c.ctx, "side") }},
-	"Tags.List":          {reposit.Read, func(c *cell) error { _, err := c.r.Tags().List(c.ctx, nil); return err }},
-	"Tags.All":           {reposit.Read, func(c *cell) error { return firstError(c.r.Tags().All(c.ctx)) }},
-	"Tags.Tag":           {reposit.Read, func(c *cell) error { _, err := c.r.Tags().Tag(c.ctx, "v1"); return err }},
-	"Tags.Create":        {reposit.Write, func(c *cell) error { _, err := c.r.Tags().Create(c.ctx, "v2", "", nil); return err }},
-	"Tags.Delete":        {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
-	"Refs.All":           {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
-	"Refs.Update":        {reposit.Write, func(c *cell) error { return c.r.Refs().Update(c.ctx, reposit.RefUpdate{Name: "refs/tags/v1"}) }},
-	"Protections.List":   {reposit.Read, func(c *cell) error { _, err := c.r.Protection().List(c.ctx); return err }},
-	"Protections.Branch": {reposit.Read, func(c *cell) error { _, err := c.r.Protection().Branch(c.ctx, "locked"); return err }},
+	"Repo.Archive":    {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
+	"Repo.Storer":     {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
+	"Repo.Forks":      {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
+	"Repo.Network":    {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
+	"Repo.Permission": {reposit.Admin, func(c *cell) error { _, err := c.r.Permission(c.ctx, "somebody"); return err }},
+	"Repo.Write":      {reposit.Write, func(c *cell) error { _, err := c.r.Write(c.ctx, "g", nil, "m"); return err }},
+	"Repo.Commit": {reposit.Write, func(c *cell) error {
+		_,
+			err := c.r.Commit(c.ctx, nil, reposit.Delete("f"))
+		return err
+	}},
+	"Repo.Merge":       {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
+	"Repo.Update":      {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
+	"Repo.DeleteToken": {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},
+	"Repo.Delete":      {reposit.Admin, deleteDoor},
+	"Repo.Fork":        {reposit.Read, forkDoor},
+	"Branches.List":    {reposit.Read, func(c *cell) error { _, err := c.r.Branches().List(c.ctx, nil); return err }},
+	"Branches.All":     {reposit.Read, func(c *cell) error { return firstError(c.r.Branches().All(c.ctx)) }},
+	"Branches.Branch": {reposit.Read, func(c *cell) error {
+		_,
+			err := c.r.Branches().Branch(c.ctx, "main")
+		return err
+	}},
+	"Branches.Create": {reposit.Write, func(c *cell) error {
+		_,
+			err := c.r.Branches().Create(c.ctx, "new", "")
+		return err
+	}},
+	"Branches.Rename": {reposit.Write, func(c *cell) error { return c.r.Branches().Rename(c.ctx, "side", "new") }},
+	"Branches.Delete": {reposit.Write, func(c *cell) error { return c.r.Branches().Delete(c.ctx, "side") }},
+	"Tags.List":       {reposit.Read, func(c *cell) error { _, err := c.r.Tags().List(c.ctx, nil); return err }},
+	"Tags.All":        {reposit.Read, func(c *cell) error { return firstError(c.r.Tags().All(c.ctx)) }},
+	"Tags.Tag":        {reposit.Read, func(c *cell) error { _, err := c.r.Tags().Tag(c.ctx, "v1"); return err }},
+	"Tags.Create": {reposit.Write, func(c *cell) error {
+		_,
+			err := c.r.Tags().Create(c.ctx, "v2", "", nil)
+		return err
+	}},
+	"Tags.Delete": {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
+	"Refs.All":    {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
+	"Refs.Update": {reposit.Write, func(c *cell) error {
+		return c.r.Refs().Update(c.ctx,
+			reposit.RefUpdate{Name: "refs/tags/v1"})
+	}},
+	"Protections.List": {reposit.Read, func(c *cell) error { _, err := c.r.Protection().List(c.ctx); return err }},
+	"Protections.Branch": {reposit.Read, func(c *cell) error {
+		_,
+			err := c.r.Protection().Branch(c.ctx, "locked")
+		return err
+	}},
 	"Protections.Set": {reposit.Admin, func(c *cell) error {
 		return c.r.Protection().Set(c.ctx, "main", reposit.Protection{})
 	}},
@@ -111,16 +141,26 @@ var doors = map[string]door{
 	"Storer.Object":      {reposit.Read, storerReadDoor},
 	"Storer.PackWriter":  {reposit.Write, storerPackDoor},
 
-	"Repo.Teams":           {reposit.Write, func(c *cell) error { _, err := c.r.Teams(c.ctx); return err }},
-	"Collaborators.List":   {reposit.Write, func(c *cell) error { _, err := c.r.Collaborators().List(c.ctx); return err }},
-	"Collaborators.Add":    {reposit.Admin, func(c *cell) error { return c.r.Collaborators().Add(c.ctx, "stranger", reposit.Read) }},
+	"Repo.Teams":         {reposit.Write, func(c *cell) error { _, err := c.r.Teams(c.ctx); return err }},
+	"Collaborators.List": {reposit.Write, func(c *cell) error { _, err := c.r.Collaborators().List(c.ctx); return err }},
+	"Collaborators.Add": {reposit.Admin, func(c *cell) error {
+		return c.r.Collaborators().Add(c.ctx, "stranger",
+			reposit.Read)
+	}},
 	"Collaborators.Remove": {reposit.Admin, func(c *cell) error { return c.r.Collaborators().Remove(c.ctx, "guest") }},
 	"DeployKeys.List":      {reposit.Admin, func(c *cell) error { _, err := c.r.DeployKeys().List(c.ctx); return err }},
-	"DeployKeys.Add":       {reposit.Admin, func(c *cell) error { _, err := c.r.DeployKeys().Add(c.ctx, "", sshKey(9), nil); return err }},
-	"DeployKeys.Remove":    {reposit.Admin, removeKeyDoor},
-	"Watchers.List":        {reposit.Read, func(c *cell) error { _, err := c.r.Watchers().List(c.ctx, nil); return err }},
-	"Watchers.Add":         {reposit.Read, func(c *cell) error { return ownDoor(c.r.Watchers().Add(c.ctx, "stranger")) }},
-	"Watchers.Remove":      {reposit.Read, func(c *cell) error { return ownDoor(c.r.Watchers().Remove(c.ctx, "stranger")) }},
+	"DeployKeys.Add": {reposit.Admin, func(c *cell) error {
+		_,
+			err := c.r.DeployKeys().Add(c.ctx, "", sshKey(9), nil)
+		return err
+	}},
+	"DeployKeys.Remove": {reposit.Admin, removeKeyDoor},
+	"Watchers.List":     {reposit.Read, func(c *cell) error { _, err := c.r.Watchers().List(c.ctx, nil); return err }},
+	"Watchers.Add":      {reposit.Read, func(c *cell) error { return ownDoor(c.r.Watchers().Add(c.ctx, "stranger")) }},
+	"Watchers.Remove": {reposit.Read, func(c *cell) error {
+		return ownDoor(c.r.Watchers().Remove(c.ctx,
+			"stranger"))
+	}},
 }
 
 func closeAll(c io.Closer) error {
@@ -289,7 +329,8 @@ var roles = map[string]role{
 	"foreign":     {user("foreign"), reposit.None, false}, // in a team of another owner
 	"stranger":    {user("stranger"), reposit.None, false},
 	"nobody":      {user(""), reposit.None, false},
-	"anonymous":   {func(_ *testing.T, m *matrix) *reposit.Store { return m.s.As(reposit.Anonymous) }, reposit.None, false},
+	"anonymous": {func(_ *testing.T, m *matrix) *reposit.Store { return m.s.As(reposit.Anonymous) }, reposit.None,
+		false},
 	"key":         {key(1), reposit.Write, true},
 	"reading key": {key(2), reposit.Read, true},
 	"zero":        {func(_ *testing.T, m *matrix) *reposit.Store { return m.s.As(reposit.Actor{}) }, reposit.None, false},
@@ -321,12 +362,14 @@ func newMatrix(t *testing.T) *matrix {
 	must(m.r.DeployKeys().Add(t.Context(), "reading key", sshKey(2), nil))(t)
 	err := m.s.backend.Update(t.Context(), func(tx storage.Tx) error {
 		id := storage.ID([]byte(m.r.ID()[len("rp_"):]))
-		for _, login := range []string{"owner", "admin", "writer", "reader", "teamadmin", "teamwriter", "teamreader", "both", "removed", "left", "foreign", "stranger", "guest"} {
+		for _, login := range []string{"owner", "admin", "writer", "reader", "teamadmin", "teamwriter", "teamreader", "both",
+			"removed", "left", "foreign", "stranger", "guest"} {
 			if err := people.PutUser(tx, &people.User{Login: login}); err != nil {
 				return err
 			}
 		}
-		for login, p := range map[string]people.Permission{"admin": people.Admin, "writer": people.Write, "reader": people.Read, "both": people.Read, "guest": people.Read, "removed": people.Admin} {
+		for login, p := range map[string]people.Permission{"admin": people.Admin, "writer": people.Write,
+			"reader": people.Read, "both": people.Read, "guest": people.Read, "removed": people.Admin} {
 			if err := people.AddCollaborator(tx, id, login, p); err != nil {
 				return err
 			}
@@ -335,10 +378,13 @@ func newMatrix(t *testing.T) *matrix {
 			return err
 		}
 		for _, team := range []people.Team{
-			{Owner: "owner", Name: "admins", Permission: people.Admin, Members: []string{"teamadmin", "left"}, Repos: []storage.ID{id}},
+			{Owner: "owner", Name: "admins", Permission: people.Admin, Members: []string{"teamadmin", "left"},
+				Repos: []storage.ID{id}},
 			{Owner: "owner", Name: "admins", Permission: people.Admin, Members: []string{"teamadmin"}, Repos: []storage.ID{id}},
-			{Owner: "owner", Name: "writers", Permission: people.Write, Members: []string{"teamwriter", "both"}, Repos: []storage.ID{id}},
-			{Owner: "owner", Name: "readers", Permission: people.Read, Members: []string{"teamreader", "teamwriter"}, Repos: []storage.ID{id}},
+			{Owner: "owner", Name: "writers", Permission: people.Write, Members: []string{"teamwriter", "both"},
+				Repos: []storage.ID{id}},
+			{Owner: "owner", Name: "readers", Permission: people.Read, Members: []string{"teamreader", "teamwriter"},
+				Repos: []storage.ID{id}},
 			{Owner: "other", Name: "admins", Permission: people.Admin, Members: []string{"foreign"}},
 		} {
 			if _, _, err := people.PutTeam(tx, &team); err != nil {
@@ -407,7 +453,8 @@ func tryDoor(t *testing.T, d door, who role, private bool) error {
 	}
 	before := m.s.digest(t)
 	err = d.call(c)
-	if err != nil && m.s.digest(t) != before && !errors.Is(err, reposit.ErrForbidden) && !errors.Is(err, reposit.ErrNotFound) {
+	if err != nil && m.s.digest(t) != before && !errors.Is(err, reposit.ErrForbidden) &&
+		!errors.Is(err, reposit.ErrNotFound) {
 		t.Errorf("a call that returned %v changed something", err)
 	}
 	return err
@@ -420,10 +467,12 @@ func TestStoreDoors(t *testing.T) {
 		m := newMatrix(t)
 		as := role.actor(t, m)
 		_, err := as.Create(ctx, "y", &reposit.CreateOptions{Owner: "owner"})
-		if may := role.private == reposit.Admin && who != "admin"; may != (err == nil) || !may && !errors.Is(err, reposit.ErrForbidden) {
+		if may := role.private == reposit.Admin && who != "admin"; may != (err == nil) || !may &&
+			!errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Create() for owner as %s = %v, may: %v", who, err, may)
 		}
-		if _, err := as.DeleteExpired(ctx); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
+		if _, err := as.DeleteExpired(ctx); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("DeleteExpired() as %s = %v", who, err)
 		}
 		if err := as.Upkeep(ctx); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {

@@ -76,8 +76,9 @@ type MergeResult struct {
 	Base   Hash // what the branch was
 }
 
-// Merge has a branch take the commits of head, a revision, by a commit that has both as parents unless opts say otherwise.
-// If the branch has them all, it is AlreadyMerged. It needs Write. The cost is that of the commits that the branch lacks.
+// Merge has a branch take the commits of head, a revision, by a commit that has both as parents unless opts say
+// otherwise. If the branch has them all, it is AlreadyMerged. It needs Write. The cost is that of the commits that the
+// branch lacks.
 //
 // A branch that has commits which head lacks can't take it: that is ErrConflict, as is one that is not at Expect
 // (*ConflictError). Without Expect, what others push meanwhile is merged too. Merge returns ErrNotFound for a branch or
@@ -215,7 +216,8 @@ func (m *branchMerge) branch(res *revision.Resolver) (storage.Ref, error) {
 }
 
 // look returns the push that has the branch take the head, or nil if there is nothing to do.
-func (m *branchMerge) look(ctx context.Context, res *revision.Resolver, branch storage.Ref, head git.Hash) (*txn.Push, error) {
+func (m *branchMerge) look(ctx context.Context, res *revision.Resolver, branch storage.Ref,
+	head git.Hash) (*txn.Push, error) {
 	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) {
 		return res.Objects.Commit(ctx, res.Pool, h)
 	}
@@ -247,5 +249,6 @@ func (m *branchMerge) look(ctx context.Context, res *revision.Resolver, branch s
 
 // diverged is the ErrConflict of a branch that has commits which the head lacks.
 func diverged(branch string) error {
-	return &detail{ErrConflict, fmt.Sprintf("conflict: the branches have diverged: %s has commits that the head has not", branch), nil}
+	return &detail{ErrConflict, fmt.Sprintf("conflict: the branches have diverged: %s has commits that the head has not",
+		branch), nil}
 }

@@ -17,8 +17,10 @@ func TestMerge(t *testing.T) {
 		message  string
 		parents  func(base, head reposit.Hash) []reposit.Hash // nil: it is the head
 	}{
-		{reposit.MergeCommit, reposit.Merged, "Merge topic into main\n", func(base, head reposit.Hash) []reposit.Hash { return []reposit.Hash{base, head} }},
-		{reposit.Squash, reposit.Squashed, "Merge topic into main\n", func(base, _ reposit.Hash) []reposit.Hash { return []reposit.Hash{base} }},
+		{reposit.MergeCommit, reposit.Merged, "Merge topic into main\n",
+			func(base, head reposit.Hash) []reposit.Hash { return []reposit.Hash{base, head} }},
+		{reposit.Squash, reposit.Squashed, "Merge topic into main\n",
+			func(base, _ reposit.Hash) []reposit.Hash { return []reposit.Hash{base} }},
 		{reposit.FastForwardOnly, reposit.FastForwarded, "put h\n", nil},
 		{reposit.Rebase, reposit.Rebased, "put h\n", nil},
 	} {
@@ -109,7 +111,8 @@ func TestMergeRefused(t *testing.T) {
 	}
 }
 
-// TestMergePull holds that a merge of a pull request's head makes that merged, and that one of a pull request can be tried.
+// TestMergePull holds that a merge of a pull request's head makes that merged, and that one of a pull request can be
+// tried.
 func TestMergePull(t *testing.T) {
 	opts, _ := fixed()
 	s, ctx := openMemory(t, opts), t.Context()
@@ -146,7 +149,8 @@ func TestMergeWhileOthersWrite(t *testing.T) {
 			for n := range each {
 				branch := fmt.Sprintf("w%d/%d", w, n)
 				for done := false; !done; {
-					_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: branch, From: "main", Message: "m"}, reposit.Put(branch, nil))
+					_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: branch, From: "main", Message: "m"},
+						reposit.Put(branch, nil))
 					if err == nil {
 						_, err = r.Merge(ctx, branch, nil)
 					}

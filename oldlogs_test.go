@@ -31,7 +31,8 @@ func TestOldLogs(t *testing.T) {
 					t.Errorf("Resolve(%q) by %s = %s, %v, want %v", of, who, h, err, want)
 				}
 			}
-			if data, err := r.Read(ctx, secret.Hash.String(), "dir/key"); !errors.Is(err, want) || err == nil && string(data) != "secret" {
+			if data, err := r.Read(ctx, secret.Hash.String(), "dir/key"); !errors.Is(err, want) || err == nil &&
+				string(data) != "secret" {
 				t.Errorf("Read() by %s = %q, %v, want %v", who, data, err, want)
 			}
 			for name, storer := range map[string]interface {

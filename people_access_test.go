@@ -29,7 +29,8 @@ func newCast(t testing.TB) *cast {
 	c := &cast{store: s}
 	for i, private := range []bool{true, false} {
 		r := create(t, s, fmt.Sprint("private ", private), &reposit.CreateOptions{Owner: "owner", Private: private})
-		for login, p := range map[string]reposit.Permission{"reader": reposit.Read, "writer": reposit.Write, "admin": reposit.Admin} {
+		for login, p := range map[string]reposit.Permission{"reader": reposit.Read, "writer": reposit.Write,
+			"admin": reposit.Admin} {
 			if err := r.Collaborators().Add(ctx, login, p); err != nil {
 				t.Fatal(err)
 			}
@@ -41,7 +42,8 @@ func newCast(t testing.TB) *cast {
 		}
 	}
 	err := s.Teams().Put(ctx, reposit.Team{
-		Owner: "owner", Name: "team", Permission: reposit.Write, Members: []string{"member"}, Repos: []reposit.ID{c.private, c.public},
+		Owner: "owner", Name: "team", Permission: reposit.Write, Members: []string{"member"},
+		Repos: []reposit.ID{c.private, c.public},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -79,13 +81,14 @@ func TestWhoMayWithPeople(t *testing.T) {
 			_, err := r.DeployKeys().List(ctx)
 			return err
 		}},
-		{"DeployKeys.Add and Remove", from("admin"), func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, _ string) error {
-			k, err := r.DeployKeys().Add(ctx, "", line, nil)
-			if err == nil {
-				err = r.DeployKeys().Remove(ctx, k.ID)
-			}
-			return err
-		}},
+		{"DeployKeys.Add and Remove", from("admin"),
+			func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, _ string) error {
+				k, err := r.DeployKeys().Add(ctx, "", line, nil)
+				if err == nil {
+					err = r.DeployKeys().Remove(ctx, k.ID)
+				}
+				return err
+			}},
 		{"DeployKeys.Remove", from("admin"), func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, _ string) error {
 			return notFoundIsFine(r, r.DeployKeys().Remove(ctx, math.MaxInt))
 		}},
@@ -93,18 +96,22 @@ func TestWhoMayWithPeople(t *testing.T) {
 			_, err := r.Watchers().List(ctx, nil)
 			return err
 		}},
-		{"Watchers.Add himself", everyone[1:], func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, actor string) error {
+		{"Watchers.Add himself", everyone[1:], func(ctx context.Context, _ *reposit.Store, r *reposit.Repo,
+			actor string) error {
 			return r.Watchers().Add(ctx, himself(actor))
 		}},
-		{"Watchers.Remove himself", everyone[1:], func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, actor string) error {
-			return r.Watchers().Remove(ctx, himself(actor))
-		}},
-		{"Watchers.Add another", []string{"host"}, func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, actor string) error {
-			return r.Watchers().Add(ctx, another(actor))
-		}},
-		{"Watchers.Remove another", []string{"host"}, func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, actor string) error {
-			return r.Watchers().Remove(ctx, another(actor))
-		}},
+		{"Watchers.Remove himself", everyone[1:],
+			func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, actor string) error {
+				return r.Watchers().Remove(ctx, himself(actor))
+			}},
+		{"Watchers.Add another", []string{"host"},
+			func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, actor string) error {
+				return r.Watchers().Add(ctx, another(actor))
+			}},
+		{"Watchers.Remove another", []string{"host"},
+			func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, actor string) error {
+				return r.Watchers().Remove(ctx, another(actor))
+			}},
 	} {
 		for _, id := range []reposit.ID{c.private, c.public} {
 			for _, actor := range everyone {
@@ -184,7 +191,8 @@ func TestWhoMayWithTeams(t *testing.T) {
 	} {
 		s, ctx := c.as(actor), t.Context()
 		team, err := s.Teams().Team(ctx, "Owner", "Team")
-		if !errors.Is(err, want.team) || want.team == nil && (err != nil || len(team.Repos) != 2 || !slices.Equal(team.Members, []string{"member"})) {
+		if !errors.Is(err, want.team) || want.team == nil &&
+			(err != nil || len(team.Repos) != 2 || !slices.Equal(team.Members, []string{"member"})) {
 			t.Errorf("Team() as %q = %+v, %v, want %v", actor, team, err, want.team)
 		}
 		if list, err := s.Teams().List(ctx, "owner"); len(list) != want.list || err != nil {
@@ -214,7 +222,8 @@ func TestTeamAdminKeeps(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		s, ctx := open(nil), t.Context()
 		putUsers(t, s, "alice", "bob")
-		err := s.Teams().Put(ctx, reposit.Team{Owner: "acme", Name: "core", Permission: reposit.Admin, Members: []string{"alice"}})
+		err := s.Teams().Put(ctx, reposit.Team{Owner: "acme", Name: "core", Permission: reposit.Admin,
+			Members: []string{"alice"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +243,8 @@ func TestTeamAdminKeeps(t *testing.T) {
 				t.Errorf("Write() = %v", err)
 			}
 			list, err := r.Collaborators().List(ctx)
-			if diff := gocmp.Diff([]reposit.Collaborator{{Login: "alice", Permission: reposit.Admin}}, list); diff != "" || err != nil {
+			if diff := gocmp.Diff([]reposit.Collaborator{{Login: "alice", Permission: reposit.Admin}}, list); diff != "" ||
+				err != nil {
 				t.Errorf("List() = %v (-want +got):\n%s", err, diff)
 			}
 		}
@@ -242,7 +252,8 @@ func TestTeamAdminKeeps(t *testing.T) {
 			t.Errorf("Pushable() counts %d, want 3", page.TotalCount)
 		}
 		// What is made on one's own account, or by the host, has no collaborators.
-		for _, r := range []*reposit.Repo{must(alice.Create(ctx, "mine", nil))(t), create(t, s, "x", &reposit.CreateOptions{Owner: "acme"})} {
+		for _, r := range []*reposit.Repo{must(alice.Create(ctx, "mine", nil))(t),
+			create(t, s, "x", &reposit.CreateOptions{Owner: "acme"})} {
 			if list, err := r.Collaborators().List(ctx); len(list) != 0 || err != nil {
 				t.Errorf("List() = %v, %v, want none", list, err)
 			}
@@ -257,11 +268,13 @@ func TestTeamsOfRepo(t *testing.T) {
 	secret := create(t, c.store, "secret", &reposit.CreateOptions{Owner: "owner", Private: true})
 	all := []reposit.ID{c.private, c.public, secret.ID()}
 	slices.Sort(all)
-	err := c.Teams().Put(ctx, reposit.Team{Owner: "owner", Name: "team", Permission: reposit.Write, Members: []string{"member"}, Repos: all})
+	err := c.Teams().Put(ctx, reposit.Team{Owner: "owner", Name: "team", Permission: reposit.Write,
+		Members: []string{"member"}, Repos: all})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for actor, hidden := range map[string]bool{"writer": true, "admin": true, "member": false, "owner": false, "host": false} {
+	for actor, hidden := range map[string]bool{"writer": true, "admin": true, "member": false, "owner": false,
+		"host": false} {
 		r := must(c.as(actor).RepoByID(ctx, c.private))(t)
 		want := all
 		if hidden {
@@ -276,8 +289,9 @@ func TestTeamsOfRepo(t *testing.T) {
 func TestUsers(t *testing.T) {
 	s, ctx := openMemory(t, nil), t.Context()
 	full := reposit.Profile{
-		Login: "Ann", Name: "Ann Example", Email: "ann@example.org", Company: "Example", Blog: "https://example.org", Location: "Here",
-		Emails: []string{"Ann@Work.example.org", "ann@home"},
+		Login: "Ann", Name: "Ann Example", Email: "ann@example.org", Company: "Example", Blog: "https://example.org",
+		Location: "Here",
+		Emails:   []string{"Ann@Work.example.org", "ann@home"},
 	}
 	if err := errors.Join(s.Users().Put(ctx, full), s.Users().Put(ctx, reposit.Profile{Login: "bob"})); err != nil {
 		t.Fatal(err)
@@ -305,12 +319,15 @@ func TestUsers(t *testing.T) {
 	more := renamed
 	more.Emails = append(slices.Clone(full.Emails), "ann@new.example.org")
 	for what, test := range map[string]struct{ got, want error }{
-		"his own profile":          {ann.Users().Put(ctx, renamed), nil},
-		"an address more":          {ann.Users().Put(ctx, more), reposit.ErrForbidden},
-		"another's profile":        {bob.Users().Put(ctx, renamed), reposit.ErrForbidden},
-		"a user that is not known": {s.As(reposit.User("eve")).Users().Put(ctx, reposit.Profile{Login: "eve"}), reposit.ErrForbidden},
-		"anonymous":                {s.As(reposit.Anonymous).Users().Put(ctx, reposit.Profile{Login: "eve"}), reposit.ErrForbidden},
-		"an address in use":        {s.Users().Put(ctx, reposit.Profile{Login: "bob", Emails: []string{"ANN@home"}}), reposit.ErrExists},
+		"his own profile":   {ann.Users().Put(ctx, renamed), nil},
+		"an address more":   {ann.Users().Put(ctx, more), reposit.ErrForbidden},
+		"another's profile": {bob.Users().Put(ctx, renamed), reposit.ErrForbidden},
+		"a user that is not known": {s.As(reposit.User("eve")).Users().Put(ctx, reposit.Profile{Login: "eve"}),
+			reposit.ErrForbidden},
+		"anonymous": {s.As(reposit.Anonymous).Users().Put(ctx, reposit.Profile{Login: "eve"}),
+			reposit.ErrForbidden},
+		"an address in use": {s.Users().Put(ctx, reposit.Profile{Login: "bob", Emails: []string{"ANN@home"}}),
+			reposit.ErrExists},
 		"an address that was left": {s.Users().Put(ctx, reposit.Profile{Login: "cid", Email: "ann@example.org"}), nil},
 		"remove himself":           {ann.Users().Remove(ctx, "ann"), reposit.ErrForbidden},
 		"remove another":           {bob.Users().Remove(ctx, "ann"), reposit.ErrForbidden},
@@ -377,23 +394,28 @@ func TestBadPeople(t *testing.T) {
 	rows := []row{
 		{"collaborator who is unknown", r.Collaborators().Add(ctx, "nobody", reposit.Read), reposit.ErrNotFound},
 		{"collaborator with no permission", r.Collaborators().Add(ctx, "bob", reposit.None), reposit.ErrInvalid},
-		{"collaborator with a permission beyond Admin", r.Collaborators().Add(ctx, "bob", reposit.Admin+1), reposit.ErrInvalid},
+		{"collaborator with a permission beyond Admin", r.Collaborators().Add(ctx, "bob", reposit.Admin+1),
+			reposit.ErrInvalid},
 		{"collaborator with a permission below None", r.Collaborators().Add(ctx, "bob", -1), reposit.ErrInvalid},
 		{"collaborator who is the owner", r.Collaborators().Add(ctx, "LOCAL", reposit.Read), reposit.ErrInvalid},
 		{"collaborator without login", r.Collaborators().Add(ctx, "", reposit.Read), reposit.ErrInvalid},
 		{"collaborator with NUL", r.Collaborators().Add(ctx, "b\x00b", reposit.Read), reposit.ErrInvalid},
-		{"collaborator with a long login", r.Collaborators().Add(ctx, strings.Repeat("b", 65), reposit.Read), reposit.ErrTooLarge},
+		{"collaborator with a long login", r.Collaborators().Add(ctx, strings.Repeat("b", 65), reposit.Read),
+			reposit.ErrTooLarge},
 		{"removed collaborator who is none", r.Collaborators().Remove(ctx, "bob"), reposit.ErrNotFound},
 		{"watcher who is unknown", r.Watchers().Add(ctx, "nobody"), reposit.ErrNotFound},
 		{"watcher with a malformed login", r.Watchers().Add(ctx, "no/body"), reposit.ErrInvalid},
 		{"removed watcher who is unknown", r.Watchers().Remove(ctx, "nobody"), nil},
-		{"team with an unknown member", team(func(t *reposit.Team) { t.Members = []string{"bob", "nobody"} }), reposit.ErrNotFound},
+		{"team with an unknown member", team(func(t *reposit.Team) { t.Members = []string{"bob", "nobody"} }),
+			reposit.ErrNotFound},
 		{"team with a malformed member", team(func(t *reposit.Team) { t.Members = []string{"no body"} }), reposit.ErrInvalid},
 		{"team with no permission", team(func(t *reposit.Team) { t.Permission = reposit.None }), reposit.ErrInvalid},
 		{"team with an unknown permission", team(func(t *reposit.Team) { t.Permission = 17 }), reposit.ErrInvalid},
-		{"team with an unknown repository", team(func(t *reposit.Team) { t.Repos = []reposit.ID{"rp_00000000000000000000"} }), reposit.ErrNotFound},
+		{"team with an unknown repository", team(func(t *reposit.Team) { t.Repos = []reposit.ID{"rp_00000000000000000000"} }),
+			reposit.ErrNotFound},
 		{"team with a malformed ID", team(func(t *reposit.Team) { t.Repos = []reposit.ID{"rp_"} }), reposit.ErrInvalid},
-		{"team with a repository of another owner", team(func(t *reposit.Team) { t.Repos = []reposit.ID{other.ID()} }), reposit.ErrNotFound},
+		{"team with a repository of another owner", team(func(t *reposit.Team) { t.Repos = []reposit.ID{other.ID()} }),
+			reposit.ErrNotFound},
 		{"team without name", team(func(t *reposit.Team) { t.Name = "" }), reposit.ErrInvalid},
 		{"team without owner", team(func(t *reposit.Team) { t.Owner = "" }), reposit.ErrInvalid},
 		{"team with a slash", team(func(t *reposit.Team) { t.Name = "a/b" }), reposit.ErrInvalid},
@@ -401,18 +423,23 @@ func TestBadPeople(t *testing.T) {
 		{"user without login", profile(func(p *reposit.Profile) { p.Login = "" }), reposit.ErrInvalid},
 		{"user with a malformed login", profile(func(p *reposit.Profile) { p.Login = "d@n" }), reposit.ErrInvalid},
 		{"user with a name of two lines", profile(func(p *reposit.Profile) { p.Name = "a\nb" }), reposit.ErrInvalid},
-		{"user with a long name", profile(func(p *reposit.Profile) { p.Name = strings.Repeat("n", 256) }), reposit.ErrTooLarge},
+		{"user with a long name", profile(func(p *reposit.Profile) { p.Name = strings.Repeat("n", 256) }),
+			reposit.ErrTooLarge},
 		{"user whose blog is no UTF-8", profile(func(p *reposit.Profile) { p.Blog = "\xff" }), reposit.ErrInvalid},
 		{"user with many addresses", profile(func(p *reposit.Profile) { p.Emails = many }), reposit.ErrTooLarge},
-		{"user with a long address", profile(func(p *reposit.Profile) { p.Email = strings.Repeat("a", 250) + "@b.org" }), reposit.ErrTooLarge},
+		{"user with a long address", profile(func(p *reposit.Profile) { p.Email = strings.Repeat("a", 250) + "@b.org" }),
+			reposit.ErrTooLarge},
 		{"removed user who is unknown", s.Users().Remove(ctx, "nobody"), reposit.ErrNotFound},
 		{"removed key that is none", r.DeployKeys().Remove(ctx, 1), reposit.ErrNotFound},
 		{"removed key with a number that can't be", r.DeployKeys().Remove(ctx, -1), reposit.ErrNotFound},
 	}
-	for _, address := range []string{"dan", "@", "dan@", "@example.org", "d n@example.org", "<d@example.org>", "d@e\n", "d@\u202eexample.org", "d@\x00"} {
+	for _, address := range []string{"dan", "@", "dan@", "@example.org", "d n@example.org", "<d@example.org>", "d@e\n",
+		"d@\u202eexample.org", "d@\x00"} {
 		rows = append(rows,
-			row{fmt.Sprintf("user with address %q", address), profile(func(p *reposit.Profile) { p.Email = address }), reposit.ErrInvalid},
-			row{fmt.Sprintf("user with further address %q", address), profile(func(p *reposit.Profile) { p.Emails = []string{address} }), reposit.ErrInvalid})
+			row{fmt.Sprintf("user with address %q", address), profile(func(p *reposit.Profile) { p.Email = address }),
+				reposit.ErrInvalid},
+			row{fmt.Sprintf("user with further address %q", address),
+				profile(func(p *reposit.Profile) { p.Emails = []string{address} }), reposit.ErrInvalid})
 	}
 	for name, line := range malformedKeys() {
 		_, err := r.DeployKeys().Add(ctx, "k", line, nil)
@@ -486,7 +513,8 @@ func TestPushableTokens(t *testing.T) {
 	putUsers(t, s, "bob", "cid")
 	for i := range 3 {
 		r := create(t, s, fmt.Sprint("site ", i), nil)
-		if err := errors.Join(r.Collaborators().Add(ctx, "bob", reposit.Write), r.Collaborators().Add(ctx, "cid", reposit.Write)); err != nil {
+		if err := errors.Join(r.Collaborators().Add(ctx, "bob", reposit.Write),
+			r.Collaborators().Add(ctx, "cid", reposit.Write)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -582,26 +610,31 @@ func TestAccessEvents(t *testing.T) {
 	s, ctx := openMemory(t, nil), t.Context()
 	putUsers(t, s, "bob", "cid")
 	r := create(t, s, "Site", &reposit.CreateOptions{Owner: "acme"})
-	actors := map[string]*reposit.Store{"host": s.Store, "admin": s.As(reposit.User("bob")), "anyone": s.As(reposit.Anonymous)}
+	actors := map[string]*reposit.Store{"host": s.Store, "admin": s.As(reposit.User("bob")),
+		"anyone": s.As(reposit.Anonymous)}
 	start := map[string]int64{}
 	for who, as := range actors {
 		_, start[who] = must2(as.EventRange(ctx))(t)
 	}
-	team := reposit.Team{Owner: "acme", Name: "core", Permission: reposit.Write, Members: []string{"bob"}, Repos: []reposit.ID{r.ID()}}
-	err := errors.Join(r.Collaborators().Add(ctx, "bob", reposit.Admin), r.Collaborators().Add(ctx, "cid", reposit.Read), s.Teams().Put(ctx, team))
+	team := reposit.Team{Owner: "acme", Name: "core", Permission: reposit.Write, Members: []string{"bob"},
+		Repos: []reposit.ID{r.ID()}}
+	err := errors.Join(r.Collaborators().Add(ctx, "bob", reposit.Admin), r.Collaborators().Add(ctx, "cid", reposit.Read),
+		s.Teams().Put(ctx, team))
 	if err != nil {
 		t.Fatal(err)
 	}
 	key := must(s.As(reposit.User("bob")).RepoByID(ctx, r.ID()))(t)
 	added := must(key.DeployKeys().Add(ctx, "", sshKey(1), nil))(t)
-	err = errors.Join(key.DeployKeys().Remove(ctx, added.ID), s.Users().Remove(ctx, "cid"), s.Teams().Remove(ctx, "acme", "core"))
+	err = errors.Join(key.DeployKeys().Remove(ctx, added.ID), s.Users().Remove(ctx, "cid"),
+		s.Teams().Remove(ctx, "acme", "core"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, r, "end", "")
 	all := []string{
 		"host: bob admin", "host: cid read", "host: team acme/core write, team", "host: team acme/core write",
-		"user bob: deploy key " + fingerprint(t, sshKey(1)) + " read", "user bob: deploy key " + fingerprint(t, sshKey(1)) + " none",
+		"user bob: deploy key " + fingerprint(t, sshKey(1)) + " read", "user bob: deploy key " + fingerprint(t, sshKey(1)) +
+			" none",
 		"host: cid none", "host: team acme/core none, team", "host: team acme/core none",
 	}
 	ofRepo := slices.DeleteFunc(slices.Clone(all), func(e string) bool { return strings.HasSuffix(e, ", team") })
@@ -662,8 +695,10 @@ func TestWatchersLoseRead(t *testing.T) {
 				t.Errorf("%s: watchers are %v, %d, %d, want %v", when, got, page.TotalCount, n, want)
 			}
 		}
-		team := reposit.Team{Owner: "ann", Name: "core", Permission: reposit.Read, Members: []string{"user7", "user590"}, Repos: []reposit.ID{r.ID()}}
-		if err := errors.Join(s.Teams().Put(ctx, team), r.Collaborators().Add(ctx, "user8", reposit.Read), r.Collaborators().Add(ctx, "user599", reposit.Write)); err != nil {
+		team := reposit.Team{Owner: "ann", Name: "core", Permission: reposit.Read, Members: []string{"user7", "user590"},
+			Repos: []reposit.ID{r.ID()}}
+		if err := errors.Join(s.Teams().Put(ctx, team), r.Collaborators().Add(ctx, "user8", reposit.Read),
+			r.Collaborators().Add(ctx, "user599", reposit.Write)); err != nil {
 			t.Fatal(err)
 		}
 		handle := s.repoAs(t, r, "user8")
@@ -687,8 +722,10 @@ func TestWatchersLoseRead(t *testing.T) {
 		}
 		watchers("when a collaborator left", "user7", "user599")
 		for what, err := range map[string]error{
-			"leave once more": handle.Collaborators().Remove(ctx, "user8"), "unwatch once more": handle.Watchers().Remove(ctx, "user8"),
-			"unwatch by ID": as.Users().Unwatch(ctx, "user8", r.ID()), "unwatch by an ID of nothing": as.Users().Unwatch(ctx, "user8", "rp_00000000000000000000"),
+			"leave once more":             handle.Collaborators().Remove(ctx, "user8"),
+			"unwatch once more":           handle.Watchers().Remove(ctx, "user8"),
+			"unwatch by ID":               as.Users().Unwatch(ctx, "user8", r.ID()),
+			"unwatch by an ID of nothing": as.Users().Unwatch(ctx, "user8", "rp_00000000000000000000"),
 		} {
 			if !errors.Is(err, reposit.ErrNotFound) {
 				t.Errorf("%s = %v, want %v", what, err, reposit.ErrNotFound)
@@ -718,7 +755,8 @@ func TestWatchersLoseRead(t *testing.T) {
 		watchers("when the team is gone", "user599")
 		must(r.Update(ctx, &reposit.RepoUpdate{Owner: ref("user3")}))(t)
 		must(r.Update(ctx, &reposit.RepoUpdate{Private: ref(false)}))(t)
-		if err := errors.Join(s.repoAs(t, r, "user3").Watchers().Add(ctx, "user3"), s.repoAs(t, r, "user4").Watchers().Add(ctx, "user4")); err != nil {
+		if err := errors.Join(s.repoAs(t, r, "user3").Watchers().Add(ctx, "user3"),
+			s.repoAs(t, r, "user4").Watchers().Add(ctx, "user4")); err != nil {
 			t.Fatal(err)
 		}
 		must(r.Update(ctx, &reposit.RepoUpdate{Private: ref(true), Owner: ref("ann")}))(t)
@@ -726,7 +764,8 @@ func TestWatchersLoseRead(t *testing.T) {
 		if err := r.Watchers().Add(ctx, "user5"); !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Add() of who may not read it = %v, want %v", err, reposit.ErrForbidden)
 		}
-		if keys := peopleRecords(t, s); slices.ContainsFunc(keys, func(key string) bool { return strings.HasPrefix(key, `"Py`) }) {
+		if keys := peopleRecords(t, s); slices.ContainsFunc(keys,
+			func(key string) bool { return strings.HasPrefix(key, `"Py`) }) {
 			t.Error("doubts are left")
 		}
 	})

@@ -103,7 +103,8 @@ func ExampleTeams() {
 		log.Fatal(err)
 	}
 	for _, team := range []reposit.Team{
-		{Owner: "acme", Name: "everyone", Permission: reposit.Read, Members: []string{"bob", "cid", "dan"}, Repos: []reposit.ID{repo.ID()}},
+		{Owner: "acme", Name: "everyone", Permission: reposit.Read, Members: []string{"bob", "cid", "dan"},
+			Repos: []reposit.ID{repo.ID()}},
 		{Owner: "acme", Name: "web", Permission: reposit.Write, Members: []string{"cid"}, Repos: []reposit.ID{repo.ID()}},
 	} {
 		if err := store.Teams().Put(ctx, team); err != nil {

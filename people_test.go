@@ -47,7 +47,8 @@ func TestPeople(t *testing.T) {
 		s, ctx := open(opts), t.Context()
 		putUsers(t, s, "bob", "cid", "dan")
 		r := create(t, s, "Site", &reposit.CreateOptions{Owner: "acme", Private: true})
-		team := reposit.Team{Owner: "acme", Name: "core", Permission: reposit.Write, Members: []string{"bob", "cid"}, Repos: []reposit.ID{r.ID()}}
+		team := reposit.Team{Owner: "acme", Name: "core", Permission: reposit.Write, Members: []string{"bob", "cid"},
+			Repos: []reposit.ID{r.ID()}}
 		if err := s.Teams().Put(ctx, team); err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +72,8 @@ func TestPeople(t *testing.T) {
 		if err := s.Users().Remove(ctx, "BOB"); err != nil {
 			t.Fatal(err)
 		}
-		if got := must(r.Watchers().List(ctx, nil))(t); len(got.Items) != 1 || got.Items[0].Login != "cid" || got.TotalCount != 1 {
+		if got := must(r.Watchers().List(ctx, nil))(t); len(got.Items) != 1 || got.Items[0].Login != "cid" ||
+			got.TotalCount != 1 {
 			t.Errorf("watchers when bob is gone: %+v, want cid", got)
 		}
 		if p := must(r.Permission(ctx, "bob"))(t); p != reposit.None {
@@ -211,7 +213,8 @@ func (m *shadow) step(n int) {
 		}
 	}
 	for _, r := range m.repos { // who may not read it any more watches it no more
-		r.watchers = slices.DeleteFunc(r.watchers, func(w shadowWatcher) bool { return m.permission(r, w.login) == reposit.None })
+		r.watchers = slices.DeleteFunc(r.watchers,
+			func(w shadowWatcher) bool { return m.permission(r, w.login) == reposit.None })
 	}
 }
 
@@ -258,7 +261,8 @@ func (r *shadowRepo) unwatch(login string) {
 }
 
 func (m *shadow) putTeam(n int) {
-	team := reposit.Team{Owner: pick(m.rand, owners), Name: fmt.Sprint("team", n%3), Permission: reposit.Permission(1 + m.rand.IntN(3))}
+	team := reposit.Team{Owner: pick(m.rand, owners), Name: fmt.Sprint("team", n%3),
+		Permission: reposit.Permission(1 + m.rand.IntN(3))}
 	var want error
 	for _, login := range logins {
 		if m.rand.IntN(3) == 0 {
@@ -556,7 +560,7 @@ func peopleRecords(t testing.TB, s *store) (keys []string) {
 	return keys
 }
 
-// TestDeleteWatched deletes a repository with more watchers than one unit of work can remove on Badger.
+// TestDeleteWatched deletes a repository with more watchers than one transaction can remove on Badger.
 func TestDeleteWatched(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		const perUpdate = 1000

@@ -18,18 +18,18 @@ type Protections struct{ r *Repo }
 
 // Protection returns the rules by which the branches of the repository are protected.
 //
-// A rule is for a pattern. "*" stands for any characters but a slash, "**" between slashes for any number of directories,
-// "?" for one character, "[a-z]" and "[!a-z]" for one of a set or none of it: "release/*" is "release/1", but not
-// "release/1/fix", which "release/**" is too. To each branch one rule applies at most: the one that names it, or else the
-// oldest whose pattern matches.
+// A rule is for a pattern. "*" stands for any characters but a slash, "**" between slashes for any number of
+// directories, "?" for one character, "[a-z]" and "[!a-z]" for one of a set or none of it: "release/*" is "release/1",
+// but not "release/1/fix", which "release/**" is too. To each branch one rule applies at most: the one that names it,
+// or else the oldest whose pattern matches.
 //
-// Rules hold for every verb that moves a ref, whatever name leads to it, in the unit of work that moves it. To give a
-// branch another name is to delete it; the rule that names it then follows, so only admins may. A branch that does not exist yet may be
-// created. Nobody but admins can make another branch the default. A symbolic branch has the rules of its own name and of
-// what it leads to, against changes by way of it and of itself.
+// Rules hold for every verb that moves a ref, whatever name leads to it, in the transaction that moves it. To give a
+// branch another name is to delete it; the rule that names it then follows, so only admins may. A branch that does not
+// exist yet may be created. Nobody but admins can make another branch the default. A symbolic branch has the rules of
+// its own name and of what it leads to, against changes by way of it and of itself.
 //
-// Approvals, and owners, are asked of pull requests: a rule that asks for any lets commits in through a pull request only,
-// whether or not RequirePR is set.
+// Approvals, and owners, are asked of pull requests: a rule that asks for any lets commits in through a pull request
+// only, whether or not RequirePR is set.
 func (r *Repo) Protection() Protections { return Protections{r} }
 
 // A Protection says what a branch is protected from. The zero value lets every commit in that comes on top of the
@@ -51,8 +51,8 @@ type ProtectionRule struct {
 	Protection
 }
 
-// List returns all rules in the order in which they are asked: those that name a branch before those with wildcards, and
-// the older ones first. It needs Read.
+// List returns all rules in the order in which they are asked: those that name a branch before those with wildcards,
+// and the older ones first. It needs Read.
 func (p Protections) List(ctx context.Context) ([]ProtectionRule, error) {
 	rules, _, err := p.load(ctx, "")
 	if err != nil {
@@ -65,9 +65,8 @@ func (p Protections) List(ctx context.Context) ([]ProtectionRule, error) {
 	return list, nil
 }
 
-// Branch returns the rule that applies to a branch, which need not exist yet: of a symbolic one that of its own name, or
-// else that of the branch to which it leads. It returns ErrNotFound if there is none.
-// It needs Read.
+// Branch returns the rule that applies to a branch, which need not exist yet: of a symbolic one that of its own name,
+// or else that of the branch to which it leads. It returns ErrNotFound if there is none. It needs Read.
 func (p Protections) Branch(ctx context.Context, name string) (ProtectionRule, error) {
 	const op = "branch protection"
 	full, err := branchRef(name)
@@ -124,7 +123,8 @@ func (p Protections) Set(ctx context.Context, pattern string, protection Protect
 		Pattern: pattern, RequirePR: protection.RequirePR, RequiredReviews: protection.RequiredReviews,
 		DismissStaleReviews: protection.DismissStaleReviews, RequireCodeOwnerReview: protection.RequireCodeOwnerReview,
 		RequireLastPushReview: protection.RequireLastPushApproval,
-		AllowForcePush:        protection.AllowForcePush, AllowDeletion: protection.AllowDeletion, BypassAdmins: protection.BypassAdmins,
+		AllowForcePush:        protection.AllowForcePush, AllowDeletion: protection.AllowDeletion,
+		BypassAdmins: protection.BypassAdmins,
 	}
 	if err := rule.Check(); err != nil {
 		return p.r.fail(op, pattern, err)
@@ -171,7 +171,8 @@ func noteRule(r *txn.Repo, pattern, detail string) {
 func publicRule(r *protect.Rule) ProtectionRule {
 	return ProtectionRule{r.Pattern, Protection{
 		RequirePR: r.RequirePR, RequiredReviews: r.RequiredReviews, DismissStaleReviews: r.DismissStaleReviews,
-		RequireCodeOwnerReview: r.RequireCodeOwnerReview, RequireLastPushApproval: r.RequireLastPushReview, AllowForcePush: r.AllowForcePush, AllowDeletion: r.AllowDeletion,
+		RequireCodeOwnerReview: r.RequireCodeOwnerReview, RequireLastPushApproval: r.RequireLastPushReview,
+		AllowForcePush: r.AllowForcePush, AllowDeletion: r.AllowDeletion,
 		BypassAdmins: r.BypassAdmins,
 	}}
 }

@@ -104,12 +104,14 @@ var movers = []struct {
 		return err
 	}},
 	{"Repo.Commit", push, func(s *stage) error {
-		_, err := s.r.Commit(s.ctx, &reposit.CommitOptions{Branch: "release/1", Message: "m"}, reposit.Put("new", []byte("x")))
+		_, err := s.r.Commit(s.ctx, &reposit.CommitOptions{Branch: "release/1", Message: "m"},
+			reposit.Put("new", []byte("x")))
 		return err
 	}},
 	{"Repo.Commit", push, func(s *stage) error { // signed ones go another way
 		sign := func([]byte) (string, error) { return "-----BEGIN", nil }
-		_, err := s.r.Commit(s.ctx, &reposit.CommitOptions{Branch: "release/1", Message: "m", Sign: sign}, reposit.Put("new", []byte("x")))
+		_, err := s.r.Commit(s.ctx, &reposit.CommitOptions{Branch: "release/1", Message: "m", Sign: sign},
+			reposit.Put("new", []byte("x")))
 		return err
 	}},
 	{"Repo.Commit", push, func(s *stage) error { // by another name
@@ -126,7 +128,8 @@ var movers = []struct {
 		return s.r.Refs().Update(s.ctx, reposit.RefUpdate{Name: "refs/heads/alias", New: s.aside})
 	}},
 	{"Refs.Update", rewind, func(s *stage) error {
-		return s.r.Refs().Update(s.ctx, reposit.RefUpdate{Name: "refs/other", New: s.aside}, reposit.RefUpdate{Name: release, New: s.aside})
+		return s.r.Refs().Update(s.ctx, reposit.RefUpdate{Name: "refs/other", New: s.aside},
+			reposit.RefUpdate{Name: release, New: s.aside})
 	}},
 	{"Refs.Update", removal, func(s *stage) error {
 		return s.r.Refs().Update(s.ctx, reposit.RefUpdate{Name: release})
@@ -155,8 +158,9 @@ var movers = []struct {
 // others are the verbs that change something, but move no branch, or, as Create does, none that there is.
 var others = map[string]bool{
 	"Repo.Permission": true, "Repo.Update": true, "Repo.DeleteToken": true, "Repo.Delete": true, "Branches.Create": true,
-	"Tags.Create": true, "Tags.Delete": true, "Pulls.Open": true, "Pulls.Close": true, "Protections.Set": true, "Protections.Remove": true,
-	"Storer.SetObject": true, "Storer.SetConfig": true, "Storer.PackWriter": true,
+	"Tags.Create": true, "Tags.Delete": true, "Pulls.Open": true, "Pulls.Close": true, "Protections.Set": true,
+	"Protections.Remove": true,
+	"Storer.SetObject":   true, "Storer.SetConfig": true, "Storer.PackWriter": true,
 	"Repo.Teams": true, "Collaborators.Add": true, "Collaborators.List": true, "Collaborators.Remove": true,
 	"DeployKeys.Add": true, "DeployKeys.List": true, "DeployKeys.Remove": true,
 }
@@ -180,7 +184,8 @@ func TestMovers(t *testing.T) {
 // TestProtection tries every verb that moves a branch under every rule, as every kind of actor.
 func TestProtection(t *testing.T) {
 	rules := []reposit.Protection{
-		{}, {RequirePR: true}, {AllowForcePush: true}, {AllowDeletion: true}, {RequirePR: true, AllowForcePush: true, AllowDeletion: true},
+		{}, {RequirePR: true}, {AllowForcePush: true}, {AllowDeletion: true},
+		{RequirePR: true, AllowForcePush: true, AllowDeletion: true},
 		{RequirePR: true, BypassAdmins: true}, {RequiredReviews: 1, BypassAdmins: true}, {RequiredReviews: 1},
 	}
 	eachBackend(t, func(t *testing.T, open opener) {
@@ -199,10 +204,12 @@ func TestProtection(t *testing.T) {
 	})
 }
 
-func (s *store) tryMover(t *testing.T, n int, verb string, does moving, try func(*stage) error, rule reposit.Protection, actor string) {
+func (s *store) tryMover(t *testing.T, n int, verb string, does moving, try func(*stage) error, rule reposit.Protection,
+	actor string) {
 	r := create(t, s, fmt.Sprint("r", n), &reposit.CreateOptions{Owner: "ann"})
 	on := func(branch, from, content string) reposit.Hash {
-		return commit(t, r, &reposit.CommitOptions{Branch: branch, From: from, Message: content}, reposit.Put("f", []byte(content))).Hash
+		return commit(t, r, &reposit.CommitOptions{Branch: branch, From: from, Message: content},
+			reposit.Put("f", []byte(content))).Hash
 	}
 	on("main", "", "0")
 	before := on("release/1", "", "1")
@@ -261,7 +268,8 @@ func TestProtectionCreate(t *testing.T) {
 		commit(t, r, &reposit.CommitOptions{Branch: "release/a/b", Message: "m"}, reposit.Put("g", nil))
 		write(t, r, "f", "2")
 		tip := resolve(t, r, "main")
-		for _, name := range []string{"refs/tags/release/1", "refs/notes/release/1", "refs/heads/Release/1", "refs/heads/release-1"} {
+		for _, name := range []string{"refs/tags/release/1", "refs/notes/release/1", "refs/heads/Release/1",
+			"refs/heads/release-1"} {
 			for _, to := range []reposit.Hash{tip, resolve(t, r, "main~1"), {}} {
 				if err := r.Refs().Update(t.Context(), reposit.RefUpdate{Name: name, New: to}); err != nil {
 					t.Errorf("Update(%s) = %v", name, err)
@@ -407,7 +415,8 @@ func TestProtections(t *testing.T) {
 		protect(t, r, "m*", reposit.Protection{RequiredReviews: 1})
 		protect(t, r, "main", all) // in place of the one before
 		want := []reposit.ProtectionRule{
-			{Pattern: "main", Protection: all}, {Pattern: "*"}, {Pattern: "m*", Protection: reposit.Protection{RequiredReviews: 1}},
+			{Pattern: "main", Protection: all}, {Pattern: "*"},
+			{Pattern: "m*", Protection: reposit.Protection{RequiredReviews: 1}},
 		}
 		got, err := r.Protection().List(t.Context())
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -465,7 +474,8 @@ func TestProtectionAccess(t *testing.T) {
 			t.Errorf("Set(%q) = %v, want %v", pattern, err, reposit.ErrInvalid)
 		}
 	}
-	if err := r.Protection().Set(t.Context(), "main", reposit.Protection{RequiredReviews: -1}); !errors.Is(err, reposit.ErrInvalid) {
+	if err := r.Protection().Set(t.Context(), "main", reposit.Protection{RequiredReviews: -1}); !errors.Is(err,
+		reposit.ErrInvalid) {
 		t.Errorf("Set() of -1 reviews = %v, want %v", err, reposit.ErrInvalid)
 	}
 	if _, err := r.Protection().Branch(t.Context(), "a..b"); !errors.Is(err, reposit.ErrInvalid) {
@@ -473,8 +483,8 @@ func TestProtectionAccess(t *testing.T) {
 	}
 }
 
-// TestProtectionRace holds that a branch is only fast-forwarded, whoever pushes at once, and that an admin's commit that
-// waits with others lands though theirs are refused.
+// TestProtectionRace holds that a branch is only fast-forwarded, whoever pushes at once, and that an admin's commit
+// that waits with others lands though theirs are refused.
 func TestProtectionRace(t *testing.T) {
 	s := openMemory(t, nil)
 	r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
@@ -487,7 +497,8 @@ func TestProtectionRace(t *testing.T) {
 		wg.Go(func() {
 			for k := range 20 {
 				branch := fmt.Sprintf("side-%d-%d", i, k)
-				c, err := r.Commit(t.Context(), &reposit.CommitOptions{Branch: branch, From: "main", Message: branch}, reposit.Put(branch, nil))
+				c, err := r.Commit(t.Context(), &reposit.CommitOptions{Branch: branch, From: "main", Message: branch},
+					reposit.Put(branch, nil))
 				if err != nil {
 					t.Error(err)
 					return
@@ -546,7 +557,8 @@ func TestProtectionBatch(t *testing.T) {
 					if _, err := ann.Write(t.Context(), fmt.Sprintf("a%d/%d", i, k), nil, "m"); err != nil {
 						t.Errorf("Write() by the owner = %v", err)
 					}
-				} else if _, err := wanda.Write(t.Context(), fmt.Sprintf("w%d/%d", i, k), nil, "m"); !errors.Is(err, reposit.ErrProtected) {
+				} else if _, err := wanda.Write(t.Context(), fmt.Sprintf("w%d/%d", i, k), nil, "m"); !errors.Is(err,
+					reposit.ErrProtected) {
 					t.Errorf("Write() by one who may write = %v, want %v", err, reposit.ErrProtected)
 				}
 			}
@@ -562,7 +574,8 @@ func TestProtectionBatch(t *testing.T) {
 // TestProtectionPullsOnly holds that a rule that asks something of pull requests lets commits in by no other way.
 func TestProtectionPullsOnly(t *testing.T) {
 	for name, rule := range map[string]reposit.Protection{
-		"reviews": {RequiredReviews: 1}, "stale reviews": {DismissStaleReviews: true}, "owners": {RequireCodeOwnerReview: true},
+		"reviews": {RequiredReviews: 1}, "stale reviews": {DismissStaleReviews: true},
+		"owners":    {RequireCodeOwnerReview: true},
 		"last push": {RequireLastPushApproval: true}, "force": {RequiredReviews: 1, AllowForcePush: true},
 	} {
 		s, ctx := openMemory(t, nil), t.Context()
@@ -602,7 +615,8 @@ func TestProtectionSymbolic(t *testing.T) {
 		wanda := s.repoAs(t, r, "wanda")
 		st := must(wanda.Storer(ctx))(t)
 		point := func(name, to string) error {
-			return st.SetReference(plumbing.NewSymbolicReference(plumbing.ReferenceName("refs/heads/"+name), plumbing.ReferenceName("refs/heads/"+to)))
+			return st.SetReference(plumbing.NewSymbolicReference(plumbing.ReferenceName("refs/heads/"+name),
+				plumbing.ReferenceName("refs/heads/"+to)))
 		}
 		if err := errors.Join(point("live", "main"), point("now", "live")); err != nil {
 			t.Fatal(err)

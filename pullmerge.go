@@ -113,12 +113,12 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 }
 
 // Merge has the base of an open pull request take the commits of its head, by a commit that has both as parents unless
-// opts say otherwise. It needs Write, and is not for deploy keys. What the base's protection asks of pull requests is asked in the unit of work that
-// moves the base; others who push meanwhile change what is merged only if Expect allows.
+// opts say otherwise. It needs Write, and is not for deploy keys. What the base's protection asks of pull requests is
+// asked in the transaction that moves the base; others who push meanwhile change what is merged only if Expect allows.
 //
-// A head that lacks commits of the base can't be merged yet: that is ErrConflict, as is a pull request that is not open,
-// or one whose head is not what is expected (*ConflictError). ErrProtected tells what is missing. A Branch in opts is
-// ErrInvalid.
+// A head that lacks commits of the base can't be merged yet: that is ErrConflict, as is a pull request that is not
+// open, or one whose head is not what is expected (*ConflictError). ErrProtected tells what is missing. A Branch in
+// opts is ErrInvalid.
 func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (MergeResult, error) {
 	const op = "merge pull"
 	if err := p.r.s.calls.Enter(ctx); err != nil {
@@ -223,8 +223,8 @@ func (m *pullMerge) check(look *pullLook) error {
 
 var errUnfit = errors.New("the head is not ahead of the base")
 
-// settle says what became of a pull request whose head is not ahead of the base. Mostly both have gone their ways. But a
-// program outside, which tells nobody, may have merged it.
+// settle says what became of a pull request whose head is not ahead of the base. Mostly both have gone their ways. But
+// a program outside, which tells nobody, may have merged it.
 func (m *pullMerge) settle(ctx context.Context) error {
 	return m.p.update(ctx, func(u *pull.Unit) error {
 		pool, err := m.p.r.s.actor.Check(u.Tx, m.p.r.id, access.Write)

@@ -51,7 +51,8 @@ func (d *desk) lacks(t *testing.T, when string, want ...string) {
 	}
 	before := resolve(t, d.r, "main")
 	_, err = d.repoAs(t, d.r, "wanda").Pulls().Merge(t.Context(), 1, nil)
-	if text := `"main": ` + strings.Join(want, "; "); !errors.Is(err, reposit.ErrProtected) || !strings.HasSuffix(err.Error(), text) {
+	if text := `"main": ` + strings.Join(want, "; "); !errors.Is(err, reposit.ErrProtected) ||
+		!strings.HasSuffix(err.Error(), text) {
 		t.Errorf("%s: Merge() = %v, want %v: %s", when, err, reposit.ErrProtected, text)
 	}
 	if resolve(t, d.r, "main") != before || loadPull(t, d.r, 1).State != reposit.PullOpen {
@@ -102,7 +103,8 @@ func TestReviews(t *testing.T) {
 			got = append(got, fmt.Sprint(r.Number, " ", r.Reviewer, " ", r.State))
 		}
 		want := []string{
-			"1 rita approved", "2 wim approved", "3 wim approved", "4 wes changes requested", "5 wanda approved", "6 wes commented",
+			"1 rita approved", "2 wim approved", "3 wim approved", "4 wes changes requested", "5 wanda approved",
+			"6 wes commented",
 			"7 wim changes requested", "8 wes approved", "9 wim approved",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -121,11 +123,16 @@ func TestReviewRefused(t *testing.T) {
 		opts  *reposit.ReviewOptions
 		want  error
 	}{
-		{"bob", reposit.Commented, nil, nil}, {"bob", reposit.Approved, nil, reposit.ErrForbidden}, {"bob", reposit.ChangesRequested, nil, reposit.ErrForbidden},
-		{"wim", reposit.Approved, &reposit.ReviewOptions{Reviewer: "wes"}, reposit.ErrForbidden}, {"wim", 0, nil, reposit.ErrInvalid},
-		{"wim", 4, nil, reposit.ErrInvalid}, {"wim", reposit.Approved, &reposit.ReviewOptions{Expect: &other}, reposit.ErrConflict},
-		{"wim", reposit.Approved, &reposit.ReviewOptions{Body: "\xff"}, reposit.ErrInvalid}, {"", reposit.Commented, nil, reposit.ErrForbidden},
-		{"host", reposit.Approved, nil, reposit.ErrInvalid}, {"host", reposit.Approved, &reposit.ReviewOptions{Reviewer: "Bob"}, reposit.ErrForbidden},
+		{"bob", reposit.Commented, nil, nil}, {"bob", reposit.Approved, nil, reposit.ErrForbidden},
+		{"bob", reposit.ChangesRequested, nil, reposit.ErrForbidden},
+		{"wim", reposit.Approved, &reposit.ReviewOptions{Reviewer: "wes"}, reposit.ErrForbidden},
+		{"wim", 0, nil, reposit.ErrInvalid},
+		{"wim", 4, nil, reposit.ErrInvalid}, {"wim", reposit.Approved, &reposit.ReviewOptions{Expect: &other},
+			reposit.ErrConflict},
+		{"wim", reposit.Approved, &reposit.ReviewOptions{Body: "\xff"}, reposit.ErrInvalid},
+		{"", reposit.Commented, nil, reposit.ErrForbidden},
+		{"host", reposit.Approved, nil, reposit.ErrInvalid},
+		{"host", reposit.Approved, &reposit.ReviewOptions{Reviewer: "Bob"}, reposit.ErrForbidden},
 		{"host", reposit.Approved, &reposit.ReviewOptions{Reviewer: "a b"}, reposit.ErrInvalid},
 		{"wim", reposit.Approved, &reposit.ReviewOptions{Reviewer: "Wim"}, nil},
 	} {
@@ -137,14 +144,16 @@ func TestReviewRefused(t *testing.T) {
 			t.Errorf("Review(%v, %+v) as %q = %+v, %v, want %v", test.state, test.opts, test.as, got, err, test.want)
 		}
 	}
-	if _, err := d.r.Pulls().Review(t.Context(), 2, reposit.Approved, &reposit.ReviewOptions{Reviewer: "wim"}); !errors.Is(err, reposit.ErrNotFound) {
+	if _, err := d.r.Pulls().Review(t.Context(), 2, reposit.Approved,
+		&reposit.ReviewOptions{Reviewer: "wim"}); !errors.Is(err, reposit.ErrNotFound) {
 		t.Errorf("Review(2) = %v, want %v", err, reposit.ErrNotFound)
 	}
 	hidden := true
 	if _, err := d.r.Update(t.Context(), &reposit.RepoUpdate{Private: &hidden}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.r.Pulls().Review(t.Context(), 1, reposit.Commented, &reposit.ReviewOptions{Reviewer: "stranger"}); !errors.Is(err, reposit.ErrForbidden) {
+	if _, err := d.r.Pulls().Review(t.Context(), 1, reposit.Commented,
+		&reposit.ReviewOptions{Reviewer: "stranger"}); !errors.Is(err, reposit.ErrForbidden) {
 		t.Errorf("Review() of a private repository for a stranger = %v, want %v", err, reposit.ErrForbidden)
 	}
 }
@@ -202,17 +211,20 @@ func TestCodeOwners(t *testing.T) {
 		const owners = "* @wim\n*.md\n/src/ @ann/core wes@example.com\n/src/secret/ @nobody\n"
 		s := open(nil)
 		d := newDesk(t, s, reposit.Protection{RequireCodeOwnerReview: true},
-			reposit.Put(".github/CODEOWNERS", []byte(owners)), reposit.Put("CODEOWNERS", []byte("* @wanda\n")), reposit.Put("src/old.go", []byte("x")))
+			reposit.Put(".github/CODEOWNERS", []byte(owners)), reposit.Put("CODEOWNERS", []byte("* @wanda\n")),
+			reposit.Put("src/old.go", []byte("x")))
 		err := s.backend.Update(t.Context(), func(tx storage.Tx) error {
 			_, _, err := people.PutTeam(tx, &people.Team{
-				Owner: "ann", Name: "core", Permission: people.Write, Members: []string{"wanda"}, Repos: []storage.ID{storageID(d.r)},
+				Owner: "ann", Name: "core", Permission: people.Write, Members: []string{"wanda"},
+				Repos: []storage.ID{storageID(d.r)},
 			})
 			return errors.Join(err, people.PutUser(tx, &people.User{Login: "wes", Email: "wes@example.com"}))
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		const src, all, secret = `no owner of "src/a.go" has approved: @ann/core, wes@example.com`, `no owner of "f" has approved: @wim`,
+		const src, all, secret = `no owner of "src/a.go" has approved: @ann/core, wes@example.com`,
+			`no owner of "f" has approved: @wim`,
 			`no owner of "src/secret/x" has approved: @nobody (unknown)`
 		d.lacks(t, "at first", src)
 		review(t, d.r, 1, "ann", reposit.Approved)
@@ -228,12 +240,15 @@ func TestCodeOwners(t *testing.T) {
 		d.lacks(t, "after he approved whose address it is")
 
 		// What the head says of owners does not count. A move changes both paths.
-		commit(t, d.r, &reposit.CommitOptions{Branch: "topic", Message: "m"}, reposit.Put(".github/CODEOWNERS", nil), reposit.Put("notes.md", nil))
+		commit(t, d.r, &reposit.CommitOptions{Branch: "topic", Message: "m"}, reposit.Put(".github/CODEOWNERS", nil),
+			reposit.Put("notes.md", nil))
 		d.lacks(t, "after the head changed CODEOWNERS")
 		review(t, d.r, 1, "wim", reposit.ChangesRequested)
 		review(t, d.r, 1, "wim", reposit.Commented)
-		commit(t, d.r, &reposit.CommitOptions{Branch: "topic", Message: "m"}, reposit.Put("f", []byte("2")), reposit.Move("src/old.go", "src/secret/x"))
-		d.lacks(t, "after more changed", "wim asked for changes", strings.Replace(all, `"f"`, `".github/CODEOWNERS"`, 1), secret)
+		commit(t, d.r, &reposit.CommitOptions{Branch: "topic", Message: "m"}, reposit.Put("f", []byte("2")),
+			reposit.Move("src/old.go", "src/secret/x"))
+		d.lacks(t, "after more changed", "wim asked for changes", strings.Replace(all, `"f"`, `".github/CODEOWNERS"`, 1),
+			secret)
 		review(t, d.r, 1, "wim", reposit.Approved)
 		d.lacks(t, "after he approved", secret)
 
@@ -251,13 +266,18 @@ func TestCodeOwnersFile(t *testing.T) {
 		files []reposit.Change
 		want  []string
 	}{
-		"none":      {nil, nil},
-		"empty":     {[]reposit.Change{reposit.Put("CODEOWNERS", nil), reposit.Put("docs/CODEOWNERS", []byte("* @wes"))}, nil},
-		"root":      {[]reposit.Change{reposit.Put("CODEOWNERS", []byte("* @wim")), reposit.Put("docs/CODEOWNERS", []byte("* @wes"))}, []string{`no owner of "src/a.go" has approved: @wim`}},
-		"docs":      {[]reposit.Change{reposit.Put("docs/CODEOWNERS", []byte("* @wes"))}, []string{`no owner of "src/a.go" has approved: @wes`}},
-		"directory": {[]reposit.Change{reposit.Put("CODEOWNERS/x", nil), reposit.Put("docs/CODEOWNERS", []byte("* @wes"))}, []string{`no owner of "src/a.go" has approved: @wes`}},
-		"symlink":   {[]reposit.Change{reposit.Symlink("CODEOWNERS", "f"), reposit.Put("docs", nil)}, nil},
-		"too large": {[]reposit.Change{reposit.Put("CODEOWNERS", big)}, []string{"CODEOWNERS is too large to tell who must approve"}},
+		"none": {nil, nil},
+		"empty": {[]reposit.Change{reposit.Put("CODEOWNERS", nil), reposit.Put("docs/CODEOWNERS", []byte("* @wes"))},
+			nil},
+		"root": {[]reposit.Change{reposit.Put("CODEOWNERS", []byte("* @wim")),
+			reposit.Put("docs/CODEOWNERS", []byte("* @wes"))}, []string{`no owner of "src/a.go" has approved: @wim`}},
+		"docs": {[]reposit.Change{reposit.Put("docs/CODEOWNERS", []byte("* @wes"))},
+			[]string{`no owner of "src/a.go" has approved: @wes`}},
+		"directory": {[]reposit.Change{reposit.Put("CODEOWNERS/x", nil), reposit.Put("docs/CODEOWNERS", []byte("* @wes"))},
+			[]string{`no owner of "src/a.go" has approved: @wes`}},
+		"symlink": {[]reposit.Change{reposit.Symlink("CODEOWNERS", "f"), reposit.Put("docs", nil)}, nil},
+		"too large": {[]reposit.Change{reposit.Put("CODEOWNERS", big)},
+			[]string{"CODEOWNERS is too large to tell who must approve"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, openMemory(t, nil), reposit.Protection{RequireCodeOwnerReview: true}, test.files...)
@@ -275,14 +295,16 @@ func TestManyOwners(t *testing.T) {
 		fmt.Fprintf(&owners, "/d/%d @o/t%d%s\n", i, i, strings.Repeat(" @somebody", n))
 		changes = append(changes, reposit.Put(fmt.Sprint("d/", i), nil))
 	}
-	d := newDesk(t, openMemory(t, nil), reposit.Protection{RequireCodeOwnerReview: true}, reposit.Put("CODEOWNERS", []byte(owners.String())))
+	d := newDesk(t, openMemory(t, nil), reposit.Protection{RequireCodeOwnerReview: true},
+		reposit.Put("CODEOWNERS", []byte(owners.String())))
 	commit(t, d.r, &reposit.CommitOptions{Branch: "topic", Message: "m"}, changes...)
 	review(t, d.r, 1, "wim", reposit.Approved)
 	if status, err := d.r.Pulls().Status(t.Context(), 1); err != nil || len(status.Lacks) != n {
 		t.Errorf("Status() lacks %d, %v, want %d", len(status.Lacks), err, n)
 	}
 	_, err := d.repoAs(t, d.r, "wanda").Pulls().Merge(t.Context(), 1, nil)
-	if !errors.Is(err, reposit.ErrProtected) || len(err.Error()) > 4<<10 || !strings.HasSuffix(err.Error(), "; and 390 more") {
+	if !errors.Is(err, reposit.ErrProtected) || len(err.Error()) > 4<<10 ||
+		!strings.HasSuffix(err.Error(), "; and 390 more") {
 		t.Errorf("Merge() = %.200v (%d bytes), want %v", err, len(err.Error()), reposit.ErrProtected)
 	}
 	f := newFuse(t.Context(), n)
@@ -301,7 +323,8 @@ func TestPullBypass(t *testing.T) {
 	}{
 		{reposit.Protection{RequirePR: true}, "wanda", true}, {reposit.Protection{RequirePR: true}, "rita", false},
 		{reposit.Protection{RequiredReviews: 1}, "ann", false}, {reposit.Protection{RequiredReviews: 1}, "host", false},
-		{reposit.Protection{RequiredReviews: 1, BypassAdmins: true}, "ann", true}, {reposit.Protection{RequiredReviews: 1, BypassAdmins: true}, "host", true},
+		{reposit.Protection{RequiredReviews: 1, BypassAdmins: true}, "ann", true},
+		{reposit.Protection{RequiredReviews: 1, BypassAdmins: true}, "host", true},
 		{reposit.Protection{RequiredReviews: 1, BypassAdmins: true}, "wanda", false},
 	} {
 		d := newDesk(t, openMemory(t, nil), test.rule)
@@ -398,8 +421,10 @@ func TestPullList(t *testing.T) {
 		opts *reposit.PullListOptions
 		want string
 	}{
-		{nil, "531 of 3"}, {&reposit.PullListOptions{State: reposit.PullClosed}, "4 of 1"}, {&reposit.PullListOptions{State: reposit.PullMerged}, "2 of 1"},
-		{&reposit.PullListOptions{State: reposit.PullAny}, "54321 of 5"}, {&reposit.PullListOptions{PageSize: 2, Page: 2}, "1 of 3"},
+		{nil, "531 of 3"}, {&reposit.PullListOptions{State: reposit.PullClosed}, "4 of 1"},
+		{&reposit.PullListOptions{State: reposit.PullMerged}, "2 of 1"},
+		{&reposit.PullListOptions{State: reposit.PullAny}, "54321 of 5"},
+		{&reposit.PullListOptions{PageSize: 2, Page: 2}, "1 of 3"},
 		{&reposit.PullListOptions{PageSize: 2, Page: 3}, " of 3"},
 	} {
 		if got, _ := list(test.opts); got != test.want {
@@ -415,14 +440,16 @@ func TestPullList(t *testing.T) {
 		t.Errorf("List() by token = %s, %s, %q", first, second, end)
 	}
 	for _, o := range []reposit.PullListOptions{
-		{PageToken: token, State: reposit.PullAny}, {PageToken: "x"}, {State: -1}, {State: 4}, {PageSize: 101}, {PageToken: token, Page: 2},
+		{PageToken: token, State: reposit.PullAny}, {PageToken: "x"}, {State: -1}, {State: 4}, {PageSize: 101},
+		{PageToken: token, Page: 2},
 	} {
 		if _, err := r.Pulls().List(t.Context(), &o); !errors.Is(err, reposit.ErrInvalid) {
 			t.Errorf("List(%+v) = %v, want %v", o, err, reposit.ErrInvalid)
 		}
 	}
 	as := s.repoAs(t, r, "bob")
-	if _, err := as.Pulls().List(t.Context(), &reposit.PullListOptions{PageToken: token}); !errors.Is(err, reposit.ErrInvalid) {
+	if _, err := as.Pulls().List(t.Context(), &reposit.PullListOptions{PageToken: token}); !errors.Is(err,
+		reposit.ErrInvalid) {
 		t.Errorf("List() with another actor's token = %v, want %v", err, reposit.ErrInvalid)
 	}
 }
@@ -454,7 +481,8 @@ func TestPullRefs(t *testing.T) {
 	tip := resolve(t, d.r, "main")
 	for _, name := range []string{"refs/pull/1/head", "refs/pull/2/head", "refs/pull/x", "refs/pull"} {
 		for verb, err := range map[string]error{
-			"Refs.Update": d.r.Refs().Update(t.Context(), reposit.RefUpdate{Name: name, New: tip}), "SetReference": st.set(name, tip),
+			"Refs.Update":         d.r.Refs().Update(t.Context(), reposit.RefUpdate{Name: name, New: tip}),
+			"SetReference":        st.set(name, tip),
 			"Refs.Update to none": d.r.Refs().Update(t.Context(), reposit.RefUpdate{Name: name}),
 		} {
 			if !errors.Is(err, reposit.ErrInvalid) {
@@ -514,7 +542,8 @@ func act(t *testing.T, rng *rand.Rand, repos []*reposit.Repo) {
 	var err error
 	switch rng.IntN(12) {
 	case 0, 1, 2:
-		_, err = at.Commit(t.Context(), &reposit.CommitOptions{Branch: branch(), Message: "m"}, reposit.Put(fmt.Sprint(rng.IntN(100)), []byte(fmt.Sprint(rng.Int()))))
+		_, err = at.Commit(t.Context(), &reposit.CommitOptions{Branch: branch(), Message: "m"},
+			reposit.Put(fmt.Sprint(rng.IntN(100)), []byte(fmt.Sprint(rng.Int()))))
 	case 3, 4, 5:
 		_, err = at.Pulls().Open(t.Context(), branch(), branch(), &reposit.PullOptions{HeadRepo: other.ID()})
 	case 6, 7:
@@ -537,7 +566,8 @@ func act(t *testing.T, rng *rand.Rand, repos []*reposit.Repo) {
 		}
 	}
 	for _, expected := range []error{
-		nil, reposit.ErrNotFound, reposit.ErrExists, reposit.ErrNoChange, reposit.ErrConflict, reposit.ErrInvalid, reposit.ErrProtected,
+		nil, reposit.ErrNotFound, reposit.ErrExists, reposit.ErrNoChange, reposit.ErrConflict, reposit.ErrInvalid,
+		reposit.ErrProtected,
 	} {
 		if errors.Is(err, expected) {
 			return
@@ -555,7 +585,8 @@ func TestUserRemoved(t *testing.T) {
 		putUsers(t, s, "wim")
 		review(t, d.r, 1, "wim", reposit.Approved)
 		d.lacks(t, "when wim has approved")
-		team := reposit.Team{Owner: "ann", Name: "core", Permission: reposit.Write, Members: []string{"wim"}, Repos: []reposit.ID{d.r.ID()}}
+		team := reposit.Team{Owner: "ann", Name: "core", Permission: reposit.Write, Members: []string{"wim"},
+			Repos: []reposit.ID{d.r.ID()}}
 		if err := errors.Join(s.Teams().Put(ctx, team), d.r.Watchers().Add(ctx, "wim")); err != nil {
 			t.Fatal(err)
 		}
@@ -563,7 +594,8 @@ func TestUserRemoved(t *testing.T) {
 		own := create(t, s, "own", &reposit.CreateOptions{Owner: "wim", Private: true})
 		refused := func(when string) {
 			t.Helper()
-			if err := s.Users().Remove(ctx, "Wim"); !errors.Is(err, reposit.ErrConflict) || !strings.Contains(err.Error(), "conflict: the user still owns ") {
+			if err := s.Users().Remove(ctx, "Wim"); !errors.Is(err, reposit.ErrConflict) ||
+				!strings.Contains(err.Error(), "conflict: the user still owns ") {
 				t.Errorf("Remove() of who has %s = %v, want %v", when, err, reposit.ErrConflict)
 			}
 			if p := must(d.r.Permission(ctx, "wim"))(t); p != reposit.Write {
@@ -631,15 +663,16 @@ func TestLastPush(t *testing.T) {
 	})
 }
 
-// TestOwnersWhoCan holds that of those whom CODEOWNERS names only users and teams with Write count, and that Status says who
-// of them can't approve.
+// TestOwnersWhoCan holds that of those whom CODEOWNERS names only users and teams with Write count, and that Status
+// says who of them can't approve.
 func TestOwnersWhoCan(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		s, ctx := open(nil), t.Context()
 		file := "* @ghost @rita @ann/core @ann/none @other/core ghost@x.org @wes\n"
 		d := newDesk(t, s, reposit.Protection{RequireCodeOwnerReview: true}, reposit.Put("CODEOWNERS", []byte(file)))
 		putUsers(t, s, "wim")
-		team := reposit.Team{Owner: "ann", Name: "core", Permission: reposit.Read, Members: []string{"wim"}, Repos: []reposit.ID{d.r.ID()}}
+		team := reposit.Team{Owner: "ann", Name: "core", Permission: reposit.Read, Members: []string{"wim"},
+			Repos: []reposit.ID{d.r.ID()}}
 		other := reposit.Team{Owner: "other", Name: "core", Permission: reposit.Admin, Members: []string{"wim"}}
 		if err := errors.Join(s.Teams().Put(ctx, team), s.Teams().Put(ctx, other)); err != nil {
 			t.Fatal(err)
@@ -666,8 +699,8 @@ func TestOwnersWhoCan(t *testing.T) {
 	})
 }
 
-// TestPullVisibility holds that no pull request shows a private repository to those who may read a public one, and that those
-// of strangers are bounded.
+// TestPullVisibility holds that no pull request shows a private repository to those who may read a public one, and that
+// those of strangers are bounded.
 func TestPullVisibility(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		s, ctx := open(&reposit.Options{Limits: reposit.Limits{PullsPerAuthor: 2, PullsPerBranch: 3}}), t.Context()
@@ -681,7 +714,8 @@ func TestPullVisibility(t *testing.T) {
 			}
 		}
 		try := func(login, branch string) error {
-			return errorOf(s.repoAs(t, base, login).Pulls().Open(ctx, "main", branch, &reposit.PullOptions{HeadRepo: forks[login].ID()}))
+			return errorOf(s.repoAs(t, base, login).Pulls().Open(ctx, "main", branch,
+				&reposit.PullOptions{HeadRepo: forks[login].ID()}))
 		}
 		if err := errors.Join(try("bob", "a"), try("bob", "b"), try("cid", "a")); err != nil {
 			t.Fatal(err)

@@ -27,11 +27,11 @@ type Pulls struct{ r *Repo }
 // While one is open, the ref refs/pull/N/head holds the commit of its head, and moves with it; refs/pull/N/merge holds
 // what the base would become by a merge, made when the head last moved, unless the base had then gone another way.
 // Commits that come to the base in whatever way make it merged, as soon as the base has all of the head. It is closed
-// when the head is deleted, or moves back to what the base has, and when the base is deleted; also when the head moves in
-// another repository to which its author may not write any more, or when they may not read the base any more, and as soon as
-// the head's repository is private and the base's public. It stays, with the head
-// that it had, when the head's repository is deleted. A branch that is renamed takes its pull requests along. When one
-// was merged its refs stay; when one was closed they go, and with them whatever only they held.
+// when the head is deleted, or moves back to what the base has, and when the base is deleted; also when the head moves
+// in another repository to which its author may not write any more, or when they may not read the base any more, and as
+// soon as the head's repository is private and the base's public. It stays, with the head that it had, when the head's
+// repository is deleted. A branch that is renamed takes its pull requests along. When one was merged its refs stay;
+// when one was closed they go, and with them whatever only they held.
 //
 // What a program outside does to a branch, pull requests learn with the branch's next change by this package, and Merge
 // finds out whether it merged one.
@@ -51,7 +51,8 @@ const (
 var pullStates = [...]struct {
 	text  string
 	state pull.State
-}{PullOpen: {"open", pull.Open}, PullMerged: {"merged", pull.Merged}, PullClosed: {"closed", pull.Closed}, PullAny: {"any", 0}}
+}{PullOpen: {"open", pull.Open}, PullMerged: {"merged", pull.Merged}, PullClosed: {"closed", pull.Closed},
+	PullAny: {"any", 0}}
 
 // String returns "open", "merged", "closed" or "any".
 func (s PullState) String() string {
@@ -90,10 +91,10 @@ type PullOptions struct {
 // Open opens a pull request that asks to take the commits of a branch, head, into the branch base; "" is the default
 // branch. It needs Read, and Write on the repository of the head, since it shows the head to all who may read the base.
 //
-// It returns ErrExists if there is an open one of the same head and base, ErrNoChange if the base has all commits of the
-// head, ErrInvalid for a repository that is not of this fork network, ErrForbidden for a head in a private repository where
-// the base's is public, and ErrTooLarge beyond 100 open ones of one head, and of those who may not write to the base beyond
-// Limits.PullsPerAuthor and Limits.PullsPerBranch.
+// It returns ErrExists if there is an open one of the same head and base, ErrNoChange if the base has all commits of
+// the head, ErrInvalid for a repository that is not of this fork network, ErrForbidden for a head in a private
+// repository where the base's is public, and ErrTooLarge beyond 100 open ones of one head, and of those who may not
+// write to the base beyond Limits.PullsPerAuthor and Limits.PullsPerBranch.
 func (p Pulls) Open(ctx context.Context, base, head string, opts *PullOptions) (Pull, error) {
 	const op = "open pull"
 	if err := p.r.s.calls.Enter(ctx); err != nil {
@@ -271,7 +272,8 @@ func (p Pulls) public(v storage.View, from *pull.Pull) (Pull, error) {
 	}
 	out := Pull{
 		Number: from.Number, Title: from.Title, Body: text, Author: from.Author,
-		HeadBranch: shortName(ref.Branches, ref.Branches+from.HeadBranch), Head: Hash(from.Head), BaseBranch: shortName(ref.Branches, ref.Branches+from.BaseBranch), Base: Hash(from.Base),
+		HeadBranch: shortName(ref.Branches, ref.Branches+from.HeadBranch), Head: Hash(from.Head),
+		BaseBranch: shortName(ref.Branches, ref.Branches+from.BaseBranch), Base: Hash(from.Base),
 		Result: Hash(from.Commit), EndedBy: from.EndedBy,
 		CreatedAt: from.Created, UpdatedAt: from.Updated, EndedAt: from.Ended,
 	}
@@ -322,8 +324,8 @@ type PullListOptions struct {
 	PageToken      string // from the page before
 }
 
-// List returns a page of the pull requests of a state, the latest first. It needs Read. A page costs what its rows cost,
-// with Page also a step for each row before.
+// List returns a page of the pull requests of a state, the latest first. It needs Read. A page costs what its rows
+// cost, with Page also a step for each row before.
 func (p Pulls) List(ctx context.Context, opts *PullListOptions) (Page[Pull], error) {
 	const op = "list pulls"
 	if err := p.r.s.calls.Enter(ctx); err != nil {
@@ -385,8 +387,8 @@ func (p Pulls) page(ctx context.Context, o *PullListOptions) (page Page[Pull], e
 	return page, err
 }
 
-// Close ends an open pull request unmerged. Its author may if he may read the repository, and who may write, but for deploy keys. It returns
-// ErrNotFound, or ErrConflict for one that is not open.
+// Close ends an open pull request unmerged. Its author may if he may read the repository, and who may write, but for
+// deploy keys. It returns ErrNotFound, or ErrConflict for one that is not open.
 func (p Pulls) Close(ctx context.Context, number int) error {
 	const op = "close pull"
 	if err := p.r.s.calls.Enter(ctx); err != nil {

@@ -46,7 +46,8 @@ func review(t testing.TB, r *reposit.Repo, number int, login string, state repos
 // put commits one file to a branch.
 func put(t testing.TB, r *reposit.Repo, branch, path, content string) *reposit.Commit {
 	t.Helper()
-	return commit(t, r, &reposit.CommitOptions{Branch: branch, Message: "put " + path + "\n"}, reposit.Put(path, []byte(content)))
+	return commit(t, r, &reposit.CommitOptions{Branch: branch, Message: "put " + path + "\n"},
+		reposit.Put(path, []byte(content)))
 }
 
 func info(t testing.TB, r *reposit.Repo) reposit.Info {
@@ -89,10 +90,14 @@ func TestPull(t *testing.T) {
 			opts       *reposit.PullOptions
 			want       error
 		}{
-			{"main", "topic", nil, reposit.ErrExists}, {"topic", "main", nil, reposit.ErrNoChange}, {"main", "main", nil, reposit.ErrInvalid},
-			{"main", "none", nil, reposit.ErrNotFound}, {"none", "topic", nil, reposit.ErrNotFound}, {"main", "", nil, reposit.ErrInvalid},
-			{"a b", "topic", nil, reposit.ErrInvalid}, {"main", "topic", &reposit.PullOptions{Title: "a\nb"}, reposit.ErrInvalid},
-			{"main", "topic", &reposit.PullOptions{Body: "\x00"}, reposit.ErrInvalid}, {"main", "topic", &reposit.PullOptions{Author: "a b"}, reposit.ErrInvalid},
+			{"main", "topic", nil, reposit.ErrExists}, {"topic", "main", nil, reposit.ErrNoChange},
+			{"main", "main", nil, reposit.ErrInvalid},
+			{"main", "none", nil, reposit.ErrNotFound}, {"none", "topic", nil, reposit.ErrNotFound},
+			{"main", "", nil, reposit.ErrInvalid},
+			{"a b", "topic", nil, reposit.ErrInvalid},
+			{"main", "topic", &reposit.PullOptions{Title: "a\nb"}, reposit.ErrInvalid},
+			{"main", "topic", &reposit.PullOptions{Body: "\x00"}, reposit.ErrInvalid},
+			{"main", "topic", &reposit.PullOptions{Author: "a b"}, reposit.ErrInvalid},
 			{"main", "topic", &reposit.PullOptions{HeadRepo: "x"}, reposit.ErrInvalid},
 			{"main", "topic", &reposit.PullOptions{HeadRepo: "rp_99999999999999999999"}, reposit.ErrNotFound},
 			{"main", "topic", &reposit.PullOptions{Body: strings.Repeat("x", 1<<17)}, reposit.ErrTooLarge},
@@ -122,11 +127,13 @@ func TestPull(t *testing.T) {
 		if got := resolve(t, r, "refs/pull/1/merge"); !got.IsZero() {
 			t.Errorf("refs/pull/1/merge = %v of branches that diverged, want none", got)
 		}
-		if _, err := r.Pulls().Merge(t.Context(), 1, nil); !errors.Is(err, reposit.ErrConflict) || !strings.Contains(err.Error(), "diverged") {
+		if _, err := r.Pulls().Merge(t.Context(), 1, nil); !errors.Is(err, reposit.ErrConflict) ||
+			!strings.Contains(err.Error(), "diverged") {
 			t.Errorf("Merge() of branches that diverged = %v, want %v", err, reposit.ErrConflict)
 		}
 		status, err := r.Pulls().Status(t.Context(), 1)
-		if err != nil || status.Mergeable || !status.Diverged || status.Head != fourth.Hash || status.Base != aside.Hash || len(status.Lacks) != 1 {
+		if err != nil || status.Mergeable || !status.Diverged || status.Head != fourth.Hash || status.Base != aside.Hash ||
+			len(status.Lacks) != 1 {
 			t.Errorf("Status() = %+v, %v, want it to have diverged", status, err)
 		}
 
@@ -234,7 +241,8 @@ func checkPulls(t testing.TB, s *store, repos ...*reposit.Repo) {
 // checkPullRefs checks that the refs of a pull request are what they should be, and its head the tip of its branch.
 func checkPullRefs(t testing.TB, s *store, r *reposit.Repo, p reposit.Pull) {
 	t.Helper()
-	head, merge := resolve(t, r, fmt.Sprintf("refs/pull/%d/head", p.Number)), resolve(t, r, fmt.Sprintf("refs/pull/%d/merge", p.Number))
+	head, merge := resolve(t, r, fmt.Sprintf("refs/pull/%d/head", p.Number)),
+		resolve(t, r, fmt.Sprintf("refs/pull/%d/merge", p.Number))
 	switch p.State {
 	case reposit.PullOpen:
 		if head != p.Head {
@@ -265,7 +273,8 @@ func TestPullMerge(t *testing.T) {
 		kind     reposit.MergeKind
 		message  string
 	}{
-		{reposit.MergeCommit, reposit.Merged, "Merge pull request #1 from topic\n\nput g\n"}, {reposit.FastForwardOnly, reposit.FastForwarded, "put h\n"},
+		{reposit.MergeCommit, reposit.Merged, "Merge pull request #1 from topic\n\nput g\n"},
+		{reposit.FastForwardOnly, reposit.FastForwarded, "put h\n"},
 		{reposit.Squash, reposit.Squashed, "put g (#1)\n\nwhy\n"}, {reposit.Rebase, reposit.Rebased, "put h\n"},
 	} {
 		t.Run(test.kind.String(), func(t *testing.T) {
@@ -276,7 +285,8 @@ func TestPullMerge(t *testing.T) {
 				put(t, r, "topic", "g", "2")
 				openPull(t, r, "main", "topic", &reposit.PullOptions{Body: "why"})
 				head := put(t, r, "topic", "h", "3")
-				if _, err := r.Pulls().Merge(t.Context(), 1, &reposit.MergeOptions{Strategy: test.strategy, Expect: &base.Hash}); !errors.Is(err, reposit.ErrConflict) {
+				if _, err := r.Pulls().Merge(t.Context(), 1,
+					&reposit.MergeOptions{Strategy: test.strategy, Expect: &base.Hash}); !errors.Is(err, reposit.ErrConflict) {
 					t.Errorf("Merge() of an unexpected head = %v, want %v", err, reposit.ErrConflict)
 				}
 				got, err := r.Pulls().Merge(t.Context(), 1, &reposit.MergeOptions{Strategy: test.strategy, Expect: &head.Hash})
@@ -300,7 +310,8 @@ func TestPullMerge(t *testing.T) {
 				if got := resolve(t, r, "main^{tree}"); got != head.Tree {
 					t.Errorf("tree = %v, want that of the head, %v", got, head.Tree)
 				}
-				if p := loadPull(t, r, 1); p.State != reposit.PullMerged || p.Result != tip || p.Base != base.Hash || p.Head != head.Hash {
+				if p := loadPull(t, r, 1); p.State != reposit.PullMerged || p.Result != tip || p.Base != base.Hash ||
+					p.Head != head.Hash {
 					t.Errorf("Pull() = %+v, want it merged", p)
 				}
 				put(t, r, "topic", "i", "4") // it goes on without the pull request
@@ -315,7 +326,8 @@ func TestPullMerge(t *testing.T) {
 	put(t, r, "main", "f", "1")
 	put(t, r, "topic", "g", "2")
 	openPull(t, r, "main", "topic", nil)
-	for _, opts := range []*reposit.MergeOptions{{Strategy: 9}, {Strategy: -1}, {Message: "\x00"}, {Author: &reposit.Signature{}}} {
+	for _, opts := range []*reposit.MergeOptions{{Strategy: 9}, {Strategy: -1}, {Message: "\x00"},
+		{Author: &reposit.Signature{}}} {
 		if _, err := r.Pulls().Merge(t.Context(), 1, opts); !errors.Is(err, reposit.ErrInvalid) {
 			t.Errorf("Merge(%+v) = %v, want %v", opts, err, reposit.ErrInvalid)
 		}
@@ -342,7 +354,8 @@ func TestPullFork(t *testing.T) {
 		s.grant(t, fork, "rita", reposit.Read)
 		from := &reposit.PullOptions{HeadRepo: fork.ID()}
 		bob, carl := s.repoAs(t, r, "bob"), s.repoAs(t, r, "carl")
-		for login, want := range map[string]error{"carl": reposit.ErrNotFound, "ann": reposit.ErrNotFound, "rita": reposit.ErrForbidden} {
+		for login, want := range map[string]error{"carl": reposit.ErrNotFound, "ann": reposit.ErrNotFound,
+			"rita": reposit.ErrForbidden} {
 			if _, err := s.repoAs(t, r, login).Pulls().Open(t.Context(), "main", "topic", from); !errors.Is(err, want) {
 				t.Errorf("Open() from a fork by %s = %v, want %v", login, err, want)
 			}
@@ -395,7 +408,8 @@ func TestPullFork(t *testing.T) {
 
 		stranger := create(t, s, "s", nil)
 		put(t, stranger, "topic", "f", "1")
-		if _, err := r.Pulls().Open(t.Context(), "main", "topic", &reposit.PullOptions{HeadRepo: stranger.ID()}); !errors.Is(err, reposit.ErrInvalid) {
+		if _, err := r.Pulls().Open(t.Context(), "main", "topic",
+			&reposit.PullOptions{HeadRepo: stranger.ID()}); !errors.Is(err, reposit.ErrInvalid) {
 			t.Errorf("Open() from a repository of another network = %v, want %v", err, reposit.ErrInvalid)
 		}
 	})
@@ -445,8 +459,10 @@ func TestPullEnds(t *testing.T) {
 		do   func(*testing.T, *repo) error
 		want reposit.PullState
 	}{
-		"head deleted": {func(t *testing.T, r *repo) error { return r.Branches().Delete(t.Context(), "topic") }, reposit.PullClosed},
-		"base deleted": {func(t *testing.T, r *repo) error { return r.Branches().Delete(t.Context(), "base") }, reposit.PullClosed},
+		"head deleted": {func(t *testing.T, r *repo) error { return r.Branches().Delete(t.Context(), "topic") },
+			reposit.PullClosed},
+		"base deleted": {func(t *testing.T, r *repo) error { return r.Branches().Delete(t.Context(), "base") },
+			reposit.PullClosed},
 		"head moved to the base": {func(t *testing.T, r *repo) error {
 			return r.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/topic", New: resolve(t, r, "base")})
 		}, reposit.PullClosed},
@@ -467,9 +483,14 @@ func TestPullEnds(t *testing.T) {
 		"base forced back": {func(t *testing.T, r *repo) error {
 			return r.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/base", New: resolve(t, r, "base~1")})
 		}, reposit.PullOpen},
-		"base committed to": {func(t *testing.T, r *repo) error { put(t, r, "base", "z", "1"); return nil }, reposit.PullOpen},
-		"head renamed":      {func(t *testing.T, r *repo) error { return r.Branches().Rename(t.Context(), "topic", "topic2") }, reposit.PullOpen},
-		"base renamed":      {func(t *testing.T, r *repo) error { return r.Branches().Rename(t.Context(), "base", "base2") }, reposit.PullOpen},
+		"base committed to": {func(t *testing.T, r *repo) error { put(t, r, "base", "z", "1"); return nil },
+			reposit.PullOpen},
+		"head renamed": {func(t *testing.T,
+			r *repo) error {
+			return r.Branches().Rename(t.Context(), "topic", "topic2")
+		}, reposit.PullOpen},
+		"base renamed": {func(t *testing.T, r *repo) error { return r.Branches().Rename(t.Context(), "base", "base2") },
+			reposit.PullOpen},
 		"head renamed and committed to": {func(t *testing.T, r *repo) error {
 			err := r.Branches().Rename(t.Context(), "topic", "topic/2")
 			put(t, r, "topic/2", "z", "1")
@@ -477,7 +498,8 @@ func TestPullEnds(t *testing.T) {
 		}, reposit.PullOpen},
 		"both swapped in one call": {func(t *testing.T, r *repo) error {
 			return r.Refs().Update(t.Context(),
-				reposit.RefUpdate{Name: "refs/heads/topic", New: resolve(t, r, "base")}, reposit.RefUpdate{Name: "refs/heads/base", New: resolve(t, r, "topic")})
+				reposit.RefUpdate{Name: "refs/heads/topic", New: resolve(t, r, "base")},
+				reposit.RefUpdate{Name: "refs/heads/base", New: resolve(t, r, "topic")})
 		}, reposit.PullClosed},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -547,7 +569,8 @@ func (m *member) propose(ctx context.Context) error {
 	}
 	head := fmt.Sprint("b", m.rand.IntN(3))
 	if m.rand.IntN(2) == 0 {
-		_, err = r.Commit(ctx, &reposit.CommitOptions{Branch: head, Message: "m"}, reposit.Put(fmt.Sprint("p", m.rand.IntN(5)), fmt.Append(nil, m.rand.Int())))
+		_, err = r.Commit(ctx, &reposit.CommitOptions{Branch: head, Message: "m"},
+			reposit.Put(fmt.Sprint("p", m.rand.IntN(5)), fmt.Append(nil, m.rand.Int())))
 	}
 	info, infoErr := r.Info(ctx)
 	if err = cmp.Or(err, infoErr); err != nil {
@@ -559,7 +582,8 @@ func (m *member) propose(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = to.Pulls().Open(ctx, m.pick([]string{"", "main", "b0"}), head, &reposit.PullOptions{HeadRepo: r.ID(), Author: m.pick(crowdOwners)})
+	_, err = to.Pulls().Open(ctx, m.pick([]string{"", "main", "b0"}), head,
+		&reposit.PullOptions{HeadRepo: r.ID(), Author: m.pick(crowdOwners)})
 	return err
 }
 
@@ -601,8 +625,8 @@ func (c *crowd) checkPulls() {
 	checkPulls(c.t, c.store, all...)
 }
 
-// TestPullOfRevoked holds that a pull request shows no more of another repository once its author may not write there, and
-// that the refs of pull requests are theirs alone.
+// TestPullOfRevoked holds that a pull request shows no more of another repository once its author may not write there,
+// and that the refs of pull requests are theirs alone.
 func TestPullOfRevoked(t *testing.T) {
 	s, ctx := openMemory(t, nil), t.Context()
 	root := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})

@@ -13,8 +13,8 @@ import (
 	"github.com/reposit/reposit"
 )
 
-// TestQuotaTellsNothing brings content to a fork by each door, near its quota and far from it: errors and sizes are the same
-// whether a sibling holds the content, only staged it, or has never seen it.
+// TestQuotaTellsNothing brings content to a fork by each door, near its quota and far from it: errors and sizes are the
+// same whether a sibling holds the content, only staged it, or has never seen it.
 func TestQuotaTellsNothing(t *testing.T) {
 	const limit = 4 << 20
 	content := func(seed string, n int) string { return strings.Repeat(seed, n/len(seed)) }
@@ -77,13 +77,15 @@ func TestQuotaTellsNothing(t *testing.T) {
 		"both":                 committed(message, later(put, "f", large), later(read, "g", large)),
 		"Commit of a conflict": committed(conflict, later(read, "f", large)),
 		"Commit once more": func(t *testing.T, r *reposit.Repo) error {
-			return errors.Join(committed(conflict, later(read, "f", large))(t, r), committed(message, later(read, "f", large))(t, r))
+			return errors.Join(committed(conflict, later(read, "f", large))(t, r),
+				committed(message, later(read, "f", large))(t, r))
 		},
 		"SetEncodedObject":         object(small),
 		"SetEncodedObject of much": object(large),
 		"SetEncodedObject of both": object(small, large),
 		"pack": stored(func(t *testing.T, s gogitstorage.Storer) error {
-			return writePack(s, encodePack(t, memoryObject(plumbing.BlobObject, small), memoryObject(plumbing.BlobObject, large)))
+			return writePack(s, encodePack(t, memoryObject(plumbing.BlobObject, small),
+				memoryObject(plumbing.BlobObject, large)))
 		}),
 	}
 	siblings := map[string]func(*testing.T, *reposit.Repo){

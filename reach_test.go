@@ -81,7 +81,8 @@ func (n *network) step() {
 		}
 	case k < 8 && n.hasMain(r):
 		opts := &reposit.TagOptions{Message: "tag"}
-		_, err := r.Tags().Create(ctx, fmt.Sprint("t", n.count), pickOf(n.rand, []string{"main", "main^{tree}", "main~1"}), opts)
+		_, err := r.Tags().Create(ctx, fmt.Sprint("t", n.count), pickOf(n.rand, []string{"main", "main^{tree}", "main~1"}),
+			opts)
 		if err != nil && !errors.Is(err, reposit.ErrNotFound) {
 			n.Fatal(err)
 		}
@@ -129,7 +130,8 @@ func (n *network) all() []gitformat.Hash {
 	return all
 }
 
-// truth returns the objects that a repository's refs lead to, or that logs of refs that exist tell of, with their types.
+// truth returns the objects that a repository's refs lead to, or that logs of refs that exist tell of, with their
+// types.
 func (n *network) truth(r *reposit.Repo, logs bool) map[gitformat.Hash]storage.Type {
 	n.Helper()
 	reached := map[gitformat.Hash]storage.Type{}
@@ -192,11 +194,19 @@ func (n *network) doors() []hashDoor {
 	trees, commits := everyType[:2], everyType[:1]
 	return []hashDoor{
 		{"Resolve", everyType, func(r *reposit.Repo, h string) error { _, err := r.Resolve(ctx, h); return err }},
-		{"Resolve upper case", everyType, func(r *reposit.Repo, h string) error { _, err := r.Resolve(ctx, strings.ToUpper(h)); return err }},
+		{"Resolve upper case", everyType, func(r *reposit.Repo, h string) error {
+			_,
+				err := r.Resolve(ctx, strings.ToUpper(h))
+			return err
+		}},
 		{"Resolve h^{}", everyType, func(r *reposit.Repo, h string) error { _, err := r.Resolve(ctx, h+"^{}"); return err }},
 		{"Resolve h~0", commits, func(r *reposit.Repo, h string) error { _, err := r.Resolve(ctx, h+"~0"); return err }},
 		{"Resolve h:", trees, func(r *reposit.Repo, h string) error { _, err := r.Resolve(ctx, h+":"); return err }},
-		{"Resolve 12 digits", everyType, func(r *reposit.Repo, h string) error { _, err := r.Resolve(ctx, h[:12]); return err }},
+		{"Resolve 12 digits", everyType, func(r *reposit.Repo, h string) error {
+			_,
+				err := r.Resolve(ctx, h[:12])
+			return err
+		}},
 		{"Read", nil, func(r *reposit.Repo, h string) error { _, err := r.Read(ctx, h, "f"); return err }},
 		{"Open", nil, func(r *reposit.Repo, h string) error {
 			f, err := r.Open(ctx, h, "f")
@@ -233,8 +243,16 @@ func (n *network) writes() []hashDoor {
 			_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: "new", From: h, AllowEmpty: true})
 			return err
 		}},
-		{"create branch", nil, func(r *reposit.Repo, h string) error { _, err := r.Branches().Create(ctx, "new", h); return err }},
-		{"create tag", nil, func(r *reposit.Repo, h string) error { _, err := r.Tags().Create(ctx, "new", h, nil); return err }},
+		{"create branch", nil, func(r *reposit.Repo, h string) error {
+			_,
+				err := r.Branches().Create(ctx, "new", h)
+			return err
+		}},
+		{"create tag", nil, func(r *reposit.Repo, h string) error {
+			_,
+				err := r.Tags().Create(ctx, "new", h, nil)
+			return err
+		}},
 		{"create annotated tag", nil, func(r *reposit.Repo, h string) error {
 			_, err := r.Tags().Create(ctx, "new", h, &reposit.TagOptions{Message: "m"})
 			return err
@@ -244,7 +262,8 @@ func (n *network) writes() []hashDoor {
 		}},
 		{"merge", nil, func(r *reposit.Repo, h string) error { _, err := r.Merge(ctx, h, nil); return err }},
 		{"put blob", nil, func(r *reposit.Repo, h string) error {
-			_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: "new"}, reposit.PutBlob("new", reposit.Hash(plumbing.NewHash(h))))
+			_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: "new"},
+				reposit.PutBlob("new", reposit.Hash(plumbing.NewHash(h))))
 			return err
 		}},
 	}
@@ -252,8 +271,8 @@ func (n *network) writes() []hashDoor {
 
 const absent = "0123456789012345678901234567890123456789"
 
-// TestDoors asks each repository of a pool for each of its objects, at every door. What its refs do not lead to is as if
-// it were nowhere, to the last letter of the error.
+// TestDoors asks each repository of a pool for each of its objects, at every door. What its refs do not lead to is as
+// if it were nowhere, to the last letter of the error.
 func TestDoors(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		seeds := uint64(2)
@@ -296,7 +315,8 @@ func (n *network) check(seed uint64, step int) {
 	}
 }
 
-func (n *network) checkDoors(where string, r *reposit.Repo, doors []hashDoor, all []gitformat.Hash, reached map[gitformat.Hash]storage.Type) {
+func (n *network) checkDoors(where string, r *reposit.Repo, doors []hashDoor, all []gitformat.Hash,
+	reached map[gitformat.Hash]storage.Type) {
 	n.Helper()
 	for _, d := range doors {
 		nowhere := d.open(r, absent)
@@ -325,7 +345,8 @@ func anonymize(err error, h string) string {
 }
 
 // checkStorer asks a new Storer for each object, and for all.
-func (n *network) checkStorer(where string, r *reposit.Repo, all []gitformat.Hash, reached map[gitformat.Hash]storage.Type) {
+func (n *network) checkStorer(where string, r *reposit.Repo, all []gitformat.Hash,
+	reached map[gitformat.Hash]storage.Type) {
 	n.Helper()
 	s := storerOf(n, r)
 	deltas := s.(gogitstorer.DeltaObjectStorer)
@@ -450,7 +471,8 @@ func TestNamesGiveNoRight(t *testing.T) {
 // checkSubmodule names another repository's objects as submodules, and goes on from there.
 func checkSubmodule(t *testing.T, r *reposit.Repo, secret *reposit.Commit) {
 	t.Helper()
-	commit(t, r, &reposit.CommitOptions{Message: "submodules"}, reposit.Submodule("commit", secret.Hash), reposit.Submodule("tree", secret.Tree))
+	commit(t, r, &reposit.CommitOptions{Message: "submodules"}, reposit.Submodule("commit", secret.Hash),
+		reposit.Submodule("tree", secret.Tree))
 	for _, rev := range []string{"main:commit", "main:tree", "main:tree/dir", "main:tree/dir/secret", "main:commit/dir"} {
 		if h, err := r.Resolve(t.Context(), rev); !errors.Is(err, reposit.ErrNotFound) {
 			t.Errorf("Resolve(%s) = %s, %v, want %v", rev, h, err, reposit.ErrNotFound)
@@ -536,7 +558,8 @@ func TestUploadsAreOwn(t *testing.T) {
 		if err := r.Branches().Delete(t.Context(), "x"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := storerOf(t, r).EncodedObject(plumbing.AnyObject, plumbing.Hash(blob)); err != plumbing.ErrObjectNotFound {
+		if _, err := storerOf(t, r).EncodedObject(plumbing.AnyObject,
+			plumbing.Hash(blob)); err != plumbing.ErrObjectNotFound {
 			t.Errorf("EncodedObject() after the branch is gone = %v, want %v", err, plumbing.ErrObjectNotFound)
 		}
 		if _, err := s.EncodedObject(plumbing.AnyObject, plumbing.Hash(blob)); err != nil {

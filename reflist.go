@@ -84,8 +84,8 @@ func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (page Page[T]
 	return page, err
 }
 
-// dangling reports whether a ref is symbolic and leads to none that exists: it is no branch or tag then. One that leads to
-// damage is.
+// dangling reports whether a ref is symbolic and leads to none that exists: it is no branch or tag then. One that leads
+// to damage is.
 func dangling(res *revision.Resolver, r storage.Ref) bool {
 	if r.Target == "" {
 		return false
@@ -98,7 +98,8 @@ func dangling(res *revision.Resolver, r storage.Ref) bool {
 }
 
 // items returns up to size items of the refs after a name, less skip, and the name of the last if there are more.
-func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix, after string, skip, size int) ([]T, string, error) {
+func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix, after string, skip,
+	size int) ([]T, string, error) {
 	items, last := []T{}, ""
 	item, err := l.maker(res)
 	if err != nil {

@@ -22,9 +22,10 @@ import (
 //
 // A name costs a look-up. A hash, whole or abbreviated, is found only if the refs of this repository lead to it: not if
 // it is stored for a fork, or was left behind by a deletion or a forced move. Those who may write also find what
-// refs held before, and admins what deleted refs did whose names are in use again. The first such question reads the refs, and of the history as much as it takes; so does the
-// first one after refs changed, but only what is new. Others cost look-ups, as long as there is memory for what is
-// known. To find a tree or blob by its hash, trees are compared along the whole way to it.
+// refs held before, and admins what deleted refs did whose names are in use again. The first such question reads the
+// refs, and of the history as much as it takes; so does the first one after refs changed, but only what is new. Others
+// cost look-ups, as long as there is memory for what is known. To find a tree or blob by its hash, trees are compared
+// along the whole way to it.
 func (r *Repo) Resolve(ctx context.Context, rev string) (Hash, error) {
 	const op = "resolve"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -54,7 +55,8 @@ type Ref struct {
 	Name     string // full: "refs/heads/main"
 	Hash     Hash   // of a symbolic ref, what it leads to
 	Symbolic string // the name that a symbolic ref holds; else ""
-	Damaged  error  // an ErrCorrupt if what it holds, or leads to, can't be read: Update mends or deletes it, with Old nil; else nil
+	// an ErrCorrupt if what it holds, or leads to, can't be read: Update mends or deletes it, with Old nil; else nil
+	Damaged error
 }
 
 // A RefUpdate says what shall happen to a ref.
@@ -137,10 +139,10 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 
 // Update moves all the given refs, or none. Each new hash must be one that Resolve finds, under refs/heads/ a
 // commit. It returns ErrConflict (*ConflictError) naming the first ref whose Old is stale, ErrNotFound for an object
-// or a ref to delete that is not there, ErrExists for a name that is a directory of another ref's name, ErrProtected for
-// what a branch is protected from, and ErrInvalid for names that Git refuses (git-check-ref-format), names outside of
-// refs/, those under refs/pull/, and the deletion of the default branch. A damaged ref is overwritten or deleted if Old is
-// nil; of a protected branch, unless it may be forced by anybody, admins alone overwrite it.
+// or a ref to delete that is not there, ErrExists for a name that is a directory of another ref's name, ErrProtected
+// for what a branch is protected from, and ErrInvalid for names that Git refuses (git-check-ref-format), names outside
+// of refs/, those under refs/pull/, and the deletion of the default branch. A damaged ref is overwritten or deleted if
+// Old is nil; of a protected branch, unless it may be forced by anybody, admins alone overwrite it.
 func (f Refs) Update(ctx context.Context, updates ...RefUpdate) error {
 	const op = "update refs"
 	if err := f.r.s.calls.Enter(ctx); err != nil {
@@ -238,7 +240,8 @@ func (r *Repo) updateRefs(ctx context.Context, message string, changes []ref.Cha
 }
 
 // targetType returns the type of the object that a change points to, or 0 for a deletion.
-func targetType(ctx context.Context, res *revision.Resolver, c *ref.Change, objects []storage.Object) (storage.Type, error) {
+func targetType(ctx context.Context, res *revision.Resolver, c *ref.Change,
+	objects []storage.Object) (storage.Type, error) {
 	if c.New.IsZero() {
 		return 0, nil
 	}
@@ -252,7 +255,7 @@ func targetType(ctx context.Context, res *revision.Resolver, c *ref.Change, obje
 }
 
 // checkChanges refuses to delete the default branch, and a branch that would be no commit, also if the change comes
-// by a symbolic ref. It is asked in the unit of work that makes the changes.
+// by a symbolic ref. It is asked in the transaction that makes the changes.
 func (r *Repo) checkChanges(v storage.View, changes []ref.Change, types []storage.Type) error {
 	for i, c := range changes {
 		if types[i] == 0 {

@@ -29,23 +29,34 @@ func TestRefsUpdate(t *testing.T) {
 			refs    map[string]string
 		}{
 			{"nothing", nil, nil, start},
-			{"many", []reposit.RefUpdate{{Name: "refs/heads/a", New: one}, {Name: "refs/tags/t", New: tree}, {Name: "refs/notes/n/m", New: two, Old: &zero}}, nil,
-				map[string]string{"refs/heads/main": two.String(), "refs/heads/a": one.String(), "refs/tags/t": tree.String(), "refs/notes/n/m": two.String()}},
-			{"all or none", []reposit.RefUpdate{{Name: "refs/heads/a", New: one}, {Name: "refs/heads/main", New: one, Old: &one}}, reposit.ErrConflict, start},
-			{"expected", []reposit.RefUpdate{{Name: "refs/heads/main", New: one, Old: &two}}, nil, map[string]string{"refs/heads/main": one.String()}},
-			{"any", []reposit.RefUpdate{{Name: "refs/heads/main", New: one}}, nil, map[string]string{"refs/heads/main": one.String()}},
-			{"absent, and there", []reposit.RefUpdate{{Name: "refs/heads/main", New: one, Old: &zero}}, reposit.ErrConflict, start},
+			{"many", []reposit.RefUpdate{{Name: "refs/heads/a", New: one}, {Name: "refs/tags/t", New: tree},
+				{Name: "refs/notes/n/m", New: two, Old: &zero}}, nil,
+				map[string]string{"refs/heads/main": two.String(), "refs/heads/a": one.String(), "refs/tags/t": tree.String(),
+					"refs/notes/n/m": two.String()}},
+			{"all or none", []reposit.RefUpdate{{Name: "refs/heads/a", New: one},
+				{Name: "refs/heads/main", New: one, Old: &one}}, reposit.ErrConflict, start},
+			{"expected", []reposit.RefUpdate{{Name: "refs/heads/main", New: one, Old: &two}}, nil,
+				map[string]string{"refs/heads/main": one.String()}},
+			{"any", []reposit.RefUpdate{{Name: "refs/heads/main", New: one}}, nil,
+				map[string]string{"refs/heads/main": one.String()}},
+			{"absent, and there", []reposit.RefUpdate{{Name: "refs/heads/main", New: one, Old: &zero}}, reposit.ErrConflict,
+				start},
 			{"there, and absent", []reposit.RefUpdate{{Name: "refs/heads/a", New: one, Old: &one}}, reposit.ErrConflict, start},
 			{"delete absent", []reposit.RefUpdate{{Name: "refs/heads/a"}}, reposit.ErrNotFound, start},
 			{"delete absent, as expected", []reposit.RefUpdate{{Name: "refs/heads/a", Old: &zero}}, nil, start},
-			{"step by step", []reposit.RefUpdate{{Name: "refs/heads/a", New: one}, {Name: "refs/heads/a", New: two, Old: &one}}, nil,
+			{"step by step", []reposit.RefUpdate{{Name: "refs/heads/a", New: one}, {Name: "refs/heads/a", New: two, Old: &one}},
+				nil,
 				map[string]string{"refs/heads/main": two.String(), "refs/heads/a": two.String()}},
-			{"a file, then a directory", []reposit.RefUpdate{{Name: "refs/heads/a", New: one}, {Name: "refs/heads/a"}, {Name: "refs/heads/a/b", New: one}}, nil,
+			{"a file, then a directory", []reposit.RefUpdate{{Name: "refs/heads/a", New: one}, {Name: "refs/heads/a"},
+				{Name: "refs/heads/a/b", New: one}}, nil,
 				map[string]string{"refs/heads/main": two.String(), "refs/heads/a/b": one.String()}},
-			{"in the way", []reposit.RefUpdate{{Name: "refs/heads/a/b", New: one}, {Name: "refs/heads/a", New: one}}, reposit.ErrExists, start},
+			{"in the way", []reposit.RefUpdate{{Name: "refs/heads/a/b", New: one}, {Name: "refs/heads/a", New: one}},
+				reposit.ErrExists, start},
 			{"below", []reposit.RefUpdate{{Name: "refs/heads/main/x", New: one}}, reposit.ErrExists, start},
-			{"neighbours are not in the way", []reposit.RefUpdate{{Name: "refs/heads/main-x", New: one}, {Name: "refs/heads/main0", New: one}, {Name: "refs/heads/main.x", New: one}}, nil,
-				map[string]string{"refs/heads/main": two.String(), "refs/heads/main-x": one.String(), "refs/heads/main0": one.String(), "refs/heads/main.x": one.String()}},
+			{"neighbours are not in the way", []reposit.RefUpdate{{Name: "refs/heads/main-x", New: one},
+				{Name: "refs/heads/main0", New: one}, {Name: "refs/heads/main.x", New: one}}, nil,
+				map[string]string{"refs/heads/main": two.String(), "refs/heads/main-x": one.String(),
+					"refs/heads/main0": one.String(), "refs/heads/main.x": one.String()}},
 		} {
 			err := r.Refs().Update(t.Context(), c.updates...)
 			if !errors.Is(err, c.want) || c.want == nil && err != nil {
@@ -132,7 +143,8 @@ func TestBranchPages(t *testing.T) {
 			if i%2 == 1 {
 				name = fmt.Sprintf("c%03d", i)
 			}
-			updates = append(updates, reposit.RefUpdate{Name: "refs/heads/" + name, New: h}, reposit.RefUpdate{Name: "refs/tags/" + name, New: h})
+			updates = append(updates, reposit.RefUpdate{Name: "refs/heads/" + name, New: h},
+				reposit.RefUpdate{Name: "refs/tags/" + name, New: h})
 		}
 		if err := r.Refs().Update(t.Context(), updates...); err != nil {
 			t.Fatal(err)
@@ -187,7 +199,8 @@ func TestBranchPages(t *testing.T) {
 					}
 				}
 				if cmp.Diff(want[prefix], byToken) != "" || cmp.Diff(want[prefix], byNumber) != "" {
-					t.Errorf("List(prefix %q, size %d) yields %d by token, %d by number, want %d", prefix, size, len(byToken), len(byNumber), len(want[prefix]))
+					t.Errorf("List(prefix %q, size %d) yields %d by token, %d by number, want %d", prefix, size, len(byToken),
+						len(byNumber), len(want[prefix]))
 				}
 			}
 		}
@@ -206,7 +219,8 @@ func TestTags(t *testing.T) {
 	}
 	who := &reposit.Signature{Name: "Ada", Email: "a@b", When: newYear.In(time.FixedZone("", 3600))}
 	annotated, err := tags.Create(t.Context(), "v1", "main", &reposit.TagOptions{Message: "One\n\nbody", Tagger: who})
-	if err != nil || annotated.Hash == c.Hash || annotated.Target != c.Hash || annotated.Message != "One\n\nbody" || *annotated.Tagger != *who && !annotated.Tagger.When.Equal(who.When) {
+	if err != nil || annotated.Hash == c.Hash || annotated.Target != c.Hash || annotated.Message != "One\n\nbody" ||
+		*annotated.Tagger != *who && !annotated.Tagger.When.Equal(who.When) {
 		t.Errorf("Create() = %+v, %v", annotated, err)
 	}
 	nested, err := tags.Create(t.Context(), "v1-again", "v1", &reposit.TagOptions{Message: "x"})
@@ -265,12 +279,18 @@ func TestRevisions(t *testing.T) {
 	dir := s.export(t, r)
 	full := hashes[7].String()
 	revisions := []string{
-		"main", "HEAD", "@", "refs/heads/main", "heads/main", "side/one", "heads/side/one", "both", "tags/both", "heads/both", "v1", "v2", "notes/commits",
-		"refs/notes/commits", "main~", "main~0", "main~1", "main~11", "main~12", "main^", "main^0", "main^1", "main^2", "main^^", "main~2^~3", "@~1", "HEAD^",
-		"v1^{}", "v1^{commit}", "v1^{tree}", "v1^{tag}", "v2^{tag}", "v1^{object}", "v2^{}", "v1~1", "v2^", "main^{tree}", "main^{commit}", "main^{tag}", "main^{blob}",
-		"main^{tree}^{tree}", "main^{tree}^{commit}", "main:", "main:dir", "main:dir/", "main:dir/f3", "main:nothing", "main:dir/nothing", "v1:dir", "main~3:dir/f1",
-		"main^{tree}:dir", "main:dir:f1", full, full[:39], full[:12], full[:7], full[:5], full + "~1", full[:9] + "^", full + "^{tree}", full + ":dir/f0",
-		"nothing", "nothing~1", "main~x", "main^{nonsense}", "main^{", "main^{tree", "", "~1", "^1", "refs/heads", "heads", "a b", "main..both", "..", ".", "/main",
+		"main", "HEAD", "@", "refs/heads/main", "heads/main", "side/one", "heads/side/one", "both", "tags/both", "heads/both",
+		"v1", "v2", "notes/commits",
+		"refs/notes/commits", "main~", "main~0", "main~1", "main~11", "main~12", "main^", "main^0", "main^1", "main^2",
+		"main^^", "main~2^~3", "@~1", "HEAD^",
+		"v1^{}", "v1^{commit}", "v1^{tree}", "v1^{tag}", "v2^{tag}", "v1^{object}", "v2^{}", "v1~1", "v2^", "main^{tree}",
+		"main^{commit}", "main^{tag}", "main^{blob}",
+		"main^{tree}^{tree}", "main^{tree}^{commit}", "main:", "main:dir", "main:dir/", "main:dir/f3", "main:nothing",
+		"main:dir/nothing", "v1:dir", "main~3:dir/f1",
+		"main^{tree}:dir", "main:dir:f1", full, full[:39], full[:12], full[:7], full[:5], full + "~1", full[:9] + "^", full +
+			"^{tree}", full + ":dir/f0",
+		"nothing", "nothing~1", "main~x", "main^{nonsense}", "main^{", "main^{tree", "", "~1", "^1", "refs/heads", "heads",
+		"a b", "main..both", "..", ".", "/main",
 		"main//x", "-main", "HEAD~1^0", "main^10", "main~100",
 	}
 	for _, rev := range revisions {
@@ -301,7 +321,8 @@ func TestLogRevisions(t *testing.T) {
 		if err := r.Refs().Update(t.Context(), reposit.RefUpdate{Name: "refs/heads/main", New: made[0]}); err != nil {
 			t.Fatal(err)
 		}
-		for rev, want := range map[string]int{"main@{0}": 0, "main@{1}": 3, "main@{2}": 2, "main@{4}": 0, "@{1}": 3, "HEAD@{1}": 3, "@{1}~2": 1, "refs/heads/main@{3}": 1} {
+		for rev, want := range map[string]int{"main@{0}": 0, "main@{1}": 3, "main@{2}": 2, "main@{4}": 0, "@{1}": 3,
+			"HEAD@{1}": 3, "@{1}~2": 1, "refs/heads/main@{3}": 1} {
 			if h, err := r.Resolve(t.Context(), rev); err != nil || h != made[want] {
 				t.Errorf("Resolve(%q) = %s, %v, want commit %d", rev, h, err, want)
 			}

@@ -41,21 +41,25 @@ type Info struct {
 	DefaultBranch                    string // "" if a program outside made HEAD name none
 	HasWiki, HasIssues, HasDownloads bool
 	Fork                             bool
-	Parent, Source                   ID // of a fork: what it came from, and the root of its network; "" if the actor may not read it
-	CreatedAt, UpdatedAt, PushedAt   time.Time
-	ExpiresAt                        time.Time
-	Size                             int64 // bytes of all objects, before compression; where there are forks, what is written again counts again. 0 if the actor may not write: it would tell what others hold
-	Forks                            int   // direct ones that the actor may read
-	Watchers                         int
-	OpenIssues                       int // as RepoUpdate set it
-	OpenPulls                        int
-	Language                         string // most bytes at LanguageAt, the first by name of equal ones; "" for none
-	LanguageAt                       Hash   // commit of the default branch that was last looked at, as Options.Upkeep says; zero: none
-	Labels                           map[string]string
+	// of a fork: what it came from, and the root of its network; "" if the actor may not read it
+	Parent, Source                 ID
+	CreatedAt, UpdatedAt, PushedAt time.Time
+	ExpiresAt                      time.Time
+	// bytes of all objects, before compression; where there are forks, what is written again counts again. 0 if the actor
+	// may not write: it would tell what others hold
+	Size       int64
+	Forks      int // direct ones that the actor may read
+	Watchers   int
+	OpenIssues int // as RepoUpdate set it
+	OpenPulls  int
+	Language   string // most bytes at LanguageAt, the first by name of equal ones; "" for none
+	// commit of the default branch that was last looked at, as Options.Upkeep says; zero: none
+	LanguageAt Hash
+	Labels     map[string]string
 
 	// Damaged says what of the repository can't be read; nil: it is sound, as far as Info looks. What is damaged has the
-	// zero value. A list goes on past a damaged repository, of which it may know nothing but the ID. It is an ErrCorrupt, or
-	// wraps storage.ErrFormat if another program gave the repository a format that is not known here.
+	// zero value. A list goes on past a damaged repository, of which it may know nothing but the ID. It is an ErrCorrupt,
+	// or wraps storage.ErrFormat if another program gave the repository a format that is not known here.
 	Damaged error
 }
 
@@ -161,7 +165,8 @@ type RepoUpdate struct {
 	Private, HasWiki, HasIssues, HasDownloads               *bool
 	OpenIssues                                              *int // the host's own tracker keeps this count
 	ExpiresAt                                               *time.Time
-	Labels                                                  map[string]string // nil: stay; else replaced, by the host alone
+	// nil: stay; else replaced, by the host alone
+	Labels map[string]string
 }
 
 // Update renames, transfers or describes the repository, and returns what it then is. It needs Admin, and for a
@@ -396,7 +401,8 @@ func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
 	if err := pull.Drop(tx, id); err != nil {
 		return err
 	}
-	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop, event.Drop} {
+	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop,
+		event.Drop} {
 		if err := drop(tx, id); err != nil {
 			return err
 		}

@@ -21,13 +21,16 @@ func TestCreate(t *testing.T) {
 		labels := map[string]string{"team": "red"}
 		expires := newYear.Add(time.Hour + 1)
 		r := create(t, s, "A Name", &reposit.CreateOptions{
-			Owner: "Ann", Slug: "Slug", Description: "what it is", Homepage: "https://example.org", Private: true, DefaultBranch: "trunk",
-			Labels: labels, ExpiresAt: expires,
+			Owner: "Ann", Slug: "Slug", Description: "what it is", Homepage: "https://example.org", Private: true,
+			DefaultBranch: "trunk",
+			Labels:        labels, ExpiresAt: expires,
 		})
 		labels["team"] = "blue" // the caller's map is the caller's
 		want := reposit.Info{
-			ID: "rp_00000000000000000001", Owner: "ann", Slug: "slug", Name: "A Name", Description: "what it is", Homepage: "https://example.org",
-			Private: true, DefaultBranch: "trunk", HasWiki: true, HasIssues: true, HasDownloads: true, CreatedAt: c.now(), UpdatedAt: c.now(),
+			ID: "rp_00000000000000000001", Owner: "ann", Slug: "slug", Name: "A Name", Description: "what it is",
+			Homepage: "https://example.org",
+			Private:  true, DefaultBranch: "trunk", HasWiki: true, HasIssues: true, HasDownloads: true, CreatedAt: c.now(),
+			UpdatedAt: c.now(),
 			ExpiresAt: expires, Labels: map[string]string{"team": "red"},
 		}
 		got, err := r.Info(t.Context())
@@ -73,9 +76,12 @@ func TestUpdate(t *testing.T) {
 			"wiki":           {reposit.RepoUpdate{HasWiki: ref(false)}, func(i *reposit.Info) { i.HasWiki = false }},
 			"issues":         {reposit.RepoUpdate{HasIssues: ref(false)}, func(i *reposit.Info) { i.HasIssues = false }},
 			"downloads":      {reposit.RepoUpdate{HasDownloads: ref(false)}, func(i *reposit.Info) { i.HasDownloads = false }},
-			"open issues":    {reposit.RepoUpdate{OpenIssues: ref(math.MaxInt)}, func(i *reposit.Info) { i.OpenIssues = math.MaxInt }},
-			"expiry":         {reposit.RepoUpdate{ExpiresAt: ref(newYear.Add(2 * time.Hour))}, func(i *reposit.Info) { i.ExpiresAt = newYear.Add(2 * time.Hour) }},
-			"labels":         {reposit.RepoUpdate{Labels: map[string]string{"c": ""}}, func(i *reposit.Info) { i.Labels = map[string]string{"c": ""} }},
+			"open issues": {reposit.RepoUpdate{OpenIssues: ref(math.MaxInt)},
+				func(i *reposit.Info) { i.OpenIssues = math.MaxInt }},
+			"expiry": {reposit.RepoUpdate{ExpiresAt: ref(newYear.Add(2 * time.Hour))},
+				func(i *reposit.Info) { i.ExpiresAt = newYear.Add(2 * time.Hour) }},
+			"labels": {reposit.RepoUpdate{Labels: map[string]string{"c": ""}},
+				func(i *reposit.Info) { i.Labels = map[string]string{"c": ""} }},
 		} {
 			c.advance(time.Second)
 			want.UpdatedAt = c.now()
@@ -176,7 +182,8 @@ func TestDelete(t *testing.T) {
 		keep := create(t, s, "keep", &reposit.CreateOptions{Labels: map[string]string{"a": "b"}})
 		write(t, keep, "f", "1")
 		before := s.records(t)
-		r := create(t, s, "x", &reposit.CreateOptions{Labels: map[string]string{"a": "b", "c": "d"}, ExpiresAt: newYear.AddDate(1, 0, 0)})
+		r := create(t, s, "x", &reposit.CreateOptions{Labels: map[string]string{"a": "b", "c": "d"},
+			ExpiresAt: newYear.AddDate(1, 0, 0)})
 		for _, content := range []string{"1", "2"} {
 			write(t, r, "dir/f", content)
 		}
@@ -275,14 +282,16 @@ func TestDeleteExpired(t *testing.T) {
 		for _, step := range []struct {
 			advance time.Duration
 			want    int
-		}{{0, 0}, {time.Minute - 1, 0}, {1, 120}, {59*time.Minute - 1, 0}, {1, 1}, {0, 0}, {time.Hour, 1}, {24 * time.Hour, 1}, {100 * 365 * 24 * time.Hour, 0}} {
+		}{{0, 0}, {time.Minute - 1, 0}, {1, 120}, {59*time.Minute - 1, 0}, {1, 1}, {0, 0}, {time.Hour, 1},
+			{24 * time.Hour, 1}, {100 * 365 * 24 * time.Hour, 0}} {
 			c.advance(step.advance)
 			n, err := s.DeleteExpired(t.Context())
 			if err != nil || n != step.want {
 				t.Errorf("DeleteExpired() at %v = %d, %v, want %d", c.now(), n, err, step.want)
 			}
 		}
-		for r, gone := range map[*reposit.Repo]bool{soon: true, later: true, moved: true, freed: false, never: false, last: false} {
+		for r, gone := range map[*reposit.Repo]bool{soon: true, later: true, moved: true, freed: false, never: false,
+			last: false} {
 			if _, err := r.Info(t.Context()); gone != errors.Is(err, reposit.ErrNotFound) {
 				t.Errorf("Info() of %s = %v, gone: %v", r.ID(), err, gone)
 			}
@@ -292,7 +301,8 @@ func TestDeleteExpired(t *testing.T) {
 
 func TestSlugify(t *testing.T) {
 	for name, want := range map[string]string{
-		"My New Project": "my-new-project", "": "", "---": "", "Ünïcödé & more": "unicode-more", "名前": "", "a.b_c-d": "a.b_c-d", "x.git": "x",
+		"My New Project": "my-new-project", "": "", "---": "", "Ünïcödé & more": "unicode-more", "名前": "",
+		"a.b_c-d": "a.b_c-d", "x.git": "x",
 		"con": "", "  spaces  ": "spaces", "Straße": "strasse", "it's": "its",
 	} {
 		if got := reposit.Slugify(name); got != want {

@@ -60,8 +60,8 @@ type ReviewOptions struct {
 // comment counts, if he may write both when he gives it and when the pull request is merged.
 //
 // It returns ErrConflict for a pull request that is not open or whose head is not what is expected, ErrInvalid if the
-// host names no reviewer, and ErrForbidden for more than a comment of the author, and for one who has no name or may not
-// read.
+// host names no reviewer, and ErrForbidden for more than a comment of the author, and for one who has no name or may
+// not read.
 func (p Pulls) Review(ctx context.Context, number int, state ReviewState, opts *ReviewOptions) (Review, error) {
 	const op = "review"
 	if err := p.r.s.calls.Enter(ctx); err != nil {
@@ -126,8 +126,8 @@ func publicReview(r *pull.Review) Review {
 	}
 }
 
-// Reviews yields the reviews of a pull request, the earliest first. It needs Read, and returns ErrNotFound. It sees them
-// in pages, so later ones may tell of a head that moved meanwhile.
+// Reviews yields the reviews of a pull request, the earliest first. It needs Read, and returns ErrNotFound. It sees
+// them in pages, so later ones may tell of a head that moved meanwhile.
 func (p Pulls) Reviews(ctx context.Context, number int) iter.Seq2[Review, error] {
 	return func(yield func(Review, error) bool) {
 		last := 0

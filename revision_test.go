@@ -67,7 +67,8 @@ func TestShortNames(t *testing.T) {
 			return strings.Join(parts, "/")
 		}
 		for range 40 {
-			dir := []string{"refs/", "refs/tags/", "refs/heads/", "refs/remotes/", "refs/remotes/origin/", "refs/heads/refs/heads/"}[rng.IntN(6)]
+			dir := []string{"refs/", "refs/tags/", "refs/heads/", "refs/remotes/", "refs/remotes/origin/",
+				"refs/heads/refs/heads/"}[rng.IntN(6)]
 			err := r.Refs().Update(t.Context(), reposit.RefUpdate{Name: dir + name(), New: hashes[rng.IntN(len(hashes))]})
 			if err != nil && !errors.Is(err, reposit.ErrExists) && !errors.Is(err, reposit.ErrInvalid) {
 				t.Fatal(err)
@@ -110,7 +111,8 @@ func TestOddRevisions(t *testing.T) {
 	r := create(t, s, "x", nil)
 	tip := write(t, r, "dir/file", "x").Hash
 	commit(t, r, nil, reposit.Symlink("link", "dir"), reposit.Put("dir/sub/file", []byte("y")))
-	for _, name := range []string{"refs/stash", "refs/remotes/origin/main", "refs/remotes/origin/HEAD", "refs/heads/deadbeef", "refs/tags/v1"} {
+	for _, name := range []string{"refs/stash", "refs/remotes/origin/main", "refs/remotes/origin/HEAD",
+		"refs/heads/deadbeef", "refs/tags/v1"} {
 		if err := r.Refs().Update(t.Context(), reposit.RefUpdate{Name: name, New: tip}); err != nil {
 			t.Fatal(err)
 		}
@@ -118,9 +120,12 @@ func TestOddRevisions(t *testing.T) {
 	short, full := tip.String()[:7], tip.String()
 	compareRevisions(t, r, s.export(t, r), []string{
 		"stash", "origin", "origin/main", "origin/HEAD", "remotes/origin", "origin/", "/stash", "refs/stash",
-		"main:dir/file/", "main:dir/", "main:dir//", "main:link/", "main:link/file", "main:dir/sub/", "main:/", "main:dir/sub/file/",
-		"deadbeef", "v1-3-g" + short, "v1-g" + short, "-g" + short, "g" + short, "v1-3-g" + full, "v1-3-g" + short[:3], "v1-3-g" + short + "x",
-		"any..thing-g" + short, "v1-3-g" + strings.ToUpper(short), "v1-3-g" + short + "^{tree}", "v1-3-g" + short + ":dir", "v1-3-g" + short + "~0",
+		"main:dir/file/", "main:dir/", "main:dir//", "main:link/", "main:link/file", "main:dir/sub/", "main:/",
+		"main:dir/sub/file/",
+		"deadbeef", "v1-3-g" + short, "v1-g" + short, "-g" + short, "g" + short, "v1-3-g" + full, "v1-3-g" + short[:3],
+		"v1-3-g" + short + "x",
+		"any..thing-g" + short, "v1-3-g" + strings.ToUpper(short), "v1-3-g" + short + "^{tree}", "v1-3-g" + short + ":dir",
+		"v1-3-g" + short + "~0",
 	})
 }
 
@@ -154,7 +159,8 @@ func TestAmbiguousRevisions(t *testing.T) {
 	var revs []string
 	for digits, n := range known {
 		if n > 1 {
-			for _, step := range []string{"", "^{}", "^{commit}", "^{tree}", "^{blob}", "^{tag}", "^{object}", "~0", "^0", "~1", ":", ":0", "^{}~0", "^{tree}:0"} {
+			for _, step := range []string{"", "^{}", "^{commit}", "^{tree}", "^{blob}", "^{tag}", "^{object}", "~0", "^0", "~1",
+				":", ":0", "^{}~0", "^{tree}:0"} {
 				revs = append(revs, digits+step)
 			}
 			revs = append(revs, "v1-2-g"+digits)

@@ -14,8 +14,8 @@ import (
 	"github.com/reposit/reposit"
 )
 
-// TestRevoked holds that what an actor was handed while he might read a repository is of no use when he may not any more,
-// nor to anyone once it is deleted.
+// TestRevoked holds that what an actor was handed while he might read a repository is of no use when he may not any
+// more, nor to anyone once it is deleted.
 func TestRevoked(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		s, ctx := open(nil), t.Context()
@@ -116,7 +116,11 @@ func TestRevokedWhileOpen(t *testing.T) {
 			"CountLooseRefs":            func() error { _, err := st.CountLooseRefs(); return err },
 		}
 		writes := map[string]func() error{
-			"SetEncodedObject": func() error { _, err := st.SetEncodedObject(memoryObject(plumbing.BlobObject, "new")); return err },
+			"SetEncodedObject": func() error {
+				_, err := st.SetEncodedObject(memoryObject(plumbing.BlobObject,
+					"new"))
+				return err
+			},
 			"Transaction.SetEncodedObject": func() error {
 				_, err := tx.SetEncodedObject(memoryObject(plumbing.BlobObject, "new"))
 				return err

@@ -16,7 +16,8 @@ import (
 	"github.com/reposit/reposit/storage/badger"
 )
 
-var scale = flag.Bool("scale", false, "make TestScale create 100,000 repositories rather than 2,000, and say how long it takes")
+var scale = flag.Bool("scale", false,
+	"make TestScale create 100,000 repositories rather than 2,000, and say how long it takes")
 
 // TestScale has eight callers create many repositories, and reads all lists of them.
 func TestScale(t *testing.T) {
@@ -44,7 +45,8 @@ func TestScale(t *testing.T) {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				// Names come in another order than times.
-				opts := &reposit.CreateOptions{Owner: fmt.Sprintf("owner-%d", i%owners), Labels: map[string]string{"third": fmt.Sprint(i % 3)}}
+				opts := &reposit.CreateOptions{Owner: fmt.Sprintf("owner-%d", i%owners),
+					Labels: map[string]string{"third": fmt.Sprint(i % 3)}}
 				r, err := s.Create(t.Context(), fmt.Sprintf("repository %d", i*7919%n), opts)
 				if err == nil && i%200 == 0 {
 					_, err = r.Write(t.Context(), "README", nil, "pushed")

@@ -77,7 +77,8 @@ func (w *script) log(err error, call string, results ...any) {
 }
 
 var sentinels = []error{
-	reposit.ErrNotFound, reposit.ErrExists, reposit.ErrInvalid, reposit.ErrConflict, reposit.ErrNoChange, reposit.ErrForbidden,
+	reposit.ErrNotFound, reposit.ErrExists, reposit.ErrInvalid, reposit.ErrConflict, reposit.ErrNoChange,
+	reposit.ErrForbidden,
 	reposit.ErrProtected, reposit.ErrTooLarge, reposit.ErrCorrupt, reposit.ErrClosed, context.Canceled,
 }
 
@@ -140,7 +141,8 @@ func (w *script) repositories() {
 		r, err := w.s.Create(ctx, c.name, c.opts)
 		w.log(err, fmt.Sprintf("create %q %+v", c.name, c.opts), r)
 	}
-	for _, slug := range []string{"my-new-project", "LOCAL/My-New-Project", "alice/thing", "thing", "no/such", "a/b/c", "", "/", "x/"} {
+	for _, slug := range []string{"my-new-project", "LOCAL/My-New-Project", "alice/thing", "thing", "no/such", "a/b/c", "",
+		"/", "x/"} {
 		r, err := w.s.Repo(ctx, slug)
 		w.log(err, fmt.Sprintf("repo %q", slug), r)
 		if r != nil {
@@ -173,18 +175,26 @@ func (w *script) commits() {
 		reposit.Put("bin/run", []byte("#!/bin/sh\n")).Mode(reposit.ModeExecutable),
 		reposit.PutReader("docs/a.txt", strings.NewReader(strings.Repeat("a line\n", 50))),
 		reposit.Symlink("docs/latest", "a.txt"), reposit.Submodule("vendor/lib", c.Hash),
-		reposit.PutBlob("copy.md", blobHash("# Hello\n")), reposit.Copy("docs", "old/docs"), reposit.Move("README.md", "README"))
-	w.commit(&reposit.CommitOptions{Branch: "side", Message: "aside"}, "to a new branch", reposit.Put("docs/b.txt", []byte("b")))
-	w.commit(&reposit.CommitOptions{Branch: "past", From: "main~1"}, "to a branch from the past", reposit.Delete("README.md"))
+		reposit.PutBlob("copy.md", blobHash("# Hello\n")), reposit.Copy("docs", "old/docs"),
+		reposit.Move("README.md", "README"))
+	w.commit(&reposit.CommitOptions{Branch: "side", Message: "aside"}, "to a new branch",
+		reposit.Put("docs/b.txt", []byte("b")))
+	w.commit(&reposit.CommitOptions{Branch: "past", From: "main~1"}, "to a branch from the past",
+		reposit.Delete("README.md"))
 	w.commit(&reposit.CommitOptions{Branch: "x", From: "nowhere"}, "from nowhere", reposit.Put("a", nil))
 	w.commit(&reposit.CommitOptions{Expect: &reposit.Hash{}}, "to a branch that should not be", reposit.Put("a", nil))
 	w.commit(&reposit.CommitOptions{AllowEmpty: true, Message: "empty"}, "empty")
-	w.commit(&reposit.CommitOptions{Sign: func(p []byte) (string, error) { return fmt.Sprintf("%d\n\nbytes\n", len(p)), nil }}, "signed", reposit.Put("s", nil))
-	w.commit(&reposit.CommitOptions{Sign: func([]byte) (string, error) { return "", io.ErrUnexpectedEOF }}, "unsigned", reposit.Put("s2", nil))
+	w.commit(&reposit.CommitOptions{Sign: func(p []byte) (string, error) {
+		return fmt.Sprintf("%d\n\nbytes\n", len(p)),
+			nil
+	}}, "signed", reposit.Put("s", nil))
+	w.commit(&reposit.CommitOptions{Sign: func([]byte) (string, error) { return "", io.ErrUnexpectedEOF }}, "unsigned",
+		reposit.Put("s2", nil))
 	w.commit(&reposit.CommitOptions{Message: "nul\x00"}, "with NUL", reposit.Put("a", nil))
 	w.commit(&reposit.CommitOptions{Branch: "a..b"}, "to a bad branch", reposit.Put("a", nil))
 	w.commit(nil, "onto a directory", reposit.Put("bin", nil))
-	for _, path := range []string{"", "/a", "a/", "a//b", "a/../b", ".", ".git/config", "a/.GIT", "a\x00b", strings.Repeat("a/", 8) + "a",
+	for _, path := range []string{"", "/a", "a/", "a//b", "a/../b", ".", ".git/config", "a/.GIT", "a\x00b",
+		strings.Repeat("a/", 8) + "a",
 		strings.Repeat("a/", 9) + "a", strings.Repeat("a", 101), "README/x", "docs/latest/x", "git~1", ".g\u200cit/x"} {
 		w.commit(nil, fmt.Sprintf("put %q", path), reposit.Put(path, []byte(path)))
 	}
@@ -196,23 +206,28 @@ func (w *script) commits() {
 	w.commit(nil, "mode of a symlink", reposit.Symlink("l", "x").Mode(reposit.ModeExecutable))
 	w.commit(nil, "no such blob", reposit.PutBlob("b", c.Hash))
 	w.commit(nil, "blob too large", reposit.Put("b", make([]byte, 1001)))
-	w.commit(nil, "commit too large", reposit.Put("b", make([]byte, 900)), reposit.Put("c", make([]byte, 900)), reposit.Put("d", make([]byte, 900)))
+	w.commit(nil, "commit too large", reposit.Put("b", make([]byte, 900)), reposit.Put("c", make([]byte, 900)),
+		reposit.Put("d", make([]byte, 900)))
 	w.commit(nil, "stream too large", reposit.PutReader("b", strings.NewReader(strings.Repeat("x", 1001))))
 	w.commit(nil, "expect", reposit.Put("README", nil).Expect(reposit.Hash{}))
 	w.commit(nil, "expect other", reposit.Delete("nope").Expect(c.Hash))
-	w.commit(nil, "directory in place of a file", reposit.Delete("README"), reposit.Put("README/all", []byte("x")).Expect(reposit.Hash{}))
+	w.commit(nil, "directory in place of a file", reposit.Delete("README"),
+		reposit.Put("README/all", []byte("x")).Expect(reposit.Hash{}))
 }
 
 func (w *script) reading() {
 	ctx := w.t.Context()
-	for _, rev := range []string{"", "main", "HEAD", "@", "side", "past", "main~2", "main^", "main^2", "main~99", "main@{1}", "@{0}", "main^{tree}",
-		"main:docs", "main:nope", "main^{blob}", "main^{x}", "nope", "no such", "refs/heads/main", "0000", "..", "main..side", "@{-1}", "main^{"} {
+	for _, rev := range []string{"", "main", "HEAD", "@", "side", "past", "main~2", "main^", "main^2", "main~99",
+		"main@{1}", "@{0}", "main^{tree}",
+		"main:docs", "main:nope", "main^{blob}", "main^{x}", "nope", "no such", "refs/heads/main", "0000", "..", "main..side",
+		"@{-1}", "main^{"} {
 		h, err := w.r.Resolve(ctx, rev)
 		w.log(err, fmt.Sprintf("resolve %q", rev), h)
 		entries, err := w.r.List(ctx, rev, "")
 		w.log(err, fmt.Sprintf("list %q", rev), entries)
 	}
-	for _, path := range []string{"README/all", "docs", "docs/latest", "docs/latest/x", "vendor/lib", "nope", "", "a//b", "../x", "bin/run"} {
+	for _, path := range []string{"README/all", "docs", "docs/latest", "docs/latest/x", "vendor/lib", "nope", "", "a//b",
+		"../x", "bin/run"} {
 		data, err := w.r.Read(ctx, "", path)
 		w.log(err, fmt.Sprintf("read %q", path), data)
 		e, err := w.r.Stat(ctx, "", path)
@@ -233,11 +248,13 @@ func (w *script) reading() {
 func (w *script) refs() {
 	ctx := w.t.Context()
 	b, tags, refs := w.r.Branches(), w.r.Tags(), w.r.Refs()
-	for _, c := range [][2]string{{"dev", ""}, {"dev", ""}, {"dev/x", ""}, {"old", "main~1"}, {"bad name", ""}, {"-x", ""}, {"new", "nope"}, {"new", "main^{tree}"}} {
+	for _, c := range [][2]string{{"dev", ""}, {"dev", ""}, {"dev/x", ""}, {"old", "main~1"}, {"bad name", ""}, {"-x", ""},
+		{"new", "nope"}, {"new", "main^{tree}"}} {
 		branch, err := b.Create(ctx, c[0], c[1])
 		w.log(err, fmt.Sprintf("create branch %q from %q", c[0], c[1]), branch)
 	}
-	for _, c := range [][2]string{{"dev", "dev/x"}, {"dev/x", "dev/y"}, {"dev/y", "main"}, {"nope", "x"}, {"old", "old"}, {"main", "trunk"}, {"trunk", "main"}} {
+	for _, c := range [][2]string{{"dev", "dev/x"}, {"dev/x", "dev/y"}, {"dev/y", "main"}, {"nope", "x"}, {"old", "old"},
+		{"main", "trunk"}, {"trunk", "main"}} {
 		w.log(b.Rename(ctx, c[0], c[1]), fmt.Sprintf("rename branch %q to %q", c[0], c[1]))
 	}
 	for _, name := range []string{"old", "old", "main", "..", "HEAD"} {
@@ -249,7 +266,8 @@ func (w *script) refs() {
 		name, rev string
 		opts      *reposit.TagOptions
 	}{
-		{"v1", "main~1", nil}, {"v2", "", &reposit.TagOptions{Message: "Two\n"}}, {"v1", "", nil}, {"v3", "v2", &reposit.TagOptions{Message: "of a tag"}},
+		{"v1", "main~1", nil}, {"v2", "", &reposit.TagOptions{Message: "Two\n"}}, {"v1", "", nil},
+		{"v3", "v2", &reposit.TagOptions{Message: "of a tag"}},
 		{"tree", "main^{tree}", nil}, {"x", "nope", nil}, {"x y", "", nil}, {"n", "", &reposit.TagOptions{Message: "\x00"}},
 	} {
 		tag, err := tags.Create(ctx, c.name, c.rev, c.opts)
@@ -304,10 +322,12 @@ func (w *script) refs() {
 func (w *script) lists() {
 	ctx := w.t.Context()
 	for i := range 5 {
-		r, err := w.s.Create(ctx, fmt.Sprintf("repo %d", 7*i%5), &reposit.CreateOptions{Labels: map[string]string{"odd": fmt.Sprint(i % 2)}})
+		r, err := w.s.Create(ctx, fmt.Sprintf("repo %d", 7*i%5),
+			&reposit.CreateOptions{Labels: map[string]string{"odd": fmt.Sprint(i % 2)}})
 		w.log(err, "create", r)
 	}
-	for _, sort := range []reposit.Sort{reposit.SortCreated, reposit.SortUpdated, reposit.SortPushed, reposit.SortName, 9} {
+	for _, sort := range []reposit.Sort{reposit.SortCreated, reposit.SortUpdated, reposit.SortPushed, reposit.SortName,
+		9} {
 		opts := &reposit.ListOptions{Sort: sort, PageSize: 3}
 		for {
 			page, err := w.s.List(ctx, opts)
@@ -321,9 +341,11 @@ func (w *script) lists() {
 			}
 		}
 	}
-	page, err := w.s.List(ctx, &reposit.ListOptions{Labels: map[string]string{"odd": "1"}, Owner: "LOCAL", Page: 2, PageSize: 1})
+	page, err := w.s.List(ctx, &reposit.ListOptions{Labels: map[string]string{"odd": "1"}, Owner: "LOCAL", Page: 2,
+		PageSize: 1})
 	w.log(err, "list by label", page)
-	for _, o := range []reposit.ListOptions{{PageSize: -1}, {PageSize: 101}, {Page: -1}, {PageToken: "x"}, {Page: 1, PageToken: "x"}, {Direction: 7}} {
+	for _, o := range []reposit.ListOptions{{PageSize: -1}, {PageSize: 101}, {Page: -1}, {PageToken: "x"},
+		{Page: 1, PageToken: "x"}, {Direction: 7}} {
 		_, err := w.s.List(ctx, &o)
 		w.log(err, "list")
 	}
@@ -331,7 +353,8 @@ func (w *script) lists() {
 
 func (w *script) removal() {
 	ctx := w.t.Context()
-	info, err := w.r.Update(ctx, &reposit.RepoUpdate{Owner: ref("Bob"), Slug: ref("Renamed"), Name: ref("New"), DefaultBranch: ref("side")})
+	info, err := w.r.Update(ctx, &reposit.RepoUpdate{Owner: ref("Bob"), Slug: ref("Renamed"), Name: ref("New"),
+		DefaultBranch: ref("side")})
 	w.log(err, "update", info)
 	for _, u := range []*reposit.RepoUpdate{
 		nil,
@@ -340,7 +363,8 @@ func (w *script) removal() {
 		{Slug: ref("")},
 		{OpenIssues: ref(-1)},
 		{Name: ref("\u202e")},
-		{HasWiki: ref(false), HasIssues: ref(false), HasDownloads: ref(false), Private: ref(true), OpenIssues: ref(3), Labels: map[string]string{"x": "y"}},
+		{HasWiki: ref(false), HasIssues: ref(false), HasDownloads: ref(false), Private: ref(true), OpenIssues: ref(3),
+			Labels: map[string]string{"x": "y"}},
 		{ExpiresAt: ref(newYear)},
 	} {
 		info, err := w.r.Update(ctx, u)

@@ -26,13 +26,13 @@ type SearchResult struct {
 	Score float64 // higher is better; results come best first
 }
 
-// Search returns a page of the repositories that the actor may read and that have all words of the query: the best first,
-// of equal ones the latest. Words are looked for in names, which count most, in owners, descriptions and labels; of long
-// texts in the first 64 different words. Case and accents do not matter, nor which form of an English word it is, but
-// the same form is better. Of the last word the beginning is enough: the first 64 words that begin with it, in the order of
-// the alphabet. Of several words the rare ones count more. "go-git" and "go_git" are two words; "GoGit" is one, and its parts
-// are looked for if nothing has it. "owner/slug" finds what is called so first. Without a word, all are found, the latest
-// first.
+// Search returns a page of the repositories that the actor may read and that have all words of the query: the best
+// first, of equal ones the latest. Words are looked for in names, which count most, in owners, descriptions and labels;
+// of long texts in the first 64 different words. Case and accents do not matter, nor which form of an English word it
+// is, but the same form is better. Of the last word the beginning is enough: the first 64 words that begin with it, in
+// the order of the alphabet. Of several words the rare ones count more. "go-git" and "go_git" are two words; "GoGit" is
+// one, and its parts are looked for if nothing has it. "owner/slug" finds what is called so first. Without a word, all
+// are found, the latest first.
 //
 // A page of a query of one word, of a language or of an owner costs what it returns, however many are found. Several
 // words, or a word with a language or an owner, cost a look at each repository that has the rarest of them. A user's
@@ -40,8 +40,8 @@ type SearchResult struct {
 //
 // A damaged repository does not keep others from being found, see Info.Damaged.
 //
-// It returns ErrInvalid for a query of more than 1 KiB, one that is not UTF-8 or holds a zero byte, and for a token that
-// another query, or the same of another actor, gave out.
+// It returns ErrInvalid for a query of more than 1 KiB, one that is not UTF-8 or holds a zero byte, and for a token
+// that another query, or the same of another actor, gave out.
 func (s *Store) Search(ctx context.Context, query string, opts *SearchOptions) (Page[SearchResult], error) {
 	const op = "search"
 	if err := s.calls.Enter(ctx); err != nil {

@@ -29,7 +29,8 @@ func found(t testing.TB, s *reposit.Store, query string, opts reposit.SearchOpti
 		for i, r := range page.Items {
 			names = append(names, r.FullName())
 			if i > 0 && r.Score > page.Items[i-1].Score {
-				t.Errorf("Search(%q) puts %s, of score %v, behind one of score %v", query, r.FullName(), r.Score, page.Items[i-1].Score)
+				t.Errorf("Search(%q) puts %s, of score %v, behind one of score %v", query, r.FullName(), r.Score,
+					page.Items[i-1].Score)
 			}
 		}
 		if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
@@ -65,7 +66,8 @@ func TestSearch(t *testing.T) {
 		make("git", reposit.CreateOptions{Owner: "tools"})
 		make("ruby-git", reposit.CreateOptions{Owner: "ann", Description: "Git from Ruby: commits, tags"})
 		make("Go Git", reposit.CreateOptions{Owner: "bob", Description: "A library for testing résumés"})
-		make("notes", reposit.CreateOptions{Owner: "ann", Description: "kept in git", Labels: map[string]string{"topic": "library"}})
+		make("notes", reposit.CreateOptions{Owner: "ann", Description: "kept in git",
+			Labels: map[string]string{"topic": "library"}})
 		make("reposit", reposit.CreateOptions{Owner: "bob", Description: "GoGit and C++ and 数据库"})
 		for _, test := range []struct {
 			query, want string
@@ -114,7 +116,11 @@ func TestSearchFollows(t *testing.T) {
 			if got := found(t, s.Store, query, reposit.SearchOptions{}); got != want {
 				t.Errorf("Search(%q) = %q, want %q", query, got, want)
 			}
-			if err := s.backend.View(t.Context(), func(v storage.View) error { _, err := checkCatalog(v); return err }); err != nil {
+			if err := s.backend.View(t.Context(), func(v storage.View) error {
+				_,
+					err := checkCatalog(v)
+				return err
+			}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -164,7 +170,8 @@ func TestSearchFollows(t *testing.T) {
 func TestSearchHides(t *testing.T) {
 	for who, role := range roles {
 		m := newMatrix(t)
-		if _, err := m.r.Update(t.Context(), &reposit.RepoUpdate{Private: ref(true), Description: ref("secret plans")}); err != nil {
+		if _, err := m.r.Update(t.Context(), &reposit.RepoUpdate{Private: ref(true),
+			Description: ref("secret plans")}); err != nil {
 			t.Fatal(err)
 		}
 		create(t, m.s, "plans", &reposit.CreateOptions{Owner: "other", Description: "no secret"})
@@ -208,7 +215,8 @@ func scoreAlone(t *testing.T) float64 {
 func TestSearchTokens(t *testing.T) {
 	s := openMemory(t, nil)
 	for i := range 5 {
-		r := create(t, s, fmt.Sprint("repo ", i), &reposit.CreateOptions{Owner: "ann", Description: "common words", Private: i == 0})
+		r := create(t, s, fmt.Sprint("repo ", i),
+			&reposit.CreateOptions{Owner: "ann", Description: "common words", Private: i == 0})
 		if i > 0 {
 			continue
 		}
@@ -230,7 +238,8 @@ func TestSearchTokens(t *testing.T) {
 	var queries []query
 	for _, text := range []string{"common", "common words", "repo", "ann", ""} {
 		for _, owner := range []string{"", "ann"} {
-			for _, as := range []*reposit.Store{s.Store, s.As(reposit.User("bob")), s.As(reposit.User("ann")), s.As(reposit.Anonymous)} {
+			for _, as := range []*reposit.Store{s.Store, s.As(reposit.User("bob")), s.As(reposit.User("ann")),
+				s.As(reposit.Anonymous)} {
 				queries = append(queries, query{text, owner, as})
 			}
 		}
@@ -244,7 +253,8 @@ func TestSearchTokens(t *testing.T) {
 			t.Fatalf("Search(%+v) = %+v, %v", q, page, err)
 		}
 		for j, other := range queries {
-			if _, err := search(other, page.NextPageToken); (i == j) != (err == nil) || i != j && !errors.Is(err, reposit.ErrInvalid) {
+			if _, err := search(other, page.NextPageToken); (i == j) != (err == nil) || i != j &&
+				!errors.Is(err, reposit.ErrInvalid) {
 				t.Errorf("Search(%+v) with the token of %+v = %v", other, q, err)
 			}
 		}

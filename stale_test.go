@@ -64,7 +64,8 @@ func newStaleHistory(t *testing.T, s *store) *staleHistory {
 	}
 	return &staleHistory{
 		T: t, r: r, other: create(t, s, "other", nil), head: "refs/heads/main",
-		as:   map[string]*reposit.Repo{"the host": r, "ann": s.repoAs(t, r, "ann"), "bob": s.repoAs(t, r, "bob"), "anybody": anybody},
+		as: map[string]*reposit.Repo{"the host": r, "ann": s.repoAs(t, r, "ann"), "bob": s.repoAs(t, r, "bob"),
+			"anybody": anybody},
 		refs: map[string]string{"refs/heads/main": "0", "refs/heads/dev": "0"},
 	}
 }
@@ -125,7 +126,8 @@ func (h *staleHistory) check(ctx context.Context, when string) {
 
 // content returns, by revision, what the file holds there, or "" if there is no such revision.
 func (h *staleHistory) content() map[string]string {
-	revs := map[string]string{"": h.refs[h.head], "HEAD": h.refs[h.head], "main": h.refs["refs/heads/main"], "dev": h.refs["refs/heads/dev"]}
+	revs := map[string]string{"": h.refs[h.head], "HEAD": h.refs[h.head], "main": h.refs["refs/heads/main"],
+		"dev": h.refs["refs/heads/dev"]}
 	for _, name := range []string{"refs/heads/main", "refs/tags/main", "tags/main"} {
 		revs[name] = h.refs[name]
 	}

@@ -56,13 +56,18 @@ type Options struct {
 	DefaultBranch string           // first branch of new repositories; default "main"
 	Author        Signature        // of commits that name none; default reposit <reposit@localhost>
 	Now           func() time.Time // clock; default time.Now. It must be safe for concurrent use
-	IDs           func() ID        // source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for concurrent use
-	CacheSize     int64            // bytes of decoded objects kept in memory; default 64 MiB. Half as much more is kept of what refs reach
-	Upkeep        Upkeep           // what the store does by itself
-	KeepEvents    int              // the events of how many of the last changes are kept at least; default 100,000. What one call changes at once is one change
-	KeepEventsFor time.Duration    // how long events are kept at least; default 0: as KeepEvents says
-	Limits        Limits           // what untrusted input may ask for
-	Logger        *slog.Logger     // told of damage and of deleted repositories; default: discard
+	// source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for concurrent
+	// use
+	IDs func() ID
+	// bytes of decoded objects kept in memory; default 64 MiB. Half as much more is kept of what refs reach
+	CacheSize int64
+	Upkeep    Upkeep // what the store does by itself
+	// the events of how many of the last changes are kept at least; default 100,000. What one call changes at once is one
+	// change
+	KeepEvents    int
+	KeepEventsFor time.Duration // how long events are kept at least; default 0: as KeepEvents says
+	Limits        Limits        // what untrusted input may ask for
+	Logger        *slog.Logger  // told of damage and of deleted repositories; default: discard
 }
 
 // Upkeep says what a store does by itself after changes: it finds out the languages of repositories whose default
@@ -195,7 +200,8 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	if err != nil {
 		return nil, failed("open", "", "", errors.Join(err, backend.Close()))
 	}
-	c := &core{secret: secret, objects: object.New(backend, o.CacheSize), events: event.NewLog(event.Keep{Units: o.KeepEvents, For: o.KeepEventsFor}), opts: o}
+	c := &core{secret: secret, objects: object.New(backend, o.CacheSize),
+		events: event.NewLog(event.Keep{Units: o.KeepEvents, For: o.KeepEventsFor}), opts: o}
 	c.backend = txn.New(backend, c.objects, c.events, c.now, pull.NewGuard, protect.NewGuard)
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{

@@ -33,8 +33,8 @@ const packFactor = 4
 //     modes padded with zeroes, mode 100664, odd or missing times and zones, addresses within or behind an address.
 //   - A pack may have Limits.CommitSize bytes, and its objects four times as many. What its deltas make has at most
 //     1,000 times the bytes of the pack, or 64 MiB, and what stored objects they are based on have: ErrTooLarge.
-//   - An object is there if a ref of the repository leads to it, as for Repo.Resolve, or if it came in by this Storer. So
-//     is what go-git's index names and was stored for it, and what the refs of submodules lead to.
+//   - An object is there if a ref of the repository leads to it, as for Repo.Resolve, or if it came in by this Storer.
+//     So is what go-git's index names and was stored for it, and what the refs of submodules lead to.
 //   - What an object names must be there before it is stored, and before a ref names it. Set objects in any order;
 //     those whose parts are missing wait in memory.
 //   - Names of refs follow Git's rules (git-check-ref-format), under refs/. No ref may be a directory of another.

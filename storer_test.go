@@ -119,7 +119,11 @@ func TestStorerReads(t *testing.T) {
 			t.Fatal(err)
 		}
 		var messages []string
-		if err := log.ForEach(func(c *object.Commit) error { messages = append(messages, c.Message); return nil }); err != nil {
+		if err := log.ForEach(func(c *object.Commit) error {
+			messages = append(messages,
+				c.Message)
+			return nil
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{"write dir/c.txt", "second", "write a.txt"}, messages); diff != "" {
@@ -133,7 +137,8 @@ func TestStorerReads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]string{"a.txt": "one\n", "dir/sub/b.txt": "two\n", "dir/c.txt": "three\n", "large": large, "link": "a.txt"}
+		want := map[string]string{"a.txt": "one\n", "dir/sub/b.txt": "two\n", "dir/c.txt": "three\n", "large": large,
+			"link": "a.txt"}
 		if diff := cmp.Diff(want, filesOf(t, c)); diff != "" {
 			t.Errorf("files by go-git (-want +got):\n%s", diff)
 		}
@@ -176,7 +181,8 @@ func TestStorerWorktree(t *testing.T) {
 			t.Errorf("a.txt after checkout = %q, %v", b, err)
 		}
 		for i := range 300 {
-			if err := util.WriteFile(fs, fmt.Sprintf("dir%d/file%d.txt", i%7, i), fmt.Appendf(nil, "file %d\n", i), 0o644); err != nil {
+			if err := util.WriteFile(fs, fmt.Sprintf("dir%d/file%d.txt", i%7, i), fmt.Appendf(nil, "file %d\n", i),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -241,11 +247,13 @@ func TestStorerCloneAndPush(t *testing.T) {
 		if err != nil {
 			t.Fatalf("Clone() = %v", err)
 		}
-		if _, err := gogit.Clone(storerOf(t, near), nil, &gogit.CloneOptions{URL: "test://host/basic"}); err != gogit.ErrRepositoryAlreadyExists {
+		if _, err := gogit.Clone(storerOf(t, near), nil,
+			&gogit.CloneOptions{URL: "test://host/basic"}); err != gogit.ErrRepositoryAlreadyExists {
 			t.Errorf("Clone() into what is no longer empty = %v, want %v", err, gogit.ErrRepositoryAlreadyExists)
 		}
 		head, err := repo.Head()
-		if err != nil || head.Name() != "refs/heads/master" || head.Hash().String() != "6ecf0ef2c2dffb796033e5a02219af86ec6584e5" {
+		if err != nil || head.Name() != "refs/heads/master" ||
+			head.Hash().String() != "6ecf0ef2c2dffb796033e5a02219af86ec6584e5" {
 			t.Errorf("Head() = %v, %v", head, err)
 		}
 		if info, err := near.Info(t.Context()); err != nil || info.DefaultBranch != "master" {
@@ -267,7 +275,8 @@ func TestStorerClones(t *testing.T) {
 		st := open(nil)
 		source := filesystem.NewStorage(fixtures.Basic().One().DotGit(), cache.NewObjectLRUDefault())
 		const tip, old = "6ecf0ef2c2dffb796033e5a02219af86ec6584e5", "b029517f6300c2da0f4b651b8642506cd6aaf45d"
-		for name, h := range map[string]string{"refs/pull/1/head": old, "refs/pull/7/merge": tip, "refs/tags/old": old, "refs/odd/x": old} {
+		for name, h := range map[string]string{"refs/pull/1/head": old, "refs/pull/7/merge": tip, "refs/tags/old": old,
+			"refs/odd/x": old} {
 			if err := source.SetReference(hashRef(name, plumbing.NewHash(h))); err != nil {
 				t.Fatal(err)
 			}
@@ -295,7 +304,8 @@ func TestStorerClones(t *testing.T) {
 
 		tagged := create(t, st, "tagged", nil)
 		s, files := storerOf(t, tagged), memfs.New()
-		repo, err = gogit.Clone(s, files, &gogit.CloneOptions{URL: "test://host/source", ReferenceName: "refs/tags/old", SingleBranch: true})
+		repo, err = gogit.Clone(s, files, &gogit.CloneOptions{URL: "test://host/source", ReferenceName: "refs/tags/old",
+			SingleBranch: true})
 		if err != nil {
 			t.Fatalf("Clone() of a tag = %v", err)
 		}
@@ -308,7 +318,8 @@ func TestStorerClones(t *testing.T) {
 		if got, err := tagged.Resolve(t.Context(), "old"); err != nil || got.String() != old {
 			t.Errorf("Resolve(old) = %v, %v, want %s", got, err, old)
 		}
-		if err := storerOf(t, tagged).SetReference(hashRef("HEAD", plumbing.NewHash(old))); !errors.Is(err, reposit.ErrInvalid) {
+		if err := storerOf(t, tagged).SetReference(hashRef("HEAD", plumbing.NewHash(old))); !errors.Is(err,
+			reposit.ErrInvalid) {
 			t.Errorf("SetReference(HEAD) of a hash = %v, want %v", err, reposit.ErrInvalid)
 		}
 	})
@@ -335,7 +346,8 @@ func pushAndFetch(t *testing.T, repo *gogit.Repository, near, far *reposit.Repo,
 	if want, err2 := near.Resolve(t.Context(), "master"); err != nil || err2 != nil || pushed != want {
 		t.Errorf("master after Push() = %v, %v, want %v, %v", pushed, err, want, err2)
 	}
-	more := commit(t, far, &reposit.CommitOptions{Branch: "master", Message: "more"}, reposit.Put("more", []byte("more\n")))
+	more := commit(t, far, &reposit.CommitOptions{Branch: "master", Message: "more"},
+		reposit.Put("more", []byte("more\n")))
 	if err := repo.Fetch(&gogit.FetchOptions{RemoteName: "far"}); err != nil {
 		t.Fatalf("Fetch() = %v", err)
 	}
@@ -512,7 +524,8 @@ func addCommit(s gogitstorage.Storer, message string, tree plumbing.Hash) error 
 			return err
 		}
 		by := object.Signature{Name: "A", Email: "a@example.com", When: newYear}
-		c := &object.Commit{Author: by, Committer: by, Message: message, TreeHash: tree, ParentHashes: []plumbing.Hash{tip.Hash()}}
+		c := &object.Commit{Author: by, Committer: by, Message: message, TreeHash: tree,
+			ParentHashes: []plumbing.Hash{tip.Hash()}}
 		o := s.NewEncodedObject()
 		if err := c.Encode(o); err != nil {
 			return err
@@ -552,7 +565,8 @@ var malformedObjects = []struct {
 	{plumbing.CommitObject, "tree " + emptyTree + "\nauthor A <a@example.com\ncommitter " + personLine + "\n"},
 	{plumbing.CommitObject, "tree " + emptyTree + "\nauthor A <a@example.com> -1 +0000\ncommitter " + personLine + "\n"},
 	{plumbing.CommitObject, "tree " + emptyTree + "\nauthor A\x00 <a> 1 +0000\ncommitter " + personLine + "\n"},
-	{plumbing.CommitObject, "tree " + emptyTree + "\nauthor " + personLine + "committer " + strings.TrimSuffix(personLine, "\n")},
+	{plumbing.CommitObject, "tree " + emptyTree + "\nauthor " + personLine + "committer " +
+		strings.TrimSuffix(personLine, "\n")},
 	{plumbing.TagObject, "object " + emptyTree + "\ntype tree\n\nno name\n"},
 	{plumbing.TagObject, "object " + emptyTree + "\ntype thing\ntag v1\n\n"},
 	{plumbing.TreeObject, "100644 a"},
@@ -599,7 +613,8 @@ func TestStorerRefusesMalformedObjects(t *testing.T) {
 func TestStorerKeepsOddTrees(t *testing.T) {
 	s := storerOf(t, create(t, openMemory(t, nil), "odd", nil))
 	blob := setObject(s, plumbing.BlobObject, "x")
-	raw := "100664 a\x00" + string(blob[:]) + "040000 b\x00" + string(rawHash(emptyTree)) + "160000 c\x00" + string(rawHash(emptyTree))
+	raw := "100664 a\x00" + string(blob[:]) + "040000 b\x00" + string(rawHash(emptyTree)) + "160000 c\x00" +
+		string(rawHash(emptyTree))
 	setObject(s, plumbing.TreeObject, "")
 	h := setObject(s, plumbing.TreeObject, raw)
 	if err := s.SetReference(hashRef("refs/tags/odd", h)); err != nil {
@@ -757,7 +772,8 @@ func moduleTest(t *testing.T, s, m gogitstorage.Storer) {
 	if err := m.SetReference(hashRef("refs/heads/x", h)); err != nil {
 		t.Error(err)
 	}
-	if err := m.CheckAndSetReference(symbolicRef("refs/heads/x", "refs/heads/y"), symbolicRef("refs/heads/x", "refs/heads/z")); err != gogitstorage.ErrReferenceHasChanged {
+	if err := m.CheckAndSetReference(symbolicRef("refs/heads/x", "refs/heads/y"),
+		symbolicRef("refs/heads/x", "refs/heads/z")); err != gogitstorage.ErrReferenceHasChanged {
 		t.Errorf("CheckAndSetReference() of a submodule = %v, want %v", err, gogitstorage.ErrReferenceHasChanged)
 	}
 	if head, err := repo.Head(); err != nil || head.Hash() != h {

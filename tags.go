@@ -24,7 +24,8 @@ type Tag struct {
 	Hash, Target Hash   // Hash: what the ref holds; Target: what it names in the end
 	Message      string
 	Tagger       *Signature
-	Damaged      error // in lists, an ErrCorrupt if the ref or what it names can't be read: only the Name is known then; else nil
+	// in lists, an ErrCorrupt if the ref or what it names can't be read: only the Name is known then; else nil
+	Damaged error
 }
 
 // TagOptions make a tag annotated.
@@ -164,7 +165,8 @@ func (t Tags) annotate(tag *Tag, full string, kind storage.Type, opts *TagOption
 	if err != nil {
 		return storage.Object{}, err
 	}
-	annotated := git.Tag{Object: git.Hash(tag.Hash), Type: kind, Name: full[len(ref.Tags):], Tagger: &tagger, Message: opts.Message}
+	annotated := git.Tag{Object: git.Hash(tag.Hash), Type: kind, Name: full[len(ref.Tags):], Tagger: &tagger,
+		Message: opts.Message}
 	raw := annotated.Append(nil)
 	h, err := git.Sum(storage.Tag, raw)
 	who := publicSignature(tagger)

@@ -21,8 +21,8 @@ type Teams struct{ s *Store }
 func (s *Store) Teams() Teams { return Teams{s} }
 
 // A Team gives its members a permission on repositories of its owner. Members of a team with Admin may also make
-// repositories for the owner, of which they become collaborators with Admin. A repository that is transferred leaves its
-// teams.
+// repositories for the owner, of which they become collaborators with Admin. A repository that is transferred leaves
+// its teams.
 type Team struct {
 	Owner, Name string // Name is as slugs are, and unique for the owner
 	Permission  Permission
@@ -32,8 +32,9 @@ type Team struct {
 
 // Put makes a team be what t says, whether or not there was one. The owner may do so, and the host; others get
 // ErrForbidden. It returns ErrNotFound for members who are no users and repositories that the owner does not have,
-// ErrInvalid for names and permissions that can't be, and ErrTooLarge for more than 500 teams of one repository, and for
-// more new members and repositories than the backend takes at once. The cost is that of all members and repositories.
+// ErrInvalid for names and permissions that can't be, and ErrTooLarge for more than 500 teams of one repository, and
+// for more new members and repositories than the backend takes at once. The cost is that of all members and
+// repositories.
 func (t Teams) Put(ctx context.Context, team Team) error {
 	const op = "put team"
 	name := team.Owner + "/" + team.Name
@@ -88,8 +89,8 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 	return failed(op, "", name, err)
 }
 
-// note adds the events of a team that changed: one of its own, which only the host sees, and one of each repository that
-// joined or left it.
+// note adds the events of a team that changed: one of its own, which only the host sees, and one of each repository
+// that joined or left it.
 func (t Teams) note(tx *txn.Tx, team *people.Team, joined, left []storage.ID) error {
 	name := "team " + team.Owner + "/" + team.Name
 	tx.Note(event.Event{Kind: event.AccessChanged, Name: name, Detail: team.Permission.String()})
@@ -130,7 +131,8 @@ func (t *Team) internal() (*people.Team, error) {
 	return made, nil
 }
 
-// Team returns a team. Its owner, its members and the host see it; for others it is ErrNotFound, as if it were not there.
+// Team returns a team. Its owner, its members and the host see it; for others it is ErrNotFound, as if it were not
+// there.
 func (t Teams) Team(ctx context.Context, owner, name string) (Team, error) {
 	const op = "team"
 	fullName := owner + "/" + name
@@ -235,8 +237,8 @@ func (t Teams) List(ctx context.Context, owner string) ([]Team, error) {
 	return list, nil
 }
 
-// Teams returns the teams that have the repository, by name, and of their repositories those that the actor may read. It
-// needs Write: who works together is not for everybody.
+// Teams returns the teams that have the repository, by name, and of their repositories those that the actor may read.
+// It needs Write: who works together is not for everybody.
 func (r *Repo) Teams(ctx context.Context) ([]Team, error) {
 	const op = "teams"
 	if err := r.s.calls.Enter(ctx); err != nil {

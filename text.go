@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// The text forms of what is no text: what String returns, so that JSON, slog and keys of maps hold words in place of numbers.
+// The text forms of what is no text: what String returns, so that JSON, slog and keys of maps hold words in place of
+// numbers.
 
 var (
 	allEventKinds   = []EventKind{RepoCreated, RepoUpdated, RepoDeleted, RefChanged, AccessChanged, PullChanged}
@@ -87,7 +88,8 @@ func (m Mode) MarshalText() ([]byte, error) {
 	return []byte(m.String()), nil
 }
 
-// UnmarshalText reads the text of String, or returns ErrInvalid. Modes that old programs wrote, such as "100664", are modes.
+// UnmarshalText reads the text of String, or returns ErrInvalid. Modes that old programs wrote, such as "100664", are
+// modes.
 func (m *Mode) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseUint(string(text), 8, 32)
 	if err != nil || len(text) != 6 || Mode(n) > ModeSubmodule {

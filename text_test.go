@@ -34,7 +34,8 @@ func TestTextForms(t *testing.T) {
 	}
 	h := reposit.Hash{0xab}
 	in := all{
-		h, "rp_0123456789abcdefghij", "", reposit.ModeDir, reposit.RefChanged, reposit.PullMerged, reposit.ChangesRequested, reposit.Rebased,
+		h, "rp_0123456789abcdefghij", "", reposit.ModeDir, reposit.RefChanged, reposit.PullMerged, reposit.ChangesRequested,
+		reposit.Rebased,
 		reposit.FastForwardOnly, reposit.TarZst, reposit.SortName, reposit.Descending, reposit.Admin,
 		map[reposit.Hash]reposit.Mode{h: reposit.ModeSymlink}, map[reposit.EventKind]int{reposit.PullChanged: 1},
 	}
@@ -61,7 +62,8 @@ func TestTextForms(t *testing.T) {
 			t.Errorf("nonsense as %s changed it, -want +got:\n%s", name, diff)
 		}
 	}
-	for _, bad := range []any{reposit.EventKind(99), reposit.PullState(-1), reposit.Mode(1 << 20), reposit.Sort(9), reposit.MergeStrategy(9), reposit.ID("x")} {
+	for _, bad := range []any{reposit.EventKind(99), reposit.PullState(-1), reposit.Mode(1 << 20), reposit.Sort(9),
+		reposit.MergeStrategy(9), reposit.ID("x")} {
 		if text, err := json.Marshal(bad); !errors.Is(err, reposit.ErrInvalid) {
 			t.Errorf("Marshal(%#v) = %s, %v, want %v", bad, text, err, reposit.ErrInvalid)
 		}

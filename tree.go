@@ -376,8 +376,8 @@ func (t *tree) list(ctx context.Context, dir string, e git.Entry) ([]Entry, erro
 var errTooDeep = &detail{ErrTooLarge, "too large: directories are nested too deep", nil}
 
 // Walk yields all entries below a directory, the directories among them, in path order: that of Git's index, in
-// which a directory stands where its content does. Everything is of the commit that rev names when the loop begins. With
-// the actor's permission to read the repository, or with that itself, the walk ends: ErrNotFound.
+// which a directory stands where its content does. Everything is of the commit that rev names when the loop begins.
+// With the actor's permission to read the repository, or with that itself, the walk ends: ErrNotFound.
 func (r *Repo) Walk(ctx context.Context, rev, dir string) iter.Seq2[Entry, error] {
 	const op = "walk"
 	return func(yield func(Entry, error) bool) {

@@ -81,7 +81,8 @@ func TestTreesThatClimb(t *testing.T) {
 				err := read()
 				if !errors.Is(err, reposit.ErrCorrupt) {
 					t.Errorf("%s of a tree with %q = %v, want ErrCorrupt", door, name, err)
-				} else if text := err.Error(); !strings.Contains(text, badHash.String()) || !strings.Contains(text, fmt.Sprintf("%q", name)) {
+				} else if text := err.Error(); !strings.Contains(text, badHash.String()) ||
+					!strings.Contains(text, fmt.Sprintf("%q", name)) {
 					t.Errorf("%s of a tree with %q = %v, want the tree and the entry", door, name, err)
 				}
 			}

@@ -24,9 +24,10 @@ func (s *Store) Users() Users { return Users{s} }
 
 // A Profile describes a user.
 type Profile struct {
-	Login                                string   // as slugs are: a-z, 0-9 and between them . _ -
-	Name, Email, Company, Blog, Location string   // what he shows to all; may be ""
-	Emails                               []string // further addresses, shown to him and the host: commits of all of them are his
+	Login                                string // as slugs are: a-z, 0-9 and between them . _ -
+	Name, Email, Company, Blog, Location string // what he shows to all; may be ""
+	// further addresses, shown to him and the host: commits of all of them are his
+	Emails []string
 }
 
 const (
@@ -82,7 +83,8 @@ func (p *Profile) check() error {
 	if err := names.CheckOwner(p.Login); err != nil {
 		return invalid("login", err)
 	}
-	for what, text := range map[string]string{"name": p.Name, "company": p.Company, "blog": p.Blog, "location": p.Location} {
+	for what, text := range map[string]string{"name": p.Name, "company": p.Company, "blog": p.Blog,
+		"location": p.Location} {
 		if text == "" {
 			continue
 		}
@@ -184,8 +186,8 @@ func (u Users) page(ctx context.Context, behind string) (page []people.User, err
 }
 
 // Watching yields the IDs of the repositories that a user watches, in order. The user may ask, and the host; others get
-// ErrForbidden. It returns ErrNotFound if there is no such user. It sees the repositories in pages, so one that is watched or
-// not meanwhile may be seen or not.
+// ErrForbidden. It returns ErrNotFound if there is no such user. It sees the repositories in pages, so one that is
+// watched or not meanwhile may be seen or not.
 func (u Users) Watching(ctx context.Context, login string) iter.Seq2[ID, error] {
 	return func(yield func(ID, error) bool) {
 		var behind storage.ID
@@ -208,7 +210,8 @@ func (u Users) Watching(ctx context.Context, login string) iter.Seq2[ID, error] 
 }
 
 // watched returns the next repositories behind one, and the one behind which there may be more, or the zero ID.
-func (u Users) watched(ctx context.Context, login string, behind storage.ID) (page []storage.ID, last storage.ID, err error) {
+func (u Users) watched(ctx context.Context, login string,
+	behind storage.ID) (page []storage.ID, last storage.ID, err error) {
 	if err := u.s.calls.Enter(ctx); err != nil {
 		return nil, last, err
 	}
@@ -244,8 +247,8 @@ func (u Users) watched(ctx context.Context, login string, behind storage.ID) (pa
 	return page, last, err
 }
 
-// Unwatch is Watchers.Remove of a repository by its ID, which a user who lost Read can't get a Repo of any more. It returns
-// ErrNotFound for a repository that the user neither watches nor may read.
+// Unwatch is Watchers.Remove of a repository by its ID, which a user who lost Read can't get a Repo of any more. It
+// returns ErrNotFound for a repository that the user neither watches nor may read.
 func (u Users) Unwatch(ctx context.Context, login string, repo ID) error {
 	const op = "unwatch"
 	if err := u.s.calls.Enter(ctx); err != nil {
@@ -260,14 +263,15 @@ func (u Users) Unwatch(ctx context.Context, login string, repo ID) error {
 	if !ok {
 		return failed(op, "", string(repo), invalidf("ID"))
 	}
-	return failed(op, string(repo), login, u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error { return u.s.unwatch(tx, id, key) }))
+	return failed(op, string(repo), login, u.s.backend.Update(ctx, u.s.actor,
+		func(tx *txn.Tx) error { return u.s.unwatch(tx, id, key) }))
 }
 
 // Remove removes a user with all that they are as one: addresses, collaborations, memberships, watches, and what their
-// reviews count for. What they wrote stays; nothing of it is the next one's who gets the login. Only the host may; others
-// get ErrForbidden. It returns ErrNotFound if there is no such user, and ErrConflict for one who owns repositories or
-// teams: transfer or delete these first. A user with more than a thousand watches or other ties loses them in several
-// units of work, and is gone with the last one: after an error, Remove goes on where it was.
+// reviews count for. What they wrote stays; nothing of it is the next one's who gets the login. Only the host may;
+// others get ErrForbidden. It returns ErrNotFound if there is no such user, and ErrConflict for one who owns
+// repositories or teams: transfer or delete these first. A user with more than a thousand watches or other ties loses
+// them in several transactions, and is gone with the last one: after an error, Remove goes on where it was.
 func (u Users) Remove(ctx context.Context, login string) error {
 	const op = "remove user"
 	if err := u.s.calls.Enter(ctx); err != nil {

@@ -13,16 +13,17 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Watchers are the users who watch a repository. Watching allows nothing, and ends when a user may not read the repository
-// any more. Of many watchers, that takes a while: ask Permission before telling them anything.
+// Watchers are the users who watch a repository. Watching allows nothing, and ends when a user may not read the
+// repository any more. Of many watchers, that takes a while: ask Permission before telling them anything.
 type Watchers struct{ r *Repo }
 
 // Watchers returns the watchers of the repository.
 func (r *Repo) Watchers() Watchers { return Watchers{r} }
 
 // List returns a page of the watchers' profiles, in the order in which they began to watch, or with Descending the
-// latest first. It needs Read, and is not for deploy keys. The options' owner, labels and sort can't be set. A page costs what its rows cost, with
-// Page also a step for each row before. It returns ErrInvalid for a token that another query gave out.
+// latest first. It needs Read, and is not for deploy keys. The options' owner, labels and sort can't be set. A page
+// costs what its rows cost, with Page also a step for each row before. It returns ErrInvalid for a token that another
+// query gave out.
 func (w Watchers) List(ctx context.Context, opts *ListOptions) (Page[Profile], error) {
 	const op = "list watchers"
 	if err := w.r.s.calls.Enter(ctx); err != nil {
@@ -106,9 +107,9 @@ func (w Watchers) page(v storage.View, q *watchersQuery) (Page[Profile], error) 
 	return page, nil
 }
 
-// Add makes a user watch the repository from now on; one who does already stays where they are in the list. Users may do
-// so for themselves, and the host for anyone who may read the repository; others get ErrForbidden. It returns ErrNotFound if
-// there is no such user.
+// Add makes a user watch the repository from now on; one who does already stays where they are in the list. Users may
+// do so for themselves, and the host for anyone who may read the repository; others get ErrForbidden. It returns
+// ErrNotFound if there is no such user.
 func (w Watchers) Add(ctx context.Context, login string) error {
 	const op = "watch"
 	if err := w.r.s.calls.Enter(ctx); err != nil {
@@ -136,7 +137,8 @@ func (w Watchers) Add(ctx context.Context, login string) error {
 }
 
 // Remove makes a user stop watching the repository. Removing a user who is not watching is a no-op. Users may do so for
-// themselves, also if they may not read it any more; see Users.Unwatch. The host may for anyone; others get ErrForbidden.
+// themselves, also if they may not read it any more; see Users.Unwatch. The host may for anyone; others get
+// ErrForbidden.
 func (w Watchers) Remove(ctx context.Context, login string) error {
 	const op = "unwatch"
 	if err := w.r.s.calls.Enter(ctx); err != nil {
@@ -206,7 +208,7 @@ func doubtWatchers(tx *txn.Tx, repos []storage.ID) error {
 	return nil
 }
 
-// watchersAtOnce is how many watchers are looked at in one unit of work.
+// watchersAtOnce is how many watchers are looked at in one transaction.
 const watchersAtOnce = 500
 
 // dropSome drops some of the watchers of one repository who have lost Read, and reports whether there may be more.

@@ -68,7 +68,8 @@ func share(b *testing.B, s *reposit.Store, r *reposit.Repo, private bool) {
 	if err := r.Collaborators().Add(ctx, "collaborator", reposit.Write); err != nil {
 		b.Fatal(err)
 	}
-	team := reposit.Team{Owner: owner, Name: "team", Permission: reposit.Write, Members: []string{"member"}, Repos: []reposit.ID{r.ID()}}
+	team := reposit.Team{Owner: owner, Name: "team", Permission: reposit.Write, Members: []string{"member"},
+		Repos: []reposit.ID{r.ID()}}
 	if err := s.Teams().Put(ctx, team); err != nil {
 		b.Fatal(err)
 	}

@@ -67,8 +67,9 @@ func (f *floorCommit) objects(i int) ([4]storage.Object, error) {
 		{Type: storage.Blob, Data: content(i + 1000000)},
 		{Type: storage.Tree, Data: append([]byte(nil), f.dir...)},
 		{Type: storage.Tree, Data: append([]byte(nil), f.root...)},
-		{Type: storage.Commit, Data: fmt.Appendf(nil, "tree %040d\nparent %040d\nauthor reposit <reposit@localhost> 1700000000 +0000\n"+
-			"committer reposit <reposit@localhost> 1700000000 +0000\n\nchange", i, i)},
+		{Type: storage.Commit, Data: fmt.Appendf(nil,
+			"tree %040d\nparent %040d\nauthor reposit <reposit@localhost> 1700000000 +0000\n"+
+				"committer reposit <reposit@localhost> 1700000000 +0000\n\nchange", i, i)},
 	}
 	copy(objects[1].Data[30:], fmt.Sprintf("%020d", i))
 	copy(objects[2].Data[30:], fmt.Sprintf("%020d", i))

@@ -72,7 +72,8 @@ func benchmarkBareStorer(b *testing.B) {
 			Name: tenThousand.path(d * tenThousand.files)[:6], Mode: filemode.Dir, Hash: storeObject(b, s, &dir),
 		})
 	}
-	tip := storeObject(b, s, &object.Commit{Author: author, Committer: author, Message: "fill", TreeHash: storeObject(b, s, &root)})
+	tip := storeObject(b, s, &object.Commit{Author: author, Committer: author, Message: "fill",
+		TreeHash: storeObject(b, s, &root)})
 	main := plumbing.NewBranchReferenceName("main")
 	if err := s.SetReference(plumbing.NewHashReference(main, tip)); err != nil {
 		b.Fatal(err)

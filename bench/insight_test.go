@@ -10,8 +10,8 @@ import (
 	"github.com/reposit/reposit"
 )
 
-// BenchmarkListBesideWriters lists a page of 30 repositories of Go, Ruby and C while another goroutine commits to one after
-// the other, and without it, which is the floor.
+// BenchmarkListBesideWriters lists a page of 30 repositories of Go, Ruby and C while another goroutine commits to one
+// after the other, and without it, which is the floor.
 func BenchmarkListBesideWriters(b *testing.B) {
 	for _, p := range []place{inMemory, onBadger} {
 		for _, writes := range []bool{false, true} {

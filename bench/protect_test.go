@@ -15,7 +15,8 @@ func BenchmarkGuard(b *testing.B) {
 		for _, with := range []struct {
 			name            string
 			rules, to, from int
-		}{{"nothing", 0, 0, 0}, {"rules=1", 1, 0, 0}, {"rules=100", 100, 0, 0}, {"pulls-to=1000", 0, 1000, 0}, {"pulls-from=10", 0, 0, 10}} {
+		}{{"nothing", 0, 0, 0}, {"rules=1", 1, 0, 0}, {"rules=100", 100, 0, 0}, {"pulls-to=1000", 0, 1000, 0},
+			{"pulls-from=10", 0, 0, 10}} {
 			b.Run("store="+p.name+"/with="+with.name, func(b *testing.B) {
 				s := openStore(b, p)
 				r := fill(b, s, "bench", layout{50, 20})

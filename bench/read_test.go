@@ -50,8 +50,8 @@ func somePaths() []string {
 	return paths
 }
 
-// BenchmarkVerb reads by each of the verbs, from a cached tree of 1,000 files in 50 directories. Of 5,000 branches, none is
-// remembered from the time before.
+// BenchmarkVerb reads by each of the verbs, from a cached tree of 1,000 files in 50 directories. Of 5,000 branches,
+// none is remembered from the time before.
 func BenchmarkVerb(b *testing.B) {
 	ctx := context.Background()
 	shape := layout{50, 20}

@@ -15,8 +15,8 @@ import (
 	"github.com/reposit/reposit/storage/billyfs"
 )
 
-// BenchmarkRefs lists 20,000 tags, and looks a commit up by its hash beside them. On billyfs git lists them, too, in the
-// same repository: ours/git is how long Refs.All takes against git for-each-ref.
+// BenchmarkRefs lists 20,000 tags, and looks a commit up by its hash beside them. On billyfs git lists them, too, in
+// the same repository: ours/git is how long Refs.All takes against git for-each-ref.
 func BenchmarkRefs(b *testing.B) {
 	for _, p := range []place{inMemory, onBadger, onBilly} {
 		b.Run("store="+p.name, func(b *testing.B) {

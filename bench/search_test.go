@@ -85,7 +85,8 @@ func searchRepo(words *rand.Zipf, i int) *catalog.Repo {
 func createAll(tx storage.Tx, repos []*catalog.Repo) error {
 	for _, r := range repos {
 		d := search.Doc{
-			ID: r.ID, Owner: r.Owner, Slug: r.Slug, Name: r.Name, Description: r.Description, Private: r.Private, Created: r.Created,
+			ID: r.ID, Owner: r.Owner, Slug: r.Slug, Name: r.Name, Description: r.Description, Private: r.Private,
+			Created: r.Created,
 		}
 		err := errors.Join(catalog.Create(tx, r), search.Add(tx, d.Entry()), tx.CreateRepo(r.ID, r.Pool),
 			tx.PutRef(r.ID, storage.Ref{Name: "HEAD", Target: "refs/heads/main"}, nil))

@@ -1,5 +1,5 @@
 // Package storage is the contract between reposit and the places where it keeps things: Git objects in pools,
-// refs with their logs, ordered records, and one atomic unit of work over all three.
+// refs with their logs, ordered records, and one atomic transaction over all three.
 //
 // A backend is dumb: it knows no Git rule beyond the shape of an object, decides nothing about access, and never
 // retries on a caller's behalf what the caller could see. Everything above it is written once, in reposit.
@@ -143,8 +143,10 @@ type Object struct {
 // A Delta is the content of an object as a difference from another one of the same pool and type.
 type Delta struct {
 	Base  Hash
-	Depth int    // how many deltas must be applied in all to arrive at the object; 1 if Base is stored whole
-	Ops   []byte // the sizes of base and object, then copy and insert instructions, as in a pack (gitformat-pack, "deltified representation")
+	Depth int // how many deltas must be applied in all to arrive at the object; 1 if Base is stored whole
+	// the sizes of base and object, then copy and insert instructions, as in a pack (gitformat-pack, "deltified
+	// representation")
+	Ops []byte
 }
 
 // A Ref is a name that holds a hash or the name of another ref.
@@ -217,7 +219,7 @@ type Backend interface {
 	// whose writes they do not see.
 	View(ctx context.Context, fn func(View) error) error
 
-	// Update calls fn with a unit of work, makes all of it permanent if fn returns nil, and drops all of it
+	// Update calls fn with a transaction, makes all of it permanent if fn returns nil, and drops all of it
 	// otherwise. fn may run more than once, each time from the start, and never concurrently with itself; its
 	// last run counts. It must do no more than read, decide and write through Tx: other writers wait for it, and
 	// a call of the same backend's Update inside it never returns. A cancelled context ends the wait for other
@@ -265,8 +267,8 @@ type View interface {
 }
 
 // Version returns a number for the state that v shows, by a method Version() uint64: two views of one backend that
-// have the same number, which is not 0, show the same refs and records. It is 0 for a View that says nothing. That is so
-// of every unit of work, and where other programs may change refs.
+// have the same number, which is not 0, show the same refs and records. It is 0 for a View that says nothing. That is
+// so of every transaction, and where other programs may change refs.
 func Version(v View) uint64 {
 	if numbered, ok := v.(interface{ Version() uint64 }); ok {
 		return numbered.Version()
@@ -292,13 +294,13 @@ const (
 	Descending Order = true
 )
 
-// A Tx is the unit of work of one Update. It reads its own writes. Like a View it is for one goroutine and ends
+// A Tx is the transaction of one Update. It reads its own writes. Like a View it is for one goroutine and ends
 // with the function. Errors of its methods doom the Update: fn should return them. Loops over its sequences may nest
 // and may write: they go on with what was there when they began.
 type Tx interface {
 	View
 
-	// HasObject reports whether the pool holds the object, in this unit of work or before it.
+	// HasObject reports whether the pool holds the object, in this transaction or before it.
 	HasObject(pool ID, h Hash) (bool, error)
 
 	// PutObject stores an object unless the pool has it, and reports whether it was new: the first bytes stored
@@ -307,10 +309,10 @@ type Tx interface {
 
 	// PutRef makes a ref hold what r says, whatever it held, and adds entry to its log. It is not checked that
 	// the name is well formed or free of directory/file conflicts: reposit does that, with Ref and Refs, in the
-	// same unit of work.
+	// same transaction.
 	PutRef(repo ID, r Ref, entry *LogEntry) error
 
-	// DeleteRef removes a ref and adds entry to its log. If there is no such ref it does nothing. In one unit of work
+	// DeleteRef removes a ref and adds entry to its log. If there is no such ref it does nothing. In one transaction
 	// a ref may be deleted and another put whose name is a directory of its name, or the reverse.
 	DeleteRef(repo ID, name string, entry *LogEntry) error
 
@@ -325,7 +327,7 @@ type Tx interface {
 	CreateRepo(repo, pool ID) error
 
 	// ForkRepo prepares, as CreateRepo does, for refs of a repository in the pool of from, which must have been
-	// created. The repository begins with those refs of from in this unit of work whose names are Inherited, and
+	// created. The repository begins with those refs of from in this transaction whose names are Inherited, and
 	// with empty logs. From then on neither sees what becomes of the other: dropping from leaves its forks whole.
 	// Memory and Badger share the refs, so that a fork costs the same however many there are; a read of a ref of a
 	// repository that has part in a fork looks into a few layers, in number bounded by the logarithm of its refs.

@@ -47,8 +47,8 @@ const (
 // Host is the program that opened the store, which may do all.
 func Host() Actor { return Actor{kind: host} }
 
-// User is the user with that login, known or not. One with no login may what all may, and one with a login that can't be
-// may nothing: it would be up to each look-up which other name it folds to.
+// User is the user with that login, known or not. One with no login may what all may, and one with a login that can't
+// be may nothing: it would be up to each look-up which other name it folds to.
 func User(login string) Actor {
 	key := names.Key(login)
 	if login != "" && names.CheckOwner(key) != nil {

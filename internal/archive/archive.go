@@ -91,8 +91,8 @@ type Options struct {
 	Subst Subst
 }
 
-// ErrTooLarge says that a tree is beyond what an archive may hold: its entries, its depth, the lengths of its paths, its
-// .gitattributes files (4 MiB of those that are in force at once) or a symbolic link's target.
+// ErrTooLarge says that a tree is beyond what an archive may hold: its entries, its depth, the lengths of its paths,
+// its .gitattributes files (4 MiB of those that are in force at once) or a symbolic link's target.
 var ErrTooLarge = errors.New("archive: tree too large")
 
 // ErrInvalid says that an option has a value that it can't have.

@@ -52,7 +52,8 @@ func TestCompressedTarsHoldTheTar(t *testing.T) {
 	tree := someTree(t, all)
 	want := write(t, all, &archive.Options{Tree: tree})
 	for level := range 10 {
-		z, err := gzip.NewReader(bytes.NewReader(write(t, all, &archive.Options{Format: archive.TarGz, Tree: tree, Level: level})))
+		z, err := gzip.NewReader(bytes.NewReader(write(t, all,
+			&archive.Options{Format: archive.TarGz, Tree: tree, Level: level})))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +63,8 @@ func TestCompressedTarsHoldTheTar(t *testing.T) {
 		}
 	}
 	for _, level := range []int{0, 1, 3, 7, 11, 22} {
-		z, err := zstd.NewReader(bytes.NewReader(write(t, all, &archive.Options{Format: archive.TarZst, Tree: tree, Level: level})))
+		z, err := zstd.NewReader(bytes.NewReader(write(t, all,
+			&archive.Options{Format: archive.TarZst, Tree: tree, Level: level})))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +77,8 @@ func TestCompressedTarsHoldTheTar(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	r := newRepo(t)
-	commit := r.commit(file{path: ".gitattributes", content: "x export-ignore"}, file{path: "a/b"}, file{path: "a/x"}, file{path: "c/d/e"}, file{path: "l", mode: "120000", content: "a"}, file{path: "s", mode: "160000"})
+	commit := r.commit(file{path: ".gitattributes", content: "x export-ignore"}, file{path: "a/b"}, file{path: "a/x"},
+		file{path: "c/d/e"}, file{path: "l", mode: "120000", content: "a"}, file{path: "s", mode: "160000"})
 	all := r.objects()
 	opts := options(t, all, commit, archive.Tar)
 	opts.Prefix = "p/"
@@ -151,7 +154,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// How much garbage there is beside what is in use depends on the cores and what else they do, so there is to be little.
+	// How much garbage there is beside what is in use depends on the cores and what else they do, so there is to be
+	// little.
 	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	const limit = 32 << 20
 	for _, format := range formats {

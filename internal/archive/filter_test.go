@@ -18,7 +18,8 @@ func TestCodecsRememberNothing(t *testing.T) {
 			if random.IntN(4) == 0 {
 				b = append(b, byte(random.Uint32()))
 			} else {
-				b = append(b, []string{"func ", "return ", "err\n", "the ", "archive", "\t", "of ", "\x00\x00\x00\x00"}[random.IntN(8)]...)
+				b = append(b, []string{"func ", "return ", "err\n", "the ", "archive", "\t", "of ",
+					"\x00\x00\x00\x00"}[random.IntN(8)]...)
 			}
 		}
 		return b
@@ -40,7 +41,8 @@ func TestCodecsRememberNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, err := used.compress(t.Context(), nil, history, data, last); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%s: block %d is %d bytes of a used codec, %v, want the same %d as of a new one", name, i, len(got), err, len(want))
+				t.Errorf("%s: block %d is %d bytes of a used codec, %v, want the same %d as of a new one", name, i, len(got), err,
+					len(want))
 			}
 		}
 	}
@@ -52,7 +54,8 @@ func FuzzFilters(f *testing.F) {
 	f.Add("a\r\nb\n$Id$ $Id: x $ $Id: a b $\n", "$Format:%H %an %<(20)%s|%w(10,1,2)%b$", uint8(3))
 	f.Add("$Format:%-d%>>(1)%B", "$ $Format:%<|(30)%ad%n$", uint8(1))
 	f.Add("$Form", "at:%+s% b%x00%C(always,red bold)%(describe)$", uint8(5))
-	c := parseCommit(storage.Hash{1}, []byte("tree x\nauthor A <a@b> 1 +0100\ncommitter C <c> 2 -0100\n\nsubject\n\nbody of some words\n"))
+	c := parseCommit(storage.Hash{1},
+		[]byte("tree x\nauthor A <a@b> 1 +0100\ncommitter C <c> 2 -0100\n\nsubject\n\nbody of some words\n"))
 	f.Fuzz(func(t *testing.T, head, tail string, piece uint8) {
 		src := []byte(head + tail)
 		if len(src) > 16<<10 || piece == 0 {

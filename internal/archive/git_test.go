@@ -79,17 +79,22 @@ func TestTarIsGits(t *testing.T) {
 		{path: long + "/x"}, {path: long + "/" + strings.Repeat("f", 100)}, {path: long + "/" + strings.Repeat("f", 101)},
 		{path: long + "/" + strings.Repeat("g", 200), mode: "120000", content: strings.Repeat("u", 150)},
 		{path: strings.Repeat("p/", 150) + "q"},
-		{path: strings.Repeat("h", 155) + "/x"}, {path: strings.Repeat("h", 156) + "/x"}, {path: strings.Repeat("i", 154) + "/x"},
-		{path: "latin-\xe9-name", content: "x"}, {path: "utf-\u00e9\u4e2d", content: "y"}, {path: "tab\tnl\nquote\"back\\", content: "z"},
+		{path: strings.Repeat("h", 155) + "/x"}, {path: strings.Repeat("h", 156) + "/x"},
+		{path: strings.Repeat("i", 154) + "/x"},
+		{path: "latin-\xe9-name", content: "x"}, {path: "utf-\u00e9\u4e2d", content: "y"},
+		{path: "tab\tnl\nquote\"back\\", content: "z"},
 	}
 	for _, size := range []int{1, 511, 512, 513, 10239, 10240, 10241, 1 << 20, 1<<20 + 1, 3<<20 + 77} {
-		files = append(files, file{path: fmt.Sprintf("size/%d", size), content: strings.Repeat("0123456789abcde\n", size/16+1)[:size]})
+		files = append(files, file{path: fmt.Sprintf("size/%d", size),
+			content: strings.Repeat("0123456789abcde\n", size/16+1)[:size]})
 	}
 	commit := r.commit(files...)
-	for _, prefix := range []string{"", "p/", "p", "p/q/r/", "p/q-", strings.Repeat("x", 98) + "/", strings.Repeat("x", 99) + "/", strings.Repeat("x", 100) + "/", strings.Repeat("y", 200) + "/"} {
+	for _, prefix := range []string{"", "p/", "p", "p/q/r/", "p/q-", strings.Repeat("x", 98) + "/",
+		strings.Repeat("x", 99) + "/", strings.Repeat("x", 100) + "/", strings.Repeat("y", 200) + "/"} {
 		wantSameTar(t, r, commit, prefix)
 	}
-	for _, paths := range [][]string{{"a"}, {"a/c"}, {"run", "README"}, {"sub"}, {"sub/module"}, {"a.b", "a/c", "a"}, {"size/512", "size/1"}, {"tab\tnl\nquote\"back\\"}} {
+	for _, paths := range [][]string{{"a"}, {"a/c"}, {"run", "README"}, {"sub"}, {"sub/module"}, {"a.b", "a/c", "a"},
+		{"size/512", "size/1"}, {"tab\tnl\nquote\"back\\"}} {
 		wantSameTar(t, r, commit, "", paths...)
 		wantSameTar(t, r, commit, "pre/", paths...)
 	}
@@ -115,7 +120,8 @@ func TestTarOfOddTreesIsGits(t *testing.T) {
 		blob, blob, blob, blob, empty), "mktree")))
 	for _, committer := range []string{
 		other, "C <c> 0 +0000", "C <c> 315532799 +0000", "C <c> 2147483648 +0000", "C <c> 8589934591 +0000",
-		"C <c> 8589934592 +0000", "C <c> 4294967296 +0100", "C <c> 99999999999999 +0000", "C <c>", "C <c> x", "C c 7 +0000", "C <c> 12345",
+		"C <c> 8589934592 +0000", "C <c> 4294967296 +0100", "C <c> 99999999999999 +0000", "C <c>", "C <c> x", "C c 7 +0000",
+		"C <c> 12345",
 	} {
 		raw := fmt.Appendf(nil, "tree %s\nauthor %s\ncommitter %s\n\nm\n", tree, someone, committer)
 		commit := r.rev(strings.TrimSpace(string(r.git(raw, "hash-object", "-t", "commit", "-w", "--stdin", "--literally"))))
@@ -125,7 +131,8 @@ func TestTarOfOddTreesIsGits(t *testing.T) {
 
 func TestTarOfTreeIsGits(t *testing.T) {
 	r := newRepo(t)
-	commit := r.commit(file{path: "d/f", content: "$Format:%H$"}, file{path: ".gitattributes", content: "d/f export-ignore"}, file{path: "d/.gitattributes", content: "f export-subst"})
+	commit := r.commit(file{path: "d/f", content: "$Format:%H$"},
+		file{path: ".gitattributes", content: "d/f export-ignore"}, file{path: "d/.gitattributes", content: "f export-subst"})
 	all := r.objects()
 	tree := r.rev(commit.String() + ":d")
 	want := r.git(nil, "archive", "--format=tar", tree.String())
@@ -150,36 +157,51 @@ func TestAttributesAreGits(t *testing.T) {
 	id := "$Id$ $Id: x $ $Id: a b c $\n$Id: open\n$Id:$ $Idx$ $$Id$\n$Id"
 	wantSameTar(t, r, r.commit(
 		file{path: ".gitattributes", content: strings.Join([]string{
-			"*.bat eol=crlf", "*.auto text=auto eol=crlf", "*.bin -text eol=crlf", "*.old crlf=auto eol=crlf", "*.oldbin -crlf eol=crlf",
-			"*.in text=input eol=crlf", "*.odd text=odd eol=crlf", "*.lf eol=lf", "*.id ident", "*.all ident eol=crlf export-subst",
-			"*.u16 working-tree-encoding=UTF-16", "*.u16le working-tree-encoding=utf-16le", "*.u16be working-tree-encoding=UTF-16BE",
-			"*.bom working-tree-encoding=UTF-16LE-BOM", "*.u32 working-tree-encoding=UTF-32", "*.l1 working-tree-encoding=ISO-8859-1",
+			"*.bat eol=crlf", "*.auto text=auto eol=crlf", "*.bin -text eol=crlf", "*.old crlf=auto eol=crlf",
+			"*.oldbin -crlf eol=crlf",
+			"*.in text=input eol=crlf", "*.odd text=odd eol=crlf", "*.lf eol=lf", "*.id ident",
+			"*.all ident eol=crlf export-subst",
+			"*.u16 working-tree-encoding=UTF-16", "*.u16le working-tree-encoding=utf-16le",
+			"*.u16be working-tree-encoding=UTF-16BE",
+			"*.bom working-tree-encoding=UTF-16LE-BOM", "*.u32 working-tree-encoding=UTF-32",
+			"*.l1 working-tree-encoding=ISO-8859-1",
 			"*.u8 working-tree-encoding=UTF-8",
-			"/gone export-ignore", "dir/ export-ignore", "deep/** export-ignore", "nofile/ export-ignore", "back/* export-ignore",
+			"/gone export-ignore", "dir/ export-ignore", "deep/** export-ignore", "nofile/ export-ignore",
+			"back/* export-ignore",
 			"*.x export-ignore", "keep.x !export-ignore", "maybe export-ignore=yes", "sub export-ignore",
 		}, "\n")},
-		file{path: "a.bat", content: lines}, file{path: "a.auto", content: lines}, file{path: "b.auto", content: "one\ntwo\n"},
-		file{path: "c.auto", content: "one\n\x00\n"}, file{path: "d.auto", content: "one\rtwo\n"}, file{path: "e.auto", content: "\x01\n"},
+		file{path: "a.bat", content: lines}, file{path: "a.auto", content: lines},
+		file{path: "b.auto", content: "one\ntwo\n"},
+		file{path: "c.auto", content: "one\n\x00\n"}, file{path: "d.auto", content: "one\rtwo\n"},
+		file{path: "e.auto", content: "\x01\n"},
 		file{path: "f.auto", content: strings.Repeat("x", 200) + "\x01\n"}, file{path: "g.auto", content: "eof\n\x1a"},
 		file{path: "a.bin", content: lines}, file{path: "a.old", content: "one\n"}, file{path: "a.oldbin", content: "one\n"},
 		file{path: "a.in", content: "one\n"}, file{path: "a.odd", content: "one\n"}, file{path: "a.lf", content: lines},
 		file{path: "a.id", content: id}, file{path: "a.all", content: id + "\n$Format:%H$\n"},
 		file{path: "link.id", mode: "120000", content: "$Id$"},
-		file{path: "a.u16", content: "h\u00e9\u4e2d\U0001f600\n"}, file{path: "a.u16le", content: "h\u00e9\U0001f600"}, file{path: "a.u16be", content: "h\u00e9\U0001f600"},
-		file{path: "b.u16", content: "\ufeffx"}, file{path: "a.bom", content: "h\u00e9"}, file{path: "a.u32", content: "h\U0001f600"},
-		file{path: "a.l1", content: "h\u00e9"}, file{path: "b.l1", content: "h\u4e2d"}, file{path: "c.l1", content: "\xe9"}, file{path: "a.u8", content: "h\u00e9"},
-		file{path: "gone"}, file{path: "kept/gone"}, file{path: "dir/a"}, file{path: "deep/a/b"}, file{path: "deep/c"}, file{path: "nofile"},
-		file{path: "back/f"}, file{path: "back/g/h"}, file{path: "p.x"}, file{path: "keep.x"}, file{path: "q/keep.x"}, file{path: "maybe"},
+		file{path: "a.u16", content: "h\u00e9\u4e2d\U0001f600\n"}, file{path: "a.u16le", content: "h\u00e9\U0001f600"},
+		file{path: "a.u16be", content: "h\u00e9\U0001f600"},
+		file{path: "b.u16", content: "\ufeffx"}, file{path: "a.bom", content: "h\u00e9"},
+		file{path: "a.u32", content: "h\U0001f600"},
+		file{path: "a.l1", content: "h\u00e9"}, file{path: "b.l1", content: "h\u4e2d"}, file{path: "c.l1", content: "\xe9"},
+		file{path: "a.u8", content: "h\u00e9"},
+		file{path: "gone"}, file{path: "kept/gone"}, file{path: "dir/a"}, file{path: "deep/a/b"}, file{path: "deep/c"},
+		file{path: "nofile"},
+		file{path: "back/f"}, file{path: "back/g/h"}, file{path: "p.x"}, file{path: "keep.x"}, file{path: "q/keep.x"},
+		file{path: "maybe"},
 		file{path: "q/.gitattributes", content: "f export-ignore\n/g export-ignore\nr/h export-ignore\n*.bat -text\n"},
-		file{path: "q/f"}, file{path: "q/g"}, file{path: "q/r/f"}, file{path: "q/r/g"}, file{path: "q/r/h"}, file{path: "q/h"}, file{path: "q/a.bat", content: lines},
+		file{path: "q/f"}, file{path: "q/g"}, file{path: "q/r/f"}, file{path: "q/r/g"}, file{path: "q/r/h"},
+		file{path: "q/h"}, file{path: "q/a.bat", content: lines},
 		file{path: "sub", mode: "160000"},
 	), "v1/")
 	wantSameTar(t, r, r.commit(
 		file{path: ".gitattributes", mode: "120000", content: "f export-ignore"}, file{path: "f"}, file{path: "g"},
 	), "")
 	wantSameTar(t, r, r.commit(file{path: ".gitattributes/f"}, file{path: "g"}), "")
-	wantSameTar(t, r, r.commit(file{path: ".gitattributes", content: "\xef\xbb\xbff export-ignore\ng export-ignore\n"}, file{path: "f"}, file{path: "g"}), "")
-	wantSameTar(t, r, r.commit(file{path: "d/.gitattributes", content: "* export-ignore"}, file{path: "d/f"}, file{path: "g"}), "")
+	wantSameTar(t, r, r.commit(file{path: ".gitattributes", content: "\xef\xbb\xbff export-ignore\ng export-ignore\n"},
+		file{path: "f"}, file{path: "g"}), "")
+	wantSameTar(t, r, r.commit(file{path: "d/.gitattributes", content: "* export-ignore"}, file{path: "d/f"},
+		file{path: "g"}), "")
 }
 
 // TestLargeFilesAreTreatedAsGits has files that are treated piece by piece.
@@ -188,7 +210,8 @@ func TestLargeFilesAreTreatedAsGits(t *testing.T) {
 	text := strings.Repeat("a line of text\n", 100_000)
 	mixed := strings.Repeat("a\nb\r\n\r$Id$ $Id: x $ $Id: a b $ $I $", 50_000)
 	wantSameTar(t, r, r.commit(
-		file{path: ".gitattributes", content: "*.crlf eol=crlf\n*.auto text=auto eol=crlf\n*.id ident\n*.all ident eol=crlf export-subst\n*.subst export-subst\n"},
+		file{path: ".gitattributes",
+			content: "*.crlf eol=crlf\n*.auto text=auto eol=crlf\n*.id ident\n*.all ident eol=crlf export-subst\n*.subst export-subst\n"},
 		file{path: "a.crlf", content: text}, file{path: "a.auto", content: text}, file{path: "b.auto", content: text + "\r"},
 		file{path: "a.id", content: mixed}, file{path: "a.all", content: mixed + "$Format:%H$" + mixed + "$Format:"},
 		file{path: "a.subst", content: strings.Repeat("$Format:%H$ $Format:%n%%$ $For $$Format:", 40_000)},

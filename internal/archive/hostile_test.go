@@ -40,7 +40,8 @@ func TestHostileNamesAreRefused(t *testing.T) {
 	blob := all.put(t, storage.Blob, []byte("x"))
 	inner := all.tree(t, blob, "100644 f")
 	for _, name := range []string{
-		".", "..", ".git", ".GIT", ".Git", "git~1", ".git.", ".git ", ".g\u200cit", "a/b", "/a", "../a", `..\a`, `a\..\..\b`, `\..`, `x\.git`,
+		".", "..", ".git", ".GIT", ".Git", "git~1", ".git.", ".git ", ".g\u200cit", "a/b", "/a", "../a", `..\a`, `a\..\..\b`,
+		`\..`, `x\.git`,
 	} {
 		for _, mode := range []string{"100644 ", "120000 ", "160000 "} {
 			err := archive.Write(t.Context(), io.Discard, all, &archive.Options{Tree: all.tree(t, blob, mode+name)})
@@ -54,7 +55,8 @@ func TestHostileNamesAreRefused(t *testing.T) {
 		}
 	}
 	for prefix, name := range map[string]string{"x/.gi": "t", "x/.g": "it", `x\.`: `.\y`} {
-		err := archive.Write(t.Context(), io.Discard, all, &archive.Options{Tree: all.tree(t, blob, "100644 "+name), Prefix: prefix})
+		err := archive.Write(t.Context(), io.Discard, all,
+			&archive.Options{Tree: all.tree(t, blob, "100644 "+name), Prefix: prefix})
 		if !errors.Is(err, names.ErrMalformed) {
 			t.Errorf("Write of %q behind prefix %q = %v, want %v", name, prefix, err, names.ErrMalformed)
 		}
@@ -89,11 +91,13 @@ func TestLimits(t *testing.T) {
 	}
 	bomb := leaf
 	for range 12 {
-		bomb = all.tree(t, bomb, "40000 a", "40000 b", "40000 c", "40000 d", "40000 e", "40000 f", "40000 g", "40000 h", "40000 i", "40000 j")
+		bomb = all.tree(t, bomb, "40000 a", "40000 b", "40000 c", "40000 d", "40000 e", "40000 f", "40000 g", "40000 h",
+			"40000 i", "40000 j")
 	}
 	hollow := all.put(t, storage.Tree, nil)
 	for range 12 {
-		hollow = all.tree(t, hollow, "40000 a", "40000 b", "40000 c", "40000 d", "40000 e", "40000 f", "40000 g", "40000 h", "40000 i", "40000 j")
+		hollow = all.tree(t, hollow, "40000 a", "40000 b", "40000 c", "40000 d", "40000 e", "40000 f", "40000 g", "40000 h",
+			"40000 i", "40000 j")
 	}
 	long := all.tree(t, all.tree(t, blob, "100644 "+strings.Repeat("x", 2100)), "40000 "+strings.Repeat("y", 2100))
 	rules := all.put(t, storage.Blob, bytes.Repeat([]byte("*.c text\n"), 1<<20))
@@ -138,12 +142,14 @@ func TestInvalidOptions(t *testing.T) {
 	tree := all.put(t, storage.Tree, nil)
 	for _, opts := range []archive.Options{
 		{Format: -1}, {Format: 4}, {Level: -1}, {Level: 10}, {Format: archive.TarZst, Level: 23},
-		{Prefix: "/"}, {Prefix: "/a/"}, {Prefix: "../"}, {Prefix: "a/../b"}, {Prefix: "a//"}, {Prefix: "a/./b/"}, {Prefix: ".git/"},
+		{Prefix: "/"}, {Prefix: "/a/"}, {Prefix: "../"}, {Prefix: "a/../b"}, {Prefix: "a//"}, {Prefix: "a/./b/"},
+		{Prefix: ".git/"},
 		{Prefix: "a\x00b"}, {Prefix: `a\..\b`}, {Prefix: ".."}, {Prefix: "."}, {Prefix: strings.Repeat("a/", 3000)},
 	} {
 		opts.Tree = tree
 		if err := archive.Write(t.Context(), io.Discard, all, &opts); !errors.Is(err, archive.ErrInvalid) {
-			t.Errorf("Write with format %d, level %d, prefix %.20q = %v, want %v", opts.Format, opts.Level, opts.Prefix, err, archive.ErrInvalid)
+			t.Errorf("Write with format %d, level %d, prefix %.20q = %v, want %v", opts.Format, opts.Level, opts.Prefix, err,
+				archive.ErrInvalid)
 		}
 	}
 }
@@ -222,7 +228,8 @@ func TestFailingWriter(t *testing.T) {
 		}
 		for i := range tries {
 			w := &brittle{t: t, left: int(size) * i / tries}
-			if err := archive.Write(t.Context(), w, all, &archive.Options{Format: format, Tree: tree}); !errors.Is(err, errBrittle) {
+			if err := archive.Write(t.Context(), w, all, &archive.Options{Format: format, Tree: tree}); !errors.Is(err,
+				errBrittle) {
 				t.Errorf("Write in format %d that fails after %d bytes = %v, want %v", format, w.left, err, errBrittle)
 			}
 		}
@@ -254,7 +261,8 @@ func TestCancel(t *testing.T) {
 			<-src.reached
 			cancel()
 		}()
-		if err := archive.Write(ctx, io.Discard, src, &archive.Options{Format: format, Tree: tree}); !errors.Is(err, context.Canceled) {
+		if err := archive.Write(ctx, io.Discard, src, &archive.Options{Format: format, Tree: tree}); !errors.Is(err,
+			context.Canceled) {
 			t.Errorf("Write in format %d = %v, want %v", format, err, context.Canceled)
 		}
 		for _, after := range []int64{0, 1, 150, 300} {

@@ -50,7 +50,8 @@ func (r *repo) git(stdin []byte, args ...string) []byte {
 func (r *repo) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), "GIT_ATTR_NOSYSTEM=1", "GIT_CONFIG_NOSYSTEM=1", "HOME="+r.dir, "XDG_CONFIG_HOME="+r.dir, "TZ=UTC", "COLUMNS=80")
+	cmd.Env = append(os.Environ(), "GIT_ATTR_NOSYSTEM=1", "GIT_CONFIG_NOSYSTEM=1", "HOME="+r.dir, "XDG_CONFIG_HOME="+r.dir,
+		"TZ=UTC", "COLUMNS=80")
 	return cmd
 }
 
@@ -71,7 +72,8 @@ func (r *repo) commit(files ...file) storage.Hash {
 func (r *repo) commitAs(author, committer, message string, files ...file) storage.Hash {
 	r.t.Helper()
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "commit refs/heads/main\nauthor %s\ncommitter %s\ndata %d\n%s\n", author, committer, len(message), message)
+	fmt.Fprintf(&b, "commit refs/heads/main\nauthor %s\ncommitter %s\ndata %d\n%s\n", author, committer, len(message),
+		message)
 	if r.command("rev-parse", "-q", "--verify", "refs/heads/main").Run() == nil {
 		b.WriteString("from refs/heads/main^0\n")
 	}
@@ -126,7 +128,8 @@ type object struct {
 func (r *repo) objects() objects {
 	r.t.Helper()
 	out := bufio.NewReader(bytes.NewReader(r.git(nil, "cat-file", "--batch", "--batch-all-objects", "--buffer")))
-	kinds := map[string]storage.Type{"commit": storage.Commit, "tree": storage.Tree, "blob": storage.Blob, "tag": storage.Tag}
+	kinds := map[string]storage.Type{"commit": storage.Commit, "tree": storage.Tree, "blob": storage.Blob,
+		"tag": storage.Tag}
 	all := objects{}
 	for {
 		line, err := out.ReadString('\n')

@@ -59,7 +59,8 @@ func (s *selection) add(path string) {
 }
 
 // find reports whether all that is selected is in the tree, or returns the path of something that is not.
-func (s *selection) find(ctx context.Context, src Source, h storage.Hash, dir string) (missing string, ok bool, err error) {
+func (s *selection) find(ctx context.Context, src Source, h storage.Hash,
+	dir string) (missing string, ok bool, err error) {
 	tree, err := src.Tree(ctx, h)
 	if err != nil {
 		return "", false, err

@@ -73,16 +73,26 @@ func contentsOf(t *testing.T, archive []byte) map[string]string {
 }
 
 var placeholders = []string{
-	"%H", "%h", "%T", "%t", "%P", "%p", "%an", "%aN", "%ae", "%aE", "%al", "%aL", "%ad", "%aD", "%at", "%ai", "%aI", "%as", "%ar", "%ah",
-	"%cn", "%cN", "%ce", "%cE", "%cl", "%cL", "%cd", "%cD", "%ct", "%ci", "%cI", "%cs", "%d", "%D", "%s", "%f", "%b", "%B", "%e",
-	"%n", "%%", "%x00", "%x41", "%xz", "%x4", "%x+1", "%", "%q", "%a", "%aq", "%c", "%g", "%gd", "%gD", "%gs", "%gn", "%gE", "%gq", "%G", "%G?",
-	"%GG", "%GS", "%GK", "%GF", "%GP", "%GT", "%Gq", "%m", "%N", "%S", "%+s", "%-s", "% s", "%+d", "%-d", "% b", "%+b", "%-b", "%+", "%-", "% ",
-	"%+w(3)", "%Cred", "%Cgreen", "%Creset", "%Cq", "%C(red)", "%C(auto)", "%C(auto,red)", "%C(always,red)", "%C(always,bold 3 blue)",
-	"%C(always,reset)", "%C(always,#ff8000 12 ul no-dim)", "%C(always,normal 200)", "%C(always,)", "%C(always,brightred default)", "%C(", "%C",
-	"%<(20)", "%<(3)", "%<(10,trunc)", "%<(5,ltrunc)", "%<(6,mtrunc)", "%>(12)", "%>>(12)", "%><(15)", "%<|(20)", "%>|(30)", "%>>|(25)", "%><|(40)",
-	"%<|(-60)", "%<(0)", "%<(-3)", "%<(x)", "%<()", "%<(5,bad)", "%<(5,", "%<", "%>", "%>(16384)", "%>(16385)", "%<( 7)", "%<(4x)", "%<(1,trunc)",
-	"%w(0)", "%w(20)", "%w(20,4)", "%w(10,2,6)", "%w()", "%w(16385)", "%w(5,16384,1)", "%w(x)", "%w(1,2,3,4)", "%w(-1)", "%w(30,1,)", "%w", "%w(",
-	"plain", " ", "   ", "\n", "\t", "a b c d e f", "\xff", "\u4e2d\u6587", "e\u0301", "\U0001f600", "(", ")", ",", "x\x00y",
+	"%H", "%h", "%T", "%t", "%P", "%p", "%an", "%aN", "%ae", "%aE", "%al", "%aL", "%ad", "%aD", "%at", "%ai", "%aI", "%as",
+	"%ar", "%ah",
+	"%cn", "%cN", "%ce", "%cE", "%cl", "%cL", "%cd", "%cD", "%ct", "%ci", "%cI", "%cs", "%d", "%D", "%s", "%f", "%b", "%B",
+	"%e",
+	"%n", "%%", "%x00", "%x41", "%xz", "%x4", "%x+1", "%", "%q", "%a", "%aq", "%c", "%g", "%gd", "%gD", "%gs", "%gn",
+	"%gE", "%gq", "%G", "%G?",
+	"%GG", "%GS", "%GK", "%GF", "%GP", "%GT", "%Gq", "%m", "%N", "%S", "%+s", "%-s", "% s", "%+d", "%-d", "% b", "%+b",
+	"%-b", "%+", "%-", "% ",
+	"%+w(3)", "%Cred", "%Cgreen", "%Creset", "%Cq", "%C(red)", "%C(auto)", "%C(auto,red)", "%C(always,red)",
+	"%C(always,bold 3 blue)",
+	"%C(always,reset)", "%C(always,#ff8000 12 ul no-dim)", "%C(always,normal 200)", "%C(always,)",
+	"%C(always,brightred default)", "%C(", "%C",
+	"%<(20)", "%<(3)", "%<(10,trunc)", "%<(5,ltrunc)", "%<(6,mtrunc)", "%>(12)", "%>>(12)", "%><(15)", "%<|(20)",
+	"%>|(30)", "%>>|(25)", "%><|(40)",
+	"%<|(-60)", "%<(0)", "%<(-3)", "%<(x)", "%<()", "%<(5,bad)", "%<(5,", "%<", "%>", "%>(16384)", "%>(16385)", "%<( 7)",
+	"%<(4x)", "%<(1,trunc)",
+	"%w(0)", "%w(20)", "%w(20,4)", "%w(10,2,6)", "%w()", "%w(16385)", "%w(5,16384,1)", "%w(x)", "%w(1,2,3,4)", "%w(-1)",
+	"%w(30,1,)", "%w", "%w(",
+	"plain", " ", "   ", "\n", "\t", "a b c d e f", "\xff", "\u4e2d\u6587", "e\u0301", "\U0001f600", "(", ")", ",",
+	"x\x00y",
 }
 
 func randomFormats(seed uint64, n int) []string {
@@ -106,7 +116,8 @@ func randomFormats(seed uint64, n int) []string {
 func TestSubstIsGits(t *testing.T) {
 	texts := randomFormats(1, 1500)
 	for _, p := range placeholders {
-		texts = append(texts, "[$Format:"+p+"$]", "[$Format:%<(30)"+p+"$]", "[$Format:%>(9,trunc)"+p+"$]", "$Format:%w(12,1,2)"+p+"$")
+		texts = append(texts, "[$Format:"+p+"$]", "[$Format:%<(30)"+p+"$]", "[$Format:%>(9,trunc)"+p+"$]",
+			"$Format:%w(12,1,2)"+p+"$")
 	}
 	r := newRepo(t)
 	message := "A subject: of..two (2) words --\nthat goes on \t\nand on\n\n\nThe b\u00f6dy, which has a few longish lines that must be wrapped somewhere.\n\n- one\n- two\n\ttab\n\n\u4e2d\u6587\u4e2d\u6587 \u4e2d\u6587\n"
@@ -114,7 +125,8 @@ func TestSubstIsGits(t *testing.T) {
 	r.git(nil, "tag", "v0.1")
 	r.commitAs(someone, other, message, substTree(texts)...)
 	r.git(nil, "branch", "side")
-	wantSameSubst(t, r, r.commitAs("\u00c4 \u00dcthor  <a@b@c>  1234567890 -1130", "C <> 4102444800 +1245", message, substTree(texts)...), texts)
+	wantSameSubst(t, r, r.commitAs("\u00c4 \u00dcthor  <a@b@c>  1234567890 -1130", "C <> 4102444800 +1245", message,
+		substTree(texts)...), texts)
 	wantSameSubst(t, r, r.rev("main~1"), texts)
 }
 
@@ -151,7 +163,8 @@ func TestSubstOfOddCommitsIsGits(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	for _, text := range []string{
-		"$Format:%(describe)$", "$Format:%(describe) %(describe)$", "$Format:%(describe:tags)$", "$Format:%(describe:tags=no,abbrev=12)$",
+		"$Format:%(describe)$", "$Format:%(describe) %(describe)$", "$Format:%(describe:tags)$",
+		"$Format:%(describe:tags=no,abbrev=12)$",
 		"$Format:%(describe:match=v*,exclude=v2)$", "$Format:%(describe:bad)$", "$Format:%(describe:abbrev=x)$ %(describe)$",
 		"$Format:%(describe$ $Format:%(describe)$", "$Format:%<(20)%(describe)|$",
 	} {
@@ -201,7 +214,8 @@ func TestSubstIsBounded(t *testing.T) {
 
 func TestSubstHooks(t *testing.T) {
 	r := newRepo(t)
-	commit := r.commit(file{path: ".gitattributes", content: "f export-subst"}, file{path: "f", content: "$Format:%h %aN %aE %an %D %cr %(describe)$"})
+	commit := r.commit(file{path: ".gitattributes", content: "f export-subst"},
+		file{path: "f", content: "$Format:%h %aN %aE %an %D %cr %(describe)$"})
 	all := r.objects()
 	opts := options(t, all, commit, archive.Tar)
 	opts.Subst = archive.Subst{

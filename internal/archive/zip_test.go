@@ -49,10 +49,12 @@ func zipHeaders(t *testing.T, b []byte) []string {
 		name, extra := int(le.Uint16(h[28:])), int(le.Uint16(h[30:]))
 		local := b[le.Uint32(h[42:]):]
 		size, flags := le.Uint32(h[24:]), le.Uint16(h[8:])
-		lines = append(lines, fmt.Sprintf("%q made %x needs %d flags %x time %x date %x crc %x size %d text %d mode %x extra %x",
-			h[46:46+name], le.Uint16(h[4:]), le.Uint16(h[6:]), flags&^8, le.Uint16(h[12:]), le.Uint16(h[14:]),
-			le.Uint32(h[16:]), size, le.Uint16(h[36:]), le.Uint32(h[38:]), h[46+name:46+name+extra]))
-		line := fmt.Sprintf("  local needs %d flags %x time %x size %d name %q extra %x", le.Uint16(local[4:]), le.Uint16(local[6:])&^8,
+		lines = append(lines,
+			fmt.Sprintf("%q made %x needs %d flags %x time %x date %x crc %x size %d text %d mode %x extra %x",
+				h[46:46+name], le.Uint16(h[4:]), le.Uint16(h[6:]), flags&^8, le.Uint16(h[12:]), le.Uint16(h[14:]),
+				le.Uint32(h[16:]), size, le.Uint16(h[36:]), le.Uint32(h[38:]), h[46+name:46+name+extra]))
+		line := fmt.Sprintf("  local needs %d flags %x time %x size %d name %q extra %x", le.Uint16(local[4:]),
+			le.Uint16(local[6:])&^8,
 			le.Uint32(local[10:]), le.Uint32(local[22:]), local[30:30+name], local[30+name:30+name+int(le.Uint16(local[28:]))])
 		if flags&8 == 0 && size <= storage.LargeObject {
 			line += fmt.Sprintf(" crc %x", le.Uint32(local[14:]))
@@ -90,20 +92,25 @@ func zipFiles() []file {
 		{path: "README", content: "hello, hello, hello, hello\n"}, {path: "empty"}, {path: "one", content: "x"},
 		{path: "run", mode: "100755", content: "#!/bin/sh\nexit 0\nexit 0\nexit 0\n"}, {path: "emptyrun", mode: "100755"},
 		{path: "link", mode: "120000", content: "README"}, {path: "nullink", mode: "120000", content: "a\x00b"},
-		{path: "bin", content: "a\x00b"}, {path: "late", content: strings.Repeat("x", 8000) + "\x00"}, {path: "early", content: strings.Repeat("x", 7999) + "\x00"},
+		{path: "bin", content: "a\x00b"}, {path: "late", content: strings.Repeat("x", 8000) + "\x00"},
+		{path: "early", content: strings.Repeat("x", 7999) + "\x00"},
 		{path: "a.t", content: "a\x00b"}, {path: "a.b", content: "text"}, {path: "a.d", content: "a\x00b"},
 		{path: "s", content: "$Format:%H$ $Format:%B$"}, {path: "x.crlf", content: "a\nb\n"},
 		{path: "sub/module", mode: "160000"}, {path: "deep/er/f", content: strings.Repeat("long ", 1000)},
-		{path: "utf-\u00e9\u4e2d", content: "y"}, {path: "latin-\xe9", content: "z"}, {path: "tab\tnl\n\u00e9"}, {path: "\x01\u00e9"},
-		{path: "large", content: strings.Repeat("0123456789abcdef", 80_000)}, {path: "large.crlf", content: strings.Repeat("line\n", 300_000)},
-		{path: "large.bin", content: "\x00" + strings.Repeat("0123456789abcdef", 80_000)}, {path: "large.b", content: strings.Repeat("01234567", 140_000)},
+		{path: "utf-\u00e9\u4e2d", content: "y"}, {path: "latin-\xe9", content: "z"}, {path: "tab\tnl\n\u00e9"},
+		{path: "\x01\u00e9"},
+		{path: "large", content: strings.Repeat("0123456789abcdef", 80_000)},
+		{path: "large.crlf", content: strings.Repeat("line\n", 300_000)},
+		{path: "large.bin", content: "\x00" + strings.Repeat("0123456789abcdef", 80_000)},
+		{path: "large.b", content: strings.Repeat("01234567", 140_000)},
 		{path: "max", content: strings.Repeat("01234567", 1<<17)},
 	}
 }
 
 func TestZipIsGits(t *testing.T) {
 	r := newRepo(t)
-	for _, when := range []string{"1700003600 -0800", "0 +0000", "315532800 +0000", "315532799 +0000", "2147483648 +0000", "4294967296 +0000", "4354819200 +0000"} {
+	for _, when := range []string{"1700003600 -0800", "0 +0000", "315532800 +0000", "315532799 +0000", "2147483648 +0000",
+		"4294967296 +0000", "4354819200 +0000"} {
 		commit := r.commitAs(someone, "C <c> "+when, "m", zipFiles()[:12]...)
 		wantSameZip(t, r, commit, "p-1.0/")
 	}
@@ -152,7 +159,8 @@ func TestUnpack(t *testing.T) {
 		{archive.Tar, "b.tar", []string{"bsdtar", "-xf"}},
 		{archive.Zip, "a.zip", []string{"unzip", "-q"}},
 		{archive.Zip, "b.zip", []string{"bsdtar", "-xf"}},
-		{archive.Zip, "c.zip", []string{"python3", "-c", "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; z.extractall()"}},
+		{archive.Zip, "c.zip", []string{"python3", "-c",
+			"import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; z.extractall()"}},
 		{archive.TarGz, "c.tar.gz", []string{"python3", "-c", "import sys,tarfile; tarfile.open(sys.argv[1]).extractall()"}},
 	} {
 		if _, err := exec.LookPath(tt.tool[0]); err != nil {
@@ -174,8 +182,9 @@ func TestUnpack(t *testing.T) {
 			continue
 		}
 		for name, want := range map[string]string{
-			"README": "hello, hello, hello, hello\n", "utf-\u00e9\u4e2d": "y", "empty": "", "deep/er/f": strings.Repeat("long ", 1000),
-			"large": strings.Repeat("0123456789abcdef", 80_000), "s": commit.String() + " subject\n\nbody\n",
+			"README": "hello, hello, hello, hello\n", "utf-\u00e9\u4e2d": "y", "empty": "",
+			"deep/er/f": strings.Repeat("long ", 1000),
+			"large":     strings.Repeat("0123456789abcdef", 80_000), "s": commit.String() + " subject\n\nbody\n",
 		} {
 			if got, err := os.ReadFile(filepath.Join(dir, "p", name)); err != nil || string(got) != want {
 				t.Errorf("%s of %s: %q = %.60q, %v, want %.60q", tt.tool[0], tt.name, name, got, err, want)

@@ -40,8 +40,8 @@ var keyTables = []keyTable{
 
 const recordConstants = `^key[A-Z]`
 
-// TestFormatKeys holds that the document of what is stored, the comments beside the code and its constants have the same
-// keys.
+// TestFormatKeys holds that the document of what is stored, the comments beside the code and its constants have the
+// same keys.
 func TestFormatKeys(t *testing.T) {
 	sections := formatSections(t)
 	for _, k := range keyTables {
@@ -88,7 +88,8 @@ func TestFormatComplete(t *testing.T) {
 	}
 	declared := regexp.MustCompile(recordConstants)
 	err := fs.WalkDir(os.DirFS("../.."), "internal", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") {
+		if err != nil || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") ||
+			strings.Contains(name, "/testdata/") {
 			return err
 		}
 		known := slices.ContainsFunc(keyTables, func(k keyTable) bool { return k.file == name })

@@ -28,7 +28,8 @@ type rule struct {
 var rules = []rule{
 	{"storage/storagetest", nil, ""}, // tests, which stand outside
 	{"internal/archtest/testdata", nil, ""},
-	{"storage/memory", []string{module + "/storage", module + "/storage/internal/..."}, "a backend knows the contract only"},
+	{"storage/memory", []string{module + "/storage", module + "/storage/internal/..."},
+		"a backend knows the contract only"},
 	{"storage/badger", []string{module + "/storage", module + "/storage/internal/...",
 		"github.com/dgraph-io/badger/v4/...", "github.com/klauspost/compress/...", "golang.org/x/sys/..."},
 		"a backend knows the contract and its own engine only"},
@@ -36,15 +37,18 @@ var rules = []rule{
 		"github.com/go-git/go-billy/v5/...", "github.com/go-git/go-git/v5/plumbing/...",
 		"github.com/klauspost/compress/...", "github.com/pjbgf/sha1cd", "golang.org/x/sys/..."},
 		"a backend knows the contract and its own engine only"},
-	{"storage", []string{module + "/storage", module + "/storage/internal/..."}, "the contract stands on the standard library"},
+	{"storage", []string{module + "/storage", module + "/storage/internal/..."},
+		"the contract stands on the standard library"},
 	{"internal/sshkey", []string{module + "/internal/fault", "golang.org/x/crypto/ssh"},
 		"it reads keys, and is alone with the package that can also dial"},
 	{"internal/linguist", []string{}, "it stands on its embedded tables"},
 	{"internal/search", []string{module + "/storage", module + "/internal/record", module + "/internal/fault",
 		"github.com/clipperhouse/uax29/v2/words", "github.com/kljensen/snowball/english", "golang.org/x/text/unicode/norm"},
 		"search knows records and words only"},
-	{"internal/names", []string{module + "/internal/fault", "golang.org/x/text/unicode/norm"}, "names know text and what kind an error is"},
-	{"internal/charset", []string{module + "/internal/git", "golang.org/x/text/encoding", "golang.org/x/text/encoding/..."},
+	{"internal/names", []string{module + "/internal/fault", "golang.org/x/text/unicode/norm"},
+		"names know text and what kind an error is"},
+	{"internal/charset", []string{module + "/internal/git", "golang.org/x/text/encoding",
+		"golang.org/x/text/encoding/..."},
 		"only what decodes text knows its encodings"},
 	{"internal", []string{module + "/storage", module + "/internal/...",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
@@ -116,8 +120,8 @@ func checkFile(t *testing.T, name, rel string) {
 	}
 }
 
-// TestOneTransaction holds that only package txn writes refs and objects, and that nothing updates a backend past it. Guards,
-// versions, quotas, logs and events rest on that.
+// TestOneTransaction holds that only package txn writes refs and objects, and that nothing updates a backend past it.
+// Guards, versions, quotas, logs and events rest on that.
 func TestOneTransaction(t *testing.T) {
 	calls := 0
 	err := filepath.WalkDir(filepath.Join("..", ".."), func(name string, d fs.DirEntry, err error) error {

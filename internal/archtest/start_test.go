@@ -24,7 +24,8 @@ func build(tb testing.TB, name string) string {
 	return file
 }
 
-// TestStart holds that a program which opens a store in memory is small, and links no tables that are filled at its start.
+// TestStart holds that a program which opens a store in memory is small, and links no tables that are filled at its
+// start.
 func TestStart(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs the go command")

@@ -66,7 +66,8 @@ func TestLinesAgainstGit(t *testing.T) {
 		if tt.sub != "" {
 			files["d"] = tt.sub
 		}
-		paths := []string{"f", "d/", "d", "g", "d/f", "d/g", "d/d/f", "e/d/f", "d/e/", "df/f", "[attr]", `"d`, `"f"b.c`, long, "e/f"}
+		paths := []string{"f", "d/", "d", "g", "d/f", "d/g", "d/d/f", "e/d/f", "d/e/", "df/f", "[attr]", `"d`, `"f"b.c`, long,
+			"e/f"}
 		if diff := cmp.Diff(checkAttr(t, files, paths), match(t, files, paths)); diff != "" {
 			t.Errorf("files %q (-git +ours):\n%s", files, diff)
 		}
@@ -181,15 +182,18 @@ func (g generator) line() string {
 	var b strings.Builder
 	b.WriteString(pattern)
 	for range g.IntN(4) {
-		b.WriteString(g.pick(" ", "\t", "  ") + g.pick("", "", "-", "!") + g.pick(names...) + g.pick("", "", "", "=v", "=", "=a=b"))
+		b.WriteString(g.pick(" ", "\t", "  ") + g.pick("", "", "-", "!") + g.pick(names...) +
+			g.pick("", "", "", "=v", "=", "=a=b"))
 	}
 	return b.String() + g.pick("\n", "\n", "\n", "\r\n", " \n")
 }
 
 func (g generator) pattern() string {
 	letters := []string{"a", "b", "ab", ".", "a", "b"}
-	special := []string{"*", "**", "?", "/", "/", "/**/", "**/", "***", `\*`, `\a`, `\/`, `\`, "[ab]", "[!a]", "[^b-]", "[a-b]",
-		"[]a]", "[[:alpha:]]", "[![:upper:]]", "[[:digit:]", "[[:al]", "[a", "[[:foo:]]", "[b-a]", "[\\]b]", "[a-", "-", "!", "[/]",
+	special := []string{"*", "**", "?", "/", "/", "/**/", "**/", "***", `\*`, `\a`, `\/`, `\`, "[ab]", "[!a]", "[^b-]",
+		"[a-b]",
+		"[]a]", "[[:alpha:]]", "[![:upper:]]", "[[:digit:]", "[[:al]", "[a", "[[:foo:]]", "[b-a]", "[\\]b]", "[a-", "-", "!",
+		"[/]",
 		"[.-b]", "[[:punct:]a-b]", "[[:space:]]", "[[:graph:]]"}
 	var b strings.Builder
 	for range 1 + g.IntN(6) {

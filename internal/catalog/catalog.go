@@ -1,5 +1,5 @@
 // Package catalog keeps the list of repositories: what is known of each, by what name it is found, in which orders
-// it is listed, and how many there are. All of it changes in the unit of work of what it describes.
+// it is listed, and how many there are. All of it changes in the transaction of what it describes.
 package catalog
 
 import (
@@ -243,8 +243,8 @@ func (e *Entry) Replace(tx Tx, r *Repo, now time.Time) error {
 }
 
 // Remove takes a repository out of the catalog, and reports whether it was the last of its pool. Its forks then belong
-// to what it was forked from; those of the root of a network to the oldest of them, which is the new root. What go-git stores
-// and former names may be left for Sweep.
+// to what it was forked from; those of the root of a network to the oldest of them, which is the new root. What go-git
+// stores and former names may be left for Sweep.
 func (e *Entry) Remove(tx Tx) (last bool, err error) {
 	r := e.Repo
 	state, err := e.State(tx)

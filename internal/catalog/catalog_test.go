@@ -59,7 +59,8 @@ func TestInit(t *testing.T) {
 
 func TestTimes(t *testing.T) {
 	times := []time.Time{
-		{}, time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Unix(0, 0), time.Unix(0, 1),
+		{}, time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 999999999, time.UTC),
+		time.Unix(0, 0), time.Unix(0, 1),
 		time.Unix(1, 0), time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600)), time.Unix(0, math.MaxInt64),
 	}
 	for i, at := range times {
@@ -78,8 +79,10 @@ func TestTimes(t *testing.T) {
 
 func TestRecords(t *testing.T) {
 	full := &Repo{
-		ID: id(1), Pool: id(2), Family: id(3), Protected: true, Networked: true, Owner: "ann", Slug: "x", Name: "名前", Description: "d", Homepage: "h", Private: true,
-		HasIssues: true, OpenIssues: math.MaxInt, Created: time.Unix(1, 2).UTC(), Expires: time.Unix(3, 4).UTC(), Labels: map[string]string{"a": "", "b": "c"},
+		ID: id(1), Pool: id(2), Family: id(3), Protected: true, Networked: true, Owner: "ann", Slug: "x", Name: "名前",
+		Description: "d", Homepage: "h", Private: true,
+		HasIssues: true, OpenIssues: math.MaxInt, Created: time.Unix(1, 2).UTC(), Expires: time.Unix(3, 4).UTC(),
+		Labels: map[string]string{"a": "", "b": "c"},
 	}
 	for _, r := range []*Repo{full, {ID: id(1)}} {
 		got, err := decodeRepo(r.ID, r.encode())

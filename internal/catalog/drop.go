@@ -7,10 +7,10 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// What a repository has of go-git's records and of former names knows no bound, but one unit of work does. So a deletion
+// What a repository has of go-git's records and of former names knows no bound, but one transaction does. So a deletion
 // begins to remove them, and Sweep goes on.
 const (
-	dropRecords = 2000    // at most in one unit of work
+	dropRecords = 2000    // at most in one transaction
 	dropBytes   = 1 << 17 // of keys
 )
 
@@ -30,8 +30,8 @@ func (d *dropper) drop(id storage.ID) (more bool, err error) {
 	return d.dropPrefix(aliasOfKey(id, nil), []byte{keyAlias, 'n'})
 }
 
-// dropPrefix removes the records whose keys begin with prefix; unless twin is empty, also those whose keys have it in the
-// place of prefix. It reports whether there may be more.
+// dropPrefix removes the records whose keys begin with prefix; unless twin is empty, also those whose keys have it in
+// the place of prefix. It reports whether there may be more.
 func (d *dropper) dropPrefix(prefix, twin []byte) (more bool, err error) {
 	for rec, err := range d.tx.Records(prefix, record.After(prefix), storage.Ascending) {
 		if err != nil {

@@ -38,8 +38,8 @@ type Found struct {
 	*Repo
 	State
 
-	// Damaged says what of it can't be read; nil: nothing. Of a Repo that is damaged itself, only the ID is known, and in the
-	// order by name Owner and Slug.
+	// Damaged says what of it can't be read; nil: nothing. Of a Repo that is damaged itself, only the ID is known, and in
+	// the order by name Owner and Slug.
 	Damaged error
 }
 

@@ -65,7 +65,8 @@ func Decode(name, text string) (string, bool) {
 	return out, true
 }
 
-// Encode returns text, which is UTF-8, in another encoding. It reports false if that is not known, or lacks a character.
+// Encode returns text, which is UTF-8, in another encoding. It reports false if that is not known, or lacks a
+// character.
 func Encode(name, text string) (string, bool) {
 	e := find(name)
 	if e == nil {

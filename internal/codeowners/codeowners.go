@@ -168,7 +168,8 @@ func parseOwner(word string) (Owner, bool) {
 }
 
 // Of returns the line that says who owns the path, which is the last one that matches, or nil if there is none. A line
-// without owners says that nobody does. It costs a look at each line with wildcards inside of names, and none at others.
+// without owners says that nobody does. It costs a look at each line with wildcards inside of names, and none at
+// others.
 func (f *File) Of(path string) *Line {
 	if i := f.index.last(f.lines, path); i >= 0 {
 		return &f.lines[i]

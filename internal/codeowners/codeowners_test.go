@@ -119,7 +119,8 @@ func TestBlanks(t *testing.T) {
 // TestSkipped holds that a line with an error leaves the paths to the lines before it.
 func TestSkipped(t *testing.T) {
 	for _, line := range []string{
-		"!x @b", `\#x @b`, "x**\\", "***/x @b", "x b", "x @b/", "x @/b", "x @", "x @b/c/d", "x a@", "x @b @-", "x a@b@c", "/ @b", "x\x00 @b",
+		"!x @b", `\#x @b`, "x**\\", "***/x @b", "x b", "x @b/", "x @/b", "x @", "x @b/c/d", "x a@", "x @b @-", "x a@b@c",
+		"/ @b", "x\x00 @b",
 		"x @b,@c", "#x @b", "x\\ @b", "x @b\x01",
 	} {
 		f := Parse([]byte("* @a\n" + line + "\n"))

@@ -6,8 +6,8 @@ import (
 	"github.com/reposit/reposit/internal/glob"
 )
 
-// An index finds the lines that may match a path. Those of the usual forms need no look at each. The numbers are offsets
-// in File.lines; where a form has one for each text, it is the last line of that text.
+// An index finds the lines that may match a path. Those of the usual forms need no look at each. The numbers are
+// offsets in File.lines; where a form has one for each text, it is the last line of that text.
 type index struct {
 	literal  map[string]int   // "/docs/file": the path, or what is below it
 	anywhere map[string]int   // "name": a component of the path

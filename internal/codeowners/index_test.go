@@ -61,7 +61,8 @@ func TestIndexAgainstScan(t *testing.T) {
 
 func TestLongestPart(t *testing.T) {
 	for pattern, want := range map[string]string{
-		"**/*abc*d": "abc", "docs/*.txt": "docs", "*": "", "": "", `a\[bc`: "bc", `abc\`: "abc", "a/bb/ccc": "ccc", "x?yy": "yy",
+		"**/*abc*d": "abc", "docs/*.txt": "docs", "*": "", "": "", `a\[bc`: "bc", `abc\`: "abc", "a/bb/ccc": "ccc",
+		"x?yy": "yy",
 	} {
 		if got := longestPart(pattern); got != want {
 			t.Errorf("longestPart(%q) = %q, want %q", pattern, got, want)
@@ -77,7 +78,8 @@ func TestByteOrderMark(t *testing.T) {
 }
 
 func BenchmarkOf(b *testing.B) {
-	for name, pattern := range map[string]string{"suffix": "*.x%d", "literal": "/src/a%d", "under": "/src/*a%d", "rest": "*a%d*"} {
+	for name, pattern := range map[string]string{"suffix": "*.x%d", "literal": "/src/a%d", "under": "/src/*a%d",
+		"rest": "*a%d*"} {
 		var file strings.Builder
 		for i := 0; file.Len() < 848<<10; i++ {
 			fmt.Fprintf(&file, pattern+" @x\n", i)

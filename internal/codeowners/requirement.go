@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Requirement is changed paths that one of their owners must approve of. If it can't be told who owns what, there is one
-// Requirement without owners, which nobody meets.
+// A Requirement is changed paths that one of their owners must approve of. If it can't be told who owns what, there is
+// one Requirement without owners, which nobody meets.
 type Requirement struct {
 	Path   string // the first of them
 	Owners []Owner

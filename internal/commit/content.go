@@ -68,7 +68,7 @@ func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
 const (
-	// Content beyond these is stored ahead of the commit, so that the unit of work stays short.
+	// Content beyond these is stored ahead of the commit, so that the transaction stays short.
 	inlineBytes = 1 << 20
 	inlineCount = 256
 
@@ -76,9 +76,10 @@ const (
 	parallelBytes = 256 << 10
 )
 
-// Store hashes the sources, stores ahead what does not fit into one unit of work, and returns the hash of each.
+// Store hashes the sources, stores ahead what does not fit into one transaction, and returns the hash of each.
 // On an error nothing is left but, at most, objects that nothing reaches.
-func (e *Engine) Store(ctx context.Context, pool storage.ID, sources []Source, limits Limits) ([]git.Hash, Content, error) {
+func (e *Engine) Store(ctx context.Context, pool storage.ID, sources []Source,
+	limits Limits) ([]git.Hash, Content, error) {
 	s := storer{ctx: ctx, e: e, pool: pool, limits: limits, sources: sources, hashes: make([]git.Hash, len(sources))}
 	err := s.run()
 	if s.stage != nil {

@@ -92,7 +92,8 @@ func (b *batch) build(j *job) (git.Hash, []storage.Object, []*object.Item, error
 		objects, items = append(objects, blob), append(items, item)
 	}
 	for _, t := range made {
-		objects = append(objects, storage.Object{Hash: t.Hash, Type: storage.Tree, Size: t.Item.Size, Data: t.Item.Data, Delta: t.Delta})
+		objects = append(objects, storage.Object{Hash: t.Hash, Type: storage.Tree, Size: t.Item.Size, Data: t.Item.Data,
+			Delta: t.Delta})
 		items = append(items, t.Item)
 	}
 	return root, objects, items, nil

@@ -52,10 +52,11 @@ func New(backend *txn.Engine, objects *object.Store, index *reach.Index) *Engine
 
 // A Request is one commit. Everything in it was checked.
 type Request struct {
-	Repo              storage.ID
-	By                access.Actor
-	Branch            string                                              // full name; "" is the one that HEAD names
-	Start             func(*catalog.Repo, storage.View) (git.Hash, error) // where a new branch starts; nil: at the default branch
+	Repo   storage.ID
+	By     access.Actor
+	Branch string // full name; "" is the one that HEAD names
+	// where a new branch starts; nil: at the default branch
+	Start             func(*catalog.Repo, storage.View) (git.Hash, error)
 	Message           string
 	Author, Committer git.Signature
 	Parents           []git.Hash  // after the tip

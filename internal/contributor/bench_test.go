@@ -76,7 +76,8 @@ func line(b *testing.B, backend storage.Backend, n int) (tip, next git.Hash) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := stage.Put(b.Context(), storage.Object{Hash: h, Type: storage.Commit, Size: int64(len(data)), Data: data}); err != nil {
+		if err := stage.Put(b.Context(), storage.Object{Hash: h, Type: storage.Commit, Size: int64(len(data)),
+			Data: data}); err != nil {
 			b.Fatal(err)
 		}
 		tip, next = next, h

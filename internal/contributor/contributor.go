@@ -80,7 +80,8 @@ func (c *Counter) count(ctx context.Context, pool storage.ID, tip git.Hash) (t *
 // Advance returns the tally of another tip, and how many commits it read. These are the commits that only one of the
 // two tips reaches, and further ones only as far as their times leave it open which those are. If that can't be, as
 // when the old tip is gone, it counts.
-func (c *Counter) Advance(ctx context.Context, pool storage.ID, from *Tally, tip git.Hash) (t *Tally, read int, err error) {
+func (c *Counter) Advance(ctx context.Context, pool storage.ID, from *Tally,
+	tip git.Hash) (t *Tally, read int, err error) {
 	if from.Tip == tip {
 		return from, 0, nil
 	}

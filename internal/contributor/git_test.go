@@ -136,7 +136,8 @@ func randomMailmap(r *rand.Rand) string {
 }
 
 var oddLines = []string{
-	"# Ada <ada@x.org>\n", " # Ada <bob@y.org>\n", "\n", "Ada\n", "Ada <ada@x.org\n", "<>\n", "Bob <> <ada@x.org>\n", "Bob <bob@y.org> <>\n",
+	"# Ada <ada@x.org>\n", " # Ada <bob@y.org>\n", "\n", "Ada\n", "Ada <ada@x.org\n", "<>\n", "Bob <> <ada@x.org>\n",
+	"Bob <bob@y.org> <>\n",
 	"<ada@x.org>\n", "Ada <<bob@y.org>\n", "A > B <eve@z>\n", "Ada <eve@z> Eve\n", "Ada <eve@z> <bob@y.org> <ada@x.org>\n",
 	"Ada <eve@z>\r\n", "Bob <bob@y.org> <nobody>\r\n", "Ada <ada@x.org>trailing\n", "Ada < ada@x.org >\n",
 }
@@ -230,7 +231,8 @@ func compareList(t *testing.T, repo *gitRepo, tally *Tally, mailmap, config stri
 	for email, n := range sum {
 		want = append(want, line{n, email})
 	}
-	listed, err := List(tally.Authors, ParseMailmap([]byte(mailmap)), func(string) (string, string, error) { return "", "", nil }, true)
+	listed, err := List(tally.Authors, ParseMailmap([]byte(mailmap)),
+		func(string) (string, string, error) { return "", "", nil }, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +262,8 @@ func FuzzMailmap(f *testing.F) {
 		}
 		otherName, otherEmail := m.Resolve(name, lower(email))
 		if otherName != properName || otherEmail != properEmail && properEmail != email {
-			t.Errorf("Resolve(%q, %q) = %q, %q, but %q, %q in lower case", name, email, properName, properEmail, otherName, otherEmail)
+			t.Errorf("Resolve(%q, %q) = %q, %q, but %q, %q in lower case", name, email, properName, properEmail, otherName,
+				otherEmail)
 		}
 	})
 }

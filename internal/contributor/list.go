@@ -24,7 +24,8 @@ func List(authors []Author, m *Mailmap, users Directory, anonymous bool) ([]Cont
 	var listed []Contributor
 	place := map[string]int{} // of users in listed
 	for _, p := range merge(authors, m) {
-		c := Contributor{Name: p.most(func(a alias) string { return a.name }), Email: p.most(func(a alias) string { return a.email })}
+		c := Contributor{Name: p.most(func(a alias) string { return a.name }),
+			Email: p.most(func(a alias) string { return a.email })}
 		for _, a := range p.aliases {
 			c.Contributions += a.commits
 		}
@@ -82,7 +83,8 @@ func merge(authors []Author, m *Mailmap) []*group {
 	}
 	for _, g := range groups {
 		slices.SortFunc(g.aliases, func(a, b alias) int {
-			return cmp.Or(cmp.Compare(b.commits, a.commits), cmp.Compare(a.name, b.name), cmp.Compare(a.email, b.email), cmp.Compare(a.raw, b.raw))
+			return cmp.Or(cmp.Compare(b.commits, a.commits), cmp.Compare(a.name, b.name), cmp.Compare(a.email, b.email),
+				cmp.Compare(a.raw, b.raw))
 		})
 	}
 	slices.SortFunc(groups, func(a, b *group) int {

@@ -42,12 +42,14 @@ func TestList(t *testing.T) {
 			{"", "Bob", "bob@y.org", 3}, {"", "No One", "", 2}, {"", "Ada", "ada@home", 1}, {"", "Other", "", 1}}},
 		{"users", "", known, false, []Contributor{{"bob", "The bob", "bob@work", 13}, {"ada", "The ada", "ada@home", 1}}},
 		{"mailmap", mailmap, none, true, []Contributor{
-			{"", "Ada Lovelace", "ada@new.org", 17}, {"", "Bob", "bob@work", 10}, {"", "Eve", "eve@z", 9}, {"", "Bob", "bob@y.org", 3},
+			{"", "Ada Lovelace", "ada@new.org", 17}, {"", "Bob", "bob@work", 10}, {"", "Eve", "eve@z", 9},
+			{"", "Bob", "bob@y.org", 3},
 			{"", "No One", "", 2}, {"", "Other", "", 1}}},
 		{"a user by an address that the mailmap replaces", mailmap, known, true, []Contributor{
 			{"ada", "The ada", "ada@new.org", 17}, {"bob", "The bob", "bob@work", 13}, {"", "Eve", "eve@z", 9},
 			{"", "No One", "", 2}, {"", "Other", "", 1}}},
-		{"the proper address first", "<bob@y.org> <ada@home>\n", known, false, []Contributor{{"bob", "The bob", "bob@work", 14}}},
+		{"the proper address first", "<bob@y.org> <ada@home>\n", known, false,
+			[]Contributor{{"bob", "The bob", "bob@work", 14}}},
 	} {
 		got, err := List(authors, ParseMailmap([]byte(tt.mailmap)), tt.users, tt.anonymous)
 		if d := cmp.Diff(tt.want, got); err != nil || d != "" {

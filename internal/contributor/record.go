@@ -66,8 +66,8 @@ func Load(v storage.View, repo storage.ID) (*Tally, error) {
 }
 
 // Save keeps a tally, and writes the pages that differ from those stored. old is what Load returned, or nil for nothing
-// and for what can't be read; if something else is stored by now, Save does nothing. A tally of very many authors is not
-// kept.
+// and for what can't be read; if something else is stored by now, Save does nothing. A tally of very many authors is
+// not kept.
 func Save(tx storage.Tx, repo storage.ID, old, t *Tally) error {
 	if old == nil {
 		switch _, err := Load(tx, repo); {

@@ -183,7 +183,8 @@ func FuzzRecords(f *testing.F) {
 	f.Add(newTally(1, 3).encodeHead(1), pages[0])
 	f.Fuzz(func(t *testing.T, head, page []byte) {
 		if tally, n, err := decodeHead(head); err == nil {
-			again, m, err := decodeHead((&Tally{Tip: tally.Tip, span: tally.span, Authors: make([]Author, min(n, 1000))}).encodeHead(tally.serial))
+			again, m, err := decodeHead((&Tally{Tip: tally.Tip, span: tally.span,
+				Authors: make([]Author, min(n, 1000))}).encodeHead(tally.serial))
 			if d := cmp.Diff(tally, again, exported); err != nil || d != "" || m != min(n, 1000) {
 				t.Errorf("decodeHead(%q) is not what it is when encoded again: %v %s", head, err, d)
 			}

@@ -93,7 +93,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestLog adds events in units of work that fail and that do not, and opens the log anew in between.
+// TestLog adds events in transactions that fail and that do not, and opens the log anew in between.
 func TestLog(t *testing.T) {
 	b := memory.New()
 	defer b.Close()

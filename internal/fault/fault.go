@@ -51,8 +51,8 @@ type fault struct {
 func (f *fault) Error() string { return f.text }
 func (f *fault) Unwrap() error { return f.kind }
 
-// KindOf returns the kind of an error, or nil if it has none. What is closed, corrupt or not there comes first, whatever
-// else the error wraps.
+// KindOf returns the kind of an error, or nil if it has none. What is closed, corrupt or not there comes first,
+// whatever else the error wraps.
 func KindOf(err error) *Kind {
 	for _, s := range [...]struct {
 		sentinel error

@@ -12,22 +12,28 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-var someone = Signature{Name: "Ada Lovelace", Email: "ada@example.org", When: time.Unix(1234567890, 0).In(time.FixedZone("", -5400))}
+var someone = Signature{Name: "Ada Lovelace", Email: "ada@example.org",
+	When: time.Unix(1234567890, 0).In(time.FixedZone("", -5400))}
 
 func TestCommit(t *testing.T) {
 	for name, c := range map[string]Commit{
-		"first":           {Tree: Hash{1}, Author: someone, Committer: someone, Message: "x"},
-		"merge":           {Tree: Hash{1}, Parents: []Hash{{2}, {3}, {4}}, Author: someone, Committer: someone, Message: "x\n\ny\n"},
-		"empty":           {Tree: Hash{1}, Author: someone, Committer: someone},
-		"signed":          {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "-----BEGIN-----\n\nabc\n-----END-----", Message: "gpgsig not me\n"},
-		"extra":           {Tree: Hash{1}, Author: someone, Committer: someone, Encoding: "ISO-8859-1", Extra: []byte("mergetag object 1\n type 2\nHG:x y\n"), Signature: "s"},
-		"nameless":        {Tree: Hash{1}, Author: Signature{Email: "e", When: time.Unix(0, 0).UTC()}, Committer: someone},
-		"blank":           {Tree: Hash{1}, Author: someone, Committer: someone, Message: "\n\nx"},
-		"long ago":        {Tree: Hash{1}, Author: Signature{Name: "a", When: time.Unix(-99, 0).UTC()}, Committer: someone},
-		"far ahead":       {Tree: Hash{1}, Author: Signature{Name: "a", When: time.Unix(1<<40, 0).UTC()}, Committer: someone},
-		"as GitHub signs": {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "-----BEGIN-----\n\nabc\n-----END-----\n", Message: "x"},
-		"signed first": {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "s\nt", Extra: []byte("HG:x y\n"), Encoding: "latin1",
-			Headers: []byte("gpgsig s\n t\nHG:x y\nencoding latin1\n")},
+		"first": {Tree: Hash{1}, Author: someone, Committer: someone, Message: "x"},
+		"merge": {Tree: Hash{1}, Parents: []Hash{{2}, {3}, {4}}, Author: someone, Committer: someone,
+			Message: "x\n\ny\n"},
+		"empty": {Tree: Hash{1}, Author: someone, Committer: someone},
+		"signed": {Tree: Hash{1}, Author: someone, Committer: someone,
+			Signature: "-----BEGIN-----\n\nabc\n-----END-----", Message: "gpgsig not me\n"},
+		"extra": {Tree: Hash{1}, Author: someone, Committer: someone, Encoding: "ISO-8859-1",
+			Extra: []byte("mergetag object 1\n type 2\nHG:x y\n"), Signature: "s"},
+		"nameless":  {Tree: Hash{1}, Author: Signature{Email: "e", When: time.Unix(0, 0).UTC()}, Committer: someone},
+		"blank":     {Tree: Hash{1}, Author: someone, Committer: someone, Message: "\n\nx"},
+		"long ago":  {Tree: Hash{1}, Author: Signature{Name: "a", When: time.Unix(-99, 0).UTC()}, Committer: someone},
+		"far ahead": {Tree: Hash{1}, Author: Signature{Name: "a", When: time.Unix(1<<40, 0).UTC()}, Committer: someone},
+		"as GitHub signs": {Tree: Hash{1}, Author: someone, Committer: someone,
+			Signature: "-----BEGIN-----\n\nabc\n-----END-----\n", Message: "x"},
+		"signed first": {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "s\nt", Extra: []byte("HG:x y\n"),
+			Encoding: "latin1",
+			Headers:  []byte("gpgsig s\n t\nHG:x y\nencoding latin1\n")},
 	} {
 		raw := c.Append(nil)
 		got, err := ParseCommit(raw)
@@ -46,7 +52,8 @@ func TestCommit(t *testing.T) {
 
 func TestParseCommitMalformed(t *testing.T) {
 	hash := strings.Repeat("1", 40)
-	for _, raw := range []string{"", "\n", "x", "tree", "tree \n", "tree " + hash[1:] + "\n", "tree " + strings.Repeat("0", 40) + "\n", "author a <b> 1 +0000\ntree " + hash + "\n",
+	for _, raw := range []string{"", "\n", "x", "tree", "tree \n", "tree " + hash[1:] + "\n", "tree " +
+		strings.Repeat("0", 40) + "\n", "author a <b> 1 +0000\ntree " + hash + "\n",
 		" tree " + hash + "\n", "tree " + hash + "\nparent x\n", "parent " + hash + "\n"} {
 		if c, err := ParseCommit([]byte(raw)); err == nil {
 			t.Errorf("ParseCommit(%q) = %+v, want an error", raw, c)
@@ -96,7 +103,8 @@ func TestTag(t *testing.T) {
 			t.Errorf("%s: ParseTag(%q) = %v, -want +got:\n%s", name, raw, err, diff)
 		}
 	}
-	for _, raw := range []string{"", "object 1\ntype commit\n", "object " + strings.Repeat("1", 40) + "\n", "object " + strings.Repeat("1", 40) + "\ntype nonsense\n"} {
+	for _, raw := range []string{"", "object 1\ntype commit\n", "object " + strings.Repeat("1", 40) + "\n", "object " +
+		strings.Repeat("1", 40) + "\ntype nonsense\n"} {
 		if tag, err := ParseTag([]byte(raw)); err == nil {
 			t.Errorf("ParseTag(%q) = %+v, want an error", raw, tag)
 		}
@@ -105,7 +113,8 @@ func TestTag(t *testing.T) {
 
 // FuzzParseCommit reads what may be a commit. What was written once is read and written the same from then on.
 func FuzzParseCommit(f *testing.F) {
-	f.Add((&Commit{Tree: Hash{1}, Parents: []Hash{{2}}, Author: someone, Committer: someone, Encoding: "x", Extra: []byte("a b\n c\n"), Signature: "s\n\nt", Message: "m"}).Append(nil))
+	f.Add((&Commit{Tree: Hash{1}, Parents: []Hash{{2}}, Author: someone, Committer: someone, Encoding: "x",
+		Extra: []byte("a b\n c\n"), Signature: "s\n\nt", Message: "m"}).Append(nil))
 	f.Add([]byte("tree " + strings.Repeat("1", 40) + "\nx"))
 	f.Add([]byte("tree " + strings.Repeat("1", 40) + "\ngpgsig s\n \n \ngpgsig \n \n\nm"))
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -146,7 +146,8 @@ func TestDifferencesOfMalformed(t *testing.T) {
 		}
 		for e, n := range net {
 			if n != 0 {
-				t.Fatalf("Differences(%v, %v) = %v: entry %v is left over %d times", entries(a), entries(b), differences(a, b), e, n)
+				t.Fatalf("Differences(%v, %v) = %v: entry %v is left over %d times", entries(a), entries(b), differences(a, b), e,
+					n)
 			}
 		}
 	}

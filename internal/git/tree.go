@@ -55,8 +55,8 @@ var EmptyTree = Hash{
 const MaxDepth = 2048
 
 // ParseTree indexes the content of a tree. It keeps raw. It returns an error that wraps ErrMalformed for bytes that are
-// no tree, and for an entry that names.CheckEntry refuses, its error: "..", "a/b" and ".git" would lead whoever follows the names
-// out of the tree, or round in circles. Modes and order are not judged.
+// no tree, and for an entry that names.CheckEntry refuses, its error: "..", "a/b" and ".git" would lead whoever follows
+// the names out of the tree, or round in circles. Modes and order are not judged.
 func ParseTree(raw []byte) (*Tree, error) {
 	t := &Tree{raw: raw, starts: make([]uint32, 0, len(raw)/34+1)}
 	for at := 0; at < len(raw); {
@@ -237,8 +237,8 @@ func Less(a, b Entry) bool {
 type Edit = Entry
 
 // Apply returns the tree with the edits made, which must be of different names, and the instructions that turn
-// t's content into the new one's (see ApplyDelta). A tree without entries is returned as such. The cost is a copy of the
-// content and a search for each edit.
+// t's content into the new one's (see ApplyDelta). A tree without entries is returned as such. The cost is a copy of
+// the content and a search for each edit.
 func (t *Tree) Apply(edits []Edit) (*Tree, []byte) {
 	splices := make([]splice, 0, 2*len(edits))
 	for _, e := range edits {

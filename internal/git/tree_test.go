@@ -52,7 +52,8 @@ func entries(t *Tree) (all []Entry) {
 
 var (
 	modes = []Mode{ModeDir, ModeRegular, ModeExecutable, ModeSymlink, ModeSubmodule}
-	words = []string{"a", "a.", "a.b", "a-", "a0", "a/"[:1], "aa", "b", "A", "~", " ", "\x01", "\xff", "lib", "lib.go", "ü", strings.Repeat("x", 300)}
+	words = []string{"a", "a.", "a.b", "a-", "a0", "a/"[:1], "aa", "b", "A", "~", " ", "\x01", "\xff", "lib", "lib.go",
+		"ü", strings.Repeat("x", 300)}
 )
 
 func randomHash(r *rand.Rand) (h Hash) {
@@ -221,17 +222,22 @@ func TestTreesAgainstGit(t *testing.T) {
 func TestParseTreeMalformed(t *testing.T) {
 	hash := strings.Repeat("h", 20)
 	for _, raw := range []string{
-		"1", "100644", "100644 ", "100644 a", "100644 a\x00", "100644 a\x00" + hash[1:], " a\x00" + hash, "100644 \x00" + hash, "10x644 a\x00" + hash, "900644 a\x00" + hash,
-		"123456789 a\x00" + hash, "1000000 a\x00" + hash, "100644 a\x00" + hash + "1", "\n100644 a\x00" + hash, "-100644 a\x00" + hash,
-		"40000 .\x00" + hash, "40000 ..\x00" + hash, "40000 a/b\x00" + hash, "40000 /\x00" + hash, "40000 .git\x00" + hash, "40000 .gIt\x00" + hash,
-		"40000 git~1\x00" + hash, "40000 .g\u200cit\x00" + hash, "40000 \u200c.git\x00" + hash, "40000 a\\.git\x00" + hash, "40000 .git. \x00" + hash,
+		"1", "100644", "100644 ", "100644 a", "100644 a\x00", "100644 a\x00" + hash[1:], " a\x00" + hash, "100644 \x00" +
+			hash, "10x644 a\x00" + hash, "900644 a\x00" + hash,
+		"123456789 a\x00" + hash, "1000000 a\x00" + hash, "100644 a\x00" + hash + "1", "\n100644 a\x00" + hash,
+		"-100644 a\x00" + hash,
+		"40000 .\x00" + hash, "40000 ..\x00" + hash, "40000 a/b\x00" + hash, "40000 /\x00" + hash, "40000 .git\x00" + hash,
+		"40000 .gIt\x00" + hash,
+		"40000 git~1\x00" + hash, "40000 .g\u200cit\x00" + hash, "40000 \u200c.git\x00" + hash, "40000 a\\.git\x00" + hash,
+		"40000 .git. \x00" + hash,
 	} {
 		if tree, err := ParseTree([]byte(raw)); err == nil {
 			t.Errorf("ParseTree(%q) = %v, want an error", raw, entries(tree))
 		}
 	}
 	// Old histories have such trees, and keep them.
-	for _, raw := range []string{"040000 a\x00" + hash, "100664 a\x00" + hash, "100644 b\x00" + hash + "100644 a\x00" + hash, "100644 .gitx\x00" + hash, "100644 git~2\x00" + hash, "100644 a\\b\x00" + hash} {
+	for _, raw := range []string{"040000 a\x00" + hash, "100664 a\x00" + hash, "100644 b\x00" + hash + "100644 a\x00" +
+		hash, "100644 .gitx\x00" + hash, "100644 git~2\x00" + hash, "100644 a\\b\x00" + hash} {
 		if tree, err := ParseTree([]byte(raw)); err != nil || string(tree.Raw()) != raw {
 			t.Errorf("ParseTree(%q) = %v", raw, err)
 		}

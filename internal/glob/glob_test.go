@@ -89,7 +89,8 @@ func TestMatchTime(t *testing.T) {
 
 // FuzzMatch compares Match with a regular expression.
 func FuzzMatch(f *testing.F) {
-	for _, seed := range []string{"a/**/b a/x/b", "*.go x/y.go", "[a-c]? bé", `\** *x`, "**/a/** x/a/b/c", "a***b/** ab/c"} {
+	for _, seed := range []string{"a/**/b a/x/b", "*.go x/y.go", "[a-c]? bé", `\** *x`, "**/a/** x/a/b/c",
+		"a***b/** ab/c"} {
 		pattern, text, _ := strings.Cut(seed, " ")
 		f.Add(pattern, text)
 	}
@@ -100,7 +101,8 @@ func FuzzMatch(f *testing.F) {
 		if text != "" && !Match(Quote(text), text) {
 			t.Errorf("Match(Quote(%q)) = false", text)
 		}
-		if strings.ContainsAny(pattern, `[\`) || !utf8.ValidString(pattern) || !utf8.ValidString(text) || strings.ContainsRune(text, '\n') {
+		if strings.ContainsAny(pattern, `[\`) || !utf8.ValidString(pattern) || !utf8.ValidString(text) ||
+			strings.ContainsRune(text, '\n') {
 			return
 		}
 		re := regexp.MustCompile(translate(pattern))

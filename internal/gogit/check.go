@@ -36,9 +36,9 @@ func check(t storage.Type, data []byte) (*object.Item, error) {
 // modeLegacy is what old versions of git wrote for files that a group may write. It is kept (git-fsck, badFilemode).
 const modeLegacy git.Mode = 0o100664
 
-// checkTree refuses names that git would not check out, directories and symbolic links where it wants a file, modes that
-// it does not know, null hashes, and entries that are out of order or there twice. Modes padded with zeroes pass, and
-// stay as they are.
+// checkTree refuses names that git would not check out, directories and symbolic links where it wants a file, modes
+// that it does not know, null hashes, and entries that are out of order or there twice. Modes padded with zeroes pass,
+// and stay as they are.
 func checkTree(t *git.Tree) error {
 	var last git.Entry
 	for i := range t.Len() {
@@ -150,9 +150,9 @@ func (s *scanner) hash(key string) {
 	}
 }
 
-// person checks "name <email> seconds zone" (git-fsck, fsck_ident). The zone may be anything, and may be missing, as may
-// the time. So may the spaces before the address and the time. An address may have another one in it or behind it: git
-// takes the last ">" as where the time begins (ident.c, split_ident_line).
+// person checks "name <email> seconds zone" (git-fsck, fsck_ident). The zone may be anything, and may be missing, as
+// may the time. So may the spaces before the address and the time. An address may have another one in it or behind it:
+// git takes the last ">" as where the time begins (ident.c, split_ident_line).
 func (s *scanner) person(key string) {
 	value := s.line(key)
 	if s.err != nil {

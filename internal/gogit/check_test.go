@@ -25,10 +25,12 @@ var fsckTests = []struct {
 	{"nulInCommit", storage.Commit, commitBy("A <a@b> 1 +0000") + "\na\x00b", true},
 	{"missingTree", storage.Commit, "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n", false},
 	{"badTreeSha1", storage.Commit, "tree 12\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n", false},
-	{"badParentSha1", storage.Commit, "tree " + emptyTree + "\nparent 12\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n", false},
+	{"badParentSha1", storage.Commit, "tree " + emptyTree +
+		"\nparent 12\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n", false},
 	{"missingAuthor", storage.Commit, "tree " + emptyTree + "\ncommitter A <a@b> 1 +0000\n", false},
 	{"missingCommitter", storage.Commit, "tree " + emptyTree + "\nauthor A <a@b> 1 +0000\n", false},
-	{"multipleAuthors", storage.Commit, "tree " + emptyTree + "\nauthor A <a@b> 1 +0000\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n", false},
+	{"multipleAuthors", storage.Commit, "tree " + emptyTree +
+		"\nauthor A <a@b> 1 +0000\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n", false},
 	{"missingNameBeforeEmail", storage.Commit, commitBy("<b> 1 +0000"), false},
 	{"a name of a space", storage.Commit, commitBy(" <b> 1 +0000"), false},
 	{"no address", storage.Commit, commitBy("A <> 1 +0000"), false},

@@ -50,7 +50,8 @@ func (s *Storer) Module(name string) (gogitstorage.Storer, error) {
 	return m, nil
 }
 
-// moduleRefs are the refs of a submodule. A value is a byte that says which, and the hash or the name that the ref holds.
+// moduleRefs are the refs of a submodule. A value is a byte that says which, and the hash or the name that the ref
+// holds.
 type moduleRefs struct{ *Storer }
 
 const (

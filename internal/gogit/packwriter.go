@@ -104,7 +104,8 @@ func (w *packWriter) store() error {
 	if err := s.flush(w.pool); err != nil {
 		return err
 	}
-	c := contents{s: s, pool: w.pool, types: map[git.Hash]storage.Type{}, wanted: map[git.Hash]wanted{}, files: map[git.Hash]gitfile.Kind{}}
+	c := contents{s: s, pool: w.pool, types: map[git.Hash]storage.Type{}, wanted: map[git.Hash]wanted{},
+		files: map[git.Hash]gitfile.Kind{}}
 	p, err := pack.Read(s.ctx, w.spool, w.spool.Size(), pack.Options{
 		Blob: s.Limits.Blob, Total: s.Limits.Total, Objects: maxPackObjects, Base: c.base, Check: c.check,
 	})

@@ -145,7 +145,8 @@ func (s *Storer) hold(objects ...*held) error {
 			return err
 		}
 		if left := s.pending.size(); left > 0 && left+size > maxPending {
-			return fmt.Errorf("objects of more than %d bytes of memory wait for what they name: %w", maxPending, storage.ErrTooLarge)
+			return fmt.Errorf("objects of more than %d bytes of memory wait for what they name: %w", maxPending,
+				storage.ErrTooLarge)
 		}
 	}
 	if s.pending.add(fresh...) {
@@ -360,8 +361,8 @@ func (w *wholeness) of(l link) error {
 	return answer
 }
 
-// ask returns as its answer what is known of an object: nil if it is whole, or an error that isAnswer knows. Otherwise it puts the
-// object on the stack, whose answer follows.
+// ask returns as its answer what is known of an object: nil if it is whole, or an error that isAnswer knows. Otherwise
+// it puts the object on the stack, whose answer follows.
 func (w *wholeness) ask(l link, stack *[]frame) (answer, err error) {
 	o := w.held[l.hash]
 	if o == nil {

@@ -93,7 +93,7 @@ func (s *Storer) save(name string, v value) error {
 	return s.update(func(tx *txn.Tx, _ *txn.Repo) error { return s.putValue(tx, name, v) })
 }
 
-// update runs a unit of work that changes records, if the actor may.
+// update runs a transaction that changes records, if the actor may.
 func (s *Storer) update(fn func(*txn.Tx, *txn.Repo) error) error {
 	return s.Backend.Update(s.ctx, s.By, func(tx *txn.Tx) error {
 		r, err := tx.Repo(s.Repo, access.Write)
@@ -140,8 +140,8 @@ func (s *Storer) cut(tx storage.Tx, name string, parts int) error {
 	return nil
 }
 
-// Config returns what SetConfig stored, or an empty configuration; to those who may not write, always that, since it may
-// hold the secrets of remotes. It is the caller's to change.
+// Config returns what SetConfig stored, or an empty configuration; to those who may not write, always that, since it
+// may hold the secrets of remotes. It is the caller's to change.
 func (s *Storer) Config() (c *config.Config, err error) {
 	err = s.call("config", "", func() error {
 		v, err := s.loadForWriters("config")
@@ -195,7 +195,7 @@ func (s *Storer) Index() (idx *index.Index, err error) {
 }
 
 // SetIndex stores the index of a worktree, and the objects that were held back, since it names them. It sets ModTime,
-// by which go-git tells files that changed right after. An index too large for one unit of work of the backend is
+// by which go-git tells files that changed right after. An index too large for one transaction of the backend is
 // refused.
 func (s *Storer) SetIndex(idx *index.Index) error {
 	return s.call("set index", "", func() error {
@@ -250,8 +250,8 @@ func (s *Storer) onlyOwn(hashes []git.Hash) (own []git.Hash, err error) {
 	return own, err
 }
 
-// putAdded stores which files of an index were stored for it: those that this session brought, and those that an earlier
-// one did, if the index still names them.
+// putAdded stores which files of an index were stored for it: those that this session brought, and those that an
+// earlier one did, if the index still names them.
 func (s *Storer) putAdded(tx *txn.Tx, r *txn.Repo, named, own []git.Hash, now time.Time) error {
 	const name = "added"
 	before, err := added(tx, s.key(name))
@@ -348,8 +348,8 @@ func (s *Storer) mayLack(tx *txn.Tx, r *txn.Repo) error {
 	return tx.PutRecord(catalog.GoGitKey(s.Repo, lacking), nil)
 }
 
-// MayLack reports whether some of a repository's commits may lack their parents, since their history is shallow. If such
-// a one was forked, a fork could bring a parent, and whoever named it would have it.
+// MayLack reports whether some of a repository's commits may lack their parents, since their history is shallow. If
+// such a one was forked, a fork could bring a parent, and whoever named it would have it.
 func MayLack(v storage.View, repo storage.ID) (bool, error) {
 	_, err := v.Record(catalog.GoGitKey(repo, lacking))
 	if errors.Is(err, storage.ErrNotFound) {

@@ -33,7 +33,7 @@ type table interface {
 	// replaces refuses to put one ref in the place of another, and removes to remove one.
 	replaces(now, to storage.Ref) error
 	removes(storage.View, storage.Ref) error
-	// set makes a change in one unit of work, with the objects that belong to it, unless allow returns an error.
+	// set makes a change in one transaction, with the objects that belong to it, unless allow returns an error.
 	set(c ref.Change, allow func(storage.View) error, objects []*held) error
 }
 
@@ -311,7 +311,7 @@ func (w *wholeness) target(to storage.Ref) ([]*held, error) {
 	return w.all()
 }
 
-// allow decides, in the unit of work itself, whether a ref may be set.
+// allow decides, in the transaction itself, whether a ref may be set.
 func (s *Storer) allow(v storage.View, to storage.Ref, from *storage.Ref) error {
 	if err := s.compare(v, from); err != nil {
 		return err
@@ -326,7 +326,8 @@ func (s *Storer) allow(v storage.View, to storage.Ref, from *storage.Ref) error 
 	return s.refs.replaces(now, to)
 }
 
-// compare returns storage.ErrReferenceHasChanged of go-git unless the ref of from's name is as from says. Nil is anything.
+// compare returns storage.ErrReferenceHasChanged of go-git unless the ref of from's name is as from says. Nil is
+// anything.
 func (s *Storer) compare(v storage.View, from *storage.Ref) error {
 	if from == nil {
 		return nil

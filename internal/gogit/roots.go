@@ -21,8 +21,8 @@ func Roots(v storage.View, repo storage.ID) iter.Seq2[git.Hash, error] {
 	return fromRecords(v, repo, rootsOf)
 }
 
-// Tips yields those of the objects that go-git's records lead to which are the repository's own for that alone: files in
-// its index that were stored for it, and the refs of submodules. To be named by an index gives no right to anything.
+// Tips yields those of the objects that go-git's records lead to which are the repository's own for that alone: files
+// in its index that were stored for it, and the refs of submodules. To be named by an index gives no right to anything.
 func Tips(v storage.View, repo storage.ID) iter.Seq2[git.Hash, error] {
 	return fromRecords(v, repo, tipsOf)
 }

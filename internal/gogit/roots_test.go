@@ -34,7 +34,8 @@ func newStorer(t *testing.T, b storage.Backend) *Storer {
 	objects := object.New(b, 1<<20)
 	index := reach.New(objects, reach.Options{Budget: 1 << 20, Exclusive: true, Records: Tips})
 	return New(t.Context(), &Host{
-		Backend: txn.New(b, objects, event.NewLog(event.Keep{Units: 1}), time.Now), Objects: objects, Reach: index, Repo: id, By: access.Host(), Limits: Limits{Blob: 1 << 20, Pack: 1 << 20, Total: 1 << 20},
+		Backend: txn.New(b, objects, event.NewLog(event.Keep{Units: 1}), time.Now), Objects: objects, Reach: index, Repo: id,
+		By: access.Host(), Limits: Limits{Blob: 1 << 20, Pack: 1 << 20, Total: 1 << 20},
 		Now:    func() time.Time { return time.Unix(1, 0) },
 		Author: func() (git.Signature, error) { return git.Signature{Name: "A", Email: "a"}, nil },
 		Ref:    func(string) error { return nil },

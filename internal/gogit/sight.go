@@ -13,8 +13,8 @@ import (
 )
 
 // A sight is the repository in a View. Whether an object is this repository's is decided here, for all that this
-// package does: it is if the refs lead to it, or, for those who may write, what go-git keeps beside them, or if it came in
-// by the same session.
+// package does: it is if the refs lead to it, or, for those who may write, what go-git keeps beside them, or if it came
+// in by the same session.
 type sight struct {
 	*Storer
 	view  storage.View

@@ -109,7 +109,8 @@ func TestRandom(t *testing.T) {
 			for i := range h.commits {
 				got := slices.Contains(found, hash(i))
 				if got && !ofHead[i] || !got && ofHead[i] && !ofBase[i] {
-					t.Fatalf("seed %d: Among(%d, %d) finds %d: %v, head has it: %v, base has it: %v", seed, head, base, i, got, ofHead[i], ofBase[i])
+					t.Fatalf("seed %d: Among(%d, %d) finds %d: %v, head has it: %v, base has it: %v", seed, head, base, i, got,
+						ofHead[i], ofBase[i])
 				}
 			}
 		}
@@ -132,10 +133,12 @@ func TestReads(t *testing.T) {
 		h.reads = 0
 		got, err := IsAncestor(t.Context(), h.read, hash(test.commit), hash(test.head))
 		if got != test.want || err != nil || h.reads > 10 {
-			t.Errorf("IsAncestor(%d, %d) = %v, %v with %d reads, want %v with at most 10", test.commit, test.head, got, err, h.reads, test.want)
+			t.Errorf("IsAncestor(%d, %d) = %v, %v with %d reads, want %v with at most 10", test.commit, test.head, got, err,
+				h.reads, test.want)
 		}
 	}
-	if found, err := Among(t.Context(), h.read, hash(ahead), git.Hash{}, []git.Hash{hash(0)}); len(found) != 1 || err != nil {
+	if found, err := Among(t.Context(), h.read, hash(ahead), git.Hash{}, []git.Hash{hash(0)}); len(found) != 1 ||
+		err != nil {
 		t.Errorf("Among() without base = %v, %v, want the root", found, err)
 	}
 }
@@ -147,7 +150,8 @@ func TestErrors(t *testing.T) {
 	if got, err := IsAncestor(t.Context(), h.read, hash(5), hash(tip)); got || !errors.Is(err, errGone) {
 		t.Errorf("IsAncestor() of a commit that is not there = %v, %v, want %v", got, err, errGone)
 	}
-	if got, err := Among(t.Context(), h.read, hash(tip), git.Hash{}, []git.Hash{hash(9)}); got != nil || !errors.Is(err, errGone) {
+	if got, err := Among(t.Context(), h.read, hash(tip), git.Hash{}, []git.Hash{hash(9)}); got != nil ||
+		!errors.Is(err, errGone) {
 		t.Errorf("Among() in a history with a hole = %v, %v, want %v", got, err, errGone)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

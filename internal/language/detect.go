@@ -11,7 +11,8 @@ import (
 
 // attributes are those that have a say, in the order of the rules' fields.
 var attributes = []string{
-	"linguist-vendored", "linguist-generated", "linguist-documentation", "linguist-detectable", "linguist-language", "filter",
+	"linguist-vendored", "linguist-generated", "linguist-documentation", "linguist-detectable", "linguist-language",
+	"filter",
 }
 
 // A verdict is what an attribute says of a question.
@@ -73,7 +74,8 @@ func (r *rules) excludes(path string) bool {
 	case r.vendored == yes, r.documentation == yes, r.generated == yes, r.detectable == no, r.named && r.language == "":
 		return true
 	}
-	return r.vendored == unsaid && linguist.IsVendored(path) || r.documentation == unsaid && linguist.IsDocumentation(path) ||
+	return r.vendored == unsaid && linguist.IsVendored(path) || r.documentation == unsaid &&
+		linguist.IsDocumentation(path) ||
 		r.generated == unsaid && linguist.IsGeneratedName(path)
 }
 

@@ -26,12 +26,14 @@ var (
 	dirs     = []string{"", "a/", "a/b/", "c/", "vendor/", "docs/x/", "a.go/"}
 	bases    = []string{"a.go", "b.go", "c.rb", "d.h", "e.json", "f.md", "g.ts", "run", "h.inc", "i.cls"}
 	contents = []string{
-		goFile, goMade, rubyFile, markdown, jsonFile, shellFile, binaryFile, pointer, "", "int a;\n", "class A { public: };\n",
+		goFile, goMade, rubyFile, markdown, jsonFile, shellFile, binaryFile, pointer, "", "int a;\n",
+		"class A { public: };\n",
 		"-> target", "@", "+x " + goFile,
 	}
 	lines = []string{
 		"*.go linguist-vendored", "*.go -linguist-vendored", "* !linguist-vendored", "*.json linguist-detectable",
-		"b/* linguist-language=Ruby", "*.h linguist-language=C", "a.go linguist-generated=false", "*.md linguist-detectable=true",
+		"b/* linguist-language=Ruby", "*.h linguist-language=C", "a.go linguist-generated=false",
+		"*.md linguist-detectable=true",
 		"x/** -linguist-documentation", "* filter=lfs", "[attr]m linguist-vendored", "* m", "* text",
 	}
 )

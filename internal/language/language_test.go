@@ -154,34 +154,44 @@ func TestCount(t *testing.T) {
 			"vendor/a.go": goFile, "cache/b.go": goFile}, map[string]int64{"Go": size(goFile)}},
 		{"vendored, set", files{".gitattributes": "a.go linguist-vendored\nb.go linguist-vendored=true\nc.go linguist-vendored=yes\n",
 			"a.go": goFile, "b.go": goFile, "c.go": goFile, "d.go": goFile}, map[string]int64{"Go": size(goFile)}},
-		{"documentation, both ways", files{".gitattributes": "docs/*.go -linguist-documentation\nsrc/** linguist-documentation\n",
-			"docs/a.go": goFile, "docs/b.rb": rubyFile, "src/c.go": goFile}, map[string]int64{"Go": size(goFile)}},
+		{"documentation, both ways",
+			files{".gitattributes": "docs/*.go -linguist-documentation\nsrc/** linguist-documentation\n",
+				"docs/a.go": goFile, "docs/b.rb": rubyFile, "src/c.go": goFile}, map[string]int64{"Go": size(goFile)}},
 		{"generated, both ways", files{".gitattributes": "a.go -linguist-generated\n*.rb linguist-generated=true\n",
 			"a.go": goMade, "b.rb": rubyFile}, map[string]int64{"Go": size(goMade)}},
-		{"detectable, both ways", files{".gitattributes": "*.json linguist-detectable\n*.md linguist-detectable=true\n*.go -linguist-detectable\n*.rb linguist-detectable=false\n",
-			"a.json": jsonFile, "b.md": markdown, "c.go": goFile, "d.rb": rubyFile},
+		{"detectable, both ways",
+			files{".gitattributes": "*.json linguist-detectable\n*.md linguist-detectable=true\n*.go -linguist-detectable\n*.rb linguist-detectable=false\n",
+				"a.json": jsonFile, "b.md": markdown, "c.go": goFile, "d.rb": rubyFile},
 			map[string]int64{"JSON": size(jsonFile), "Markdown": size(markdown)}},
-		{"detectable does not find a language", files{".gitattributes": "* linguist-detectable\n", "a.whatever": "text\n"}, nil},
-		{"language by name and alias", files{".gitattributes": "*.a linguist-language=Ruby\n*.b linguist-language=JS\n*.c linguist-language=OpenStep-Property-List linguist-detectable\n*.d linguist-language=objective-c\n*.e linguist-language=tsx\n",
-			"x.a": "x", "x.b": "xx", "x.c": "xxx", "x.d": "xxxx", "x.e": "xxxxx"},
+		{"detectable does not find a language", files{".gitattributes": "* linguist-detectable\n", "a.whatever": "text\n"},
+			nil},
+		{"language by name and alias",
+			files{".gitattributes": "*.a linguist-language=Ruby\n*.b linguist-language=JS\n*.c linguist-language=OpenStep-Property-List linguist-detectable\n*.d linguist-language=objective-c\n*.e linguist-language=tsx\n",
+				"x.a": "x", "x.b": "xx", "x.c": "xxx", "x.d": "xxxx", "x.e": "xxxxx"},
 			map[string]int64{"Ruby": 1, "JavaScript": 2, "OpenStep Property List": 3, "Objective-C": 4, "TypeScript": 5}},
-		{"language that is not known", files{".gitattributes": "*.go linguist-language=Gopher linguist-detectable\n*.rb linguist-language\n*.sh linguist-language=\n",
-			"a.go": goFile, "b.rb": rubyFile, "c.sh": shellFile}, nil},
-		{"language, taken back", files{".gitattributes": "*.go linguist-language=Ruby\n", "a/.gitattributes": "*.go !linguist-language\n",
-			"a/a.go": goFile, "b/b.go": goFile}, map[string]int64{"Go": size(goFile), "Ruby": size(goFile)}},
+		{"language that is not known",
+			files{".gitattributes": "*.go linguist-language=Gopher linguist-detectable\n*.rb linguist-language\n*.sh linguist-language=\n",
+				"a.go": goFile, "b.rb": rubyFile, "c.sh": shellFile}, nil},
+		{"language, taken back", files{".gitattributes": "*.go linguist-language=Ruby\n",
+			"a/.gitattributes": "*.go !linguist-language\n",
+			"a/a.go":           goFile, "b/b.go": goFile}, map[string]int64{"Go": size(goFile), "Ruby": size(goFile)}},
 		{"language of data", files{".gitattributes": "*.go linguist-language=JSON\n", "a.go": goFile}, nil},
 		{"language of vendored files", files{".gitattributes": "*.go linguist-language=Go\n", "vendor/a.go": goFile}, nil},
 		{"levels", files{".gitattributes": "*.go linguist-vendored\n", "a/.gitattributes": "*.go -linguist-vendored\n",
-			"a/b/.gitattributes": "c.go linguist-vendored\n", "x.go": goFile, "a/x.go": goFile, "a/b/c.go": goFile, "a/b/d.go": goFile},
+			"a/b/.gitattributes": "c.go linguist-vendored\n", "x.go": goFile, "a/x.go": goFile, "a/b/c.go": goFile,
+			"a/b/d.go": goFile},
 			map[string]int64{"Go": 2 * size(goFile)}},
-		{"macro", files{".gitattributes": "[attr]ours -linguist-vendored -linguist-generated\n", "vendor/.gitattributes": "* ours\n",
-			"vendor/a.go": goMade}, map[string]int64{"Go": size(goMade)}},
+		{"macro", files{".gitattributes": "[attr]ours -linguist-vendored -linguist-generated\n",
+			"vendor/.gitattributes": "* ours\n",
+			"vendor/a.go":           goMade}, map[string]int64{"Go": size(goMade)}},
 		{"attributes in a link", files{".gitattributes": "-> other", "other": "* linguist-vendored\n", "a.go": goFile},
 			map[string]int64{"Go": size(goFile)}},
-		{"attributes in a directory", files{".gitattributes/x": "* linguist-vendored\n", "a.go": goFile}, map[string]int64{"Go": size(goFile)}},
+		{"attributes in a directory", files{".gitattributes/x": "* linguist-vendored\n", "a.go": goFile},
+			map[string]int64{"Go": size(goFile)}},
 		{"large files", files{".gitattributes": "*.go filter=lfs\n", "a.go": pointer, "b.go": goFile, "c.rb": pointer},
 			map[string]int64{"Go": size(goFile), "Ruby": size(pointer)}},
-		{"modeline", files{"a": "x\n# vim: set ft=ruby:\n", "b.h": "// -*- c++ -*-\nint a;\n"}, map[string]int64{"Ruby": 22, "C++": 22}},
+		{"modeline", files{"a": "x\n# vim: set ft=ruby:\n", "b.h": "// -*- c++ -*-\nint a;\n"},
+			map[string]int64{"Ruby": 22, "C++": 22}},
 		{"beyond what is looked at", files{"a.go": goFile + strings.Repeat("x", MaxContent) + "\x00"},
 			map[string]int64{"Go": size(goFile) + MaxContent + 1}},
 	} {
@@ -243,7 +253,8 @@ func TestDamage(t *testing.T) {
 			t.Errorf("%s: Count = %v, want ErrNotFound", name, err)
 		}
 		want := f.count(f.tree(files{"b.rb": rubyFile}))
-		got, _, err := f.counter.Advance(t.Context(), pool, tree, f.tree(files{"b.rb": rubyFile}), Counts{Files: 1, Bytes: map[string]int64{"Go": 1}})
+		got, _, err := f.counter.Advance(t.Context(), pool, tree, f.tree(files{"b.rb": rubyFile}),
+			Counts{Files: 1, Bytes: map[string]int64{"Go": 1}})
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: Advance from it = %v (-want +got):\n%s", name, err, diff)
 		}
@@ -261,7 +272,8 @@ func entriesOf(n int, blob git.Hash) (all []git.Entry) {
 func TestWrongCounts(t *testing.T) {
 	f := newFixture(t)
 	from, to := f.tree(files{"a.go": goFile}), f.tree(files{"b.rb": rubyFile})
-	got, _, err := f.counter.Advance(t.Context(), pool, from, to, Counts{Files: 1, Bytes: map[string]int64{"Go": 3, "C": 5}})
+	got, _, err := f.counter.Advance(t.Context(), pool, from, to,
+		Counts{Files: 1, Bytes: map[string]int64{"Go": 3, "C": 5}})
 	if diff := cmp.Diff(f.count(to), got); err != nil || diff != "" {
 		t.Errorf("Advance = %v (-want +got):\n%s", err, diff)
 	}
@@ -275,7 +287,8 @@ func TestCancel(t *testing.T) {
 	if _, err := f.counter.Count(ctx, pool, tree); !errors.Is(err, context.Canceled) {
 		t.Errorf("Count = %v, want %v", err, context.Canceled)
 	}
-	if _, _, err := f.counter.Advance(ctx, pool, tree, f.tree(files{"a.go": goFile}), Counts{}); !errors.Is(err, context.Canceled) {
+	if _, _, err := f.counter.Advance(ctx, pool, tree, f.tree(files{"a.go": goFile}), Counts{}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("Advance = %v, want %v", err, context.Canceled)
 	}
 }

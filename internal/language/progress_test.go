@@ -53,7 +53,8 @@ func TestUnfinishedIsBounded(t *testing.T) {
 	f := newFixture(t)
 	impatient := f.counter.Paced(func(context.Context) error { return context.Canceled })
 	for i := range 3 * maxUnfinished {
-		if _, err := impatient.Count(t.Context(), pool, f.tree(files{fmt.Sprint(i): "x"})); !errors.Is(err, context.Canceled) {
+		if _, err := impatient.Count(t.Context(), pool, f.tree(files{fmt.Sprint(i): "x"})); !errors.Is(err,
+			context.Canceled) {
 			t.Fatalf("Count = %v, want %v", err, context.Canceled)
 		}
 	}
@@ -76,7 +77,8 @@ func (b *blobCounter) Object(ctx context.Context, pool storage.ID, h storage.Has
 	return o, err
 }
 
-func (b *blobCounter) OpenObject(ctx context.Context, pool storage.ID, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
+func (b *blobCounter) OpenObject(ctx context.Context, pool storage.ID,
+	h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
 	t, size, r, err := b.Backend.OpenObject(ctx, pool, h)
 	if t == storage.Blob {
 		b.read.Add(1)

@@ -37,7 +37,8 @@ func TestRealTrees(t *testing.T) {
 func realTrees(t testing.TB) []string {
 	t.Helper()
 	roots := []string{goPath(t, "env", "GOROOT") + "/src"}
-	for _, module := range []string{"github.com/klauspost/compress", "github.com/go-enry/go-enry/v2", "github.com/go-git/go-git/v5"} {
+	for _, module := range []string{"github.com/klauspost/compress", "github.com/go-enry/go-enry/v2",
+		"github.com/go-git/go-git/v5"} {
 		roots = append(roots, goPath(t, "list", "-m", "-f", "{{.Dir}}", module))
 	}
 	return roots

@@ -27,7 +27,8 @@ func update(t testing.TB, b storage.Backend, fn func(storage.Tx) error) {
 
 var keptExamples = []Kept{
 	{},
-	{Commit: git.Hash{1}, Tree: git.Hash{2}, Counts: Counts{Files: 3, Dirs: 1, Bytes: map[string]int64{"Go": 10, "C++": 1 << 40}}},
+	{Commit: git.Hash{1}, Tree: git.Hash{2},
+		Counts: Counts{Files: 3, Dirs: 1, Bytes: map[string]int64{"Go": 10, "C++": 1 << 40}}},
 	{Tree: git.Hash{3}, Counts: tooLarge},
 }
 

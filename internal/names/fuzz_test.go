@@ -40,7 +40,8 @@ func FuzzCheckRef(f *testing.F) {
 	f.Add("refs/heads/main")
 	f.Add("feature@{/x.lock")
 	f.Fuzz(func(t *testing.T, name string) {
-		if (CheckBranch(name) == nil) != (CheckRef("refs/heads/"+name) == nil && name != "HEAD" && !strings.HasPrefix(name, "-")) {
+		if (CheckBranch(name) == nil) != (CheckRef("refs/heads/"+name) == nil && name != "HEAD" &&
+			!strings.HasPrefix(name, "-")) {
 			t.Errorf("CheckBranch(%q) = %v does not follow from CheckRef", name, CheckBranch(name))
 		}
 		// A ref may become a file below a directory: it never leaves it and never is a lock.

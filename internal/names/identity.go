@@ -67,7 +67,8 @@ func CheckMessage(message string) error {
 // LogMessage returns message as one line of a ref's log: each run of white space is one space, and there is none at
 // the ends (git's copy_reflog_msg).
 func LogMessage(message string) string {
-	if !strings.ContainsAny(message, "\t\n\v\f\r\x00") && strings.TrimSpace(message) == message && !strings.Contains(message, "  ") {
+	if !strings.ContainsAny(message, "\t\n\v\f\r\x00") && strings.TrimSpace(message) == message &&
+		!strings.Contains(message, "  ") {
 		return message
 	}
 	return strings.Join(strings.FieldsFunc(message, isLogSpace), " ")

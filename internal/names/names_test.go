@@ -13,7 +13,8 @@ func TestCheckRef(t *testing.T) {
 		{"HEAD", ""}, {"refs/heads/main", ""}, {"refs/heads/a/b", ""}, {"refs/stash", ""}, {"refs/heads/@", ""},
 		{"refs/heads/-x", ""}, {"refs/heads/HEAD", ""}, {"refs/heads/é", ""}, {"refs/heads/\xff", ""}, {"refs/heads/a.b", ""},
 		{"refs/heads/x.lock.y", ""}, {"refs/heads/@}", ""}, {"refs/heads/" + part, ""}, {"refs/heads/a./b", ""},
-		{"", "malformed"}, {"main", "malformed"}, {"FETCH_HEAD", "malformed"}, {"objects/pack", "malformed"}, {"head", "malformed"},
+		{"", "malformed"}, {"main", "malformed"}, {"FETCH_HEAD", "malformed"}, {"objects/pack", "malformed"},
+		{"head", "malformed"},
 		{"refs/", "malformed"}, {"refs//x", "malformed"}, {"refs/heads/", "malformed"}, {"/refs/heads/x", "malformed"},
 		{"refs/heads/../../config", "malformed"}, {"refs/heads/.x", "malformed"}, {"refs/heads/x.", "malformed"},
 		{"refs/heads/x.lock", "malformed"}, {"refs/heads/x.lock/y", "malformed"}, {"refs/heads/a..b", "malformed"},
@@ -48,7 +49,8 @@ func TestCheckSlug(t *testing.T) {
 	for _, test := range []struct{ name, want string }{
 		{"a", ""}, {"my-project", ""}, {"a.b_c-d", ""}, {"0", ""}, {"git", ""}, {"console", ""}, {"com", ""}, {"com10", ""},
 		{"a--b", ""}, {"x.git.y", ""}, {strings.Repeat("x", MaxSlug), ""},
-		{"", "malformed"}, {".", "malformed"}, {"..", "malformed"}, {"a..b", "malformed"}, {"-a", "malformed"}, {"a-", "malformed"},
+		{"", "malformed"}, {".", "malformed"}, {"..", "malformed"}, {"a..b", "malformed"}, {"-a", "malformed"},
+		{"a-", "malformed"},
 		{"A", "malformed"}, {"a/b", "malformed"}, {"a b", "malformed"}, {"é", "malformed"}, {"a\n", "malformed"},
 		{"x.git", "malformed"}, {"x.wiki", "malformed"}, {"x.lock", "malformed"}, {"x.atom", "malformed"},
 		{"con", "malformed"}, {"aux.js", "malformed"}, {"com1", "malformed"}, {"lpt9", "malformed"},
@@ -65,7 +67,8 @@ func TestCheckSlug(t *testing.T) {
 		t.Errorf("Key(\\u212aIM\\u017f) = %q, want its ASCII letters alone in lower case", got)
 	}
 	if !Same("Kim", "kIM") || Same("\u212aim", "kim") || Same("", "kim") {
-		t.Errorf("Same(Kim, kIM), Same(\\u212aim, kim) = %t, %t, want true, false", Same("Kim", "kIM"), Same("\u212aim", "kim"))
+		t.Errorf("Same(Kim, kIM), Same(\\u212aim, kim) = %t, %t, want true, false", Same("Kim", "kIM"),
+			Same("\u212aim", "kim"))
 	}
 	if got := Key("Hello-World"); got != "hello-world" {
 		t.Errorf("Key(Hello-World) = %q, want %q", got, "hello-world")
@@ -74,10 +77,15 @@ func TestCheckSlug(t *testing.T) {
 
 func TestSlugify(t *testing.T) {
 	for _, test := range []struct{ name, want string }{
-		{"My New Project", "my-new-project"}, {"my-project", "my-project"}, {"  C++ & Go!  ", "c-go"}, {"Café Überraschung", "cafe-uberraschung"},
-		{"Cafe\u0301", "cafe"}, {"Žižek", "zizek"}, {"Z\u030ciz\u030cek", "zizek"}, {"Łódź", "lodz"}, {"ﬁle ①", "file-1"}, {"Ｗｉｄｅ", "wide"}, {"İstanbul", "istanbul"}, {"Straße", "strasse"}, {"Don't panic", "dont-panic"}, {"v1.2", "v1.2"}, {"a...b", "a.b"},
-		{"snake_case", "snake_case"}, {"site.git", "site"}, {"x.git.git", "x"}, {"x.-.git", "x"}, {"日本 go", "go"}, {"2×3", "2-3"},
-		{"", ""}, {"日本", ""}, {"...", ""}, {"con", ""}, {".git", "git"}, {"../../etc/passwd", "etc-passwd"}, {"a\x00b\xffc", "a-b-c"},
+		{"My New Project", "my-new-project"}, {"my-project", "my-project"}, {"  C++ & Go!  ", "c-go"},
+		{"Café Überraschung", "cafe-uberraschung"},
+		{"Cafe\u0301", "cafe"}, {"Žižek", "zizek"}, {"Z\u030ciz\u030cek", "zizek"}, {"Łódź", "lodz"}, {"ﬁle ①", "file-1"},
+		{"Ｗｉｄｅ", "wide"}, {"İstanbul", "istanbul"}, {"Straße", "strasse"}, {"Don't panic", "dont-panic"}, {"v1.2", "v1.2"},
+		{"a...b", "a.b"},
+		{"snake_case", "snake_case"}, {"site.git", "site"}, {"x.git.git", "x"}, {"x.-.git", "x"}, {"日本 go", "go"},
+		{"2×3", "2-3"},
+		{"", ""}, {"日本", ""}, {"...", ""}, {"con", ""}, {".git", "git"}, {"../../etc/passwd", "etc-passwd"},
+		{"a\x00b\xffc", "a-b-c"},
 		{strings.Repeat("x", 99) + " y", strings.Repeat("x", 99)}, {strings.Repeat("æ", 80), strings.Repeat("ae", 50)},
 	} {
 		if got := Slugify(test.name); got != test.want {
@@ -93,7 +101,8 @@ func TestCleanIdentity(t *testing.T) {
 		{"John Jr.", "", "John Jr.", "", ""},
 		{"\xff", "x", "\xff", "x", ""},
 		{"", "a@b", "", "", "malformed"}, {" ;'", "a@b", "", "", "malformed"}, {"A <x", "a@b", "", "", "malformed"},
-		{"A", "a>b", "", "", "malformed"}, {"A\ncommitter B <b> 0 +0000", "a@b", "", "", "malformed"}, {"A\x00", "a@b", "", "", "malformed"},
+		{"A", "a>b", "", "", "malformed"}, {"A\ncommitter B <b> 0 +0000", "a@b", "", "", "malformed"},
+		{"A\x00", "a@b", "", "", "malformed"},
 		{"A", "a@b\n", "", "", "malformed"},
 	} {
 		name, email, err := CleanIdentity(test.name, test.email)
@@ -111,7 +120,8 @@ func TestCheckTime(t *testing.T) {
 		want string
 	}{
 		{zone(0, 0), ""}, {zone(math.MaxInt64, 0), ""}, {zone(0, 14*3600), ""}, {zone(0, -12*3600), ""},
-		{zone(-1, 0), "malformed"}, {zone(0, 14*3600+60), "malformed"}, {zone(0, -12*3600-60), "malformed"}, {time.Time{}, "malformed"},
+		{zone(-1, 0), "malformed"}, {zone(0, 14*3600+60), "malformed"}, {zone(0, -12*3600-60), "malformed"},
+		{time.Time{}, "malformed"},
 	} {
 		if got := kind(CheckTime(test.when)); got != test.want {
 			t.Errorf("CheckTime(%d, %v) = %q, want %q", test.when.Unix(), test.when.Location(), got, test.want)
@@ -127,7 +137,8 @@ func TestMessages(t *testing.T) {
 		t.Errorf("CheckMessage(NUL) = %q, want %q", got, "malformed")
 	}
 	for _, test := range []struct{ message, want string }{
-		{"commit: x", "commit: x"}, {"a\nb\r\n", "a b"}, {"  a \t b  ", "a b"}, {"a\n0000 forged", "a 0000 forged"}, {"a\x00b", "a b"}, {"", ""},
+		{"commit: x", "commit: x"}, {"a\nb\r\n", "a b"}, {"  a \t b  ", "a b"}, {"a\n0000 forged", "a 0000 forged"},
+		{"a\x00b", "a b"}, {"", ""},
 	} {
 		if got := LogMessage(test.message); got != test.want {
 			t.Errorf("LogMessage(%q) = %q, want %q", test.message, got, test.want)
@@ -153,7 +164,8 @@ func TestCheckDisplayName(t *testing.T) {
 		t.Errorf("CheckDescription(4097 bytes) = %q, want %q", got, "too long")
 	}
 	for text, want := range map[string]string{
-		"": "", "a\tb\r\nc": "", "a\x00": "malformed", "a\x1b[1m": "malformed", "a\u202eb": "malformed", strings.Repeat("x", MaxText+1): "too long",
+		"": "", "a\tb\r\nc": "", "a\x00": "malformed", "a\x1b[1m": "malformed", "a\u202eb": "malformed",
+		strings.Repeat("x", MaxText+1): "too long",
 	} {
 		if got := kind(CheckText(text)); got != want {
 			t.Errorf("CheckText(%.40q) = %q, want %q", text, got, want)

@@ -61,11 +61,14 @@ func generate(n int, pieces []string) []string {
 }
 
 var pathPieces = []string{
-	".git", ".GIT", ".Git", ".gi", "g", "i", "t", "G", "git", "git~1", "GIT~1", "~1", "~", "1", "2", ".", "..", " ", ":", "\\", "/", "/",
-	"a", "x", "\x01", "\x7f", "\xff", "\xc3", "\xe2\x80", "é", "\uffff", "\ufffe", "\U0001ffff", "\u200b", "\u2010", "\u2070",
+	".git", ".GIT", ".Git", ".gi", "g", "i", "t", "G", "git", "git~1", "GIT~1", "~1", "~", "1", "2", ".", "..", " ", ":",
+	"\\", "/", "/",
+	"a", "x", "\x01", "\x7f", "\xff", "\xc3", "\xe2\x80", "é", "\uffff", "\ufffe", "\U0001ffff", "\u200b", "\u2010",
+	"\u2070",
 	"\u200c", "\u200d", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e",
 	"\u206a", "\u206b", "\u206c", "\u206d", "\u206e", "\u206f", "\ufeff",
-	"modules", "MODULES", ".gitmodules", "gitmod", "gitmod~1", "gitmod~4", "gitmod~5", "gi7eba", "gi7eb", "gi7", "GI7EBA~1", "~12", "~123456",
+	"modules", "MODULES", ".gitmodules", "gitmod", "gitmod~1", "gitmod~4", "gitmod~5", "gi7eba", "gi7eb", "gi7",
+	"GI7EBA~1", "~12", "~123456",
 	"CON", "C:", "*", "?", "[", "-", "@",
 }
 
@@ -128,7 +131,8 @@ func pathsRefusedByGit(t *testing.T, mode string, names []string) map[string]boo
 	for _, name := range names {
 		fmt.Fprintf(&input, "%s e69de29bb2d1d6434b8b29ae775ad8c2e48c5391\t%s\x00", mode, name)
 	}
-	_, stderr := git(t, dir, input.Bytes(), "-c", "core.protectHFS=1", "-c", "core.protectNTFS=1", "update-index", "-z", "--index-info")
+	_, stderr := git(t, dir, input.Bytes(), "-c", "core.protectHFS=1", "-c", "core.protectNTFS=1", "update-index", "-z",
+		"--index-info")
 	refused := make(map[string]bool)
 	for line := range strings.SplitSeq(strings.TrimSuffix(string(stderr), "\n"), "\n") {
 		name, ok := strings.CutPrefix(line, "Ignoring path ")
@@ -141,8 +145,10 @@ func pathsRefusedByGit(t *testing.T, mode string, names []string) map[string]boo
 }
 
 var refPieces = []string{
-	"a", "b", "x", "é", "\xff", "/", "/", "/", ".", "..", ".lock", ".LOCK", "lock", "@", "@{", "{", "}", "-", "HEAD", "refs/", "heads/",
-	" ", "~", "^", ":", "?", "*", "[", "]", "\\", "\x01", "\t", "\x7f", "\x1f", "!", "\"", "'", "#", "$", "%", "&", "+", ",", ";", "<", "=", ">", "`", "|",
+	"a", "b", "x", "é", "\xff", "/", "/", "/", ".", "..", ".lock", ".LOCK", "lock", "@", "@{", "{", "}", "-", "HEAD",
+	"refs/", "heads/",
+	" ", "~", "^", ":", "?", "*", "[", "]", "\\", "\x01", "\t", "\x7f", "\x1f", "!", "\"", "'",
+	"#", "$", "%", "&", "+", ",", ";", "<", "=", ">", "`", "|",
 }
 
 // TestRefsAgainstGit writes all names to a packed-refs file, and asks "git cat-file --batch-check" for each: git

@@ -30,7 +30,8 @@ func TestCheckEntry(t *testing.T) {
 		{".git . .", "malformed"}, {".git:x", "malformed"}, {".git..:$DATA", "malformed"}, {".git\\x", "malformed"},
 		{"git~1", "malformed"}, {"GIT~1 .", "malformed"}, {"git~1:x", "malformed"}, {"a\\.git", "malformed"},
 		{"a\\b\\GIT~1", "malformed"}, {"a\\.git\\hooks", "malformed"},
-		{".g\u200cit", "malformed"}, {"\ufeff.git", "malformed"}, {".git\u206f", "malformed"}, {".\u202eG\u200fIT", "malformed"},
+		{".g\u200cit", "malformed"}, {"\ufeff.git", "malformed"}, {".git\u206f", "malformed"},
+		{".\u202eG\u200fIT", "malformed"},
 		{".git\xff", "malformed"}, {".git\uffff", "malformed"},
 	} {
 		if got := kind(CheckEntry(test.name)); got != test.want {
@@ -73,8 +74,10 @@ func TestCheckSymlink(t *testing.T) {
 		{"gi7eba~1x", "", ""}, {"gi7eb~1", "", ""},
 		{".gitmodules", "malformed", "malformed"}, {".GITmodules . ", "malformed", "malformed"},
 		{".gitmodules:x", "malformed", "malformed"}, {"gitmod~1", "malformed", "malformed"},
-		{"GITMOD~4.", "malformed", "malformed"}, {"gi7eba~1", "malformed", "malformed"}, {"g~123456", "malformed", "malformed"},
-		{"GI7EB~10", "malformed", "malformed"}, {"~1000000", "malformed", "malformed"}, {".git\u200dmodules", "malformed", "malformed"},
+		{"GITMOD~4.", "malformed", "malformed"}, {"gi7eba~1", "malformed", "malformed"},
+		{"g~123456", "malformed", "malformed"},
+		{"GI7EB~10", "malformed", "malformed"}, {"~1000000", "malformed", "malformed"},
+		{".git\u200dmodules", "malformed", "malformed"},
 		{"a\\.gitmodules", "malformed", "malformed"},
 		{".gitattributes", "", "malformed"}, {"gitatt~1", "", "malformed"}, {"gi7d29~1", "", "malformed"},
 		{".gitignore", "", "malformed"}, {"gi250a~9", "", "malformed"}, {".mailmap", "", "malformed"},

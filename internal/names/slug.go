@@ -136,6 +136,8 @@ func appendSlug(b []byte, r rune) []byte {
 
 // base has what a slug keeps of Latin letters that Unicode does not take apart.
 var base = map[rune]string{
-	'Æ': "ae", 'æ': "ae", 'Œ': "oe", 'œ': "oe", 'Ø': "o", 'ø': "o", 'Đ': "d", 'đ': "d", 'Ð': "d", 'ð': "d", 'Þ': "th", 'þ': "th",
-	'Ł': "l", 'ł': "l", 'Ħ': "h", 'ħ': "h", 'ı': "i", 'ß': "ss", 'ẞ': "ss", 'Ŧ': "t", 'ŧ': "t", 'Ŋ': "n", 'ŋ': "n", 'ĸ': "k",
+	'Æ': "ae", 'æ': "ae", 'Œ': "oe", 'œ': "oe", 'Ø': "o", 'ø': "o", 'Đ': "d", 'đ': "d", 'Ð': "d", 'ð': "d", 'Þ': "th",
+	'þ': "th",
+	'Ł': "l", 'ł': "l", 'Ħ': "h", 'ħ': "h", 'ı': "i", 'ß': "ss", 'ẞ': "ss", 'Ŧ': "t", 'ŧ': "t", 'Ŋ': "n", 'ŋ': "n",
+	'ĸ': "k",
 }

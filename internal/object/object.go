@@ -187,8 +187,8 @@ func (s *Store) Stat(ctx context.Context, pool storage.ID, h git.Hash) (storage.
 	return t, size, nil
 }
 
-// Sizes returns the size of each entry of a tree of the pool that is a file or symlink, and 0 for others. It must not be
-// changed. The sizes are kept with the tree: objects never change, nor does what a tree names.
+// Sizes returns the size of each entry of a tree of the pool that is a file or symlink, and 0 for others. It must not
+// be changed. The sizes are kept with the tree: objects never change, nor does what a tree names.
 func (s *Store) Sizes(ctx context.Context, pool storage.ID, tree *Item) ([]int64, error) {
 	if known := tree.sizes.Load(); known != nil {
 		return *known, nil

@@ -95,7 +95,8 @@ func TestDeltas(t *testing.T) {
 	if _, err := s.Item(t.Context(), pool, objects[17].Hash); err != nil || b.objects != before+1 {
 		t.Errorf("Item() reads %d objects for a delta whose base is in memory, want 1", b.objects-before)
 	}
-	if kind, data, err := s.Pass(t.Context(), pool, objects[20].Hash); err != nil || kind != storage.Blob || !bytes.Equal(data, contents[20]) || s.Cached(pool, objects[20].Hash) != nil {
+	if kind, data, err := s.Pass(t.Context(), pool, objects[20].Hash); err != nil || kind != storage.Blob ||
+		!bytes.Equal(data, contents[20]) || s.Cached(pool, objects[20].Hash) != nil {
 		t.Errorf("Pass() = %v, %d bytes, %v; cached: %v", kind, len(data), err, s.Cached(pool, objects[20].Hash))
 	}
 }
@@ -257,7 +258,8 @@ func TestHead(t *testing.T) {
 	check := func(h git.Hash, content []byte, n int64) {
 		t.Helper()
 		size, head, err := s.Head(t.Context(), pool, h, n)
-		if want := content[:min(n, int64(len(content)))]; err != nil || size != int64(len(content)) || !bytes.Equal(head, want) {
+		if want := content[:min(n, int64(len(content)))]; err != nil || size != int64(len(content)) ||
+			!bytes.Equal(head, want) {
 			t.Errorf("Head(%d) = %d, %.20q, %v; want %d, %.20q", n, size, head, err, len(content), want)
 		}
 	}

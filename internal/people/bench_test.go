@@ -57,7 +57,8 @@ func fill(b *testing.B, s storage.Backend, repos int) {
 				if n%10 > 0 {
 					continue
 				}
-				t := &Team{Owner: fmt.Sprint("owner", n), Name: "core", Permission: Write, Members: []string{"user2", "user3"}, Repos: []storage.ID{id(n)}}
+				t := &Team{Owner: fmt.Sprint("owner", n), Name: "core", Permission: Write, Members: []string{"user2", "user3"},
+					Repos: []storage.ID{id(n)}}
 				if _, _, err := PutTeam(tx, t); err != nil {
 					return err
 				}

@@ -10,7 +10,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// maxCollaborators bounds those of one repository, so that one unit of work can remove all.
+// maxCollaborators bounds those of one repository, so that one transaction can remove all.
 const maxCollaborators = 2000
 
 // A Collaborator is a user with what he was granted on a repository.

@@ -10,7 +10,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// maxDeployKeys bounds those of one repository, so that one unit of work can remove all.
+// maxDeployKeys bounds those of one repository, so that one transaction can remove all.
 const maxDeployKeys = 500
 
 // A Fingerprint is the SHA-256 of a public key as SSH sends it. Two keys are the same if theirs are.

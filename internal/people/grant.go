@@ -13,8 +13,8 @@ import (
 
 // Granted returns the best of what login was granted on the repository of that owner, as collaborator and as member
 // of the owner's teams, or what it finds first that is enough. What he may do as owner, or as anyone may, is not its
-// business. It costs a look-up if the repository is shared by nothing, one more if it has collaborators, and one for each
-// team that has it.
+// business. It costs a look-up if the repository is shared by nothing, one more if it has collaborators, and one for
+// each team that has it.
 func Granted(v storage.View, repo storage.ID, owner, login string, enough Permission) (Permission, error) {
 	if login = names.Key(login); names.CheckOwner(login) != nil {
 		return None, nil
@@ -69,8 +69,8 @@ func memberPermission(v storage.View, owner, team, login string) (Permission, er
 	return permissionAt(v, nameKey(keyTeam, owner, team))
 }
 
-// GrantedByOwner returns the best that the owner's teams give to login on any of their repositories, if they have any. It
-// costs what his memberships in them cost.
+// GrantedByOwner returns the best that the owner's teams give to login on any of their repositories, if they have any.
+// It costs what his memberships in them cost.
 func GrantedByOwner(v storage.View, owner, login string) (Permission, error) {
 	owner, login = names.Key(owner), names.Key(login)
 	if names.CheckOwner(login) != nil {

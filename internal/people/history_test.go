@@ -74,7 +74,8 @@ func (m *model) step(r *rand.Rand, tx storage.Tx, n int) (what string, got, want
 	login := pick(r, historyLogins)
 	switch r.IntN(12) {
 	case 0, 1:
-		u := User{Login: login, Name: fmt.Sprint("name ", n), Email: pick(r, append(addresses, "")), Emails: some(r, addresses)}
+		u := User{Login: login, Name: fmt.Sprint("name ", n), Email: pick(r, append(addresses, "")),
+			Emails: some(r, addresses)}
 		return fmt.Sprint("put ", u), PutUser(tx, &u), m.putUser(u)
 	case 2:
 		_, err := RemoveUser(tx, login)
@@ -91,12 +92,14 @@ func (m *model) step(r *rand.Rand, tx storage.Tx, n int) (what string, got, want
 	return m.stepRepo(r, tx, n, login, repo)
 }
 
-func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string, repo storage.ID) (what string, got, want error) {
+func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string,
+	repo storage.ID) (what string, got, want error) {
 	owner, name := pick(r, historyOwners), pick(r, historyTeams)
 	switch r.IntN(10) {
 	case 0:
 		p := Permission(r.IntN(5))
-		return fmt.Sprintf("share %s with %s to %s", repo, login, p), AddCollaborator(tx, repo, login, p), m.share(repo, login, p)
+		return fmt.Sprintf("share %s with %s to %s", repo, login, p), AddCollaborator(tx, repo, login, p),
+			m.share(repo, login, p)
 	case 1:
 		_, was := m.collaborators[repo][login]
 		delete(m.collaborators[repo], login)
@@ -106,7 +109,8 @@ func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string, repo 
 		t := Team{owner, name, Permission(1 + r.IntN(3)), some(r, historyLogins), some(r, m.repos(owner))}
 		was := m.teams[owner+"/"+name].Repos
 		joined, left, err := PutTeam(tx, &t)
-		return fmt.Sprint("put team ", t), err, cmp.Or(m.putTeam(t), disagree(err != nil || moved(was, joined, left, t.Repos)))
+		return fmt.Sprint("put team ", t), err, cmp.Or(m.putTeam(t),
+			disagree(err != nil || moved(was, joined, left, t.Repos)))
 	case 4:
 		team, was := m.teams[owner+"/"+name]
 		delete(m.teams, owner+"/"+name)
@@ -121,7 +125,8 @@ func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string, repo 
 		had, err := Unwatch(tx, repo, login)
 		return "unwatch", err, disagree(was == had)
 	case 7:
-		k := DeployKey{Title: fmt.Sprint(n), Key: "ssh-x", Fingerprint: Fingerprint{byte(r.IntN(8))}, Write: n%2 == 0, Created: time.Unix(int64(n), 0).UTC()}
+		k := DeployKey{Title: fmt.Sprint(n), Key: "ssh-x", Fingerprint: Fingerprint{byte(r.IntN(8))}, Write: n%2 == 0,
+			Created: time.Unix(int64(n), 0).UTC()}
 		number, err := AddDeployKey(tx, repo, k)
 		return fmt.Sprint("add key ", number), err, m.addKey(repo, k)
 	case 8:
@@ -152,7 +157,8 @@ func (m *model) stepRepo(r *rand.Rand, tx storage.Tx, n int, login string, repo 
 // moved reports whether a list is what another was with some joined and some left.
 func moved(was, joined, left, is []storage.ID) bool {
 	stayed := without(was, func(id storage.ID) bool { return slices.Contains(left, id) })
-	return len(stayed)+len(left) == len(was) && slices.Equal(slices.SortedFunc(slices.Values(append(stayed, joined...)), compareIDs), is)
+	return len(stayed)+len(left) == len(was) &&
+		slices.Equal(slices.SortedFunc(slices.Values(append(stayed, joined...)), compareIDs), is)
 }
 
 var errDisagree = errors.New("the store reports what the model does not")
@@ -304,7 +310,8 @@ func (m *model) check(t *testing.T, v storage.View) {
 				want = append(want, Grant{repo, p})
 			}
 			watches, err := Watches(v, repo, login)
-			equal("Watches", watches, slices.ContainsFunc(m.watchers[repo], func(w Watcher) bool { return w.Login == login }), err)
+			equal("Watches", watches, slices.ContainsFunc(m.watchers[repo], func(w Watcher) bool { return w.Login == login }),
+				err)
 		}
 		got, err := GrantedRepos(v, login)
 		equal("GrantedRepos("+login+")", got, want, err)

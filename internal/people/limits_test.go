@@ -12,7 +12,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// TestManyWatchers removes a repository that more people watch than one unit of work removes.
+// TestManyWatchers removes a repository that more people watch than one transaction removes.
 func TestManyWatchers(t *testing.T) {
 	const n = 2*batch + batch/2
 	b := newStore(t, "ann")
@@ -54,7 +54,7 @@ func TestManyWatchers(t *testing.T) {
 	})
 }
 
-// TestRemoveBusyUser removes a user who is in more than one unit of work takes him out of.
+// TestRemoveBusyUser removes a user who is in more than one transaction takes him out of.
 func TestRemoveBusyUser(t *testing.T) {
 	const n = batch + 1
 	b := newStore(t, "ann", "bob")
@@ -80,7 +80,8 @@ func TestRemoveBusyUser(t *testing.T) {
 		})
 	}
 	if calls != 2 || unwatched != n || unshared != n {
-		t.Errorf("RemoveUser() takes %d calls and ends %d watches and %d collaborations, want 2 and %d", calls, unwatched, unshared, n)
+		t.Errorf("RemoveUser() takes %d calls and ends %d watches and %d collaborations, want 2 and %d", calls, unwatched,
+			unshared, n)
 	}
 	view(t, b, func(v storage.View) error {
 		for login, want := range map[string]int{"ann": 0, "bob": n} {
@@ -145,8 +146,10 @@ func TestTooMany(t *testing.T) {
 
 // FuzzRecords reads what may be records. What is accepted comes back the same.
 func FuzzRecords(f *testing.F) {
-	u := &User{Login: "ann", Name: "Ann", Email: "a@x.org", Company: "c", Blog: "b", Location: "l", Emails: []string{"b@x.org", ""}}
-	k := &DeployKey{Number: 1, Title: "t", Key: "ssh-ed25519 AAAA", Fingerprint: Fingerprint{1}, Write: true, Created: time.Unix(1, 2).UTC()}
+	u := &User{Login: "ann", Name: "Ann", Email: "a@x.org", Company: "c", Blog: "b", Location: "l",
+		Emails: []string{"b@x.org", ""}}
+	k := &DeployKey{Number: 1, Title: "t", Key: "ssh-ed25519 AAAA", Fingerprint: Fingerprint{1}, Write: true,
+		Created: time.Unix(1, 2).UTC()}
 	s := &sharing{collaborators: 3, owner: "acme", teams: []string{"all", "core"}}
 	for _, b := range [][]byte{u.encode(), k.encode(), s.encode(), encodePermission(Write), {}, {2}} {
 		f.Add(b)
@@ -159,7 +162,8 @@ func FuzzRecords(f *testing.F) {
 				}
 				return
 			}
-			if got := again(); !bytes.Equal(got, b) && len(got) >= len(b) { // numbers may be written in more bytes than they need
+			// Numbers may be written in more bytes than they need.
+			if got := again(); !bytes.Equal(got, b) && len(got) >= len(b) {
 				t.Errorf("%s(%x) is written as %x", what, b, got)
 			}
 		}
@@ -175,8 +179,10 @@ func FuzzRecords(f *testing.F) {
 }
 
 func TestRecords(t *testing.T) {
-	u := &User{Login: "ann", Name: "Ann", Email: "a@x.org", Company: "c", Blog: "b", Location: "l", Emails: []string{"b@x.org", ""}}
-	k := DeployKey{Number: 1, Title: "t", Key: "ssh-ed25519 AAAA", Fingerprint: Fingerprint{1}, Write: true, Created: time.Unix(1, 2).UTC()}
+	u := &User{Login: "ann", Name: "Ann", Email: "a@x.org", Company: "c", Blog: "b", Location: "l",
+		Emails: []string{"b@x.org", ""}}
+	k := DeployKey{Number: 1, Title: "t", Key: "ssh-ed25519 AAAA", Fingerprint: Fingerprint{1}, Write: true,
+		Created: time.Unix(1, 2).UTC()}
 	s := sharing{collaborators: 3, owner: "acme", teams: []string{"all", "core"}}
 	for _, test := range []struct {
 		name   string

@@ -1,5 +1,5 @@
 // Package people keeps who the users are, and what they have to do with repositories: who may use which, as
-// collaborator, as member of a team or by a deploy key, and who watches which. All of it changes in the unit of work of
+// collaborator, as member of a team or by a deploy key, and who watches which. All of it changes in the transaction of
 // what it describes.
 //
 // Logins, owners and names of teams are checked by the caller and compared in lower case. Who is made collaborator,
@@ -28,7 +28,7 @@ var (
 )
 
 // Drop removes what there is about a repository that is deleted. Nobody has a grant or a key of it from here on. Of
-// more watchers than one unit of work should remove, the rest is left to Sweep: nothing shows them any more.
+// more watchers than one transaction should remove, the rest is left to Sweep: nothing shows them any more.
 func Drop(tx storage.Tx, repo storage.ID) error {
 	s, err := loadSharing(tx, repo)
 	if err != nil {
@@ -106,7 +106,7 @@ func Transferred(tx storage.Tx, repo storage.ID, from, to string) error {
 	return s.put(tx, repo)
 }
 
-// batch is how many watches, or other things of a person, are removed in one unit of work. All backends can make that
+// batch is how many watches, or other things of a person, are removed in one transaction. All backends can make that
 // atomic, with what it changes elsewhere.
 const batch = 1000
 

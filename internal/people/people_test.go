@@ -76,8 +76,10 @@ func TestGranted(t *testing.T) {
 		return errors.Join(
 			AddCollaborator(tx, id(1), "Bob", Read),
 			AddCollaborator(tx, id(2), "bob", Admin),
-			putTeam(tx, Team{Owner: "Acme", Name: "Core", Permission: Write, Members: []string{"BOB", "ann", "ann"}, Repos: []storage.ID{id(3), id(1)}}),
-			putTeam(tx, Team{Owner: "acme", Name: "all", Permission: Read, Members: []string{"cid", "ann"}, Repos: []storage.ID{id(1)}}),
+			putTeam(tx, Team{Owner: "Acme", Name: "Core", Permission: Write, Members: []string{"BOB", "ann", "ann"},
+				Repos: []storage.ID{id(3), id(1)}}),
+			putTeam(tx, Team{Owner: "acme", Name: "all", Permission: Read, Members: []string{"cid", "ann"},
+				Repos: []storage.ID{id(1)}}),
 		)
 	})
 	view(t, b, func(v storage.View) error {
@@ -86,9 +88,11 @@ func TestGranted(t *testing.T) {
 			owner, login string
 			want         Permission
 		}{
-			{1, "acme", "bob", Write}, {1, "ACME", "BOB", Write}, {1, "acme", "ann", Write}, {1, "acme", "cid", Read}, {1, "acme", "dan", None},
+			{1, "acme", "bob", Write}, {1, "ACME", "BOB", Write}, {1, "acme", "ann", Write}, {1, "acme", "cid", Read},
+			{1, "acme", "dan", None},
 			{1, "other", "bob", Read}, {1, "other", "ann", None}, // no team of the owner
-			{2, "acme", "bob", Admin}, {2, "acme", "ann", None}, {3, "acme", "bob", Write}, {3, "acme", "cid", None}, {4, "acme", "bob", None},
+			{2, "acme", "bob", Admin}, {2, "acme", "ann", None}, {3, "acme", "bob", Write}, {3, "acme", "cid", None},
+			{4, "acme", "bob", None},
 			{1, "acme", "", None}, {1, "acme", "core\x00bob", None},
 		} {
 			if got, err := Granted(v, id(test.repo), test.owner, test.login, Admin); got != test.want || err != nil {
@@ -117,9 +121,11 @@ func TestGranted(t *testing.T) {
 // TestTransferred transfers a repository to one of its collaborators, and back.
 func TestTransferred(t *testing.T) {
 	b := newStore(t, "ann", "bob", "cid")
-	team := Team{Owner: "ann", Name: "core", Permission: Write, Members: []string{"bob", "cid"}, Repos: []storage.ID{id(1), id(2)}}
+	team := Team{Owner: "ann", Name: "core", Permission: Write, Members: []string{"bob", "cid"},
+		Repos: []storage.ID{id(1), id(2)}}
 	update(t, b, func(tx storage.Tx) error {
-		return errors.Join(putTeam(tx, team), AddCollaborator(tx, id(1), "bob", Admin), AddCollaborator(tx, id(1), "cid", Read))
+		return errors.Join(putTeam(tx, team), AddCollaborator(tx, id(1), "bob", Admin),
+			AddCollaborator(tx, id(1), "cid", Read))
 	})
 	check := func(owner string, want []Collaborator) {
 		t.Helper()
@@ -148,7 +154,8 @@ func TestTransferred(t *testing.T) {
 	})
 }
 
-// TestOldAddress holds that an address that is stored under the key which Unicode folds it to is found, changed and removed.
+// TestOldAddress holds that an address that is stored under the key which Unicode folds it to is found, changed and
+// removed.
 func TestOldAddress(t *testing.T) {
 	b := newStore(t, "ann", "bob")
 	const address, old, other = "\u00d6@x.org", "\u00f6@x.org", "\u212a@x.org"

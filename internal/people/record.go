@@ -22,7 +22,8 @@ func appendStrings(b []byte, list []string) []byte {
 
 const timeSize = 8
 
-// appendTime appends nanoseconds since 1970 (see record.Nanos), which may be negative, so that the bytes sort as the times do.
+// appendTime appends nanoseconds since 1970 (see record.Nanos), which may be negative, so that the bytes sort as the
+// times do.
 func appendTime(b []byte, t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(record.Nanos(t))^1<<63)
 }

@@ -69,11 +69,11 @@ func (u *User) Addresses() []string {
 type Removed struct {
 	Shared  []storage.ID // repositories of which he was a collaborator
 	Watched []storage.ID // repositories that he watched: the caller keeps their counts
-	More    bool         // there is more than one unit of work should do: he is still there, with less
+	More    bool         // there is more than one transaction should do: he is still there, with less
 }
 
 // RemoveUser removes a user with his addresses, and takes him out of everything that he is in: collaborations, teams,
-// watches. If there is more, it must be called again in another unit of work. It returns storage.ErrNotFound if there is
+// watches. If there is more, it must be called again in another transaction. It returns storage.ErrNotFound if there is
 // no such user, and ErrOwner for one who has teams. Repositories of theirs are the caller's business.
 func RemoveUser(tx storage.Tx, login string) (Removed, error) {
 	u, err := LoadUser(tx, login)
@@ -110,8 +110,8 @@ func RemoveUser(tx storage.Tx, login string) (Removed, error) {
 	return r, tx.DeleteRecord(userKey(u.Login))
 }
 
-// Removals returns how often a user of that login was removed. Whatever a person did under a login is theirs for as long
-// as this number stays: whoever is given the login later is somebody else.
+// Removals returns how often a user of that login was removed. Whatever a person did under a login is theirs for as
+// long as this number stays: whoever is given the login later is somebody else.
 func Removals(v storage.View, login string) (int, error) {
 	b, err := v.Record(nameKey(keyRemovals, names.Key(login)))
 	if errors.Is(err, storage.ErrNotFound) {

@@ -89,8 +89,8 @@ func WatchedBy(v storage.View, login string, behind storage.ID, limit int) ([]st
 // Position returns where a watcher stands in the list of a repository's watchers.
 func (w Watcher) Position() []byte { return append(appendTime(nil, w.Since), w.Login...) }
 
-// Watchers yields the watchers of a repository in the order in which they began, or the reverse of it. A position that is
-// not nil is that of the watcher before them.
+// Watchers yields the watchers of a repository in the order in which they began, or the reverse of it. A position that
+// is not nil is that of the watcher before them.
 func Watchers(v storage.View, repo storage.ID, behind []byte, order storage.Order) iter.Seq2[Watcher, error] {
 	prefix := repoKey(keyWatcher, repo, "")
 	lo, hi := prefix, record.After(prefix)
@@ -124,8 +124,8 @@ func Doubt(tx storage.Tx, repo storage.ID) error {
 	return tx.PutRecord(repoKey(keyDoubt, repo, ""), nil)
 }
 
-// Doubted returns a repository whose watchers may have lost Read, and up to limit of those that are yet to be looked at.
-// It returns storage.ErrNotFound if there is no such repository.
+// Doubted returns a repository whose watchers may have lost Read, and up to limit of those that are yet to be looked
+// at. It returns storage.ErrNotFound if there is no such repository.
 func Doubted(v storage.View, limit int) (repo storage.ID, list []Watcher, err error) {
 	prefix := nameKey(keyDoubt)
 	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {

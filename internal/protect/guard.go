@@ -20,8 +20,8 @@ type Guard struct {
 // NewGuard returns the guard of a repository.
 func NewGuard(r *txn.Repo) txn.Guard { return &Guard{repo: r} }
 
-// Check refuses a change of a protected branch by its rule, with ErrRefused. Of the merge of a pull request it asks only
-// what is asked of all changes.
+// Check refuses a change of a protected branch by its rule, with ErrRefused. Of the merge of a pull request it asks
+// only what is asked of all changes.
 func (g *Guard) Check(c *ref.Change, now storage.Ref) error {
 	switch {
 	case c.Name == ref.Head && c.Target != "":
@@ -88,8 +88,8 @@ func (g *Guard) isAdmin(c *ref.Change) (bool, error) {
 	return p == access.Admin, err
 }
 
-// mayMove asks whether the change may give a new hash to the ref now, to which the change's name leads. The rules of all
-// names on the way apply.
+// mayMove asks whether the change may give a new hash to the ref now, to which the change's name leads. The rules of
+// all names on the way apply.
 func (g *Guard) mayMove(c *ref.Change, now storage.Ref) error {
 	for name := c.Name; ; {
 		if err := g.mayMoveAs(c, name, now.Hash); err != nil || name == now.Name {
@@ -147,8 +147,8 @@ func (g *Guard) mayRemove(c *ref.Change, now storage.Ref) error {
 	})
 }
 
-// along calls fn with the rules that bind a change of the ref now itself: of its own name, and if it is symbolic, of all
-// that it leads to, since it stands for these.
+// along calls fn with the rules that bind a change of the ref now itself: of its own name, and if it is symbolic, of
+// all that it leads to, since it stands for these.
 func (g *Guard) along(c *ref.Change, now storage.Ref, fn func(*Rule) error) error {
 	name, next := c.Name, now.Target
 	for range ref.MaxSymbolic + 1 {
@@ -172,8 +172,8 @@ func (g *Guard) along(c *ref.Change, now storage.Ref, fn func(*Rule) error) erro
 	return nil // too far to be followed
 }
 
-// mayTakeAlong asks whether the change may give another name to a branch that a rule names, which then is the rule of that
-// name, whatever pattern protected it before, and no more of the old one: that changes what is protected.
+// mayTakeAlong asks whether the change may give another name to a branch that a rule names, which then is the rule of
+// that name, whatever pattern protected it before, and no more of the old one: that changes what is protected.
 func (g *Guard) mayTakeAlong(c *ref.Change) error {
 	if c.Renamed == "" {
 		return nil
@@ -198,8 +198,8 @@ func (g *Guard) mayPoint(c *ref.Change, now storage.Ref) error {
 	return g.along(c, now, func(r *Rule) error { return r.Refuse("it can't be made to name another ref") })
 }
 
-// mayLead asks whether the change may have HEAD name another branch, whether or not rules protect it: what is the default
-// decides what all who clone get, and which files' owners and attributes count.
+// mayLead asks whether the change may have HEAD name another branch, whether or not rules protect it: what is the
+// default decides what all who clone get, and which files' owners and attributes count.
 func (g *Guard) mayLead(c *ref.Change, now storage.Ref) error {
 	if now.Target == c.Target {
 		return nil

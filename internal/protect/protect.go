@@ -58,7 +58,8 @@ func (r *Rule) IsExact() bool { return !strings.ContainsAny(r.Pattern, glob.Spec
 // PullsOnly reports whether commits reach the branch through pull requests only: whatever is asked of these could be
 // evaded otherwise.
 func (r *Rule) PullsOnly() bool {
-	return r.RequirePR || r.RequiredReviews > 0 || r.DismissStaleReviews || r.RequireCodeOwnerReview || r.RequireLastPushReview
+	return r.RequirePR || r.RequiredReviews > 0 || r.DismissStaleReviews || r.RequireCodeOwnerReview ||
+		r.RequireLastPushReview
 }
 
 // Refuse returns the ErrRefused of the rule, for a reason.

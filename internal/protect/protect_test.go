@@ -30,9 +30,11 @@ func patterns(rs Rules) string {
 }
 
 func TestFor(t *testing.T) {
-	rules := Rules{{Pattern: "release/*"}, {Pattern: "**"}, {Pattern: "release/1*"}, {Pattern: "main"}, {Pattern: "release/1.0"}}
+	rules := Rules{{Pattern: "release/*"}, {Pattern: "**"}, {Pattern: "release/1*"}, {Pattern: "main"},
+		{Pattern: "release/1.0"}}
 	for _, test := range [][2]string{
-		{"main", "main"}, {"release/1.0", "release/1.0"}, {"release/1.1", "release/*"}, {"release/1/x", "**"}, {"other", "**"}, {"Main", "**"},
+		{"main", "main"}, {"release/1.0", "release/1.0"}, {"release/1.1", "release/*"}, {"release/1/x", "**"},
+		{"other", "**"}, {"Main", "**"},
 	} {
 		if got := rules.For(test[0]); got == nil || got.Pattern != test[1] {
 			t.Errorf("For(%q) = %v, want %q", test[0], got, test[1])
@@ -56,15 +58,18 @@ func TestRefuse(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for _, pattern := range []string{
-		"main", "release/*", "**", "*", "a/**/b", "v[0-9]", "[!a]*", "[]]x", "é", "?", "x.[l]ock", `[\]]`, "a]", strings.Repeat("x", 200),
+		"main", "release/*", "**", "*", "a/**/b", "v[0-9]", "[!a]*", "[]]x", "é", "?", "x.[l]ock", `[\]]`, "a]",
+		strings.Repeat("x", 200),
 	} {
 		if err := (&Rule{Pattern: pattern}).Check(); err != nil {
 			t.Errorf("Check(%q) = %v, want nil", pattern, err)
 		}
 	}
 	for _, pattern := range []string{
-		"", "/", "a/", "/a", "a//b", "a b", "a..b", "*.lock", ".x", "a/.*", "a~1", "@{*}", "x:y", "-x", "HEAD", "[", "[]", `x\`, `\*`,
-		"refs/heads/main", "a.", "a\x00", "*\x7f", strings.Repeat("x", 300), strings.Repeat("*/", 600) + "x", "[" + strings.Repeat("a", MaxPattern) + "]",
+		"", "/", "a/", "/a", "a//b", "a b", "a..b", "*.lock", ".x", "a/.*", "a~1", "@{*}", "x:y", "-x", "HEAD", "[", "[]",
+		`x\`, `\*`,
+		"refs/heads/main", "a.", "a\x00", "*\x7f", strings.Repeat("x", 300), strings.Repeat("*/", 600) + "x", "[" +
+			strings.Repeat("a", MaxPattern) + "]",
 	} {
 		if err := (&Rule{Pattern: pattern}).Check(); !errors.Is(err, ErrRule) {
 			t.Errorf("Check(%q) = %v, want %v", pattern, err, ErrRule)
@@ -153,7 +158,8 @@ func TestTruncated(t *testing.T) {
 			t.Errorf("decode of %d of %d bytes = %v, %v", n, len(b), rs, err)
 		}
 	}
-	for _, bad := range []string{"\x03\x01\x00\x00\x01x", "\x02\x00", "\x02\x01\x80\x00\x01x", "\x01\x00", "\x01\x01\x40\x00\x01x", "\x01\x01\x00\x65\x01x", "\x01\x01\x00\x00\x00", string(b) + "x"} {
+	for _, bad := range []string{"\x03\x01\x00\x00\x01x", "\x02\x00", "\x02\x01\x80\x00\x01x", "\x01\x00",
+		"\x01\x01\x40\x00\x01x", "\x01\x01\x00\x65\x01x", "\x01\x01\x00\x00\x00", string(b) + "x"} {
 		if rs, err := decode([]byte(bad)); err == nil {
 			t.Errorf("decode(%q) = %v, want an error", bad, rs)
 		}
@@ -196,7 +202,8 @@ func FuzzCheck(f *testing.F) {
 		if r.IsExact() && !r.Matches(pattern) {
 			t.Errorf("%q does not match itself", pattern)
 		}
-		if rs := (Rules{{Pattern: "**"}, *r}); branch != "" && (rs.For(branch) == &rs[1]) != (r.IsExact() && r.Matches(branch)) {
+		if rs := (Rules{{Pattern: "**"}, *r}); branch != "" &&
+			(rs.For(branch) == &rs[1]) != (r.IsExact() && r.Matches(branch)) {
 			t.Errorf("For(%q) of ** and %q = %v", branch, pattern, rs.For(branch))
 		}
 	})

@@ -8,7 +8,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// batch is how many records at most are removed in one unit of work, which all backends can make atomic.
+// batch is how many records at most are removed in one transaction, which all backends can make atomic.
 const batch = 4000
 
 // Drop removes the pull requests of a repository that is deleted, or begins to: what is left then is for Sweep.

@@ -152,8 +152,8 @@ func (u *Unit) BaseMoved(m Move) error {
 	return nil
 }
 
-// Settle makes an open pull request merged if the base has its head already, as it may by a program outside, which tells
-// nobody. It reports whether it did.
+// Settle makes an open pull request merged if the base has its head already, as it may by a program outside, which
+// tells nobody. It reports whether it did.
 func (u *Unit) Settle(p *Pull) (bool, error) {
 	if p.State != Open {
 		return false, ErrEnded

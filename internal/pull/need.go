@@ -17,10 +17,11 @@ var (
 	errTooDeep  = errors.New("a changed path is too long, or lies too deep")
 )
 
-// Needs returns what must be approved by owners before a base takes a head, both commits: one Requirement for each line of the
-// base's CODEOWNERS that says whose a changed path is. What a path was and what it becomes are both changed by a move.
-// from is the commit since which paths count as changed.
-func Needs(ctx context.Context, objects *object.Store, pool storage.ID, base, from, head git.Hash) ([]codeowners.Requirement, error) {
+// Needs returns what must be approved by owners before a base takes a head, both commits: one Requirement for each line
+// of the base's CODEOWNERS that says whose a changed path is. What a path was and what it becomes are both changed by a
+// move. from is the commit since which paths count as changed.
+func Needs(ctx context.Context, objects *object.Store, pool storage.ID, base, from,
+	head git.Hash) ([]codeowners.Requirement, error) {
 	file, err := ownersAt(ctx, objects, pool, base)
 	if errors.Is(err, errTooLarge) {
 		return []codeowners.Requirement{{Path: "CODEOWNERS"}}, nil
@@ -75,7 +76,8 @@ func ownersAt(ctx context.Context, objects *object.Store, pool storage.ID, commi
 }
 
 // find returns the entry that a path leads to, or the zero Entry.
-func find(ctx context.Context, objects *object.Store, pool storage.ID, tree git.Hash, path string) (e git.Entry, err error) {
+func find(ctx context.Context, objects *object.Store, pool storage.ID, tree git.Hash,
+	path string) (e git.Entry, err error) {
 	e = git.Entry{Mode: git.ModeDir, Hash: tree}
 	for name := range strings.SplitSeq(path, "/") {
 		if !e.IsDir() {

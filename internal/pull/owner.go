@@ -38,8 +38,8 @@ func ownersIn(v storage.View, repo storage.ID) (*owners, error) {
 	return o, nil
 }
 
-// of returns all that logins, who may write, are as owners: themselves, their teams and their addresses. There may be many
-// more owners to compare them with.
+// of returns all that logins, who may write, are as owners: themselves, their teams and their addresses. There may be
+// many more owners to compare them with.
 func (o *owners) of(logins []string) (map[codeowners.Owner]bool, error) {
 	are := map[codeowners.Owner]bool{}
 	for _, login := range logins {

@@ -1,5 +1,5 @@
 // Package pull keeps pull requests: what is proposed to a branch, what reviewers say of it, and the refs under
-// refs/pull/ that hold its commits. All of it changes in the unit of work that moves the branches.
+// refs/pull/ that hold its commits. All of it changes in the transaction that moves the branches.
 package pull
 
 import (

@@ -25,10 +25,13 @@ func id(n int) storage.ID { return storage.ID([]byte(fmt.Sprintf("%020d", n))) }
 func hash(n int) git.Hash { return git.Hash{byte(n), byte(n >> 8), 1} }
 
 var samples = []*Pull{
-	{Repo: id(1), Number: 7, State: Open, HeadRepo: id(2), HeadBranch: "topic", Head: hash(1), BaseBranch: "main", Base: hash(2), Title: "名前"},
+	{Repo: id(1), Number: 7, State: Open, HeadRepo: id(2), HeadBranch: "topic", Head: hash(1), BaseBranch: "main",
+		Base: hash(2), Title: "名前"},
 	{
-		Repo: id(1), Number: math.MaxInt32, State: Merged, Title: "t", Author: "ann", HeadRepo: id(1), HeadBranch: "a/b", Head: hash(1), BaseBranch: "main",
-		Base: hash(2), Commit: hash(3), EndedBy: "bob", Created: time.Unix(1, 2).UTC(), Updated: time.Unix(3, 4).UTC(), Ended: time.Unix(-5, 0).UTC(),
+		Repo: id(1), Number: math.MaxInt32, State: Merged, Title: "t", Author: "ann", HeadRepo: id(1), HeadBranch: "a/b",
+		Head: hash(1), BaseBranch: "main",
+		Base: hash(2), Commit: hash(3), EndedBy: "bob", Created: time.Unix(1, 2).UTC(), Updated: time.Unix(3, 4).UTC(),
+		Ended:   time.Unix(-5, 0).UTC(),
 		Reviews: 300, Dismissed: 200, Tried: hash(4), Fits: true,
 	},
 }
@@ -60,7 +63,8 @@ func TestRecords(t *testing.T) {
 	v := Verdict{"ann", ChangesRequested, hash(1), 300, 2}
 	check("verdict", v.encode(), func(b []byte) (any, error) { return decodeVerdict("ann", b) }, v)
 	old := append([]byte{1, byte(Approved)}, make([]byte, 20)...)
-	if got, err := decodeVerdict("ann", append(old, 7)); got != (Verdict{Reviewer: "ann", Opinion: Approved, Review: 7}) || err != nil {
+	if got, err := decodeVerdict("ann", append(old, 7)); got != (Verdict{Reviewer: "ann", Opinion: Approved, Review: 7}) ||
+		err != nil {
 		t.Errorf("a verdict of version 1 is decoded to %+v, %v", got, err)
 	}
 	c := Counts{Last: 300, Of: [states]int{Open: 1, Merged: 2, Closed: 297}}
@@ -110,7 +114,8 @@ func newStore(t testing.TB) storage.Backend {
 	t.Cleanup(func() { b.Close() })
 	err := b.Update(t.Context(), func(tx storage.Tx) error {
 		for n := 1; n <= 2; n++ {
-			r := &catalog.Repo{ID: id(n), Pool: id(1), Owner: "ann", Slug: fmt.Sprint("r", n), Name: "r", Created: time.Unix(1, 0)}
+			r := &catalog.Repo{ID: id(n), Pool: id(1), Owner: "ann", Slug: fmt.Sprint("r", n), Name: "r",
+				Created: time.Unix(1, 0)}
 			if err := errors.Join(catalog.Create(tx, r), tx.CreateRepo(id(n), id(1))); err != nil {
 				return err
 			}
@@ -137,7 +142,8 @@ func update(t testing.TB, b storage.Backend, fn func(*Unit) error) {
 		}
 		objects.Remember(id(1), hash(n), &object.Item{Type: storage.Commit, Data: []byte{}, Commit: c})
 	}
-	engine := txn.New(b, objects, event.NewLog(event.Keep{Units: 1}), func() time.Time { return time.Unix(5, 0) }, NewGuard)
+	engine := txn.New(b, objects, event.NewLog(event.Keep{Units: 1}), func() time.Time { return time.Unix(5, 0) },
+		NewGuard)
 	err := engine.Update(t.Context(), access.Host(), func(tx *txn.Tx) error {
 		return fn(&Unit{Tx: tx, By: access.Host(), Name: "n", Email: "e"})
 	})
@@ -146,14 +152,15 @@ func update(t testing.TB, b storage.Backend, fn func(*Unit) error) {
 	}
 }
 
-// TestSweep holds that a repository with any number of pull requests can be deleted in units of work that all backends
+// TestSweep holds that a repository with any number of pull requests can be deleted in transactions that all backends
 // can make atomic, and that those of others are left alone.
 func TestSweep(t *testing.T) {
 	b := newStore(t)
 	const n = batch / 2
 	update(t, b, func(u *Unit) error {
 		for i := range n {
-			p := &Pull{Repo: id(1), HeadRepo: id(2), HeadBranch: fmt.Sprint("topic", i), Head: hash(i + 1), BaseBranch: "main", Title: "t"}
+			p := &Pull{Repo: id(1), HeadRepo: id(2), HeadBranch: fmt.Sprint("topic", i), Head: hash(i + 1), BaseBranch: "main",
+				Title: "t"}
 			if err := u.Open(p, "text"); err != nil {
 				return err
 			}
@@ -236,7 +243,8 @@ func TestOnTop(t *testing.T) {
 }
 
 func TestNeed(t *testing.T) {
-	n := codeowners.Requirement{Path: "a/b", Owners: []codeowners.Owner{{Login: "ann"}, {Org: "o", Team: "t"}, {Email: "a@b"}}}
+	n := codeowners.Requirement{Path: "a/b",
+		Owners: []codeowners.Owner{{Login: "ann"}, {Org: "o", Team: "t"}, {Email: "a@b"}}}
 	if got, want := n.Text(nil), `no owner of "a/b" has approved: @ann, @o/t, a@b`; got != want {
 		t.Errorf("String() = %s, want %s", got, want)
 	}

@@ -76,7 +76,8 @@ func (r *Review) encode() []byte {
 func decodeReview(number int, b []byte) (*Review, error) {
 	d := decoder{Decoder: record.Decoder{Rest: b}}
 	d.version()
-	r := &Review{Number: number, Opinion: Opinion(d.Byte()), Commit: d.hash(), At: d.time(), Reviewer: d.String(), Body: d.String()}
+	r := &Review{Number: number, Opinion: Opinion(d.Byte()), Commit: d.hash(), At: d.time(), Reviewer: d.String(),
+		Body: d.String()}
 	d.Bad = d.Bad || !r.Opinion.Valid()
 	return r, d.end("review")
 }

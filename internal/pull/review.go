@@ -71,8 +71,8 @@ func (u *Unit) Review(p *Pull, r *Review) error {
 	return u.put(p, Open, "reviewed", p.Head)
 }
 
-// decide makes a review the reviewer's verdict. Of one who may not write it counts nothing, and never will: so there are
-// no more verdicts than writers.
+// decide makes a review the reviewer's verdict. Of one who may not write it counts nothing, and never will: so there
+// are no more verdicts than writers.
 func (u *Unit) decide(p *Pull, r *Review) error {
 	key := verdictKey(p.Repo, p.Number, r.Reviewer)
 	may, err := access.User(r.Reviewer).Permission(u.Tx, p.Repo)

@@ -22,16 +22,16 @@ type Unit struct {
 	Limits      Limits // of Open
 }
 
-// Limits bound the open pull requests of those who may not write to the base: whoever moves a branch moves all of its pull
-// requests.
+// Limits bound the open pull requests of those who may not write to the base: whoever moves a branch moves all of its
+// pull requests.
 type Limits struct {
 	OfAuthor int // of one author, in one repository
 	OfBase   int // to one branch
 }
 
 // Open adds a pull request that has its head, base, title and author. Head is what the branch holds now. It returns
-// ErrOpen if there is an open one of the same head and base, ErrContained if the base has the commit already, ErrTooMany,
-// ErrHidden if it would show a private repository to all, and storage.ErrNotFound if there is no such base.
+// ErrOpen if there is an open one of the same head and base, ErrContained if the base has the commit already,
+// ErrTooMany, ErrHidden if it would show a private repository to all, and storage.ErrNotFound if there is no such base.
 func (u *Unit) Open(p *Pull, text string) error {
 	if _, err := u.Tx.Record(p.headKey()); !errors.Is(err, storage.ErrNotFound) {
 		if err == nil {
@@ -83,8 +83,8 @@ func (u *Unit) Open(p *Pull, text string) error {
 	return u.put(p, 0, "opened", git.Hash{})
 }
 
-// nextNumber returns the number of a new pull request. Those under which there are refs already, as of a repository that
-// was mirrored from elsewhere, are passed over.
+// nextNumber returns the number of a new pull request. Those under which there are refs already, as of a repository
+// that was mirrored from elsewhere, are passed over.
 func (u *Unit) nextNumber(repo storage.ID) (int, error) {
 	counts, err := Count(u.Tx, repo)
 	if err != nil {
@@ -105,10 +105,11 @@ func (u *Unit) nextNumber(repo storage.ID) (int, error) {
 	}
 }
 
-// checkRoom refuses a pull request whose head has too many, and one of an author who may not write to the base, and who or
-// which has too many.
+// checkRoom refuses a pull request whose head has too many, and one of an author who may not write to the base, and who
+// or which has too many.
 func (u *Unit) checkRoom(p *Pull) error {
-	if err := u.roomIn(branchKey(keyHead, p.HeadRepo, p.HeadBranch), maxOfHead, "of one head"); err != nil || p.Author == "" {
+	if err := u.roomIn(branchKey(keyHead, p.HeadRepo, p.HeadBranch), maxOfHead, "of one head"); err != nil ||
+		p.Author == "" {
 		return err
 	}
 	r, err := u.repo(p)
@@ -234,7 +235,8 @@ func (u *Unit) put(p *Pull, before State, what string, oldHead git.Hash) error {
 	if err := p.put(u.Tx, before); err != nil {
 		return err
 	}
-	return u.note(p, event.Event{Kind: event.PullChanged, Name: p.BaseBranch, Detail: what, Old: oldHead, New: p.Head, Pull: p.Number})
+	return u.note(p, event.Event{Kind: event.PullChanged, Name: p.BaseBranch, Detail: what, Old: oldHead, New: p.Head,
+		Pull: p.Number})
 }
 
 func (u *Unit) note(p *Pull, e event.Event) error {

@@ -25,8 +25,8 @@ func (u *Unit) hides(p *Pull) (bool, error) {
 	return err == nil && head.Private, err
 }
 
-// CloseHidden closes up to limit open pull requests, from and to a repository whose visibility has changed, that now would
-// show private repositories to all. It reports whether there may be more.
+// CloseHidden closes up to limit open pull requests, from and to a repository whose visibility has changed, that now
+// would show private repositories to all. It reports whether there may be more.
 func (u *Unit) CloseHidden(repo storage.ID, limit int) (more bool, err error) {
 	r, err := u.Tx.Repo(repo, access.None)
 	if err != nil {

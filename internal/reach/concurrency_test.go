@@ -56,7 +56,7 @@ func (w *world) nest(x *Index, views []storage.View, depth int) {
 
 var errGivenUp = errors.New("given up")
 
-// TestInUpdate asks within a unit of work that moves refs and fails: nothing of it may be remembered.
+// TestInUpdate asks within a transaction that moves refs and fails: nothing of it may be remembered.
 func TestInUpdate(t *testing.T) {
 	w := newWorld(t, 6, memory.New(), 1)
 	x := w.index(Options{Budget: 1 << 30})
@@ -97,7 +97,8 @@ func TestConcurrency(t *testing.T) {
 			for range 40 {
 				w.step()
 			}
-			indexes := []*Index{w.index(Options{Budget: 1 << 30}), w.index(Options{Budget: 20000}), w.index(Options{Budget: 1 << 30})}
+			indexes := []*Index{w.index(Options{Budget: 1 << 30}), w.index(Options{Budget: 20000}),
+				w.index(Options{Budget: 1 << 30})}
 			indexes[2].pace = pace{reads: 1, steps: 2, trees: 1}
 			var group sync.WaitGroup
 			for i, repo := range w.repos {
@@ -121,7 +122,8 @@ func TestConcurrency(t *testing.T) {
 
 // move makes a ref hold any of the objects, or removes it. Unlike land it may be called by many.
 func (w *world) move(repo storage.ID) {
-	c := ref.Change{Name: refNames[w.rand.IntN(len(refNames))], By: access.Host(), Log: storage.LogEntry{Name: "A", When: time.Unix(1, 0)}}
+	c := ref.Change{Name: refNames[w.rand.IntN(len(refNames))], By: access.Host(),
+		Log: storage.LogEntry{Name: "A", When: time.Unix(1, 0)}}
 	if w.rand.IntN(3) > 0 || !w.exists(repo, c.Name) {
 		c.New = w.all[w.rand.IntN(len(w.all))].hash
 	}

@@ -23,7 +23,8 @@ func (p *pool) cover(ctx context.Context, n uint32) (done bool, err error) {
 
 // mark makes known what the nodes of a whole set brought, until h is found. It ends before if others want their turn.
 // Nodes that are damaged are left out, and put into damaged.
-func (p *pool) mark(ctx context.Context, s *set, h storage.Hash, damaged map[uint32]error) (found, all bool, err error) {
+func (p *pool) mark(ctx context.Context, s *set, h storage.Hash,
+	damaged map[uint32]error) (found, all bool, err error) {
 	left := p.pace.trees
 	for n := range s.nodes.minus(&p.marked) {
 		if damaged[n] != nil {
@@ -180,7 +181,8 @@ func (p *pool) compare(ctx context.Context, e *expansion, n uint32, c comparison
 	return nil
 }
 
-// entryIn reports whether one of the trees has the same entry. If not, it returns the trees of that name that they have.
+// entryIn reports whether one of the trees has the same entry. If not, it returns the trees of that name that they
+// have.
 func entryIn(trees []*git.Tree, e git.Entry) (below []storage.Hash, same bool) {
 	for _, t := range trees {
 		other, ok := t.Find(e.Name)

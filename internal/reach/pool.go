@@ -109,7 +109,8 @@ func newPool(id storage.ID, x *Index) *pool {
 	return &pool{
 		id: id, objects: x.objects, pace: x.pace, walking: make(turn, 1), marking: make(turn, 1),
 		index: map[storage.Hash]uint32{}, more: map[uint32][]uint32{}, sets: map[key]*set{},
-		brought: map[storage.Hash]uint32{}, again: map[storage.Hash][]uint32{}, expansions: map[expanding]*expansion{}, total: &x.bytes,
+		brought: map[storage.Hash]uint32{}, again: map[storage.Hash][]uint32{}, expansions: map[expanding]*expansion{},
+		total: &x.bytes,
 	}
 }
 

@@ -65,7 +65,7 @@ func (q *question) set(ctx context.Context) (*set, error) {
 		from = p.sets[key{q.repo.ID, refs}]
 	}
 	s := p.advance(from, t)
-	// What a unit of work shows may never come to be, and a View that is older must not take a newer one's place.
+	// What a transaction shows may never come to be, and a View that is older must not take a newer one's place.
 	_, unsure := q.repo.View.(storage.Tx)
 	if !unsure && (old == nil || old.stamp.moves <= s.stamp.moves) {
 		p.keep(k, s)
@@ -100,7 +100,8 @@ func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
 		}
 	}
 	p.mu.RLock()
-	known := s.ahead || s.head == 0 || p.nodes[s.head-1].kind != aCommit || p.marked.has(s.head-1) || p.childOfMarked(s.head-1)
+	known := s.ahead || s.head == 0 || p.nodes[s.head-1].kind != aCommit || p.marked.has(s.head-1) ||
+		p.childOfMarked(s.head-1)
 	p.mu.RUnlock()
 	for !known {
 		err := p.marking.do(ctx, func() (err error) {
@@ -125,8 +126,9 @@ func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
 	return found, err
 }
 
-// childOfMarked reports whether it is known what a parent of a node brought. What the node itself brought is then found by
-// comparison, which costs what differs: with many forks of a large repository, to look at all of each tree would not do.
+// childOfMarked reports whether it is known what a parent of a node brought. What the node itself brought is then found
+// by comparison, which costs what differs: with many forks of a large repository, to look at all of each tree would not
+// do.
 func (p *pool) childOfMarked(n uint32) bool {
 	return slices.ContainsFunc(p.links(nil, n), p.marked.has)
 }

@@ -90,12 +90,15 @@ func (w *world) check(seed uint64, step, index int, x *Index, r *Repo, of named,
 	w.Helper()
 	if w.rand.IntN(4) == 0 { // a question that is given up must not spoil the next one
 		ctx := &countdown{Context: w.ctx, left: w.rand.IntN(4)}
-		if got, err := x.Has(ctx, r, of.hash); err == nil && got != want[of.hash] || err != nil && !errors.Is(err, context.Canceled) {
-			w.Fatalf("seed %d, step %d, index %d: Has(%s, %s %s) = %v, %v, want %v", seed, step, index, r.ID, of.typ, of.hash, got, err, want[of.hash])
+		if got, err := x.Has(ctx, r, of.hash); err == nil && got != want[of.hash] || err != nil &&
+			!errors.Is(err, context.Canceled) {
+			w.Fatalf("seed %d, step %d, index %d: Has(%s, %s %s) = %v, %v, want %v", seed, step, index, r.ID, of.typ, of.hash,
+				got, err, want[of.hash])
 		}
 	}
 	if got, err := x.Has(w.ctx, r, of.hash); err != nil || got != want[of.hash] {
-		w.Fatalf("seed %d, step %d, index %d: Has(%s, %s %s) with logs %v, old %v = %v, %v, want %v", seed, step, index, r.ID, of.typ, of.hash, r.Logs, r.OldLogs, got, err, want[of.hash])
+		w.Fatalf("seed %d, step %d, index %d: Has(%s, %s %s) with logs %v, old %v = %v, %v, want %v", seed, step, index, r.ID,
+			of.typ, of.hash, r.Logs, r.OldLogs, got, err, want[of.hash])
 	}
 }
 

@@ -15,8 +15,8 @@ type key struct {
 	origin origin
 }
 
-// A set is the nodes that the tips of a repository reach, at one state of its refs. Until it is whole, it belongs to who
-// holds the pool's turn of walking; from then on it never changes.
+// A set is the nodes that the tips of a repository reach, at one state of its refs. Until it is whole, it belongs to
+// who holds the pool's turn of walking; from then on it never changes.
 type set struct {
 	key   key
 	stamp stamp

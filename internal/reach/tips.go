@@ -112,8 +112,8 @@ func (t *tips) readRefs(r *Repo) error {
 	return nil // without it, the same is found in another order
 }
 
-// readLogs reads what the logs of refs that exist tell: what each of them held, with old also what those did that had its
-// name before. Symbolic refs hold nothing by themselves, and their logs tell of what others held.
+// readLogs reads what the logs of refs that exist tell: what each of them held, with old also what those did that had
+// its name before. Symbolic refs hold nothing by themselves, and their logs tell of what others held.
 func (t *tips) readLogs(r *Repo, old bool) error {
 	var names []string
 	for found, err := range r.View.Refs(r.ID, "", "") {

@@ -13,7 +13,8 @@ func TestDecoder(t *testing.T) {
 	for n := range len(b) + 1 {
 		d := Decoder{Rest: b[:n]}
 		first, text, u, v := d.Byte(), d.String(), d.Uvarint(), d.Varint()
-		if whole := n == len(b); d.Bad == whole || len(d.Rest) > 0 || whole && (first != 7 || text != "text" || u != 1<<40 || v != -3) {
+		if whole := n == len(b); d.Bad == whole || len(d.Rest) > 0 || whole &&
+			(first != 7 || text != "text" || u != 1<<40 || v != -3) {
 			t.Errorf("of %d of %d bytes: %d, %q, %d, %d, bad: %v", n, len(b), first, text, u, v, d.Bad)
 		}
 	}
@@ -37,12 +38,14 @@ func TestAfter(t *testing.T) {
 }
 
 func TestNanos(t *testing.T) {
-	for _, when := range []time.Time{{}, time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(1600, 5, 1, 0, 0, 0, 0, time.UTC), MinTime.Add(-1), MinTime} {
+	for _, when := range []time.Time{{}, time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC),
+		time.Date(1600, 5, 1, 0, 0, 0, 0, time.UTC), MinTime.Add(-1), MinTime} {
 		if got := time.Unix(0, Nanos(when)); !got.Equal(MinTime) {
 			t.Errorf("Nanos(%v) reads back as %v, want %v", when, got, MinTime)
 		}
 	}
-	for _, when := range []time.Time{MaxTime, MaxTime.Add(1), time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1<<60, 0)} {
+	for _, when := range []time.Time{MaxTime, MaxTime.Add(1), time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Unix(1<<60, 0)} {
 		if got := time.Unix(0, Nanos(when)); !got.Equal(MaxTime) {
 			t.Errorf("Nanos(%v) reads back as %v, want %v", when, got, MaxTime)
 		}

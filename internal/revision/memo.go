@@ -12,12 +12,12 @@ import (
 )
 
 // A Memo remembers which trees revisions named, and that an actor could read them. Nothing in it is ever stale: it is
-// asked with the version of a view (see storage.Version), and tells only what was found out in a view of that version. All
-// that the answer stands on is what it was: the refs, what the actor was granted, whether the repository is private. So
-// nobody has to tell it of changes; any Update, of whatever, makes it find out anew.
+// asked with the version of a view (see storage.Version), and tells only what was found out in a view of that version.
+// All that the answer stands on is what it was: the refs, what the actor was granted, whether the repository is
+// private. So nobody has to tell it of changes; any Update, of whatever, makes it find out anew.
 //
-// A place in it belongs to whichever question came last, and asking takes no lock. The zero Memo is empty, and makes its
-// places when there is something to remember. It is safe for concurrent use.
+// A place in it belongs to whichever question came last, and asking takes no lock. The zero Memo is empty, and makes
+// its places when there is something to remember. It is safe for concurrent use.
 type Memo struct {
 	places atomic.Pointer[memoPlaces]
 }
@@ -54,7 +54,8 @@ type memoEntry struct {
 
 // slot returns the place of a question, and a number that other questions in the same place hardly ever have.
 func (p *memoPlaces) slot(q *Question) (slot *memoSlot, sum uint64) {
-	h := maphash.String(p.seed, q.Rev) ^ binary.LittleEndian.Uint64(q.Repo[:]) ^ binary.LittleEndian.Uint64(q.Repo[12:])*0x9e3779b97f4a7c15
+	h := maphash.String(p.seed,
+		q.Rev) ^ binary.LittleEndian.Uint64(q.Repo[:]) ^ binary.LittleEndian.Uint64(q.Repo[12:])*0x9e3779b97f4a7c15
 	if login := q.By.Login(); login != "" {
 		h ^= maphash.String(p.seed, login) << 1
 	}
@@ -78,8 +79,8 @@ func (m *Memo) Answer(q *Question) (Answer, bool) {
 // maxRemembered bounds the bytes of a revision that is remembered.
 const maxRemembered = 256
 
-// Remember notes the answer to a question, found out in a view in which the actor may read the repository, from the second
-// time on: where the version changes between any two reads, the rest would be in vain.
+// Remember notes the answer to a question, found out in a view in which the actor may read the repository, from the
+// second time on: where the version changes between any two reads, the rest would be in vain.
 func (m *Memo) Remember(q Question, a Answer) {
 	if q.Version == 0 || len(q.Rev) > maxRemembered {
 		return

@@ -46,7 +46,8 @@ func TestMemo(t *testing.T) {
 			t.Errorf("Answer() to %s = %v, want nothing", what, got)
 		}
 	}
-	for _, q := range []Question{{Repo: repo, Rev: "x"}, {Version: 1, Repo: repo, Rev: strings.Repeat("x", maxRemembered+1)}} {
+	for _, q := range []Question{{Repo: repo, Rev: "x"},
+		{Version: 1, Repo: repo, Rev: strings.Repeat("x", maxRemembered+1)}} {
 		m.Remember(q, answer)
 		m.Remember(q, answer)
 		if got, ok := m.Answer(&q); ok {

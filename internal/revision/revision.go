@@ -40,7 +40,8 @@ type Resolver struct {
 }
 
 // Has returns storage.ErrNotFound unless the refs of the repository reach an object, whether or not the pool holds it.
-// To those who may write, what the logs of refs tell of is reached too, and to admins what deleted refs of their names held.
+// To those who may write, what the logs of refs tell of is reached too, and to admins what deleted refs of their names
+// held.
 func (r *Resolver) Has(ctx context.Context, h git.Hash) error {
 	if r.in == nil {
 		r.in = &reach.Repo{View: r.View, ID: r.Repo, Pool: r.Pool}
@@ -69,8 +70,8 @@ func (r *Resolver) Resolve(ctx context.Context, rev string) (git.Hash, error) {
 	return r.ResolveAs(ctx, rev, Any)
 }
 
-// ResolveAs is Resolve where an object of a kind is wanted. Of several objects that an abbreviated hash fits, the only one
-// of that kind is meant. The outcome may be of another kind all the same.
+// ResolveAs is Resolve where an object of a kind is wanted. Of several objects that an abbreviated hash fits, the only
+// one of that kind is meant. The outcome may be of another kind all the same.
 func (r *Resolver) ResolveAs(ctx context.Context, rev string, want Kind) (git.Hash, error) {
 	if tree, path, ok := cutPath(rev); ok {
 		return r.atPath(ctx, tree, path)
@@ -193,9 +194,9 @@ func cutDescribed(base string) (digits string, ok bool) {
 	return base, false
 }
 
-// Ref returns the ref that a short or full name stands for, resolved. The first counts of the name itself, if it is HEAD or
-// begins with "refs/", and of those under refs/, refs/tags/, refs/heads/, refs/remotes/, and refs/remotes/<name>/HEAD, as
-// gitrevisions(7) has it. A symbolic ref that leads nowhere is none.
+// Ref returns the ref that a short or full name stands for, resolved. The first counts of the name itself, if it is
+// HEAD or begins with "refs/", and of those under refs/, refs/tags/, refs/heads/, refs/remotes/, and
+// refs/remotes/<name>/HEAD, as gitrevisions(7) has it. A symbolic ref that leads nowhere is none.
 func (r *Resolver) Ref(name string) (storage.Ref, error) {
 	if name == ref.Head || strings.HasPrefix(name, "refs/") {
 		if found, err := r.follow(name); !errors.Is(err, storage.ErrNotFound) {

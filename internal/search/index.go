@@ -1,5 +1,5 @@
 // Package search finds repositories by words in their names, descriptions, labels and owners. It is an inverted index
-// in records that change in the same unit of work as what they describe.
+// in records that change in the same transaction as what they describe.
 //
 // A document's words are kept under the word as it is written, in the order in which they are to be found: by where the
 // word stands, then by when the repository was created. So the first page of a query of one word is read from the
@@ -140,8 +140,8 @@ func sortedKeys[V any](m map[string]V) []string {
 	return slices.Sorted(maps.Keys(m))
 }
 
-// timeKey maps the nanoseconds since 1970, which may be negative, to numbers that sort alike. Times that have none become
-// the nearest that has.
+// timeKey maps the nanoseconds since 1970, which may be negative, to numbers that sort alike. Times that have none
+// become the nearest that has.
 func timeKey(t time.Time) uint64 {
 	nanos := t.UnixNano()
 	switch {

@@ -24,7 +24,8 @@ func TestRecordsOfOne(t *testing.T) {
 	}{
 		{"without description", Doc{Owner: "local", Slug: "repo-2", Name: "repo-2"}, 4},
 		{"private", Doc{Owner: "local", Slug: "repo-2", Name: "repo-2", Private: true}, 7},
-		{"with description", Doc{Owner: "local", Slug: "repo-2", Name: "Repo 2", Description: "A library to write the configuration file of many a program, and to read it"}, 12},
+		{"with description", Doc{Owner: "local", Slug: "repo-2", Name: "Repo 2",
+			Description: "A library to write the configuration file of many a program, and to read it"}, 12},
 		{"long", Doc{
 			Owner: "local", Slug: "repo-2", Name: strings.Join(long[:100], " "), Description: strings.Join(long[100:], " "),
 			Labels: map[string]string{"a": strings.Join(long, "-"), "b": strings.Join(long, "x")},
@@ -32,7 +33,8 @@ func TestRecordsOfOne(t *testing.T) {
 	} {
 		b := memory.New()
 		for i := range 2 { // whose words are known then
-			before := Doc{ID: storage.ID([]byte(fmt.Sprintf("%020d", i))), Owner: "local", Slug: fmt.Sprintf("repo-0%d", i), Name: "repo", Description: "read, write: library, program, many a configuration file", Private: test.doc.Private}
+			before := Doc{ID: storage.ID([]byte(fmt.Sprintf("%020d", i))), Owner: "local", Slug: fmt.Sprintf("repo-0%d", i),
+				Name: "repo", Description: "read, write: library, program, many a configuration file", Private: test.doc.Private}
 			update(t, b, func(tx storage.Tx) error { return Add(tx, before.Entry()) })
 		}
 		before := len(records(t, b))
@@ -88,7 +90,8 @@ func (c *countingTx) DeleteRecord(key []byte) error {
 
 func TestTimeKey(t *testing.T) {
 	var before uint64
-	for _, at := range []time.Time{{}, time.Unix(-1, 0), time.Unix(0, 0), time.Unix(0, math.MaxInt64), time.Unix(math.MaxInt32*100, 0)} {
+	for _, at := range []time.Time{{}, time.Unix(-1, 0), time.Unix(0, 0), time.Unix(0, math.MaxInt64),
+		time.Unix(math.MaxInt32*100, 0)} {
 		if k := timeKey(at); k < before {
 			t.Errorf("timeKey(%v) is before that of an earlier time", at)
 		} else {

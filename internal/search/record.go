@@ -49,7 +49,8 @@ func (d *document) encode() []byte {
 
 func decodeDocument(b []byte) (*document, error) { return new(scratch).decode(b) }
 
-// A scratch decodes documents one after the other, each in the place of the one before it: a query may look at very many.
+// A scratch decodes documents one after the other, each in the place of the one before it: a query may look at very
+// many.
 type scratch struct {
 	document
 	spans []wordSpans
@@ -106,8 +107,9 @@ func (s *scratch) shared(r *reader, before span) span {
 
 // A group is the words of a part that have the same stem, but for the stem itself.
 type group struct {
-	words  []string // sorted
-	excess int      // of the documents' words with this stem, the stem itself included, those that are not a document's first
+	words []string // sorted
+	// of the documents' words with this stem, the stem itself included, those that are not a document's first
+	excess int
 }
 
 func (g *group) encode() []byte {

@@ -288,8 +288,8 @@ func readAll(t *testing.T, b storage.Backend, q Query) []Hit {
 	return byToken
 }
 
-// TestAgainstScan makes random changes and holds that what is found is what a look at every document finds, and that the
-// records depend on the documents alone, not on what they once were.
+// TestAgainstScan makes random changes and holds that what is found is what a look at every document finds, and that
+// the records depend on the documents alone, not on what they once were.
 func TestAgainstScan(t *testing.T) {
 	for name, open := range map[string]func() (storage.Backend, error){
 		"memory": func() (storage.Backend, error) { return memory.New(), nil },
@@ -430,11 +430,13 @@ func TestHiddenStaysHidden(t *testing.T) {
 	add(1, Doc{Owner: "alice", Slug: "red", Description: "common words"})
 	add(2, Doc{Owner: "alice", Slug: "blue", Description: "common things", Private: true})
 	add(3, Doc{Owner: "bob", Slug: "green", Description: "common rare", Private: true})
-	viewers := []*Viewer{{}, {Login: "alice"}, {Login: "bob"}, {Login: "carol", Granted: []storage.ID{storage.ID([]byte(fmt.Sprintf("%020d", 3)))}}}
+	viewers := []*Viewer{{}, {Login: "alice"}, {Login: "bob"},
+		{Login: "carol", Granted: []storage.ID{storage.ID([]byte(fmt.Sprintf("%020d", 3)))}}}
 	find := func() string {
 		var all []string
 		for _, viewer := range viewers {
-			for _, text := range []string{"common", "comm", "common r", "common words", "rare", "ra", "carol", "common common2"} {
+			for _, text := range []string{"common", "comm", "common r", "common words", "rare", "ra", "carol",
+				"common common2"} {
 				for _, h := range readAll(t, b, Query{Text: text, Viewer: viewer, Size: 2}) {
 					all = append(all, fmt.Sprint(text, h))
 				}
@@ -445,7 +447,8 @@ func TestHiddenStaysHidden(t *testing.T) {
 	}
 	before := find()
 	for n := range 200 {
-		add(100+n, Doc{Owner: "carol2", Slug: "raven", Description: fmt.Sprintf("common rare words ra%03d", n), Private: true, Language: "Go"})
+		add(100+n, Doc{Owner: "carol2", Slug: "raven", Description: fmt.Sprintf("common rare words ra%03d", n), Private: true,
+			Language: "Go"})
 	}
 	if diff := gocmp.Diff(before, find()); diff != "" {
 		t.Errorf("others' private repositories change what is found: -before +after:\n%s", diff)

@@ -10,9 +10,9 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A term is what is known of the documents of a part that have it: the only one, or how many by class, and by shared: how
-// many bytes the word has in common with the one before it in the document. By these, the documents that have any of the
-// words in a range can be counted though some have several.
+// A term is what is known of the documents of a part that have it: the only one, or how many by class, and by shared:
+// how many bytes the word has in common with the one before it in the document. By these, the documents that have any
+// of the words in a range can be counted though some have several.
 //
 // The counts are a record of their own. They change often, and a backend may go on holding what was overwritten for a
 // while, in the way of who reads the terms that begin alike.

@@ -205,7 +205,8 @@ var base = map[rune]string{
 // stem returns what the forms of an English word have in common, by the Porter2 algorithm, which leaves other words
 // mostly alone. Words that are not all letters are their own stems.
 func stem(word string) string {
-	if len(word) < 3 || len(word) > 40 || !isASCIILetters(word) || strings.IndexByte("abfhjkopquvwxz", word[len(word)-1]) >= 0 {
+	if len(word) < 3 || len(word) > 40 || !isASCIILetters(word) ||
+		strings.IndexByte("abfhjkopquvwxz", word[len(word)-1]) >= 0 {
 		return word // the last are letters in which no ending ends that the algorithm knows
 	}
 	if s := english.Stem(word, true); s != "" {

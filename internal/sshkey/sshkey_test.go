@@ -57,7 +57,8 @@ func securityKey(kind string, fields ...string) string {
 
 func TestParse(t *testing.T) {
 	ed, _ := newEd25519(t)
-	lines := []string{line(t, ed), line(t, rsaOf(2048)), line(t, rsaOf(16384)), securityKey(ssh.KeyAlgoSKED25519, string(ed), "ssh:")}
+	lines := []string{line(t, ed), line(t, rsaOf(2048)), line(t, rsaOf(16384)),
+		securityKey(ssh.KeyAlgoSKED25519, string(ed), "ssh:")}
 	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
 		k, err := ecdsa.GenerateKey(curve, rand.Reader)
 		if err != nil {
@@ -153,7 +154,8 @@ func weakDSA(t testing.TB) string {
 	t.Helper()
 	p := new(big.Int).Lsh(big.NewInt(1), 1023)
 	return line(t, &dsa.PublicKey{Parameters: dsa.Parameters{
-		P: p.Add(p, big.NewInt(1)), Q: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 159), big.NewInt(1)), G: big.NewInt(2),
+		P: p.Add(p, big.NewInt(1)), Q: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 159), big.NewInt(1)),
+		G: big.NewInt(2),
 	}, Y: big.NewInt(3)})
 }
 
@@ -197,7 +199,8 @@ func TestKeygen(t *testing.T) {
 	}
 	for _, args := range [][]string{{"-t", "ed25519"}, {"-t", "ecdsa", "-b", "384"}, {"-t", "rsa", "-b", "2048"}} {
 		file := filepath.Join(t.TempDir(), "key")
-		if out, err := exec.Command(keygen, append(args, "-q", "-N", "", "-C", "ann@host", "-f", file)...).CombinedOutput(); err != nil {
+		if out, err := exec.Command(keygen, append(args, "-q", "-N", "", "-C", "ann@host", "-f",
+			file)...).CombinedOutput(); err != nil {
 			t.Fatalf("ssh-keygen %v: %v\n%s", args, err, out)
 		}
 		text, err := os.ReadFile(file + ".pub")
@@ -209,7 +212,8 @@ func TestKeygen(t *testing.T) {
 			t.Fatal(err)
 		}
 		k, err := Parse(string(text))
-		if want := strings.Fields(string(shown))[1]; err != nil || FormatFingerprint(k.Fingerprint) != want || k.Comment != "ann@host" {
+		if want := strings.Fields(string(shown))[1]; err != nil || FormatFingerprint(k.Fingerprint) != want ||
+			k.Comment != "ann@host" {
 			t.Errorf("Parse(%q) = %s, %q, %v, want %s", text, FormatFingerprint(k.Fingerprint), k.Comment, err, want)
 		}
 	}
@@ -218,7 +222,8 @@ func TestKeygen(t *testing.T) {
 // FuzzParse holds that what is accepted is accepted again as it is written, and is then the same key.
 func FuzzParse(f *testing.F) {
 	ed, _ := newEd25519(f)
-	for _, seed := range []string{line(f, ed), line(f, ed) + " c", line(f, rsaOf(2048)), "restrict " + line(f, ed), "", "ssh-rsa AAAA"} {
+	for _, seed := range []string{line(f, ed), line(f, ed) + " c", line(f, rsaOf(2048)), "restrict " + line(f, ed), "",
+		"ssh-rsa AAAA"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

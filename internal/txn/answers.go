@@ -9,8 +9,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// errUnanswered ends a transaction that asked about ancestors. It begins again when they have been looked up, so that no
-// other writer waits for that.
+// errUnanswered ends a transaction that asked about ancestors. It begins again when they have been looked up, so that
+// no other writer waits for that.
 var errUnanswered = errors.New("ancestors are to be looked up")
 
 // answers are what a transaction knows of ancestors. It asks, and goes on with whatever answer there is; if one was not
@@ -48,7 +48,8 @@ func (a *answers) among(q question) (in []git.Hash) {
 }
 
 // find looks up what was asked. read returns a commit of a pool.
-func (a *answers) find(ctx context.Context, read func(context.Context, storage.ID, git.Hash) (*git.Commit, error)) error {
+func (a *answers) find(ctx context.Context,
+	read func(context.Context, storage.ID, git.Hash) (*git.Commit, error)) error {
 	if a.known == nil {
 		a.known = map[[2]git.Hash]bool{}
 	}

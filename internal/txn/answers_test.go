@@ -36,7 +36,8 @@ func TestAnswers(t *testing.T) {
 		among := r.Among(hash(4), hash(2), []git.Hash{hash(4), hash(3), hash(9)})
 		self, sure := r.IsAncestor(hash(9), hash(9))
 		if is || known != (runs == 2) || len(among) != runs || !self || !sure {
-			t.Errorf("run %d: IsAncestor() = %v, %v, Among() = %v, IsAncestor() of itself = %v, %v", runs, is, known, among, self, sure)
+			t.Errorf("run %d: IsAncestor() = %v, %v, Among() = %v, IsAncestor() of itself = %v, %v", runs, is, known, among,
+				self, sure)
 		}
 		return nil
 	})

@@ -41,9 +41,9 @@ func (e *Engine) Push(ctx context.Context, repo storage.ID, p *Push) error {
 	})
 }
 
-// Push stores the objects and makes the changes, in order. It returns storage.ErrNotFound if there is no such repository,
-// or an object that is named is missing, ErrQuota, access.ErrForbidden if one of those who change refs may not write, and
-// the errors of Check and SetRef.
+// Push stores the objects and makes the changes, in order. It returns storage.ErrNotFound if there is no such
+// repository, or an object that is named is missing, ErrQuota, access.ErrForbidden if one of those who change refs may
+// not write, and the errors of Check and SetRef.
 func (t *Tx) Push(repo storage.ID, p *Push) error {
 	r, err := t.repo(repo)
 	if err != nil {

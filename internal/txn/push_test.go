@@ -14,7 +14,8 @@ import (
 	"github.com/reposit/reposit/storage/memory"
 )
 
-var repo = &catalog.Repo{ID: storage.ID([]byte("00000000000000000001")), Pool: storage.ID([]byte("00000000000000000002")), Owner: "a", Slug: "b"}
+var repo = &catalog.Repo{ID: storage.ID([]byte("00000000000000000001")),
+	Pool: storage.ID([]byte("00000000000000000002")), Owner: "a", Slug: "b"}
 
 func newBackend(t *testing.T) storage.Backend {
 	t.Helper()
@@ -101,7 +102,8 @@ func TestSize(t *testing.T) {
 		{"staged", Push{Staged: 10}, false, 13},
 		{"ahead", Push{Ahead: map[storage.Hash]int64{{1}: 5}}, false, 18},
 		{"ahead, and there", Push{Objects: []storage.Object{one}, Ahead: map[storage.Hash]int64{one.Hash: 1}}, false, 19},
-		{"ahead, and new after all", Push{Objects: []storage.Object{three}, Ahead: map[storage.Hash]int64{three.Hash: 3}}, false, 22},
+		{"ahead, and new after all", Push{Objects: []storage.Object{three}, Ahead: map[storage.Hash]int64{three.Hash: 3}},
+			false, 22},
 		{"over the quota", Push{Staged: 1, Quota: 22}, true, 22},
 		{"nothing new, at the quota", Push{Objects: []storage.Object{one}, Quota: 22}, false, 22},
 		{"up to the quota", Push{Staged: 1, Quota: 23}, false, 23},

@@ -10,13 +10,13 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// SetRef makes a change of a ref. A new hash for a symbolic ref is given to the ref that it leads to; a deletion is of the
-// ref itself. The change is an event and, unless it is Unlogged, in the log of the ref. The guards' rules hold, and what
-// follows from the change by them is done. A change that expects nothing in particular mends a damaged ref: what that held
-// counts as not there. The caller has checked the name, and that the actor may write.
+// SetRef makes a change of a ref. A new hash for a symbolic ref is given to the ref that it leads to; a deletion is of
+// the ref itself. The change is an event and, unless it is Unlogged, in the log of the ref. The guards' rules hold, and
+// what follows from the change by them is done. A change that expects nothing in particular mends a damaged ref: what
+// that held counts as not there. The caller has checked the name, and that the actor may write.
 //
-// It returns a *ref.ConflictError, ref.ErrTaken, ref.ErrSymbolic, storage.ErrNotFound for a deletion of what is not there,
-// or the error of a guard.
+// It returns a *ref.ConflictError, ref.ErrTaken, ref.ErrSymbolic, storage.ErrNotFound for a deletion of what is not
+// there, or the error of a guard.
 func (r *Repo) SetRef(c *ref.Change) error {
 	r.guard()
 	switch {

@@ -69,8 +69,8 @@ func (r *Repo) Add(o storage.Object, item *object.Item) error {
 	return err
 }
 
-// counts reports whether an object counts towards the repository's size. Where other repositories share the pool it does
-// even if the pool had it: otherwise the quota would reveal what they hold.
+// counts reports whether an object counts towards the repository's size. Where other repositories share the pool it
+// does even if the pool had it: otherwise the quota would reveal what they hold.
 func (r *Repo) counts(added bool) bool { return added || r.Networked }
 
 func (r *Repo) put(o storage.Object, item *object.Item) (added bool, err error) {

@@ -37,7 +37,8 @@ type Engine struct {
 	guards  []func(*Repo) Guard
 }
 
-// New returns an Engine. Each of guards makes the guard of one repository in one transaction. Guards are asked in order.
+// New returns an Engine. Each of guards makes the guard of one repository in one transaction. Guards are asked in
+// order.
 func New(b storage.Backend, o *object.Store, l *event.Log, now func() time.Time, guards ...func(*Repo) Guard) *Engine {
 	return &Engine{Backend: b, objects: o, events: l, now: now, guards: guards}
 }
@@ -71,9 +72,9 @@ type put struct {
 	fresh bool // it was not there before
 }
 
-// Update runs fn in a transaction on behalf of an actor. If fn returns nil, all that it did is there when Update returns,
-// otherwise nothing is. fn may run more than once, each time from the start: its last run counts. It must not walk
-// histories itself, since other writers wait for it; see Repo.IsAncestor.
+// Update runs fn in a transaction on behalf of an actor. If fn returns nil, all that it did is there when Update
+// returns, otherwise nothing is. fn may run more than once, each time from the start: its last run counts. It must not
+// walk histories itself, since other writers wait for it; see Repo.IsAncestor.
 func (e *Engine) Update(ctx context.Context, by access.Actor, fn func(*Tx) error) error {
 	tx := &Tx{Ctx: ctx, By: by, Now: e.now(), engine: e}
 	for {
@@ -133,8 +134,8 @@ func (t *Tx) finish() error {
 	return nil
 }
 
-// Unanswered returns an error if the transaction asked what is not known yet: it must end with that error where it would
-// end with another one because of the answers.
+// Unanswered returns an error if the transaction asked what is not known yet: it must end with that error where it
+// would end with another one because of the answers.
 func (t *Tx) Unanswered() error {
 	if len(t.answers.asked) > 0 {
 		return errUnanswered
@@ -150,8 +151,8 @@ func (t *Tx) Note(e event.Event) {
 	t.events = append(t.events, e)
 }
 
-// Repo returns a repository in which the transaction's actor has a permission. With access.None it does so whoever asks.
-// The errors are those of access.Actor.Check.
+// Repo returns a repository in which the transaction's actor has a permission. With access.None it does so whoever
+// asks. The errors are those of access.Actor.Check.
 func (t *Tx) Repo(id storage.ID, need access.Permission) (*Repo, error) {
 	r, err := t.repo(id)
 	if err == nil && need > access.None {
@@ -235,8 +236,8 @@ func (t *Tx) isFresh(h git.Hash) bool {
 	return o != nil && o.fresh
 }
 
-// remember has the cache know the objects that were stored. Of one that was there before, it is not known how many deltas
-// it takes.
+// remember has the cache know the objects that were stored. Of one that was there before, it is not known how many
+// deltas it takes.
 func (t *Tx) remember() {
 	for i := range t.objects {
 		if o := &t.objects[i]; o.fresh && o.item != nil {

@@ -83,10 +83,10 @@ type backend struct {
 const mib = 1 << 20
 
 // Open opens the store in dir, and creates it if there is none. It returns storage.ErrLocked if the store is open
-// elsewhere, storage.ErrFormat, naming it, if dir holds another kind of store or anything else, storage.ErrCorrupt if its
-// files are damaged, and storage.ErrNoSpace or storage.ErrNoFiles if there is not enough room, or not enough descriptors,
-// to open it safely: it takes one for each table, of 2 MiB and more. Its cost is O(size) up to 1 GiB of tables, which
-// are all verified, since damage that Badger meets while it compacts ends the process.
+// elsewhere, storage.ErrFormat, naming it, if dir holds another kind of store or anything else, storage.ErrCorrupt if
+// its files are damaged, and storage.ErrNoSpace or storage.ErrNoFiles if there is not enough room, or not enough
+// descriptors, to open it safely: it takes one for each table, of 2 MiB and more. Its cost is O(size) up to 1 GiB of
+// tables, which are all verified, since damage that Badger meets while it compacts ends the process.
 func Open(dir string, opts *Options) (storage.Backend, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -228,8 +228,8 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	s.NumGoroutines = 1
 	s.ExternalMagicVersion = magic
 	s.MemTableSize = min(max(o.memoryBudget()/4, minMemtable), maxMemtable)
-	// Besides the one that is written to. With none, Badger's flusher can wake a writer before it takes further work, and the
-	// writer then waits for good.
+	// Besides the one that is written to. With none, Badger's flusher can wake a writer before it takes further work, and
+	// the writer then waits for good.
 	s.NumMemtables = 1
 	s.NumCompactors = 2
 	s.BaseLevelSize = 4 * s.MemTableSize
@@ -288,7 +288,8 @@ func (b *backend) checkFormat() error {
 	case errors.Is(err, storage.ErrFormat):
 		return err
 	case err == nil && (len(payload) != 1 || payload[0] < formatPlain || payload[0] > formatForked):
-		return fmt.Errorf("badger: store of format %x, want %d to %d: %w", payload, formatPlain, formatForked, storage.ErrFormat)
+		return fmt.Errorf("badger: store of format %x, want %d to %d: %w", payload, formatPlain, formatForked,
+			storage.ErrFormat)
 	case err == nil:
 		b.forked.Store(payload[0] == formatForked)
 		return nil

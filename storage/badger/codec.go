@@ -138,7 +138,8 @@ type encodedObject struct {
 
 func (e *encodedObject) object() put { return e.puts[len(e.puts)-1] }
 
-// encodeObject makes o ready to be written: as a delta if it has one that pays, else whole, and in chunks if it is large.
+// encodeObject makes o ready to be written: as a delta if it has one that pays, else whole, and in chunks if it is
+// large.
 func encodeObject(pool storage.ID, o storage.Object) (encodedObject, error) {
 	e := encodedObject{pool: pool}
 	key := appendObjectKey(make([]byte, 0, headSize+len(o.Hash)), pool, o.Hash)

@@ -196,8 +196,8 @@ func killOnce(t *testing.T, dir string, d storage.Durability, acked, after int) 
 
 const flipSteps = 300
 
-// TestBitFlips flips one bit of a closed store and has a child read everything. The child may refuse to open the store, or
-// miss something by ErrCorrupt; it must not serve other bytes, or die.
+// TestBitFlips flips one bit of a closed store and has a child read everything. The child may refuse to open the store,
+// or miss something by ErrCorrupt; it must not serve other bytes, or die.
 func TestBitFlips(t *testing.T) {
 	t.Logf("seed %d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 1))

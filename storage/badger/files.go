@@ -13,10 +13,10 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A files keeps descriptors in reserve for Badger, which opens files in its own goroutines. If a memtable cannot be made,
-// Badger dereferences nil from then on, so nothing is written without a full reserve. If a compaction cannot make a
-// table, it goes on without it, and what was to be in it is lost (dgraph-io/badger evaluates the error of the goroutine
-// that makes it too early). So a table is made only when there are many descriptors to be had.
+// A files keeps descriptors in reserve for Badger, which opens files in its own goroutines. If a memtable cannot be
+// made, Badger dereferences nil from then on, so nothing is written without a full reserve. If a compaction cannot make
+// a table, it goes on without it, and what was to be in it is lost (dgraph-io/badger evaluates the error of the
+// goroutine that makes it too early). So a table is made only when there are many descriptors to be had.
 type files struct {
 	mu      sync.Mutex
 	reserve []*os.File
@@ -35,8 +35,8 @@ const (
 	fileWait = 20 * time.Millisecond
 )
 
-// check fills the reserve. It returns ErrNoFiles if that is not possible, or if a compaction waits for descriptors: what
-// is written meanwhile would come to wait for it.
+// check fills the reserve. It returns ErrNoFiles if that is not possible, or if a compaction waits for descriptors:
+// what is written meanwhile would come to wait for it.
 func (f *files) check() error {
 	if f.waiting.Load() > 0 {
 		if err := probeFiles(tableFiles); err != nil {

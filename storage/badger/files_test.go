@@ -106,8 +106,8 @@ func childFiles(t *testing.T) {
 	}
 }
 
-// filesSteps is as many as change memtables, and are not yet compacted: a compaction that has begun to make its table when
-// others take all descriptors is beyond what can be tested here.
+// filesSteps is as many as change memtables, and are not yet compacted: a compaction that has begun to make its table
+// when others take all descriptors is beyond what can be tested here.
 const filesSteps = 300
 
 func takeFiles() (taken []*os.File) {

@@ -258,7 +258,10 @@ func TestFormats(t *testing.T) {
 		t.Errorf("format without forks is %d, want %d", got, formatPlain)
 	}
 	failed := errors.New("failed")
-	if err := b.Update(t.Context(), func(tx storage.Tx) error { return errors.Join(tx.ForkRepo(numbered('f', 0), testRepo), failed) }); !errors.Is(err, failed) {
+	if err := b.Update(t.Context(), func(tx storage.Tx) error {
+		return errors.Join(tx.ForkRepo(numbered('f', 0), testRepo),
+			failed)
+	}); !errors.Is(err, failed) {
 		t.Fatal(err)
 	}
 	update(t, b, func(tx storage.Tx) error { return tx.ForkRepo(numbered('f', 1), testRepo) })
@@ -276,7 +279,8 @@ func TestStackCodec(t *testing.T) {
 	for _, s := range []stack.Stack{
 		{Below: []stack.Layer{}},
 		{Own: testRepo, Many: true, Below: []stack.Layer{}},
-		{Own: testRepo, Recent: []string{"HEAD", "refs/heads/main"}, Below: []stack.Layer{{Space: testPool}, {Space: testRepo, Inherited: true}}},
+		{Own: testRepo, Recent: []string{"HEAD", "refs/heads/main"},
+			Below: []stack.Layer{{Space: testPool}, {Space: testRepo, Inherited: true}}},
 	} {
 		encoded := encodeStack(nil, s)
 		got, err := decodeStack(encoded)

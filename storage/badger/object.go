@@ -95,7 +95,8 @@ func (r *reader) chunk(pool storage.ID, h objectHeader, seq uint32) ([]byte, err
 }
 
 // StatObject implements storage.Backend.
-func (b *backend) StatObject(ctx context.Context, pool storage.ID, h storage.Hash) (t storage.Type, size int64, err error) {
+func (b *backend) StatObject(ctx context.Context, pool storage.ID,
+	h storage.Hash) (t storage.Type, size int64, err error) {
 	err = b.read(ctx, func(r *reader) error {
 		header, _, err := r.object(pool, h)
 		t, size = header.typ, header.size
@@ -105,7 +106,8 @@ func (b *backend) StatObject(ctx context.Context, pool storage.ID, h storage.Has
 }
 
 // OpenObject implements storage.Backend.
-func (b *backend) OpenObject(ctx context.Context, pool storage.ID, h storage.Hash) (t storage.Type, size int64, rc io.ReadCloser, err error) {
+func (b *backend) OpenObject(ctx context.Context, pool storage.ID,
+	h storage.Hash) (t storage.Type, size int64, rc io.ReadCloser, err error) {
 	err = b.read(ctx, func(r *reader) error {
 		header, body, err := r.object(pool, h)
 		if err != nil {

@@ -69,8 +69,8 @@ func (t *tx) putRef(repo storage.ID, name string, ref storedRef, entry *storage.
 	return t.check()
 }
 
-// oldRef returns what there is before a ref is put into a repository's own space. Of a repository that t creates, that is
-// only what t has put.
+// oldRef returns what there is before a ref is put into a repository's own space. Of a repository that t creates, that
+// is only what t has put.
 func (t *tx) oldRef(repo, own storage.ID, name string) (storedRef, error) {
 	if own == t.created {
 		t.key = appendRefKey(t.key[:0], own, name)

@@ -120,7 +120,7 @@ func (r *reader) entries(space storage.ID, lo, hi string) iter.Seq2[string, refE
 	}
 }
 
-// A medium is a unit of work as package stack needs it.
+// A medium is a transaction as package stack needs it.
 type medium struct{ t *tx }
 
 func (m medium) Stack(repo storage.ID) (stack.Stack, bool, error) {

@@ -92,8 +92,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestOpenElsewhere opens a store where there is something else: it is named, and nothing is written there. What systems
-// leave in any folder is not in the way.
+// TestOpenElsewhere opens a store where there is something else: it is named, and nothing is written there. What
+// systems leave in any folder is not in the way.
 func TestOpenElsewhere(t *testing.T) {
 	for want, files := range map[string][]string{
 		"a billyfs store":       {"reposit/format", "repos/x", "pools/x"},

@@ -133,8 +133,8 @@ func verifyTable(path string, key []byte, whole bool) error {
 // An extent is where a block is in a table.
 type extent struct{ off, n int64 }
 
-// blockExtents returns where the blocks are that an index lists, or only the last of them. The decoder of the index panics
-// where an offset in it leads outside, and so tells that it is malformed.
+// blockExtents returns where the blocks are that an index lists, or only the last of them. The decoder of the index
+// panics where an offset in it leads outside, and so tells that it is malformed.
 func blockExtents(index []byte, whole bool) (extents []extent, err error) {
 	defer func() {
 		if p := recover(); p != nil {

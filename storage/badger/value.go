@@ -157,8 +157,8 @@ const (
 	refSymbolic = 2
 )
 
-// A storedRef is a ref and the sequence number of the last entry of its log, 0 if there is none. The number stays when the ref
-// is deleted, so that the log goes on when it comes back.
+// A storedRef is a ref and the sequence number of the last entry of its log, 0 if there is none. The number stays when
+// the ref is deleted, so that the log goes on when it comes back.
 type storedRef struct {
 	form   byte
 	seq    uint64

@@ -30,7 +30,7 @@ func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
 	return fn(r)
 }
 
-// Version is asked by storage.Version. What a unit of work sees has no number.
+// Version is asked by storage.Version. What a transaction sees has no number.
 func (r *reader) Version() uint64 {
 	if r.own != nil {
 		return 0

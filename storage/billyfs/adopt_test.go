@@ -72,7 +72,8 @@ func TestAdoptWhileCleared(t *testing.T) {
 			t.Errorf("the pack that stays was not adopted: %v", err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(root, poolDir(pool), "objects", "pack", fmt.Sprintf("pack-%040x.idx", 99))); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(root, poolDir(pool), "objects", "pack",
+		fmt.Sprintf("pack-%040x.idx", 99))); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Stat() of an index without its pack = %v, want it left alone", err)
 	}
 }

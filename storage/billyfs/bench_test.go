@@ -107,7 +107,8 @@ func BenchmarkRead(b *testing.B) {
 		objects, tip := commitOf(storage.Hash{}, "x")
 		err := s.Update(b.Context(), func(tx storage.Tx) error {
 			_, err := tx.PutObject(pool, objects[0])
-			return errors.Join(err, tx.CreateRepo(repo, pool), tx.PutRef(repo, storage.Ref{Name: "refs/heads/main", Hash: tip}, nil))
+			return errors.Join(err, tx.CreateRepo(repo, pool),
+				tx.PutRef(repo, storage.Ref{Name: "refs/heads/main", Hash: tip}, nil))
 		})
 		if err != nil {
 			b.Fatal(err)

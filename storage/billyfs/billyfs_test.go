@@ -66,5 +66,8 @@ func TestKill(t *testing.T) {
 }
 
 func TestKillNoSync(t *testing.T) {
-	storagetest.RunKill(t, rounds(), func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), noSync) })
+	storagetest.RunKill(t, rounds(), func(dir string) (storage.Backend,
+		error) {
+		return billyfs.Open(osfs.New(dir), noSync)
+	})
 }

@@ -73,8 +73,8 @@ func verify(ctx context.Context, fs *crashfs.FS, shared bool, seed uint64, acked
 	return n, s.Close()
 }
 
-// TestPowerCut cuts the power, of the disk alone for every other one, before every operation of some workloads, and, for some of the cuts, again before every
-// operation of the Open that follows.
+// TestPowerCut cuts the power, of the disk alone for every other one, before every operation of some workloads, and,
+// for some of the cuts, again before every operation of the Open that follows.
 func TestPowerCut(t *testing.T) {
 	var points, again atomic.Int64
 	t.Run("seed", func(t *testing.T) {
@@ -145,7 +145,8 @@ func (c *cutter) cutAgain(fs *crashfs.FS, when string) {
 		c.again++
 		left := fs.Clone(uint64(op.N), 50)
 		if _, err := verify(c.Context(), left, c.shared, c.seed, c.acked); err != nil {
-			c.Fatalf("seed %d, power cut %s, and again before operation %d, %s %s: %v", c.seed, when, op.N, op.Kind, op.Name, err)
+			c.Fatalf("seed %d, power cut %s, and again before operation %d, %s %s: %v", c.seed, when, op.N, op.Kind, op.Name,
+				err)
 		}
 	})
 	s, err := openCrashable(fs, c.shared)
@@ -219,7 +220,8 @@ func suffer(t *testing.T, seed uint64, fault crashfs.Fault) bool {
 	if err != nil {
 		t.Errorf("seed %d, %+v: opened again: %v", seed, fault, err)
 	} else if shown >= 0 && n != shown {
-		t.Errorf("seed %d, %+v: a View showed the state after unit %d, opened again it is that after %d", seed, fault, shown, n)
+		t.Errorf("seed %d, %+v: a View showed the state after unit %d, opened again it is that after %d", seed, fault, shown,
+			n)
 	}
 	if _, err := verify(ctx, cut, shared, seed, acked); err != nil {
 		t.Errorf("seed %d, %+v: after a power cut: %v", seed, fault, err)

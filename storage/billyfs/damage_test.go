@@ -60,7 +60,8 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	damaged, reported := 0, 0
-	for _, pattern := range []string{"pools/*/objects/??/*", "pools/*/objects/pack/*.pack", "pools/*/objects/pack/*.idx", "reposit/journal", "reposit/format"} {
+	for _, pattern := range []string{"pools/*/objects/??/*", "pools/*/objects/pack/*.pack", "pools/*/objects/pack/*.idx",
+		"reposit/journal", "reposit/format"} {
 		files, err := filepath.Glob(filepath.Join(pristine, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no files are called %s: %v", pattern, err)
@@ -255,7 +256,8 @@ func TestNamesLeadNowhere(t *testing.T) {
 	if err := b.Update(t.Context(), func(tx storage.Tx) error { return tx.CreateRepo(repo, pool) }); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"", "config", "refs/../config", "/refs/heads/a", "refs//a", "refs/heads/a.lock", "refs/heads/.a",
+	for _, name := range []string{"", "config", "refs/../config", "/refs/heads/a", "refs//a", "refs/heads/a.lock",
+		"refs/heads/.a",
 		"refs/heads/a/", "refs/heads/a\x00b", "refs/heads/a\\b", "../" + repo.String(), "refs/heads/a.lock/b"} {
 		err := b.Update(t.Context(), func(tx storage.Tx) error {
 			return tx.PutRef(repo, storage.Ref{Name: name, Hash: storage.Hash{1}}, nil)
@@ -272,7 +274,8 @@ func TestNamesLeadNowhere(t *testing.T) {
 		}
 	}
 	evil := storage.ID([]byte("../../../../../../xx"))
-	if err := b.Update(t.Context(), func(tx storage.Tx) error { return tx.CreateRepo(evil, pool) }); !errors.Is(err, fs.ErrInvalid) {
+	if err := b.Update(t.Context(), func(tx storage.Tx) error { return tx.CreateRepo(evil, pool) }); !errors.Is(err,
+		fs.ErrInvalid) {
 		t.Errorf("CreateRepo(%q) = %v, want %v", evil, err, fs.ErrInvalid)
 	}
 }

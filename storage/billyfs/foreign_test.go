@@ -37,7 +37,8 @@ func TestPushOfBadTrees(t *testing.T) {
 			write(t, config, before)
 			write(t, filepath.Join(d.dir, "reposit/format"), formerFormat)
 			openOn(t, osfs.New(d.dir), nil)
-			if got := d.git(d.repo(repo), "config", "core.bare") + d.git(d.repo(repo), "config", "reposit.born"); got != "true1" {
+			if got := d.git(d.repo(repo), "config", "core.bare") +
+				d.git(d.repo(repo), "config", "reposit.born"); got != "true1" {
 				t.Errorf("core.bare, reposit.born = %q after the upgrade", got)
 			}
 		}
@@ -75,7 +76,8 @@ func TestForeignFormats(t *testing.T) {
 	v1 := strings.Replace(string(config), "repositoryformatversion = 0", "repositoryformatversion = 1", 1)
 	for _, c := range []struct{ config, want string }{
 		{v1, ""},
-		{v1 + "[extensions]\n\tnoop = true\n\tpreciousObjects = true\n\tpartialClone = origin\n\tworktreeConfig = true\n", ""},
+		{v1 + "[extensions]\n\tnoop = true\n\tpreciousObjects = true\n\tpartialClone = origin\n\tworktreeConfig = true\n",
+			""},
 		{v1 + "[extensions]\n\trelativeWorktrees = true\n\tobjectFormat = sha1\n\trefStorage = files\n", ""},
 		{string(config) + "[extensions]\n\tnobodyKnows = true\n", ""}, // as git does, which looks at version 1 only
 		{string(config) + "[Extensions]\n\tobjectFormat = sha256\n", "objectformat"},

@@ -121,7 +121,8 @@ func TestGitForks(t *testing.T) {
 	}
 	d.fork(nested, fork)
 	d.fork(second, parent)
-	want := map[storage.ID]string{fork: d.refList(fork), nested: d.refList(fork), second: d.refList(parent, "refs/heads", "refs/tags")}
+	want := map[storage.ID]string{fork: d.refList(fork), nested: d.refList(fork),
+		second: d.refList(parent, "refs/heads", "refs/tags")}
 	for n, gone := range []storage.ID{parent, fork} {
 		d.drop(gone)
 		delete(want, gone)

@@ -17,7 +17,8 @@ func FuzzCommit(f *testing.F) {
 	c := &commit{
 		seq: 7, objects: []objectWrite{{data: []byte("x")}}, creates: []repoCreate{{}}, drops: []repoRef{{born: 3}},
 		pools: []storage.ID{{1}}, refs: []refWrite{{name: "HEAD", new: refValue{target: "refs/heads/main"}, logSize: 5}},
-		logs: []logWrite{{name: "HEAD", line: "x\n"}}, records: []recordWrite{{key: "k", value: []byte("v")}, {key: "l", gone: true}},
+		logs:    []logWrite{{name: "HEAD", line: "x\n"}},
+		records: []recordWrite{{key: "k", value: []byte("v")}, {key: "l", gone: true}},
 	}
 	f.Add(c.encode()[1:])
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -29,7 +30,8 @@ func FuzzCommit(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := cmp.AllowUnexported(commit{}, objectWrite{}, repoCreate{}, repoRef{}, refWrite{}, refValue{}, logWrite{}, recordWrite{})
+		all := cmp.AllowUnexported(commit{}, objectWrite{}, repoCreate{}, repoRef{}, refWrite{}, refValue{}, logWrite{},
+			recordWrite{})
 		if diff := cmp.Diff(one, two, all); diff != "" {
 			t.Errorf("decodeCommit(encode()) differs (-want +got):\n%s", diff)
 		}
@@ -39,7 +41,8 @@ func FuzzCommit(f *testing.F) {
 // FuzzPackedRefs has each name found that is in the file, and the file be the same after it was written.
 func FuzzPackedRefs(f *testing.F) {
 	line := "0123456789012345678901234567890123456789 refs/heads/"
-	f.Add("# pack-refs with: peeled fully-peeled sorted \n" + line + "a\n^0123456789012345678901234567890123456789\n" + line + "b\n")
+	f.Add("# pack-refs with: peeled fully-peeled sorted \n" + line + "a\n^0123456789012345678901234567890123456789\n" +
+		line + "b\n")
 	f.Fuzz(func(t *testing.T, data string) {
 		p, err := parsePackedRefs(data)
 		if err != nil {

@@ -46,7 +46,8 @@ func (d *disk) repo(id storage.ID) string { return filepath.Join(d.dir, "repos",
 func (d *disk) tryGit(dir string, args ...string) (string, error) {
 	d.Helper()
 	cmd := exec.CommandContext(d.Context(), "git", append([]string{"-C", dir}, args...)...)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "HOME="+d.dir, "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@x",
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "HOME="+d.dir,
+		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@x",
 		"GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@x")
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
@@ -75,7 +76,8 @@ func commitOf(parent storage.Hash, content string) ([]storage.Object, storage.Ha
 }
 
 func logEntry(old, next storage.Hash, message string) *storage.LogEntry {
-	return &storage.LogEntry{Old: old, New: next, Name: "A", Email: "a@x", When: time.Unix(1_700_000_000, 0).UTC(), Message: message}
+	return &storage.LogEntry{Old: old, New: next, Name: "A", Email: "a@x", When: time.Unix(1_700_000_000, 0).UTC(),
+		Message: message}
 }
 
 // add commits content to a branch.
@@ -105,7 +107,8 @@ func (d *disk) add(repo, pool storage.ID, branch, content string) storage.Hash {
 func (d *disk) create(repo, pool storage.ID) {
 	d.Helper()
 	err := d.Update(d.Context(), func(tx storage.Tx) error {
-		return errors.Join(tx.CreateRepo(repo, pool), tx.PutRef(repo, storage.Ref{Name: "HEAD", Target: "refs/heads/main"}, nil))
+		return errors.Join(tx.CreateRepo(repo, pool),
+			tx.PutRef(repo, storage.Ref{Name: "HEAD", Target: "refs/heads/main"}, nil))
 	})
 	if err != nil {
 		d.Fatalf("Update() = %v", err)
@@ -144,7 +147,8 @@ func (d *disk) refs(repo storage.ID) (names []string) {
 // fsck has git check a repository.
 func (d *disk) fsck(repo storage.ID) {
 	d.Helper()
-	if out := d.git(d.repo(repo), "fsck", "--strict", "--full", "--no-dangling"); strings.Contains(out, "error") || strings.Contains(out, "missing") {
+	if out := d.git(d.repo(repo), "fsck", "--strict", "--full", "--no-dangling"); strings.Contains(out, "error") ||
+		strings.Contains(out, "missing") {
 		d.Errorf("git fsck: %s", out)
 	}
 }
@@ -161,10 +165,12 @@ func TestGitReads(t *testing.T) {
 	if got, want := d.git(d.repo(repo), "log", "--format=%H", "main"), two.String()+"\n"+one.String(); got != want {
 		t.Errorf("git log = %s, want %s", got, want)
 	}
-	if got, want := d.git(d.repo(repo), "reflog", "show", "--format=%H %gs", "main"), two.String()+" commit: two\n"+one.String()+" commit: one"; got != want {
+	if got, want := d.git(d.repo(repo), "reflog", "show", "--format=%H %gs", "main"),
+		two.String()+" commit: two\n"+one.String()+" commit: one"; got != want {
 		t.Errorf("git reflog = %s, want %s", got, want)
 	}
-	if got, want := d.git(d.repo(repo), "for-each-ref", "--format=%(refname)"), "refs/heads/a/b\nrefs/heads/main"; got != want {
+	if got, want := d.git(d.repo(repo), "for-each-ref", "--format=%(refname)"),
+		"refs/heads/a/b\nrefs/heads/main"; got != want {
 		t.Errorf("git for-each-ref = %s, want %s", got, want)
 	}
 	clone := filepath.Join(d.dir, "clone")
@@ -197,7 +203,8 @@ func TestGitReadsPacks(t *testing.T) {
 			tree = append(append(tree, fmt.Sprintf("100644 %03d\x00", i)...), o.Hash[:]...)
 		}
 		t := storagetest.NewObject(storage.Tree, tree)
-		c := storagetest.NewObject(storage.Commit, fmt.Appendf(nil, "tree %v\nauthor A <a@x> 1 +0000\ncommitter A <a@x> 1 +0000\n\nx\n", t.Hash))
+		c := storagetest.NewObject(storage.Commit,
+			fmt.Appendf(nil, "tree %v\nauthor A <a@x> 1 +0000\ncommitter A <a@x> 1 +0000\n\nx\n", t.Hash))
 		_, err1 := tx.PutObject(pool, t)
 		_, err2 := tx.PutObject(pool, c)
 		return errors.Join(err1, err2, tx.PutRef(repo, storage.Ref{Name: "refs/heads/main", Hash: c.Hash}, nil))
@@ -272,7 +279,8 @@ func TestGitWritesAreSeen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := d.git(d.repo(repo), "for-each-ref", "--format=%(objectname) %(refname)"), three.String()+" refs/heads/main"; got != want {
+	if got, want := d.git(d.repo(repo), "for-each-ref", "--format=%(objectname) %(refname)"),
+		three.String()+" refs/heads/main"; got != want {
 		t.Errorf("git for-each-ref = %s, want %s", got, want)
 	}
 	d.git(d.repo(repo), "update-ref", "refs/heads/main", one.String(), three.String())
@@ -349,7 +357,7 @@ func TestGitReadsForks(t *testing.T) {
 	d.fsck(fork)
 }
 
-// TestRefMovesDuringUpdate has git move a ref after the unit of work has read it: it runs again.
+// TestRefMovesDuringUpdate has git move a ref after the transaction has read it: it runs again.
 func TestRefMovesDuringUpdate(t *testing.T) {
 	d := newDisk(t, nil)
 	repo, pool := id("r1"), id("p1")
@@ -400,7 +408,8 @@ func TestGitWritesBesideUs(t *testing.T) {
 							_, putErr := tx.PutObject(pool, o)
 							err = errors.Join(err, putErr)
 						}
-						return errors.Join(err, tx.PutRef(repo, storage.Ref{Name: "refs/heads/main", Hash: tip}, logEntry(r.Hash, tip, "x")))
+						return errors.Join(err, tx.PutRef(repo, storage.Ref{Name: "refs/heads/main", Hash: tip},
+							logEntry(r.Hash, tip, "x")))
 					})
 					if err == nil {
 						break

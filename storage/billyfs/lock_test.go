@@ -83,7 +83,8 @@ func TestLockAfterCrash(t *testing.T) {
 	if err != nil {
 		t.Errorf("Update() that deletes a ref = %v", err)
 	}
-	if err := put("refs/heads/other"); !errors.Is(err, storage.ErrBusy) || !strings.Contains(err.Error(), "refs/heads/other.lock") {
+	if err := put("refs/heads/other"); !errors.Is(err, storage.ErrBusy) ||
+		!strings.Contains(err.Error(), "refs/heads/other.lock") {
 		t.Errorf("Update() of a ref with another program's lock = %v, want %v with the file's name", err, storage.ErrBusy)
 	}
 }

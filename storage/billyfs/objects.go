@@ -164,7 +164,8 @@ func (s *store) Object(ctx context.Context, pool storage.ID, h storage.Hash) (o 
 }
 
 // StatObject implements storage.Backend.
-func (s *store) StatObject(ctx context.Context, pool storage.ID, h storage.Hash) (t storage.Type, size int64, err error) {
+func (s *store) StatObject(ctx context.Context, pool storage.ID,
+	h storage.Hash) (t storage.Type, size int64, err error) {
 	if err := s.enterFor(ctx); err != nil {
 		return 0, 0, err
 	}
@@ -244,7 +245,8 @@ func (s *store) Objects(ctx context.Context, pool storage.ID, lo, hi storage.Has
 }
 
 // objectsOf returns the objects of a pool whose names begin with a byte. Where to look is settled at the first.
-func (s *store) objectsOf(ctx context.Context, pool storage.ID, dirs *[]*objectDir, first byte, lo, hi storage.Hash) ([]storage.Hash, error) {
+func (s *store) objectsOf(ctx context.Context, pool storage.ID, dirs *[]*objectDir, first byte, lo,
+	hi storage.Hash) ([]storage.Hash, error) {
 	if err := s.enterFor(ctx); err != nil {
 		return nil, err
 	}
@@ -334,7 +336,7 @@ const (
 	maxLogged = 64 << 10
 )
 
-// storeObjects writes the objects of a unit of work, and returns those that the journal must hold, since their files
+// storeObjects writes the objects of a transaction, and returns those that the journal must hold, since their files
 // are not synced.
 func (s *store) storeObjects(t *tx) ([]objectWrite, error) {
 	for _, u := range t.unsure {

@@ -19,8 +19,8 @@ type packedRef struct {
 	peeled storage.Hash // what a tag peels to, or zero
 }
 
-// packedRefs are the lines of a packed-refs file, by name. The text stays as it was read, and a line is taken apart when
-// it is asked for: the file may have a million of them.
+// packedRefs are the lines of a packed-refs file, by name. The text stays as it was read, and a line is taken apart
+// when it is asked for: the file may have a million of them.
 type packedRefs struct {
 	text   string
 	starts []uint32 // where the line of each ref begins, in the order of their names

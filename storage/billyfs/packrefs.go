@@ -32,8 +32,8 @@ func (s *store) crowds(st *refState) bool {
 }
 
 // packAfterView packs the refs of a repository in which a View found many with files of their own, as git programs may
-// have left them: else each View would look at all of the files. It does nothing while somebody writes, and does not try
-// twice where it did not help.
+// have left them: else each View would look at all of the files. It does nothing while somebody writes, and does not
+// try twice where it did not help.
 func (s *store) packAfterView(ctx context.Context, id storage.ID) {
 	if _, tried := s.unpackable.Load(id); tried {
 		return
@@ -80,9 +80,9 @@ func (s *store) packCrowded(ctx context.Context) {
 }
 
 // packRefs moves refs from files of their own to packed-refs, if they are many, by the steps of git pack-refs: the file
-// has them, and is synced with its name, before their own files go, each under its lock and only if it is as it was read.
-// Nothing of that changes what a ref holds, so it is nobody's Update, and a crash leaves a ref in one place or in both.
-// The caller is the writer.
+// has them, and is synced with its name, before their own files go, each under its lock and only if it is as it was
+// read. Nothing of that changes what a ref holds, so it is nobody's Update, and a crash leaves a ref in one place or in
+// both. The caller is the writer.
 func (s *store) packRefs(ctx context.Context, id, pool storage.ID) error {
 	dir := repoDir(id)
 	st, err := s.refs(dir)
@@ -123,7 +123,8 @@ func (s *store) packRefs(ctx context.Context, id, pool storage.ID) error {
 	return p.prune(ctx, id, dir, refs)
 }
 
-// toPack returns what packed-refs is to hold of the refs that have files, by name, and whether all say what they peel to.
+// toPack returns what packed-refs is to hold of the refs that have files, by name, and whether all say what they peel
+// to.
 func (s *store) toPack(ctx context.Context, pool storage.ID, st *refState) (refs []packedRef, peeled bool) {
 	peeled = st.packed.peels()
 	for _, r := range st.loose {

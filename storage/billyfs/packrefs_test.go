@@ -74,7 +74,8 @@ func TestPackRefs(t *testing.T) {
 		t.Errorf("after a View, %d refs have files of their own", n)
 	}
 	d.sees(repo)
-	if packed := d.git(dir, "show-ref", "-d", "annotated"); !strings.Contains(packed, tip.String()+" refs/tags/annotated^{}") {
+	if packed := d.git(dir, "show-ref", "-d", "annotated"); !strings.Contains(packed,
+		tip.String()+" refs/tags/annotated^{}") {
 		t.Errorf("git finds of the annotated tag: %s", packed)
 	}
 	d.fsck(repo)

@@ -48,7 +48,8 @@ func (s *store) newPackWriter(pool storage.ID) (*packWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &packWriter{s: s, pool: pool, temp: temp, f: f, w: bufio.NewWriterSize(f, 64<<10), at: map[storage.Hash]packedAt{}}
+	p := &packWriter{s: s, pool: pool, temp: temp, f: f, w: bufio.NewWriterSize(f, 64<<10),
+		at: map[storage.Hash]packedAt{}}
 	if _, err := p.w.Write(packHeader(0)); err != nil {
 		return nil, errors.Join(err, p.discard())
 	}

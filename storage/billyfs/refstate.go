@@ -78,9 +78,9 @@ func racy(info fs.FileInfo) bool {
 	return time.Since(info.ModTime()) < window
 }
 
-// refs returns the state of the refs of the repository in dir. Where other programs may change them, that costs a look at
-// each directory and at each ref that has a file of its own, of which there are few (see packRefs), and at packed-refs;
-// only what changed is read.
+// refs returns the state of the refs of the repository in dir. Where other programs may change them, that costs a look
+// at each directory and at each ref that has a file of its own, of which there are few (see packRefs), and at
+// packed-refs; only what changed is read.
 func (s *store) refs(dir string) (*refState, error) {
 	writes := s.refWrites.Load()
 	old, ok := s.states.get(dir)
@@ -270,8 +270,8 @@ func (s *store) readFolder(dir, name string, old *refDir, f folder, info fs.File
 func byDirName(d *refDir, name string) int    { return strings.Compare(d.name, name) }
 func byLooseName(r looseRef, name string) int { return strings.Compare(r.name, name) }
 
-// readFiles reads the files of a directory that changed: of those in names, or where the names are known to be the same,
-// of those in old. It reports whether any did.
+// readFiles reads the files of a directory that changed: of those in names, or where the names are known to be the
+// same, of those in old. It reports whether any did.
 func (d *refDir) readFiles(f folder, old *refDir, names []string, known, shared bool) (changed bool) {
 	check := func(name string, was *looseRef) {
 		base := path.Base(name)
@@ -325,8 +325,8 @@ type refItem struct {
 	err   error
 }
 
-// list yields the refs whose names begin with prefix and are greater than after, by name, as they are with over in place
-// of what st has of the same names. A zero value in over stands for no ref.
+// list yields the refs whose names begin with prefix and are greater than after, by name, as they are with over in
+// place of what st has of the same names. A zero value in over stands for no ref.
 func (st *refState) list(prefix, after string, over []refItem) iter.Seq[refItem] {
 	return func(yield func(refItem) bool) {
 		start := max(prefix, after)

@@ -36,7 +36,8 @@ func TestIrregularFiles(t *testing.T) {
 		"pipe":    func(name string) error { return syscall.Mkfifo(name, 0o644) },
 		"endless": func(name string) error { return endless(name) },
 	} {
-		for _, name := range []string{"HEAD", "refs/heads/loose", "packed-refs", "refs", "config", "objects/info/alternates", object} {
+		for _, name := range []string{"HEAD", "refs/heads/loose", "packed-refs", "refs", "config", "objects/info/alternates",
+			object} {
 			left := copyOf(t, d.dir)
 			file := filepath.Join(left, dir, name)
 			if name == object {
@@ -88,7 +89,8 @@ func TestIrregularFiles(t *testing.T) {
 		if err := errors.Join(os.Remove(file), syscall.Mkfifo(file, 0o644)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := billyfs.Open(osfs.New(left), nil); !errors.Is(err, storage.ErrCorrupt) || !strings.Contains(err.Error(), name) {
+		if _, err := billyfs.Open(osfs.New(left), nil); !errors.Is(err, storage.ErrCorrupt) ||
+			!strings.Contains(err.Error(), name) {
 			t.Errorf("Open() with a pipe instead of %s = %v, want %v with its name", name, err, storage.ErrCorrupt)
 		}
 	}

@@ -20,7 +20,7 @@
 // git reads from it or writes to it: a ref that git moves back to what it held since the last sync is moved forward
 // again. From time to time, and by Close, all files are synced and the journal is cut down to the records.
 //
-// Refs are changed under locks that have the names of git's, and compared under the lock with what the unit of work
+// Refs are changed under locks that have the names of git's, and compared under the lock with what the transaction
 // read. A lock is a directory where git's is a file: each keeps the other out, and Open removes those that a crash
 // left, but git's only after the machine was started again.
 package billyfs
@@ -77,7 +77,8 @@ type store struct {
 	pools   map[storage.ID]bool // whose directories are there
 	members map[storage.ID]map[storage.ID]struct{}
 	used    map[storage.ID]map[storage.ID]struct{} // members in which objects were found that the pool lacks
-	sure    map[objectName]struct{}                // loose objects that are whole and, if need be, synced or in the journal
+	// loose objects that are whole and, if need be, synced or in the journal
+	sure map[objectName]struct{}
 
 	writer    chan struct{} // holds a value while someone writes
 	seq       uint64        // of the last commit in the journal

@@ -43,7 +43,7 @@ type txObject struct {
 	object storage.Object
 }
 
-// A txRepo is a repository that the unit of work touched.
+// A txRepo is a repository that the transaction touched.
 type txRepo struct {
 	repoRef
 	dir  string     // "" if it is yet to be created
@@ -101,7 +101,7 @@ func (t *tx) repo(id storage.ID) *txRepo {
 	return r
 }
 
-// ref returns what the unit of work knows of a ref, after reading it if need be.
+// ref returns what the transaction knows of a ref, after reading it if need be.
 func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
 	ref, ok := r.refs[name]
 	if !ok {
@@ -330,7 +330,8 @@ func (t *tx) CreateRepo(id, pool storage.ID) error {
 	return nil
 }
 
-// ForkRepo implements storage.Tx. It costs O(refs). Damaged refs are left out. A repository that is there already is left as by CreateRepo.
+// ForkRepo implements storage.Tx. It costs O(refs). Damaged refs are left out. A repository that is there already is
+// left as by CreateRepo.
 func (t *tx) ForkRepo(id, from storage.ID) error {
 	parent := t.repo(from)
 	if parent == nil {

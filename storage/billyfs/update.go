@@ -11,7 +11,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// errMoved says that a program outside changed a ref that the unit of work had read.
+// errMoved says that a program outside changed a ref that the transaction had read.
 var errMoved = errors.New("billyfs: a ref moved")
 
 // Update implements storage.Backend.
@@ -42,7 +42,7 @@ func (s *store) Update(ctx context.Context, fn func(storage.Tx) error) error {
 	return fmt.Errorf("billyfs: %w", storage.ErrBusy)
 }
 
-// maxRuns bounds how often a unit of work is begun again because other programs move its refs.
+// maxRuns bounds how often a transaction is begun again because other programs move its refs.
 const maxRuns = 100
 
 func (s *store) lockWriter(ctx context.Context) error {
@@ -75,7 +75,7 @@ type leftImage struct {
 	preimage
 }
 
-// commit makes a unit of work permanent.
+// commit makes a transaction permanent.
 //
 // The refs are locked as git locks them, and read again, so that the entry that goes into the journal holds true.
 // Objects come next: nothing leads to them yet. Once the entry is synced, the commit has happened: a crash from there

@@ -28,7 +28,7 @@ func decodeRepo(v []byte) (pool storage.ID, born uint64) {
 	return pool, born
 }
 
-// reader is what snapshots and units of work have in common.
+// reader is what snapshots and transactions have in common.
 type reader interface {
 	Get(key string) ([]byte, bool)
 	Scan(lo, hi string, desc bool) iter.Seq2[string, []byte]

@@ -7,7 +7,7 @@ import (
 	"github.com/reposit/reposit/storage/internal/stack"
 )
 
-// A medium is a unit of work as package stack needs it.
+// A medium is a transaction as package stack needs it.
 type medium struct{ t *tx }
 
 func (m medium) Stack(repo storage.ID) (stack.Stack, bool, error) {

@@ -90,7 +90,8 @@ func (b *backend) StatObject(ctx context.Context, id storage.ID, h storage.Hash)
 	return o.kind, o.size, nil
 }
 
-func (b *backend) OpenObject(ctx context.Context, id storage.ID, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
+func (b *backend) OpenObject(ctx context.Context, id storage.ID,
+	h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
 	if err := b.calls.Enter(ctx); err != nil {
 		return 0, 0, nil, err
 	}

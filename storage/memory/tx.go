@@ -2,7 +2,7 @@ package memory
 
 import "github.com/reposit/reposit/storage"
 
-// tx is one unit of work. Its keys and values are cut from one buffer, since they are many and small.
+// tx is one transaction. Its keys and values are cut from one buffer, since they are many and small.
 type tx struct {
 	reader
 	objects []newObject

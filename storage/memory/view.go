@@ -11,7 +11,7 @@ import (
 	"github.com/reposit/reposit/storage/internal/stack"
 )
 
-// A reader is a snapshot, or what a unit of work sees.
+// A reader is a snapshot, or what a transaction sees.
 type reader struct {
 	b      *backend
 	values *mvcc.Tx[value] // nil in a View
@@ -32,7 +32,7 @@ func (r *reader) scan(lo, hi string, desc bool) iter.Seq2[string, value] {
 	return r.at.Scan(lo, hi, desc)
 }
 
-// Version is asked by storage.Version. What a unit of work sees has no number.
+// Version is asked by storage.Version. What a transaction sees has no number.
 func (r *reader) Version() uint64 {
 	if r.values != nil {
 		return 0

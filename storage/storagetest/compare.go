@@ -96,7 +96,10 @@ func (m *Model) compareRepo(v storage.View, repo storage.ID) error {
 
 // diffRecords returns "" if both are the same, which is told much faster than how they differ.
 func diffRecords(want, got []storage.Record) string {
-	if slices.EqualFunc(want, got, func(a, b storage.Record) bool { return bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) }) {
+	if slices.EqualFunc(want, got, func(a, b storage.Record) bool {
+		return bytes.Equal(a.Key, b.Key) &&
+			bytes.Equal(a.Value, b.Value)
+	}) {
 		return ""
 	}
 	return "records:\n" + gocmp.Diff(brief(want), brief(got))
@@ -137,7 +140,8 @@ func sameEntry(a, b storage.LogEntry) bool {
 
 // compareObjects allows objects that want does not have, unless the pool was dropped: what a stage leaves is garbage,
 // not an error.
-func compareObjects(ctx context.Context, b storage.Backend, pool storage.ID, want map[storage.Hash]storage.Object, dropped bool) error {
+func compareObjects(ctx context.Context, b storage.Backend, pool storage.ID, want map[storage.Hash]storage.Object,
+	dropped bool) error {
 	names, err := collect(b.Objects(ctx, pool, storage.Hash{}, lastHash))
 	if err != nil {
 		return err

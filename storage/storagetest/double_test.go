@@ -92,7 +92,8 @@ func (d *double) StatObject(ctx context.Context, pool storage.ID, h storage.Hash
 	return o.Type, o.Size, err
 }
 
-func (d *double) OpenObject(ctx context.Context, pool storage.ID, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
+func (d *double) OpenObject(ctx context.Context, pool storage.ID,
+	h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
 	o, err := d.Object(ctx, pool, h)
 	if err == nil && o.Delta != nil {
 		err = storage.ErrDelta

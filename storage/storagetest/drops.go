@@ -72,7 +72,7 @@ func dropsUnknown(f *fixture) {
 	f.wantEverything(1)
 }
 
-// dropsOwnWrites drops what the same unit of work has put.
+// dropsOwnWrites drops what the same transaction has put.
 func dropsOwnWrites(f *fixture) {
 	f.update(func(tx storage.Tx) error { return everything(tx, 1) })
 	f.update(func(tx storage.Tx) error {
@@ -93,7 +93,8 @@ func dropsMany(f *fixture) {
 	const n = 100
 	f.update(func(tx storage.Tx) error {
 		for i := range n {
-			err := errors.Join(tx.CreateRepo(repoID(i), poolID(i)), putAll(tx, poolID(i), blobs(3)...), putRefs(tx, repoID(i), refTo("HEAD", i)))
+			err := errors.Join(tx.CreateRepo(repoID(i), poolID(i)), putAll(tx, poolID(i), blobs(3)...),
+				putRefs(tx, repoID(i), refTo("HEAD", i)))
 			if err != nil {
 				return err
 			}

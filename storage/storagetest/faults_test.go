@@ -85,7 +85,8 @@ func TestUpdateModes(t *testing.T) {
 		{storagetest.After, 1, true, storage.ErrNoSpace},
 		{storagetest.Again, 2, true, nil},
 	} {
-		plan := storagetest.NewPlan(storagetest.Fault{Call: storagetest.CallUpdate, N: 2, Mode: test.mode, Err: storage.ErrNoSpace})
+		plan := storagetest.NewPlan(storagetest.Fault{Call: storagetest.CallUpdate, N: 2, Mode: test.mode,
+			Err: storage.ErrNoSpace})
 		b := storagetest.Inject(newMedium().open(), plan)
 		for i := range 3 {
 			runs := 0

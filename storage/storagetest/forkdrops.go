@@ -63,7 +63,8 @@ func forksDroppedAndMadeAgain(f *fixture) {
 	fork := f.fork(2, parent)
 	f.update(func(tx storage.Tx) error { return tx.DropRepo(parent) })
 	f.update(func(tx storage.Tx) error {
-		return errors.Join(tx.CreateRepo(parent, poolID(1)), checkRefs(tx, parent), change(tx, parent, "refs/heads/b000", 7, "new"))
+		return errors.Join(tx.CreateRepo(parent, poolID(1)), checkRefs(tx, parent),
+			change(tx, parent, "refs/heads/b000", 7, "new"))
 	})
 	f.wantRefs(parent, refTo("refs/heads/b000", 7))
 	f.wantLog(parent, "refs/heads/b000", "new")
@@ -96,7 +97,8 @@ func forksBesideReaders(f *fixture) {
 		for n := 1; n <= rounds; n++ {
 			if g == 0 {
 				err := f.b.Update(f.ctx, func(tx storage.Tx) error {
-					return errors.Join(tx.ForkRepo(repoID(n), repoID(n-1)), moment(tx, repoID(n), 1+n), moment(tx, parent, 1+n), dropOld(tx, n))
+					return errors.Join(tx.ForkRepo(repoID(n), repoID(n-1)), moment(tx, repoID(n), 1+n), moment(tx, parent, 1+n),
+						dropOld(tx, n))
 				})
 				if err != nil {
 					return err

@@ -147,7 +147,7 @@ func checkMissing(v storage.View, repo storage.ID, name string) error {
 	return nil
 }
 
-// forksOwnWrites forks what the same unit of work has made, and changed before.
+// forksOwnWrites forks what the same transaction has made, and changed before.
 func forksOwnWrites(f *fixture) {
 	refs := branches(100)
 	f.update(func(tx storage.Tx) error {
@@ -262,7 +262,8 @@ func forksLogsOfDeleted(f *fixture) {
 // forksScans reads parts of what lies in several layers.
 func forksScans(f *fixture) {
 	parent := f.createRepo(1)
-	refs := append(branches(100), refTo("refs/pull/1/head", 1), refTo("refs/tags/a", 1), refTo("refs/tags/b", 2), refTo("refs/notes/x", 1))
+	refs := append(branches(100), refTo("refs/pull/1/head", 1), refTo("refs/tags/a", 1), refTo("refs/tags/b", 2),
+		refTo("refs/notes/x", 1))
 	f.putRefs(parent, refs...)
 	fork := f.fork(2, parent)
 	want := NewModel("")
@@ -275,12 +276,14 @@ func forksScans(f *fixture) {
 				}
 			}
 			for i := 0; i < 90; i += 7 {
-				err := errors.Join(m.DeleteRef(fork, refs[i+1].Name, nil), putRefs(m, fork, refTo(refs[i+2].Name, 500+i), refTo(refs[i+3].Name+"x", i)))
+				err := errors.Join(m.DeleteRef(fork, refs[i+1].Name, nil),
+					putRefs(m, fork, refTo(refs[i+2].Name, 500+i), refTo(refs[i+3].Name+"x", i)))
 				if err != nil {
 					return err
 				}
 			}
-			err := errors.Join(putRefs(m, fork, refTo("refs/a", 1), refTo("refs/notes/y", 2), refTo("refs/pull/2/head", 3), refTo("refs/zzz", 4)))
+			err := errors.Join(putRefs(m, fork, refTo("refs/a", 1), refTo("refs/notes/y", 2), refTo("refs/pull/2/head", 3),
+				refTo("refs/zzz", 4)))
 			if err != nil {
 				return err
 			}
@@ -299,7 +302,8 @@ func forksScans(f *fixture) {
 
 // compareScans compares scans from many points with those of a model.
 func compareScans(m *Model, v storage.View, repo storage.ID) error {
-	prefixes := []string{"", "H", "HEAD", "HEADx", "refs", "refs/", "refs/heads/", "refs/heads/b01", "refs/heads/b010", "refs/n", "refs/pull/", "refs/tags/", "refs/tags/b", "refs/z", "z"}
+	prefixes := []string{"", "H", "HEAD", "HEADx", "refs", "refs/", "refs/heads/", "refs/heads/b01", "refs/heads/b010",
+		"refs/n", "refs/pull/", "refs/tags/", "refs/tags/b", "refs/z", "z"}
 	afters := append(slices.Clone(prefixes), "refs/heads/b050", "refs/heads/b050x", "refs/headt", "refs/tags/a")
 	for _, prefix := range prefixes {
 		for _, after := range afters {

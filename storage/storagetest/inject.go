@@ -41,7 +41,8 @@ func (i *injected) Object(ctx context.Context, pool storage.ID, h storage.Hash) 
 	return o, nil
 }
 
-func (i *injected) StatObject(ctx context.Context, pool storage.ID, h storage.Hash) (t storage.Type, size int64, err error) {
+func (i *injected) StatObject(ctx context.Context, pool storage.ID,
+	h storage.Hash) (t storage.Type, size int64, err error) {
 	err = i.plan.next(CallStatObject).do(func() error {
 		t, size, err = i.b.StatObject(ctx, pool, h)
 		return err
@@ -52,7 +53,8 @@ func (i *injected) StatObject(ctx context.Context, pool storage.ID, h storage.Ha
 	return t, size, nil
 }
 
-func (i *injected) OpenObject(ctx context.Context, pool storage.ID, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
+func (i *injected) OpenObject(ctx context.Context, pool storage.ID,
+	h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
 	if f := i.plan.next(CallOpenObject); f != nil {
 		return 0, 0, nil, f.err()
 	}

@@ -295,7 +295,10 @@ func isolationBank(f *fixture) {
 		for j := range rounds {
 			var err error
 			if i < writers {
-				err = f.b.Update(f.ctx, func(tx storage.Tx) error { return transfer(tx, repos, (i+j)%accounts, (i*3+j*5+1)%accounts, 1+i) })
+				err = f.b.Update(f.ctx, func(tx storage.Tx) error {
+					return transfer(tx, repos, (i+j)%accounts, (i*3+j*5+1)%accounts,
+						1+i)
+				})
 			} else {
 				err = f.b.View(f.ctx, func(v storage.View) error { return audit(v, repos, accounts*start) })
 			}
@@ -323,7 +326,8 @@ func transfer(tx storage.Tx, repos []storage.ID, from, to, amount int) error {
 		if err != nil {
 			return err
 		}
-		err = errors.Join(putRefs(tx, repos[from%2], money(from, amountOf(a)-amount)), putRefs(tx, repos[to%2], money(to, amountOf(b)+amount)))
+		err = errors.Join(putRefs(tx, repos[from%2], money(from, amountOf(a)-amount)),
+			putRefs(tx, repos[to%2], money(to, amountOf(b)+amount)))
 		if err != nil {
 			return err
 		}

@@ -99,7 +99,8 @@ type killer struct {
 // units each of its writers has acknowledged.
 func (k *killer) round(round int) []int {
 	cmd := exec.CommandContext(k.Context(), os.Args[0], "-test.run=^"+k.Name()+"$", "-test.count=1")
-	cmd.Env = append(os.Environ(), killDir+"="+k.dir, fmt.Sprintf("%s=%d", killSeed, k.seed), fmt.Sprintf("%s=%d", killFirst, round*killWriters))
+	cmd.Env = append(os.Environ(), killDir+"="+k.dir, fmt.Sprintf("%s=%d", killSeed, k.seed),
+		fmt.Sprintf("%s=%d", killFirst, round*killWriters))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()

@@ -21,7 +21,7 @@
 // checked of a damaged medium, of locks and of formats is the backend's own.
 //
 // Model is the contract as a program: a backend of maps that is right because it is slow. The kit compares backends
-// with it after random units of work, which a Workload makes, always the same ones of the same seed.
+// with it after random transactions, which a Workload makes, always the same ones of the same seed.
 //
 // Inject is a backend whose calls fail as a Plan says, for tests of what stands above.
 package storagetest

@@ -58,9 +58,12 @@ func logsRoundTrip(f *fixture) {
 		return time.Unix(sec, 0).In(time.FixedZone("", int(offset/time.Second)))
 	}
 	entries := []storage.LogEntry{
-		{New: one, Name: "A U Thor", Email: "a@example.com", When: zone(1_700_000_000, 2*time.Hour), Message: "branch: Created from HEAD"},
-		{Old: one, New: two, Name: "Ægir \"Q\" Jr.", Email: "", When: zone(0, 0), Message: "commit: ünïcode > < : \\ 'quotes'"},
-		{Old: two, New: one, Name: "x", Email: "x y@z", When: zone(4_102_444_800, -(9*time.Hour + 30*time.Minute)), Message: ""},
+		{New: one, Name: "A U Thor", Email: "a@example.com", When: zone(1_700_000_000, 2*time.Hour),
+			Message: "branch: Created from HEAD"},
+		{Old: one, New: two, Name: "Ægir \"Q\" Jr.", Email: "", When: zone(0, 0),
+			Message: "commit: ünïcode > < : \\ 'quotes'"},
+		{Old: two, New: one, Name: "x", Email: "x y@z", When: zone(4_102_444_800, -(9*time.Hour + 30*time.Minute)),
+			Message: ""},
 		{Old: one, Name: "A", Email: "a", When: zone(1<<33, 14*time.Hour), Message: "deleted"},
 		{New: two, Name: "A", Email: "a", When: zone(1, -12*time.Hour), Message: fmt.Sprintf("long %0500d", 1)},
 	}
@@ -93,7 +96,8 @@ func logsNewestFirst(f *fixture) {
 	for i := 0; i < n; i += 20 {
 		f.update(func(tx storage.Tx) error {
 			for j := i; j < i+20; j++ {
-				if err := tx.PutRef(repo, refTo("refs/heads/main", j), entry(fmt.Sprint("change ", j), refTo("", j).Hash)); err != nil {
+				if err := tx.PutRef(repo, refTo("refs/heads/main", j),
+					entry(fmt.Sprint("change ", j), refTo("", j).Hash)); err != nil {
 					return err
 				}
 			}
@@ -167,7 +171,8 @@ func logsAborted(f *fixture) {
 	r := refTo("refs/heads/main", 1)
 	f.update(func(tx storage.Tx) error { return tx.PutRef(repo, r, entry("one", r.Hash)) })
 	err := f.b.Update(f.ctx, func(tx storage.Tx) error {
-		return errors.Join(tx.PutRef(repo, r, entry("two", r.Hash)), tx.PutRef(repo, refTo("HEAD", 1), entry("head", r.Hash)), errAbort)
+		return errors.Join(tx.PutRef(repo, r, entry("two", r.Hash)), tx.PutRef(repo, refTo("HEAD", 1), entry("head", r.Hash)),
+			errAbort)
 	})
 	f.wantErr("Update()", err, errAbort)
 	f.wantLog(repo, r.Name, "one")

@@ -11,7 +11,7 @@ import (
 )
 
 // A Model is what a backend should hold: the contract over maps. It is a storage.Tx, so that the same function
-// writes to it and to the unit of work of a backend, and a View. Its methods return no errors but
+// writes to it and to the transaction of a backend, and a View. Its methods return no errors but
 // storage.ErrNotFound and storage.ErrTooLarge. It is not safe for concurrent use.
 type Model struct {
 	prefix  string

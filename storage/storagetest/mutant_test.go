@@ -85,7 +85,8 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range mutants {
 		group, clause, _ := strings.Cut(m.clause, "/")
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=1m", "-test.run=^TestMutants$/^"+group+"$/^"+clause+"$")
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=1m",
+			"-test.run=^TestMutants$/^"+group+"$/^"+clause+"$")
 		cmd.Env = append(os.Environ(), mutantVariable+"="+m.fault)
 		out, err := cmd.CombinedOutput()
 		if err == nil || !bytes.Contains(out, []byte("--- FAIL: TestMutants/"+m.clause+" ")) {

@@ -141,7 +141,8 @@ func ReadObject(ctx context.Context, b storage.Backend, pool storage.ID, h stora
 	return t, data, err
 }
 
-func readObject(ctx context.Context, b storage.Backend, pool storage.ID, h storage.Hash) (storage.Type, []byte, int, error) {
+func readObject(ctx context.Context, b storage.Backend, pool storage.ID,
+	h storage.Hash) (storage.Type, []byte, int, error) {
 	o, err := b.Object(ctx, pool, h)
 	if err != nil {
 		return 0, nil, 0, err
@@ -183,7 +184,8 @@ func CheckObject(ctx context.Context, b storage.Backend, pool storage.ID, want s
 		return fmt.Errorf("Object(%v): %w", want.Hash, err)
 	}
 	if t != want.Type || !bytes.Equal(data, want.Data) {
-		return fmt.Errorf("Object(%v) is a %v of %d bytes, want the %v of %d bytes that was put", want.Hash, t, len(data), want.Type, len(want.Data))
+		return fmt.Errorf("Object(%v) is a %v of %d bytes, want the %v of %d bytes that was put", want.Hash, t, len(data),
+			want.Type, len(want.Data))
 	}
 	t, size, err := b.StatObject(ctx, pool, want.Hash)
 	if err != nil || t != want.Type || size != int64(len(want.Data)) {

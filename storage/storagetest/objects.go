@@ -89,12 +89,15 @@ func everyType() []storage.Object {
 		NewObject(storage.Tree, nil), // Git's empty tree
 		NewObject(storage.Blob, nil),
 		NewObject(storage.Tree, append([]byte("100644 a\x00"), bytes.Repeat([]byte{7}, 20)...)),
-		NewObject(storage.Commit, []byte("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nm\n")),
-		NewObject(storage.Tag, []byte("object 4b825dc642cb6eb9a060e54bf8d69288fbee4904\ntype tree\ntag v1\ntagger A <a> 1 +0000\n\nm\n")),
+		NewObject(storage.Commit,
+			[]byte("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nm\n")),
+		NewObject(storage.Tag,
+			[]byte("object 4b825dc642cb6eb9a060e54bf8d69288fbee4904\ntype tree\ntag v1\ntagger A <a> 1 +0000\n\nm\n")),
 		NewObject(storage.Blob, []byte{0}),
 		NewObject(storage.Blob, bytes.Repeat([]byte("compressible\n"), 10_000)),
 	}
-	for _, size := range []int{1, 127, 128, 4095, 4096, 65535, 65536, 65537, 300_000, storage.LargeObject - 1, storage.LargeObject, storage.LargeObject + 1} {
+	for _, size := range []int{1, 127, 128, 4095, 4096, 65535, 65536, 65537, 300_000, storage.LargeObject - 1,
+		storage.LargeObject, storage.LargeObject + 1} {
 		all = append(all, NewObject(storage.Blob, randomBytes(uint64(size), size)))
 	}
 	return all
@@ -126,7 +129,8 @@ func objectsFirstStays(f *fixture) {
 	second := storage.Object{Hash: first.Hash, Type: storage.Blob, Size: 6, Data: []byte("second")}
 	f.put(poolID(1), first)
 	f.update(func(tx storage.Tx) error {
-		added, err := tx.PutObject(poolID(1), storage.Object{Hash: second.Hash, Type: second.Type, Size: 6, Data: bytes.Clone(second.Data)})
+		added, err := tx.PutObject(poolID(1), storage.Object{Hash: second.Hash, Type: second.Type, Size: 6,
+			Data: bytes.Clone(second.Data)})
 		if added {
 			return errors.New("PutObject(taken hash) = true, want false")
 		}
@@ -141,7 +145,8 @@ func objectsFirstStays(f *fixture) {
 	staged := NewObject(storage.Blob, []byte("staged first"))
 	f.stage(poolID(1), staged)
 	f.update(func(tx storage.Tx) error {
-		added, err := tx.PutObject(poolID(1), storage.Object{Hash: staged.Hash, Type: storage.Blob, Size: 1, Data: []byte("x")})
+		added, err := tx.PutObject(poolID(1), storage.Object{Hash: staged.Hash, Type: storage.Blob, Size: 1,
+			Data: []byte("x")})
 		if added {
 			return errors.New("PutObject(staged hash) = true, want false")
 		}

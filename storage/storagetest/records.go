@@ -62,7 +62,8 @@ func checkRecords(v storage.View, want ...storage.Record) error {
 }
 
 // oddKeys are in order of their bytes.
-var oddKeys = []string{"\x00", "\x00\x00", "\x00\xff", "\x01", "!badger!x", "A", "a", "a\x00", "a\x00b", "a/b", "aa", "b", "b\xff", "b\xff\xff", "c", "\xc3\xa9", "\xff", "\xff\x00", "\xff\xff"}
+var oddKeys = []string{"\x00", "\x00\x00", "\x00\xff", "\x01", "!badger!x", "A", "a", "a\x00", "a\x00b", "a/b", "aa",
+	"b", "b\xff", "b\xff\xff", "c", "\xc3\xa9", "\xff", "\xff\x00", "\xff\xff"}
 
 func oddRecords() []storage.Record {
 	records := make([]storage.Record, len(oddKeys))
@@ -125,7 +126,8 @@ func recordsDelete(f *fixture) {
 	})
 	f.wantRecords(record("a\x00", "2"), record("b", "3"))
 	f.update(func(tx storage.Tx) error {
-		return errors.Join(putRecords(tx, record("c", "4")), tx.DeleteRecord([]byte("c")), tx.DeleteRecord([]byte("b")), putRecords(tx, record("b", "5")))
+		return errors.Join(putRecords(tx, record("c", "4")), tx.DeleteRecord([]byte("c")), tx.DeleteRecord([]byte("b")),
+			putRecords(tx, record("b", "5")))
 	})
 	f.wantRecords(record("a\x00", "2"), record("b", "5"))
 }
@@ -176,7 +178,7 @@ func recordsScan(f *fixture) {
 	f.view(func(v storage.View) error { return checkScans(v, all) })
 }
 
-// recordsOwnWrites scans, in the unit of work, what it put and deleted among what was there before.
+// recordsOwnWrites scans, in the transaction, what it put and deleted among what was there before.
 func recordsOwnWrites(f *fixture) {
 	all := oddRecords()
 	var before, want []storage.Record

@@ -169,7 +169,8 @@ func refsSymbolic(f *fixture) {
 	head = refTo("HEAD", 3) // detached
 	f.putRefs(repo, head)
 	f.wantRefs(repo, head, main, other)
-	head, main, other = symbolic("HEAD", "refs/heads/gone"), symbolic("refs/heads/main", "refs/heads/other"), refTo("refs/heads/other", 4)
+	head, main, other = symbolic("HEAD", "refs/heads/gone"), symbolic("refs/heads/main", "refs/heads/other"),
+		refTo("refs/heads/other", 4)
 	f.putRefs(repo, head, main, other)
 	f.wantRefs(repo, head, main, other)
 }
@@ -181,7 +182,8 @@ func refsDelete(f *fixture) {
 	f.update(func(tx storage.Tx) error { return tx.DeleteRef(repo, b.Name, nil) })
 	f.wantRefs(repo, a)
 	f.update(func(tx storage.Tx) error {
-		return errors.Join(tx.DeleteRef(repo, a.Name, nil), tx.DeleteRef(repo, "refs/heads/missing", nil), tx.DeleteRef(repo, a.Name, nil))
+		return errors.Join(tx.DeleteRef(repo, a.Name, nil), tx.DeleteRef(repo, "refs/heads/missing", nil),
+			tx.DeleteRef(repo, a.Name, nil))
 	})
 	f.wantRefs(repo)
 	f.putRefs(repo, b)
@@ -222,7 +224,8 @@ func refsPrefixAndAfter(f *fixture) {
 		f.putRefs(repo, refTo(name, i))
 	}
 	sorted := slices.Sorted(slices.Values(oddNames))
-	bounds := append([]string{"", "A", "refs/", "refs/h", "refs/heads/", "refs/heads/a", "refs/heads/a/", "refs/heads/a/b", "refs/heads/aa",
+	bounds := append([]string{"", "A", "refs/", "refs/h", "refs/heads/", "refs/heads/a", "refs/heads/a/", "refs/heads/a/b",
+		"refs/heads/aa",
 		"refs/heads/\xff\xff", "refs/tags", "refs/tags/v1\x00", "z"}, oddNames[:8]...)
 	f.view(func(v storage.View) error {
 		for _, prefix := range bounds {
@@ -258,7 +261,7 @@ func refsPrefixAndAfter(f *fixture) {
 	})
 }
 
-// refsOwnWrites reads, in the unit of work, what it has put and deleted among what was there before.
+// refsOwnWrites reads, in the transaction, what it has put and deleted among what was there before.
 func refsOwnWrites(f *fixture) {
 	repo := f.createRepo(1)
 	f.putRefs(repo, refTo("refs/heads/a", 1), refTo("refs/heads/c", 1), refTo("refs/heads/e", 1), refTo("refs/heads/g", 1))
@@ -314,7 +317,8 @@ func refsFileBecomesDirectory(f *fixture) {
 func refsReposAreSeparate(f *fixture) {
 	one, two := f.createRepo(1), f.createRepo(2)
 	f.update(func(tx storage.Tx) error {
-		return errors.Join(putRefs(tx, one, refTo("refs/heads/main", 1)), putRefs(tx, two, refTo("refs/heads/main", 2), refTo("refs/heads/x", 3)))
+		return errors.Join(putRefs(tx, one, refTo("refs/heads/main", 1)),
+			putRefs(tx, two, refTo("refs/heads/main", 2), refTo("refs/heads/x", 3)))
 	})
 	f.wantRefs(one, refTo("refs/heads/main", 1))
 	f.wantRefs(two, refTo("refs/heads/main", 2), refTo("refs/heads/x", 3))
@@ -327,7 +331,8 @@ func refsReposAreSeparate(f *fixture) {
 func refsPoolIsShared(f *fixture) {
 	all := blobs(1)
 	f.update(func(tx storage.Tx) error {
-		return errors.Join(tx.CreateRepo(repoID(1), poolID(1)), putAll(tx, poolID(1), all...), putRefs(tx, repoID(1), refTo("refs/heads/main", 1)))
+		return errors.Join(tx.CreateRepo(repoID(1), poolID(1)), putAll(tx, poolID(1), all...),
+			putRefs(tx, repoID(1), refTo("refs/heads/main", 1)))
 	})
 	f.update(func(tx storage.Tx) error {
 		return errors.Join(tx.CreateRepo(repoID(2), poolID(1)), putRefs(tx, repoID(2), refTo("refs/heads/main", 2)))

@@ -262,7 +262,8 @@ func writersDiscard(f *fixture) {
 		f.Fatal(err)
 	}
 	f.closeStage(s)
-	if got, want := fmt.Sprint(f.objects(poolID(1), storage.Hash{}, lastHash)), fmt.Sprint([]storage.Hash{kept.Hash}); got != want {
+	if got, want := fmt.Sprint(f.objects(poolID(1), storage.Hash{}, lastHash)),
+		fmt.Sprint([]storage.Hash{kept.Hash}); got != want {
 		f.Errorf("Objects() = %v, want %v", got, want)
 	}
 }

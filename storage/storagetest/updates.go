@@ -171,7 +171,8 @@ func updatesReadsWhileItWrites(f *fixture) {
 	f.put(poolID(1), all[0])
 	f.finishes("an Update that reads objects of the backend", func() error {
 		return f.b.Update(f.ctx, func(tx storage.Tx) error {
-			return errors.Join(putAll(tx, poolID(1), all[1]), CheckObject(f.ctx, f.b, poolID(1), all[0]), putAll(tx, poolID(1), all[2]))
+			return errors.Join(putAll(tx, poolID(1), all[1]), CheckObject(f.ctx, f.b, poolID(1), all[0]),
+				putAll(tx, poolID(1), all[2]))
 		})
 	})
 	f.has(poolID(1), all...)
@@ -194,9 +195,11 @@ func updatesLoopsStayAsTheyBegan(f *fixture) {
 			if i != 3 {
 				return nil
 			}
-			err := errors.Join(putRecords(tx, record("record 0250", "late"), record("record 0250x", "late")), tx.DeleteRecord([]byte("record 0260")))
+			err := errors.Join(putRecords(tx, record("record 0250", "late"), record("record 0250x", "late")),
+				tx.DeleteRecord([]byte("record 0260")))
 			for repo := 1; repo <= 3; repo++ {
-				err = errors.Join(err, putRefs(tx, repoID(repo), refTo("refs/heads/b250", 1), refTo("refs/heads/b250x", 1)), tx.DeleteRef(repoID(repo), "refs/heads/b260", nil), tx.DeleteRef(repoID(repo), "refs/tags/a", nil))
+				err = errors.Join(err, putRefs(tx, repoID(repo), refTo("refs/heads/b250", 1), refTo("refs/heads/b250x", 1)),
+					tx.DeleteRef(repoID(repo), "refs/heads/b260", nil), tx.DeleteRef(repoID(repo), "refs/tags/a", nil))
 			}
 			return errors.Join(err, tx.ForkRepo(repoID(4), repoID(2)), tx.DropRepo(repoID(2)), tx.DropRepo(repoID(3)))
 		}

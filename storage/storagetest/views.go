@@ -61,7 +61,8 @@ func viewsSnapshot(f *fixture) {
 		})
 	})
 	f.wantRefs(repoID(1))
-	f.wantRecords(record("a", "new"), record("record 001", "changed"), record("record 002", "value 2"), record("zz", "new"))
+	f.wantRecords(record("a", "new"), record("record 001", "changed"), record("record 002", "value 2"),
+		record("zz", "new"))
 }
 
 func viewsSeesAcknowledged(f *fixture) {
@@ -70,7 +71,10 @@ func viewsSeesAcknowledged(f *fixture) {
 		name := fmt.Sprintf("refs/heads/%d", i)
 		for n := range 25 {
 			r, o := refTo(name, n), NewObject(storage.Blob, fmt.Append(nil, i, n))
-			err := f.b.Update(f.ctx, func(tx storage.Tx) error { return errors.Join(putAll(tx, poolID(1), o), putRefs(tx, repo, r)) })
+			err := f.b.Update(f.ctx, func(tx storage.Tx) error {
+				return errors.Join(putAll(tx, poolID(1), o),
+					putRefs(tx, repo, r))
+			})
 			if err != nil {
 				return err
 			}
@@ -257,7 +261,7 @@ func viewsVersions(f *fixture) {
 		for n := range 40 {
 			err := f.b.Update(f.ctx, func(tx storage.Tx) (err error) {
 				if version := storage.Version(tx); version != 0 {
-					return fmt.Errorf("Version() of a unit of work = %d, want 0", version)
+					return fmt.Errorf("Version() of a transaction = %d, want 0", version)
 				}
 				if n%3 > 0 {
 					err = putRefs(tx, repoID(1), refTo("refs/heads/main", 100*i+n))

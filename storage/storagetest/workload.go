@@ -13,7 +13,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Workload is an endless series of random units of work, always the same one for the same seed and writer. Writers
+// A Workload is an endless series of random transactions, always the same one for the same seed and writer. Writers
 // of different numbers share no repository, pool or record, so they may work on one backend at once, and each be
 // compared with its own model. It is for one goroutine.
 type Workload struct {
@@ -54,13 +54,13 @@ func manyNames() []string {
 	return names
 }
 
-// A Unit is one unit of work.
+// A Unit is one transaction.
 type Unit struct {
 	steps  []step
 	staged []storage.Object // put through a stage before
 	pool   storage.ID       // of staged
 	abort  bool             // the function returns an error at its end
-	within *Model           // what the unit of work sees at its end
+	within *Model           // what the transaction sees at its end
 }
 
 type step struct {
@@ -309,7 +309,8 @@ func (w *Workload) putRef(u *Unit, r workRepo) {
 func (w *Workload) deleteRef(u *Unit, r workRepo) {
 	name := w.names[1+w.rng.IntN(len(w.names)-1)]
 	if _, ok := u.within.refs[r.id][name]; !ok {
-		u.do(fmt.Sprintf("delete ref %v %q, which is missing", r.id, name), func(tx storage.Tx) error { return tx.DeleteRef(r.id, name, nil) })
+		u.do(fmt.Sprintf("delete ref %v %q, which is missing", r.id, name),
+			func(tx storage.Tx) error { return tx.DeleteRef(r.id, name, nil) })
 		return
 	}
 	e := w.entry(u, r, name, storage.Hash{})

@@ -31,10 +31,11 @@ func tooLarge(format string, args ...any) error {
 
 // Bounds of what is held in memory, and of what takes part in deltas at all.
 const (
-	maxTree  = 64 << 20  // bytes of a tree
-	maxOther = 16 << 20  // bytes of a commit or tag
-	maxDelta = 512 << 20 // bytes of what a delta is based on, and makes; git makes none of larger files (core.bigFileThreshold)
-	maxChain = 4095      // deltas from an object to one that is whole (git's pack.depth at its most)
+	maxTree  = 64 << 20 // bytes of a tree
+	maxOther = 16 << 20 // bytes of a commit or tag
+	// bytes of what a delta is based on, and makes; git makes none of larger files (core.bigFileThreshold)
+	maxDelta = 512 << 20
+	maxChain = 4095 // deltas from an object to one that is whole (git's pack.depth at its most)
 
 	smallTotal = 64 << 20 // bytes of what deltas make that are never too many for the size of a pack
 	inflation  = 1000     // bytes that deltas may make of each byte of a pack beyond that; zlib alone comes close

@@ -235,21 +235,28 @@ func TestReadRefuses(t *testing.T) {
 			b.entry(3, 4, nil, z)
 		}), ErrMalformed},
 		{"a huge size", one(func(b *builder) { b.entry(3, 1<<29, nil, deflate([]byte("text"))) }), ErrMalformed},
-		{"an endless size", seal(append([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01"), bytes.Repeat([]byte{0xff}, 20)...)), ErrMalformed},
+		{"an endless size", seal(append([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01"), bytes.Repeat([]byte{0xff}, 20)...)),
+			ErrMalformed},
 		{"an offset of 0", one(func(b *builder) { b.entry(offsetDelta, 1, []byte{0}, deflate([]byte("x"))) }), ErrMalformed},
-		{"an offset before the pack", one(func(b *builder) { b.entry(offsetDelta, 1, []byte{0x7f}, deflate([]byte("x"))) }), ErrMalformed},
+		{"an offset before the pack", one(func(b *builder) { b.entry(offsetDelta, 1, []byte{0x7f}, deflate([]byte("x"))) }),
+			ErrMalformed},
 		{"an offset into an object", one(func(b *builder) {
 			at := b.object(storage.Blob, "text")
 			b.offsetDelta(at+1, appending(4, "!"))
 		}), ErrMalformed},
-		{"a missing base", one(func(b *builder) { b.refDelta(sum(storage.Blob, "nowhere"), appending(7, "!")) }), ErrMalformed},
-		{"a delta of itself", one(func(b *builder) { b.refDelta(sum(storage.Blob, "self"), insertion(4, "self")) }), ErrMalformed},
+		{"a missing base", one(func(b *builder) { b.refDelta(sum(storage.Blob, "nowhere"), appending(7, "!")) }),
+			ErrMalformed},
+		{"a delta of itself", one(func(b *builder) { b.refDelta(sum(storage.Blob, "self"), insertion(4, "self")) }),
+			ErrMalformed},
 		{"a ring of deltas", one(func(b *builder) {
 			b.refDelta(sum(storage.Blob, "a"), insertion(1, "b"))
 			b.refDelta(sum(storage.Blob, "b"), insertion(1, "a"))
 		}), ErrMalformed},
 		{"an empty delta", one(func(b *builder) { b.offsetDelta(b.object(storage.Blob, "text"), nil) }), ErrMalformed},
-		{"a delta for another base", one(func(b *builder) { b.offsetDelta(b.object(storage.Blob, "text"), appending(5, "!")) }), ErrMalformed},
+		{"a delta for another base", one(func(b *builder) {
+			b.offsetDelta(b.object(storage.Blob, "text"),
+				appending(5, "!"))
+		}), ErrMalformed},
 		{"a chain of 4096 deltas", one(func(b *builder) {
 			at := b.object(storage.Blob, "")
 			for i := range maxChain + 1 {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// BenchmarkCommit commits ten keys, three of which are random and the others in sequences, and replaces four others, in a map
-// of n such commits.
+// BenchmarkCommit commits ten keys, three of which are random and the others in sequences, and replaces four others, in
+// a map of n such commits.
 func BenchmarkCommit(b *testing.B) {
 	for _, n := range []int{1000, 100_000} {
 		b.Run(fmt.Sprintf("commits=%d", n), func(b *testing.B) {

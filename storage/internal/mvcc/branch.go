@@ -29,14 +29,16 @@ func (k kid[V]) join(key string, right kid[V]) kid[V] {
 	return kid[V]{branch: newBranch(forks)}
 }
 
-// A branch leads to leaves, or to branches of the level below. What a place of it leads to changes from one state of the
-// same range of keys to the next, and behind the last place there may come more. Any other change makes a new branch.
+// A branch leads to leaves, or to branches of the level below. What a place of it leads to changes from one state of
+// the same range of keys to the next, and behind the last place there may come more. Any other change makes a new
+// branch.
 type branch[V any] struct {
 	count  atomic.Int32
 	prefix prefix
-	starts [width]start  // of keys
-	keys   [width]string // all below a kid is at or above its key, and all before it below that; the first key does not count
-	kids   [width]place[V]
+	starts [width]start // of keys
+	// all below a kid is at or above its key, and all before it below that; the first key does not count
+	keys [width]string
+	kids [width]place[V]
 }
 
 type place[V any] struct {
@@ -62,8 +64,8 @@ type fork[V any] struct {
 
 func (b *branch[V]) size() int { return int(b.count.Load()) }
 
-// push adds a fork behind the others, and reports whether it could. Nothing that is below the last one may be at or above
-// its key: who does not see the new one yet must not miss anything that was there.
+// push adds a fork behind the others, and reports whether it could. Nothing that is below the last one may be at or
+// above its key: who does not see the new one yet must not miss anything that was there.
 func (b *branch[V]) push(f fork[V]) bool {
 	n := b.size()
 	if n < 2 || n == width || !b.prefix.starts(f.key) {

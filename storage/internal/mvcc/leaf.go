@@ -40,8 +40,8 @@ func (l *leaf[V]) sorted(room *content[V]) (c *content[V], count int) {
 	return room, -n
 }
 
-// upTo returns how many of the first n nodes come before a key with that start. It looks from the end, where most are to
-// be added.
+// upTo returns how many of the first n nodes come before a key with that start. It looks from the end, where most are
+// to be added.
 func (c *content[V]) upTo(n int, s start, key string) int {
 	for n > 0 && (c.starts[n-1] > s || c.starts[n-1] == s && c.nodes[n-1].key > key) {
 		n--

@@ -2,8 +2,8 @@
 // ever waits for the other.
 //
 // It is a B+ tree that keeps the order of the keys, and a hash index beside it. Each key has a chain of versions, the
-// newest first, stamped with the commit that wrote them; a snapshot is the number of a commit. Versions that no snapshot
-// can see any more are cut off by later commits, so a map without snapshots holds one version of each key.
+// newest first, stamped with the commit that wrote them; a snapshot is the number of a commit. Versions that no
+// snapshot can see any more are cut off by later commits, so a map without snapshots holds one version of each key.
 package mvcc
 
 import (

@@ -27,10 +27,12 @@ func collect(m map[string]int, lo, hi string, desc bool) (want []string) {
 // A random key is near others, and often begins as they do.
 func randomKey(r *rand.Rand) string {
 	prefixes := []string{"", "a", "a\x00", "repo/", "repo/refs/heads/", "\xff", "same-eight-bytes-", "same-eig"}
-	return prefixes[r.IntN(len(prefixes))] + strings.Repeat(string(rune('a'+r.IntN(3))), r.IntN(4)) + fmt.Sprint(r.IntN(30))
+	return prefixes[r.IntN(len(prefixes))] + strings.Repeat(string(rune('a'+r.IntN(3))), r.IntN(4)) +
+		fmt.Sprint(r.IntN(30))
 }
 
-func check(t *testing.T, r *rand.Rand, what string, want map[string]int, get func(string) (int, bool), scan func(lo, hi string, desc bool) func(func(string, int) bool)) {
+func check(t *testing.T, r *rand.Rand, what string, want map[string]int,
+	get func(string) (int, bool), scan func(lo, hi string, desc bool) func(func(string, int) bool)) {
 	t.Helper()
 	for range 5 {
 		k := randomKey(r)
@@ -88,7 +90,10 @@ func TestAgainstMap(t *testing.T) {
 				}
 			}
 			if r.IntN(5) == 0 {
-				check(t, r, "transaction", own, tx.Get, func(lo, hi string, desc bool) func(func(string, int) bool) { return tx.Scan(lo, hi, desc) })
+				check(t, r, "transaction", own, tx.Get, func(lo, hi string,
+					desc bool) func(func(string, int) bool) {
+					return tx.Scan(lo, hi, desc)
+				})
 			}
 			if r.IntN(10) > 0 { // else it is dropped
 				tx.Commit()
@@ -104,11 +109,13 @@ func TestAgainstMap(t *testing.T) {
 			}
 			if len(open) > 0 && r.IntN(5) == 0 {
 				h := open[r.IntN(len(open))]
-				check(t, r, "snapshot", h.want, h.s.Get, func(lo, hi string, desc bool) func(func(string, int) bool) { return h.s.Scan(lo, hi, desc) })
+				check(t, r, "snapshot", h.want, h.s.Get,
+					func(lo, hi string, desc bool) func(func(string, int) bool) { return h.s.Scan(lo, hi, desc) })
 			}
 		}
 		for _, h := range open {
-			check(t, r, "snapshot", h.want, h.s.Get, func(lo, hi string, desc bool) func(func(string, int) bool) { return h.s.Scan(lo, hi, desc) })
+			check(t, r, "snapshot", h.want, h.s.Get,
+				func(lo, hi string, desc bool) func(func(string, int) bool) { return h.s.Scan(lo, hi, desc) })
 			h.s.Close()
 		}
 		if m.Oldest() != m.now.Load() {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// nodesOf returns what is below a branch, in order, and looks whether all is as it should be: low is at or below each key,
-// high above it unless it is empty.
+// nodesOf returns what is below a branch, in order, and looks whether all is as it should be: low is at or below each
+// key, high above it unless it is empty.
 func nodesOf(t *testing.T, b *branch[int], low, high string) (nodes []*node[int], leaves int) {
 	t.Helper()
 	if b.size() < 1 || b.size() > width {

@@ -78,8 +78,8 @@ var shown = [...]struct{ lo, hi string }{
 	{"refs/tags/", "refs/tags0"},
 }
 
-// entriesOf yields the entries of one layer that it shows. All scans are made at once, so that what is written later does
-// not change what it yields, if that is so of the scans.
+// entriesOf yields the entries of one layer that it shows. All scans are made at once, so that what is written later
+// does not change what it yields, if that is so of the scans.
 func entriesOf[V any](l Layer, scan Scan[V], lo, hi string) iter.Seq2[string, Entry[V]] {
 	var scans [len(shown)]iter.Seq2[string, V]
 	if !l.Inherited {

@@ -53,7 +53,7 @@ func (s Stack) Alike(count func(space storage.ID, limit int) (int, error)) ([]La
 const maxCount = math.MaxInt / (growth + 1)
 
 // Start begins to merge layers of a repository, or returns nil if it no longer has them in this order. The caller
-// copies what Entries yields for the layers, without inherited logs, in this unit of work and later ones, and then calls
+// copies what Entries yields for the layers, without inherited logs, in this transaction and later ones, and then calls
 // Finish.
 func Start(m Medium, repo storage.ID, layers []Layer) (*Merge, error) {
 	s, ok, err := m.Stack(repo)

@@ -11,7 +11,7 @@
 // merged into one, at a cost that is in proportion to the refs that were written since. A frozen space never changes,
 // and is dropped when no stack has it any more.
 //
-// The package decides; a Medium keeps it all. Everything that one call here does belongs into one unit of work.
+// The package decides; a Medium keeps it all. Everything that one call here does belongs into one transaction.
 package stack
 
 import (
@@ -96,8 +96,8 @@ func newSpace() (id storage.ID) {
 // IsSpace reports whether id is of a space that is not a repository's first one.
 func IsSpace(id storage.ID) bool { return id[0] == 0 }
 
-// A Medium is a unit of work of a backend, as this package needs it. What it is told to drop may be written again in
-// the same unit of work, except for spaces.
+// A Medium is a transaction of a backend, as this package needs it. What it is told to drop may be written again in
+// the same transaction, except for spaces.
 type Medium interface {
 	// Stack returns a repository's stack, and whether it has one.
 	Stack(repo storage.ID) (Stack, bool, error)
