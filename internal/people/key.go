@@ -21,10 +21,7 @@ import (
 //	P r owner 00 team 00 ID      a repository of a team; no value. P g has the same by repository
 //	P w ID time login            a watcher, by when he began; no value
 //	P x login 00 ID              the same by login; the time
-//
-// P y ID                       watchers of it may have lost Read; the position behind which they are yet to be looked
-// at
-//
+//	P y ID                       watchers of it may have lost Read; the position behind which the next are looked at
 //	P z ID                       a deleted repository whose watchers are yet to be removed; no value
 //	K n                          the number of the last deploy key that was added
 //	K f fingerprint              a deploy key; the ID and number of where it is
