@@ -31,7 +31,8 @@ func TestLines(t *testing.T) {
 		lines := bufio.NewScanner(strings.NewReader(string(source)))
 		lines.Buffer(nil, 1<<20)
 		for n := 1; lines.Scan(); n++ {
-			if columns := utf8.RuneCountInString(lines.Text()); columns > maxColumns && !long[n] && !isOutput(name, lines.Text()) {
+			columns := utf8.RuneCountInString(lines.Text())
+			if columns > maxColumns && !long[n] && !isOutput(name, lines.Text()) {
 				t.Errorf("%s:%d has %d columns, want at most %d", filepath.ToSlash(name), n, columns, maxColumns)
 			}
 		}
