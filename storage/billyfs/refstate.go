@@ -79,8 +79,7 @@ func racy(info fs.FileInfo) bool {
 }
 
 // refs returns the state of the refs of the repository in dir. Where other programs may change them, that costs a look
-// at each directory and at each ref that has a file of its own, of which there are few (see packRefs), and at
-// packed-refs; only what changed is read.
+// at each directory and at each ref that has a file of its own, and at packed-refs; only what changed is read.
 func (s *store) refs(dir string) (*refState, error) {
 	writes := s.refWrites.Load()
 	old, ok := s.states.get(dir)

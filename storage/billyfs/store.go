@@ -71,7 +71,6 @@ type store struct {
 	states       *lru[string, *refState]
 	stateNumbers atomic.Uint64
 	refWrites    atomic.Uint64
-	unpackable   sync.Map // IDs of repositories whose refs a View could not have packed
 
 	mu      sync.Mutex
 	pools   map[storage.ID]bool // whose directories are there

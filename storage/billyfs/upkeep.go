@@ -13,9 +13,6 @@ type upkeep struct {
 	flushBytes int64 // or when the journal has grown by so much
 	minRewrite int64 // size below which the journal is not written afresh
 	packFrom   int   // from how many loose objects of a pool they are packed rather than synced
-	looseRefs  int   // how many refs of a repository may always have files of their own
-
-	loose map[storage.ID]int // about how many refs have files, of repositories whose refs changed
 
 	fresh     map[storage.ID][]storage.Hash // loose objects that are not synced, by pool
 	flushedAt int64                         // where the journal ended when the files were last synced
@@ -24,8 +21,8 @@ type upkeep struct {
 }
 
 func newUpkeep() upkeep {
-	return upkeep{flushFiles: 2048, flushBytes: 2 << 20, minRewrite: 4 << 20, packFrom: 200, looseRefs: 32,
-		fresh: map[storage.ID][]storage.Hash{}, loose: map[storage.ID]int{}}
+	return upkeep{flushFiles: 2048, flushBytes: 2 << 20, minRewrite: 4 << 20, packFrom: 200,
+		fresh: map[storage.ID][]storage.Hash{}}
 }
 
 // recordsChunk is about how many bytes of records are in one entry.
@@ -77,10 +74,6 @@ func (u *upkeep) oversized(s *store) bool {
 func (s *store) maintain(ctx context.Context) {
 	u := &s.upkeep
 	if u.stuck != nil || s.journal.broken != nil {
-		return
-	}
-	s.packCrowded(context.WithoutCancel(ctx))
-	if s.journal.broken != nil {
 		return
 	}
 	if s.m.unsynced() >= u.flushFiles || s.m.sync && s.journal.end-u.flushedAt >= u.flushBytes {
@@ -192,7 +185,6 @@ func (s *store) packLoose(pool storage.ID, hashes []storage.Hash) error {
 
 // written notes the objects of a commit.
 func (s *store) written(c *commit) {
-	s.upkeep.noteLoose(c)
 	for _, pool := range c.pools {
 		delete(s.upkeep.fresh, pool)
 	}

@@ -70,9 +70,6 @@ func readRecords(r reader, lo, hi []byte, order storage.Order) iter.Seq2[storage
 type view struct {
 	s  *store
 	at mvcc.Snapshot[[]byte]
-
-	crowded     bool // many refs have files of their own
-	crowdedRepo storage.ID
 }
 
 // View implements storage.Backend.
@@ -94,9 +91,6 @@ func (s *store) View(ctx context.Context, fn func(storage.View) error) error {
 		v.at.Close()
 		if !s.overlay.empty() {
 			s.forget()
-		}
-		if v.crowded {
-			s.packAfterView(ctx, v.crowdedRepo)
 		}
 	}()
 	return fn(v)
@@ -171,9 +165,6 @@ func (v *view) refs(id storage.ID) (st *refState, over []refItem, err error) {
 		sortItems(over)
 		return nil
 	})
-	if err == nil && st != nil && v.s.crowds(st) {
-		v.crowded, v.crowdedRepo = true, id
-	}
 	return st, over, err
 }
 
