@@ -32,16 +32,7 @@ func (w *Viewer) Held(v storage.View) iter.Seq2[storage.ID, error] {
 		if w.Owner == "" {
 			return
 		}
-		prefix := nameIndexKey(nil, public, "", w.Owner, "")
-		for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
-			var id storage.ID
-			if err == nil {
-				id, err = recordID(rec.Value, "name")
-			}
-			if !yield(id, err) || err != nil {
-				return
-			}
-		}
+		w.named(v, public, yield)
 	}
 }
 
@@ -56,16 +47,7 @@ func (w *Viewer) private(v storage.View) iter.Seq2[storage.ID, error] {
 		if w.Owner == "" {
 			return
 		}
-		prefix := nameIndexKey(nil, private, "", w.Owner, "")
-		for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
-			var id storage.ID
-			if err == nil {
-				id, err = recordID(rec.Value, "name")
-			}
-			if !yield(id, err) || err != nil {
-				return
-			}
-		}
+		w.named(v, private, yield)
 	}
 }
 
@@ -102,4 +84,18 @@ func CountPrivateForks(v storage.View, id storage.ID, forks int, w *Viewer) (int
 		}
 	}
 	return len(found), nil
+}
+
+// named yields the repositories of a visibility that are the viewer's own, by name.
+func (w *Viewer) named(v storage.View, vis visibility, yield func(storage.ID, error) bool) {
+	prefix := nameIndexKey(nil, vis, "", w.Owner, "")
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
+		var id storage.ID
+		if err == nil {
+			id, err = recordID(rec.Value, "name")
+		}
+		if !yield(id, err) || err != nil {
+			return
+		}
+	}
 }

@@ -48,7 +48,7 @@ func FuzzPackedRefs(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := parsePackedRefs(string(p.change(nil, false, nil)))
+		again, err := parsePackedRefs(string(p.change(nil, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}

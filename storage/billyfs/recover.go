@@ -260,7 +260,7 @@ func (s *store) redoPacked(id storage.ID, stories map[lockName]*refStory) error 
 		return err
 	}
 	sortPacked(missing)
-	return s.writePackedRefs(dir, old.change(missing, false, nil))
+	return s.writePackedRefs(dir, old.change(missing, nil))
 }
 
 func (s *store) redoRef(l lockName, st *refStory, cut bool) error {

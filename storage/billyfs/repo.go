@@ -162,7 +162,7 @@ func (p *plan) stage(r *txRepo) error {
 		}
 	}
 	if len(packed) > 0 {
-		return p.s.writePackedRefs(dir, noPackedRefs.change(packed, false, nil))
+		return p.s.writePackedRefs(dir, noPackedRefs.change(packed, nil))
 	}
 	return nil
 }
