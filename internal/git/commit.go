@@ -142,12 +142,10 @@ func (c *Commit) header(key string, value, line []byte) error {
 		c.Author = ParseSignature(value)
 	case key == "committer" && c.Committer == Signature{}:
 		c.Committer = ParseSignature(value)
-	case key == "encoding" && c.Encoding == "":
+	case key == "encoding" && c.Encoding == "" && len(value) > 0:
 		c.Encoding = string(value)
-	case key == "gpgsig":
-		if c.Signature == "" { // the first counts
-			c.Signature = strings.ReplaceAll(string(value), "\n ", "\n")
-		}
+	case key == "gpgsig" && c.Signature == "" && len(value) > 0: // the first counts
+		c.Signature = strings.ReplaceAll(string(value), "\n ", "\n")
 	default:
 		c.Extra = append(c.Extra, bytes.TrimSuffix(line, []byte{'\n'})...)
 		c.Extra = append(c.Extra, '\n')

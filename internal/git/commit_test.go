@@ -34,6 +34,9 @@ func TestCommit(t *testing.T) {
 		"signed first": {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "s\nt", Extra: []byte("HG:x y\n"),
 			Encoding: "latin1",
 			Headers:  []byte("gpgsig s\n t\nHG:x y\nencoding latin1\n")},
+		"empty headers": {Tree: Hash{1}, Author: someone, Committer: someone, Extra: []byte("encoding\ngpgsig \n")},
+		"signed twice": {Tree: Hash{1}, Author: someone, Committer: someone, Signature: "s", Extra: []byte("gpgsig t\n"),
+			Headers: []byte("gpgsig s\ngpgsig t\n")},
 	} {
 		raw := c.Append(nil)
 		got, err := ParseCommit(raw)
@@ -116,6 +119,7 @@ func FuzzParseCommit(f *testing.F) {
 	f.Add((&Commit{Tree: Hash{1}, Parents: []Hash{{2}}, Author: someone, Committer: someone, Encoding: "x",
 		Extra: []byte("a b\n c\n"), Signature: "s\n\nt", Message: "m"}).Append(nil))
 	f.Add([]byte("tree " + strings.Repeat("1", 40) + "\nx"))
+	f.Add([]byte("tree " + strings.Repeat("1", 40) + "\nauthor <> 0 +0000\ncommitter <> 0 +0000\nencoding\n\n"))
 	f.Add([]byte("tree " + strings.Repeat("1", 40) + "\ngpgsig s\n \n \ngpgsig \n \n\nm"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		c, err := ParseCommit(raw)
