@@ -7,7 +7,7 @@ import (
 
 // A Commit is a decoded commit. Headers that it has no field for are in Extra, and all that follow the committer are in
 // Headers if they do not stand in Git's order, so that decoding and encoding give the same bytes for every commit that
-// begins with its tree, parents, author and committer.
+// begins with its tree, parents, author and committer, and whose headers end in an empty line.
 type Commit struct {
 	Tree              Hash
 	Parents           []Hash
@@ -78,17 +78,24 @@ func ParseCommit(raw []byte) (*Commit, error) {
 	}
 	c.Message = string(rest)
 	if c.Extra != nil || c.Encoding != "" && c.Signature != "" {
-		c.keepOrder(raw[:len(raw)-len(rest)])
+		all := raw[:len(raw)-len(rest)]
+		if rest != nil {
+			all = all[:len(all)-1]
+		}
+		c.keepOrder(all)
 	}
 	return c, nil
 }
 
-// keepOrder sets Headers if the headers, with the empty line after them, do not stand in Git's order.
+// keepOrder sets Headers if the headers in raw do not stand in Git's order.
 func (c *Commit) keepOrder(raw []byte) {
 	line, block := bytes.Index(raw, []byte("\ncommitter ")), []byte(nil)
 	if line >= 0 {
 		end := line + 1 + headerEnd(raw[line+1:])
-		block = bytes.TrimSuffix(raw[end:], []byte{'\n'})
+		block = raw[end:]
+		if n := len(block); n > 0 && block[n-1] != '\n' {
+			block = append(block[:n:n], '\n')
+		}
 	}
 	if block != nil && !bytes.Equal(c.AppendHeaders(nil), block) {
 		c.Headers = bytes.Clone(block)
@@ -132,7 +139,7 @@ func (c *Commit) header(key string, value, line []byte) error {
 			return malformed("commit names tree %q", value)
 		}
 		c.Tree = h
-	case key == "parent":
+	case key == "parent", key == "parent\n": // a hash on the next line is none
 		h, ok := ParseHash(string(value))
 		if !ok {
 			return malformed("commit names parent %q", value)

@@ -57,7 +57,8 @@ func TestParseCommitMalformed(t *testing.T) {
 	hash := strings.Repeat("1", 40)
 	for _, raw := range []string{"", "\n", "x", "tree", "tree \n", "tree " + hash[1:] + "\n", "tree " +
 		strings.Repeat("0", 40) + "\n", "author a <b> 1 +0000\ntree " + hash + "\n",
-		" tree " + hash + "\n", "tree " + hash + "\nparent x\n", "parent " + hash + "\n"} {
+		" tree " + hash + "\n", "tree " + hash + "\nparent x\n", "tree " + hash + "\nparent\n ",
+		"parent " + hash + "\n"} {
 		if c, err := ParseCommit([]byte(raw)); err == nil {
 			t.Errorf("ParseCommit(%q) = %+v, want an error", raw, c)
 		}
