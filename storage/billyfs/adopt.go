@@ -3,14 +3,13 @@ package billyfs
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // adopt brings into a pool what git programs pushed into its repositories, before a ref of another repository leads
@@ -29,7 +28,7 @@ func (p *plan) adopt(repos []*txRepo) error {
 		}
 		added = added || some
 	}
-	if !added || !p.s.m.sync {
+	if !added || !p.s.m.Syncs {
 		return nil
 	}
 	// No journal has these files. Should the repository go that they were pushed to, they must not be lost with it.
@@ -117,7 +116,7 @@ func (s *store) adoptFiles(d *objectDir, pool storage.ID, names []string) (added
 		}
 		err := s.adoptFile(d, pool, name)
 		switch {
-		case absent(err):
+		case disk.Absent(err):
 			gone = true
 		case err != nil:
 			return added, gone, err
@@ -132,14 +131,14 @@ func (s *store) adoptFiles(d *objectDir, pool storage.ID, names []string) (added
 func (s *store) adoptFile(d *objectDir, pool storage.ID, name string) error {
 	objects := poolDir(pool) + "/objects"
 	from, to := path.Join(d.path, name), path.Join(objects, name)
-	s.m.wrote(to)
-	s.m.named(to)
-	err := s.m.inDir(to, func() error { return s.m.Link(from, to) })
+	s.m.Wrote(to)
+	s.m.Named(to)
+	err := s.m.InDir(to, func() error { return s.m.Link(from, to) })
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		if _, statErr := s.m.Stat(from); absent(statErr) {
+		if _, statErr := s.m.Stat(from); disk.Absent(statErr) {
 			return statErr
 		}
-		if err := s.copyFile(from, to); err != nil { // there are filesystems without links
+		if err := s.m.CopyFile(from, to); err != nil { // there are filesystems without links
 			return err
 		}
 	}
@@ -151,23 +150,4 @@ func (s *store) adoptFile(d *objectDir, pool storage.ID, name string) error {
 		s.objectDir(objects).addPack(path.Base(pack))
 	}
 	return nil
-}
-
-// copyFile copies a file that does not change.
-func (s *store) copyFile(from, to string) error {
-	src, err := s.m.OpenFile(from, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	temp := s.m.temp()
-	dst, err := s.m.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, objectPerm)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(dst, src)
-	if err = errors.Join(err, dst.Close()); err != nil {
-		return errors.Join(err, s.m.Remove(temp))
-	}
-	return s.m.publish(temp, to)
 }

@@ -15,18 +15,19 @@ import (
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/storagetest"
 )
 
 // A clearingDisk is one on which git clears the objects of a repository away, one file whenever somebody looks.
 type clearingDisk struct {
-	disk
+	disk.Disk
 	dir   string // whose objects go
 	clear []string
 }
 
-func (d *clearingDisk) ReadDir(name string) ([]dirEntry, error) {
-	entries, err := d.disk.ReadDir(name)
+func (d *clearingDisk) ReadDir(name string) ([]disk.Entry, error) {
+	entries, err := d.Disk.ReadDir(name)
 	if len(d.clear) > 0 && strings.HasPrefix(name, d.dir+"/") && err == nil {
 		err = d.Remove(d.clear[0])
 		d.clear = d.clear[1:]
@@ -62,7 +63,7 @@ func TestAdoptWhileCleared(t *testing.T) {
 	}
 	writeFile(t, filepath.Join(root, dir, "pack", fmt.Sprintf("pack-%040x.idx", 99)), "an index without its pack")
 	slices.Sort(cleared)
-	s.m.disk = &clearingDisk{disk: s.m.disk, dir: dir, clear: cleared}
+	s.m.Disk = &clearingDisk{Disk: s.m.Disk, dir: dir, clear: cleared}
 	if _, err := s.adoptFrom(s.objectDir(dir), pool); err != nil {
 		t.Fatalf("adoptFrom() = %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 const trashDir = "reposit/trash"
@@ -34,10 +35,10 @@ func (s *store) apply(p *plan) error {
 		if p.staged[c.repo] == dir {
 			continue
 		}
-		if err := s.m.publish(p.staged[c.repo], dir); err != nil {
+		if err := s.m.Publish(p.staged[c.repo], dir); err != nil {
 			return err
 		}
-		s.m.renamed(p.staged[c.repo], dir)
+		s.m.Renamed(p.staged[c.repo], dir)
 	}
 	if err := p.applyRefs(); err != nil {
 		return err
@@ -55,11 +56,11 @@ func (s *store) dropDir(repo repoRef, number uint64) error {
 	dir, to := repoDir(repo.repo), trashRepo(repo)
 	s.packed.remove(dir)
 	return s.overlay.move(repo, to, number, func() error {
-		err := s.m.inDir(to, func() error { return s.m.Rename(dir, to) })
-		if err != nil && !absent(err) {
+		err := s.m.InDir(to, func() error { return s.m.Rename(dir, to) })
+		if err != nil && !disk.Absent(err) {
 			return err
 		}
-		s.m.named(dir)
+		s.m.Named(dir)
 		return nil
 	})
 }
@@ -71,12 +72,12 @@ func (s *store) dropPool(pool storage.ID) error {
 	s.mu.Unlock()
 	s.forgetDir(poolDir(pool) + "/objects")
 	dir, to := poolDir(pool), trashPool(pool)
-	err := s.m.inDir(to, func() error { return s.m.Rename(dir, to) })
-	if err != nil && !absent(err) {
+	err := s.m.InDir(to, func() error { return s.m.Rename(dir, to) })
+	if err != nil && !disk.Absent(err) {
 		return err
 	}
 	s.forgetDir(dir + "/objects") // a reader may have come by before the directory was gone
-	s.m.named(dir)
+	s.m.Named(dir)
 	return nil
 }
 
@@ -132,12 +133,12 @@ func (p *plan) applyRef(r refWrite, lines string) error {
 	if !p.locked[lock] {
 		return p.s.writeRef(dir, r.name, r.new)
 	}
-	p.s.m.wrote(path.Join(dir, r.name))
-	err := p.s.clearPath(dir, r.name, func() error { return p.s.m.publish(file+lockValue, path.Join(dir, r.name)) })
+	p.s.m.Wrote(path.Join(dir, r.name))
+	err := p.s.m.ClearPath(dir, r.name, func() error { return p.s.m.Publish(file+lockValue, path.Join(dir, r.name)) })
 	if err != nil {
 		return err
 	}
-	if err := p.s.m.remove(file); err != nil {
+	if err := p.s.m.RemoveAny(file); err != nil {
 		return err
 	}
 	delete(p.locked, lock)
@@ -146,17 +147,17 @@ func (p *plan) applyRef(r refWrite, lines string) error {
 
 // writeRef writes the file of a ref.
 func (s *store) writeRef(dir, name string, v refValue) error {
-	return s.clearPath(dir, name, func() error { return s.m.replace(path.Join(dir, name), v.file(), 0) })
+	return s.m.ClearPath(dir, name, func() error { return s.m.Replace(path.Join(dir, name), v.file(), 0) })
 }
 
 // removeRef removes the file of a ref, its lock if there is one, and the directories that are empty then.
 func (s *store) removeRef(dir, name string, locked bool) error {
 	file := path.Join(dir, name)
 	if name == "HEAD" { // without the file, git no longer takes the directory for a repository
-		if err := s.m.replace(file, []byte("ref: "+noHead+"\n"), 0); err != nil {
+		if err := s.m.Replace(file, []byte("ref: "+noHead+"\n"), 0); err != nil {
 			return err
 		}
-	} else if err := s.m.remove(file); err != nil {
+	} else if err := s.m.RemoveAny(file); err != nil {
 		return err
 	}
 	if locked {
@@ -165,7 +166,7 @@ func (s *store) removeRef(dir, name string, locked bool) error {
 		}
 	}
 	if parts := strings.SplitN(name, "/", 3); len(parts) == 3 {
-		s.m.removeEmpty(path.Dir(file), path.Join(dir, parts[0], parts[1]))
+		s.m.RemoveEmpty(path.Dir(file), path.Join(dir, parts[0], parts[1]))
 	}
 	return nil
 }

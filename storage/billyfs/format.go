@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
@@ -68,38 +69,38 @@ func parseFormat(text string) (f format, err error) {
 // not be older than the journal that comes next.
 func (s *store) writeFormat(f format) error {
 	f.version = formatNow
-	if s.m.volatile {
+	if s.m.Volatile {
 		return s.m.WriteFile(formatName, []byte(f.text()), 0)
 	}
-	temp := s.m.temp()
-	err := s.m.WriteFile(temp, []byte(f.text()), syncFile)
+	temp := s.m.Temp()
+	err := s.m.WriteFile(temp, []byte(f.text()), disk.SyncData)
 	if err == nil {
 		err = s.m.Rename(temp, formatName)
 	}
 	if err != nil {
-		return errors.Join(err, s.m.remove(temp))
+		return errors.Join(err, s.m.RemoveAny(temp))
 	}
 	return s.m.SyncDir("reposit")
 }
 
 // readFormat reads reposit/format. Without the file, it returns storage.ErrFormat, naming what it found, unless the
 // folder is as good as empty, or one in which a store was about to be made.
-func readFormat(d disk) (format, error) {
+func readFormat(d disk.Disk) (format, error) {
 	data, err := d.ReadFile(formatName, maxSmall)
 	if err == nil {
 		return parseFormat(string(data))
 	}
-	if !absent(err) {
+	if !disk.Absent(err) {
 		return format{}, err
 	}
 	entries, err := d.ReadDir(".")
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		return format{}, err
 	}
 	var names []string
 	for _, e := range entries {
-		if !slices.Contains(layout, e.name) && e.name != probeName {
-			names = append(names, e.name)
+		if !slices.Contains(layout, e.Name) && e.Name != disk.ProbeName {
+			names = append(names, e.Name)
 		}
 	}
 	if found := folders.Describe(names); found != "" {
@@ -122,15 +123,15 @@ func readFormat(d disk) (format, error) {
 var layout = []string{"reposit", "repos", "pools"}
 
 // namesIn returns the names in a directory, without strays. It may be missing.
-func namesIn(d disk, dir string) ([]string, error) {
+func namesIn(d disk.Disk, dir string) ([]string, error) {
 	entries, err := d.ReadDir(dir)
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		return nil, err
 	}
 	var names []string
 	for _, e := range entries {
-		if !folders.Stray(e.name) {
-			names = append(names, e.name)
+		if !folders.Stray(e.Name) {
+			names = append(names, e.Name)
 		}
 	}
 	return names, nil
@@ -154,11 +155,11 @@ func (s *store) fit(f format, h *history, end, size int64) error {
 		return journalLacks("ends within its records")
 	}
 	if f.version == formatOld && end == 0 {
-		if pools, err := namesIn(s.m.disk, "pools"); err != nil || len(pools) > 0 {
+		if pools, err := namesIn(s.m.Disk, "pools"); err != nil || len(pools) > 0 {
 			return cmp.Or(err, journalLacks("is missing, or empty, beside pools/%s", slices.Max(append(pools, ""))))
 		}
 	}
-	if s.m.volatile || f.version == 0 {
+	if s.m.Volatile || f.version == 0 {
 		return nil
 	}
 	return s.fitRepos(f.version == formatNow && !f.closed && !f.synced)
@@ -173,7 +174,7 @@ const lostDir = "reposit/lost"
 // fitRepos looks for repositories that were created after the last Update in the journal. After a session without
 // syncs, they may be what a power cut left of Updates that it took, and are put aside.
 func (s *store) fitRepos(aside bool) error {
-	names, err := namesIn(s.m.disk, "repos")
+	names, err := namesIn(s.m.Disk, "repos")
 	if err != nil {
 		return err
 	}
@@ -196,7 +197,7 @@ func (s *store) fitRepos(aside bool) error {
 			return journalLacks("ends with Update %d, %s is of Update %d", s.seq, repoDir(id), born)
 		}
 		to := fmt.Sprintf("%s/%s-%d", lostDir, id, born)
-		if err := s.m.inDir(to, func() error { return s.m.Rename(repoDir(id), to) }); err != nil {
+		if err := s.m.InDir(to, func() error { return s.m.Rename(repoDir(id), to) }); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // The journal is a file of frames. A frame is a mark, the length of its payload, how much of the journal was known
@@ -26,8 +27,8 @@ const (
 )
 
 type journal struct {
-	m      *medium
-	f      file
+	m      *disk.Medium
+	f      disk.File
 	end    int64
 	synced int64
 	broken error // the file may hold what was never acknowledged: nothing may follow it
@@ -65,7 +66,7 @@ func parseFrame(b []byte) (payload []byte, synced int64, ok bool) {
 
 // openJournal opens the journal, calls replay with each payload, and cuts off what a crash left unfinished, unless fit
 // returns an error, which is told how many of how many bytes could be read. What replay gets belongs to it.
-func openJournal(m *medium, replay func(payload []byte) error, fit func(end, size int64) error) (*journal, error) {
+func openJournal(m *disk.Medium, replay func(payload []byte) error, fit func(end, size int64) error) (*journal, error) {
 	data, err := m.ReadFile(journalName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -97,7 +98,7 @@ func openJournal(m *medium, replay func(payload []byte) error, fit func(end, siz
 		}
 	}
 	if created {
-		m.named(journalName)
+		m.Named(journalName)
 		if err := errors.Join(m.SyncDir("reposit"), m.SyncDir(".")); err != nil {
 			return nil, errors.Join(err, j.f.Close())
 		}
@@ -155,7 +156,7 @@ func (j *journal) append(payloads ...[]byte) error {
 		if undo := j.cut(j.end); undo != nil {
 			return errors.Join(err, j.fail(undo))
 		}
-		return mediumError(err)
+		return disk.Explain(err)
 	}
 	j.end += int64(len(buf))
 	return nil
@@ -179,7 +180,7 @@ func (j *journal) sync() error {
 	if j.broken != nil {
 		return j.broken
 	}
-	if !j.m.sync {
+	if !j.m.Syncs {
 		return nil
 	}
 	return j.force()
@@ -199,11 +200,11 @@ func (j *journal) force() error {
 
 // rewrite replaces the journal by one that holds the payloads that write passes on. A broken one is whole then.
 func (j *journal) rewrite(write func(add func(payload []byte) error) error) error {
-	temp := j.m.temp()
+	temp := j.m.Temp()
 	size, err := j.fill(temp, write)
 	if err != nil {
 		j.m.Remove(temp)
-		return mediumError(err)
+		return disk.Explain(err)
 	}
 	// From here on nobody knows which file has the name, until it is certain that it is the new one.
 	if err := errors.Join(j.m.Rename(temp, journalName), j.m.SyncDir("reposit")); err != nil {

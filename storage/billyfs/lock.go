@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // Names of the lock files that git knows.
@@ -31,7 +32,7 @@ const lockValue = "/ref" + lockSuffix
 func (s *store) takeLock(ctx context.Context, name string, value []byte) error {
 	pause := time.Millisecond
 	for range lockTries {
-		err := s.m.inDir(name, func() error { return s.m.Mkdir(name) })
+		err := s.m.InDir(name, func() error { return s.m.Mkdir(name) })
 		if err == nil && value != nil {
 			err = s.m.WriteFile(name+lockValue, value, 0)
 		} else if errors.Is(err, fs.ErrExist) {
@@ -55,11 +56,11 @@ func (s *store) takeLock(ctx context.Context, name string, value []byte) error {
 func (s *store) removeLock(name string) error {
 	info, err := s.m.Stat(name)
 	if err == nil && info.IsDir() {
-		if err = s.m.Remove(name + lockValue); err == nil || absent(err) {
-			err = s.m.remove(name)
+		if err = s.m.Remove(name + lockValue); err == nil || disk.Absent(err) {
+			err = s.m.RemoveAny(name)
 		}
 	}
-	if absent(err) {
+	if disk.Absent(err) {
 		return nil
 	}
 	return err
@@ -90,9 +91,9 @@ func (s *store) dropFormerLocks(locks []lockNote) error {
 			continue
 		}
 		file := path.Join(repoDir(l.repo), l.name+lockSuffix)
-		text, err := s.readText(file)
+		text, err := s.m.ReadText(file)
 		if err == nil && strings.HasPrefix(l.content, text) {
-			err = s.m.remove(file)
+			err = s.m.RemoveAny(file)
 		}
 		if err != nil {
 			return err
@@ -106,8 +107,8 @@ func (s *store) dropFormerLocks(locks []lockNote) error {
 func (s *store) dropLocks(now reader, restarted bool) error {
 	for key := range now.Scan(repoKey, nextPrefix(repoKey), false) {
 		dir := repoDir(storage.ID([]byte(key[len(repoKey):])))
-		_, err := s.dropLocksIn(dir, func(e dirEntry) bool {
-			return e.dir || restarted && (e.name == packedLock || e.name == "HEAD"+lockSuffix)
+		_, err := s.dropLocksIn(dir, func(e disk.Entry) bool {
+			return e.Dir || restarted && (e.Name == packedLock || e.Name == "HEAD"+lockSuffix)
 		})
 		if err == nil {
 			err = s.dropLocksBelow(path.Join(dir, "refs"), restarted)
@@ -120,17 +121,17 @@ func (s *store) dropLocks(now reader, restarted bool) error {
 }
 
 // dropLocksIn removes the locks in a directory that are to go, and returns what else there is.
-func (s *store) dropLocksIn(dir string, gone func(dirEntry) bool) (left []dirEntry, err error) {
+func (s *store) dropLocksIn(dir string, gone func(disk.Entry) bool) (left []disk.Entry, err error) {
 	entries, err := s.m.ReadDir(dir)
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if path.Ext(e.name) != lockSuffix {
+		if path.Ext(e.Name) != lockSuffix {
 			left = append(left, e)
 		} else if gone(e) {
-			name := path.Join(dir, e.name)
-			s.m.named(name)
+			name := path.Join(dir, e.Name)
+			s.m.Named(name)
 			if err := s.m.RemoveAll(name); err != nil {
 				return nil, err
 			}
@@ -140,10 +141,10 @@ func (s *store) dropLocksIn(dir string, gone func(dirEntry) bool) (left []dirEnt
 }
 
 func (s *store) dropLocksBelow(dir string, files bool) error {
-	left, err := s.dropLocksIn(dir, func(e dirEntry) bool { return e.dir || files })
+	left, err := s.dropLocksIn(dir, func(e disk.Entry) bool { return e.Dir || files })
 	for _, e := range left {
-		if err == nil && e.dir {
-			err = s.dropLocksBelow(path.Join(dir, e.name), files)
+		if err == nil && e.Dir {
+			err = s.dropLocksBelow(path.Join(dir, e.Name), files)
 		}
 	}
 	return err

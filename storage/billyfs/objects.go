@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // dirsOf yields where the objects of a pool are looked for: in its own directory, for which the ID is zero, then in
@@ -79,7 +80,7 @@ func (d *objectDir) visit(h storage.Hash, v visit, ofRepo bool) (found bool, bad
 		if err == nil {
 			return true, nil
 		}
-		if !absent(err) {
+		if !disk.Absent(err) {
 			bad = errors.Join(bad, err)
 		}
 	}
@@ -286,7 +287,7 @@ func (s *store) holds(name objectName, members bool) (file string, ok bool, err 
 			if err := s.checkLoose(f, name.hash); err != nil {
 				return err
 			}
-			if s.m.sync {
+			if s.m.Syncs {
 				file = f
 			} else {
 				s.makeSure(name)
@@ -340,7 +341,7 @@ const (
 // are not synced.
 func (s *store) storeObjects(t *tx) ([]objectWrite, error) {
 	for _, u := range t.unsure {
-		if err := s.m.syncNow(u.file); err != nil {
+		if err := s.m.SyncNow(u.file); err != nil {
 			return nil, err
 		}
 		s.makeSure(u.name)
@@ -381,25 +382,13 @@ func (s *store) writeLoose(pool storage.ID, o storage.Object) ([]byte, error) {
 		return nil, err
 	}
 	file := loosePath(poolDir(pool)+"/objects", o.Hash)
-	if s.m.sync && b.Len() <= maxLogged {
-		return b.Bytes(), s.m.replace(file, b.Bytes(), readOnly)
+	if s.m.Syncs && b.Len() <= maxLogged {
+		return b.Bytes(), s.m.Replace(file, b.Bytes(), disk.ReadOnly)
 	}
-	if err := s.m.replace(file, b.Bytes(), readOnly|syncFile); err != nil {
+	if err := s.m.Replace(file, b.Bytes(), disk.ReadOnly|disk.SyncData); err != nil {
 		return nil, err
 	}
-	return nil, s.syncParents(file)
-}
-
-// syncParents makes the name of a file survive a power cut.
-func (s *store) syncParents(file string) error {
-	if !s.m.sync {
-		return nil
-	}
-	for dir := path.Dir(file); ; dir = path.Dir(dir) {
-		if err := s.m.SyncDir(dir); err != nil || dir == "." {
-			return err
-		}
-	}
+	return nil, s.m.SyncParents(file)
 }
 
 // restoreObjects writes the files again that a power cut may have taken.
@@ -409,7 +398,7 @@ func (s *store) restoreObjects(commits []*commit) error {
 			if err := s.ensurePool(o.pool); err != nil {
 				return err
 			}
-			if err := s.m.replace(loosePath(poolDir(o.pool)+"/objects", o.hash), o.data, readOnly); err != nil {
+			if err := s.m.Replace(loosePath(poolDir(o.pool)+"/objects", o.hash), o.data, disk.ReadOnly); err != nil {
 				return err
 			}
 		}

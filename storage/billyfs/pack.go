@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // Types that only packs have (gitformat-pack).
@@ -25,7 +26,7 @@ const maxChain = 4096
 type pack struct {
 	name  string // without the suffix
 	index *packIndex
-	f     file
+	f     disk.File
 	size  int64
 	users atomic.Int64
 }

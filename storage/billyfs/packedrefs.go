@@ -2,14 +2,13 @@ package billyfs
 
 import (
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // A packedRef is a line of packed-refs.
@@ -24,12 +23,7 @@ type packedRefs struct {
 	text   string
 	starts []uint32 // where the line of each ref begins, in the order of their names
 	header string   // the comment that says what git may rely on
-	read   reading
-}
-
-// unchanged reports whether the file that old describes is the same as info describes.
-func unchanged(old, info fs.FileInfo) bool {
-	return os.SameFile(old, info) && old.Size() == info.Size() && old.ModTime().Equal(info.ModTime())
+	read   disk.Reading
 }
 
 // packedRefs returns the packed-refs of the repository in dir. The file is read again when it changed.
@@ -42,7 +36,7 @@ func (s *store) packedRefs(dir string) (*packedRefs, error) {
 	}
 	info, err := s.m.Stat(name)
 	if err != nil {
-		if !absent(err) {
+		if !disk.Absent(err) {
 			return nil, err
 		}
 		if !s.shared {
@@ -50,12 +44,12 @@ func (s *store) packedRefs(dir string) (*packedRefs, error) {
 		}
 		return &noPackedRefs, nil
 	}
-	if ok && cached.read.holds(info) {
+	if ok && cached.read.Holds(info) {
 		return cached, nil
 	}
 	data, err := s.m.ReadFile(name)
 	if err != nil {
-		if absent(err) {
+		if disk.Absent(err) {
 			return &noPackedRefs, nil
 		}
 		return nil, err
@@ -66,7 +60,7 @@ func (s *store) packedRefs(dir string) (*packedRefs, error) {
 	} else if p, err = parsePackedRefs(string(data)); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	p.read = newReading(info)
+	p.read = disk.NewReading(info)
 	s.cachePacked(dir, p, int64(len(data))+4*int64(len(p.starts)), writes)
 	return p, nil
 }
@@ -251,7 +245,7 @@ func (s *store) unpackRefs(dir string, names []string) error {
 
 func (s *store) writePackedRefs(dir string, text []byte) error {
 	s.packedWrites.Add(1)
-	err := s.m.replace(path.Join(dir, packedName), text, syncFile)
+	err := s.m.Replace(path.Join(dir, packedName), text, disk.SyncData)
 	s.packedWrites.Add(1)
 	s.packed.remove(dir)
 	return err

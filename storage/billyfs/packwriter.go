@@ -15,6 +15,7 @@ import (
 	"github.com/pjbgf/sha1cd"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // A packWriter writes objects into a pack of a pool.
@@ -22,7 +23,7 @@ type packWriter struct {
 	s       *store
 	pool    storage.ID
 	temp    string
-	f       file
+	f       disk.File
 	w       *bufio.Writer
 	offset  int64
 	entries []packEntry
@@ -43,8 +44,8 @@ func (s *store) newPackWriter(pool storage.ID) (*packWriter, error) {
 	if err := s.ensurePool(pool); err != nil {
 		return nil, err
 	}
-	temp := s.m.temp()
-	f, err := s.m.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, objectPerm)
+	temp := s.m.Temp()
+	f, err := s.m.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, disk.ReadOnlyPerm)
 	if err != nil {
 		return nil, err
 	}
@@ -140,13 +141,13 @@ func (p *packWriter) finish() error {
 	objects := poolDir(p.pool) + "/objects"
 	name := "pack-" + hex.EncodeToString(sum[:])
 	file := path.Join(objects, "pack", name)
-	if err := p.s.m.publish(p.temp, file+".pack"); err != nil {
+	if err := p.s.m.Publish(p.temp, file+".pack"); err != nil {
 		return errors.Join(err, p.s.m.Remove(p.temp))
 	}
-	if err := p.s.m.replace(file+".idx", encodeIndex(p.entries, sum), readOnly|syncFile); err != nil {
+	if err := p.s.m.Replace(file+".idx", encodeIndex(p.entries, sum), disk.ReadOnly|disk.SyncData); err != nil {
 		return err
 	}
-	if err := p.s.syncParents(file); err != nil {
+	if err := p.s.m.SyncParents(file); err != nil {
 		return err
 	}
 	p.s.objectDir(objects).addPack(name)
@@ -175,7 +176,7 @@ func (p *packWriter) seal() (sum [20]byte, err error) {
 	if _, err := p.f.Write(sum[:]); err != nil {
 		return sum, err
 	}
-	if p.s.m.sync {
+	if p.s.m.Syncs {
 		if err := p.f.Sync(); err != nil {
 			return sum, err
 		}
@@ -192,7 +193,7 @@ func (p *packWriter) discard() error {
 		err = p.f.Close()
 		p.f = nil
 	}
-	return errors.Join(err, p.s.m.remove(p.temp))
+	return errors.Join(err, p.s.m.RemoveAny(p.temp))
 }
 
 // writePack writes objects as one pack.

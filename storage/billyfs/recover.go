@@ -95,7 +95,7 @@ func (s *store) recover(h *history) error {
 		if err := s.dropFormerLocks(h.locks); err != nil {
 			return err
 		}
-		boot := s.m.traits().boot
+		boot := s.m.Traits().Boot
 		if err := s.dropLocks(now, boot != "" && h.boot != "" && h.boot != boot); err != nil {
 			return err
 		}
@@ -109,9 +109,9 @@ func (s *store) recover(h *history) error {
 // noteFiles notes what was written for a commit and may not be synced.
 func (s *store) noteFiles(c *commit) {
 	note := func(name string) {
-		s.m.wrote(name)
+		s.m.Wrote(name)
 		for ; name != "."; name = path.Dir(name) {
-			s.m.named(name)
+			s.m.Named(name)
 		}
 	}
 	for _, o := range c.objects {
@@ -293,11 +293,11 @@ func (s *store) redoDelete(dir, name string) error {
 // redoLog adds the lines that a log lacks, after cutting off what a crash left of one. What was there before the
 // first of the commits is there still, if perhaps twice: a log is copied before it goes.
 func (s *store) redoLog(dir, name string, st *refStory) error {
-	buried, err := s.readText(buriedPath(dir, name))
+	buried, err := s.m.ReadText(buriedPath(dir, name))
 	if err != nil {
 		return err
 	}
-	old, err := s.readText(logPath(dir, name))
+	old, err := s.m.ReadText(logPath(dir, name))
 	if err != nil {
 		return err
 	}
@@ -325,20 +325,11 @@ func (s *store) redoLog(dir, name string, st *refStory) error {
 	case live == old:
 		return nil
 	case live == "":
-		return s.m.remove(logPath(dir, name))
+		return s.m.RemoveAny(logPath(dir, name))
 	}
-	return s.clearPath(path.Join(dir, "logs"), name, func() error {
-		return s.m.replace(logPath(dir, name), []byte(live), 0)
+	return s.m.ClearPath(path.Join(dir, "logs"), name, func() error {
+		return s.m.Replace(logPath(dir, name), []byte(live), 0)
 	})
-}
-
-// readText reads a file, which may be missing.
-func (s *store) readText(name string) (string, error) {
-	data, err := s.m.ReadFile(name)
-	if err != nil && !absent(err) {
-		return "", err
-	}
-	return string(data), nil
 }
 
 // missing returns the lines that are not in text.

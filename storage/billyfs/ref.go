@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
@@ -122,7 +123,7 @@ func (s *store) readRef(dir, name string) (refValue, error) {
 	if !validRef(name) {
 		return refValue{}, nil
 	}
-	data, err := s.m.ReadFile(path.Join(dir, name))
+	data, err := readRefFile(s.m, path.Join(dir, name))
 	if err == nil {
 		v, err := parseRef(data)
 		if err != nil && folders.Stray(path.Base(name)) {
@@ -133,7 +134,7 @@ func (s *store) readRef(dir, name string) (refValue, error) {
 		}
 		return v, nil
 	}
-	if !absent(err) {
+	if !disk.Absent(err) {
 		return refValue{}, err
 	}
 	packed, err := s.packedRefs(dir)
@@ -141,4 +142,20 @@ func (s *store) readRef(dir, name string) (refValue, error) {
 		return refValue{}, err
 	}
 	return refValue{hash: packed.find(name)}, nil
+}
+
+// readRefFile reads the file of a ref, or another of a repository. A HEAD that is a symbolic link to a ref, as old
+// versions of git made it, reads as the symbolic ref that it stands for (git-symbolic-ref).
+func readRefFile(m *disk.Medium, name string) ([]byte, error) {
+	data, err := m.ReadFile(name)
+	if path.Base(name) != "HEAD" || err == nil && strings.HasPrefix(string(data), "ref:") {
+		return data, err
+	}
+	if err != nil && !disk.Absent(err) {
+		return data, err
+	}
+	if target, linkErr := m.Readlink(name); linkErr == nil && strings.HasPrefix(target, "refs/") && validRef(target) {
+		return []byte("ref: " + target + "\n"), nil
+	}
+	return data, err
 }

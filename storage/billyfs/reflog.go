@@ -12,6 +12,7 @@ import (
 	"github.com/pjbgf/sha1cd"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // A ref's log is where git keeps it, below logs/. When the ref is deleted, its log moves to a directory that git does
@@ -92,7 +93,7 @@ func (s *store) readLog(dir, name string) (string, error) {
 	var text strings.Builder
 	for _, file := range []string{buriedPath(dir, name), logPath(dir, name)} {
 		data, err := s.m.ReadFile(file)
-		if err != nil && !absent(err) {
+		if err != nil && !disk.Absent(err) {
 			return "", err
 		}
 		text.Write(data)
@@ -103,7 +104,7 @@ func (s *store) readLog(dir, name string) (string, error) {
 // appendLog adds lines to the log of a ref that exists.
 func (s *store) appendLog(dir, name, lines string) error {
 	file := logPath(dir, name)
-	return s.clearPath(path.Join(dir, "logs"), name, func() error { return s.m.appendTo(file, []byte(lines)) })
+	return s.m.ClearPath(path.Join(dir, "logs"), name, func() error { return s.m.Append(file, []byte(lines)) })
 }
 
 // buryLog moves the log of a ref that was deleted.
@@ -111,22 +112,22 @@ func (s *store) buryLog(dir, name string) error {
 	from := logPath(dir, name)
 	live, err := s.m.ReadFile(from)
 	if err != nil {
-		if absent(err) {
+		if disk.Absent(err) {
 			return nil
 		}
 		return err
 	}
 	buried, err := s.m.ReadFile(buriedPath(dir, name))
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		return err
 	}
 	if err := s.writeBuried(dir, name, append(buried, live...)); err != nil {
 		return err
 	}
-	if err := s.m.remove(from); err != nil {
+	if err := s.m.RemoveAny(from); err != nil {
 		return err
 	}
-	s.m.removeEmpty(path.Dir(from), path.Join(dir, "logs"))
+	s.m.RemoveEmpty(path.Dir(from), path.Join(dir, "logs"))
 	return nil
 }
 
@@ -134,27 +135,11 @@ func (s *store) buryLog(dir, name string) error {
 // may be in no journal any more.
 func (s *store) writeBuried(dir, name string, text []byte) error {
 	file := buriedPath(dir, name)
-	if err := s.m.replace(file, text, syncFile); err != nil || !s.m.sync {
+	if err := s.m.Replace(file, text, disk.SyncData); err != nil || !s.m.Syncs {
 		return err
 	}
 	if err := s.m.SyncDir(path.Dir(file)); err != nil {
 		return err
 	}
 	return s.m.SyncDir(dir)
-}
-
-// clearPath runs write, and once more after removing what git leaves in the way of a file called name below top:
-// directories in which nothing is left.
-func (s *store) clearPath(top, name string, write func() error) error {
-	err := write()
-	if err == nil {
-		return nil
-	}
-	if info, statErr := s.m.Stat(path.Join(top, name)); statErr != nil || !info.IsDir() {
-		return err
-	}
-	if err := s.m.removeEmptyTree(path.Join(top, name)); err != nil {
-		return err
-	}
-	return write()
 }

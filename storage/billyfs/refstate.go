@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
@@ -30,7 +30,7 @@ type looseRef struct {
 	name  string
 	value refValue
 	err   error // says what is wrong with the file
-	read  reading
+	read  disk.Reading
 }
 
 // unread reports whether the file could not be read, which may be otherwise the next time.
@@ -46,36 +46,7 @@ type refDir struct {
 	name  string
 	files []looseRef
 	dirs  []*refDir
-	read  reading
-}
-
-// A reading is what is known of a file or directory that was read.
-type reading struct {
-	info fs.FileInfo // nil if it was not there
-	racy bool        // it may have changed after it was read without looking so
-}
-
-func newReading(info fs.FileInfo) reading { return reading{info, racy(info)} }
-
-// holds reports whether the file is the same still.
-func (r reading) holds(now fs.FileInfo) bool {
-	return r.info != nil && !r.racy && unchanged(r.info, now)
-}
-
-// Windows for which a change need not show in the time of change. Filesystems that do not count parts of a second count
-// in steps of up to two (FAT); others take the time of the last tick of the kernel.
-const (
-	coarseWindow = 2 * time.Second
-	fineWindow   = 50 * time.Millisecond
-)
-
-// racy reports whether a file that is read now may change without looking so.
-func racy(info fs.FileInfo) bool {
-	window := fineWindow
-	if info.ModTime().Nanosecond() == 0 {
-		window = coarseWindow
-	}
-	return time.Since(info.ModTime()) < window
+	read  disk.Reading
 }
 
 // refs returns the state of the refs of the repository in dir. Where other programs may change them, that costs a look
@@ -148,8 +119,8 @@ func (st *refState) equal(o *refState) bool {
 func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
 	name := path.Join(dir, "HEAD")
 	info, err := s.m.Stat(name)
-	if absent(err) { // or a symbolic link to a ref that is not there
-		if data, err := s.m.ReadFile(name); err == nil {
+	if disk.Absent(err) { // or a symbolic link to a ref that is not there
+		if data, err := readRefFile(s.m, name); err == nil {
 			v, err := parseRef(data)
 			return &looseRef{name: "HEAD", value: v, err: err}, nil
 		}
@@ -158,10 +129,10 @@ func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.shared && old != nil && old.read.holds(info) {
+	if s.shared && old != nil && old.read.Holds(info) {
 		return old, nil
 	}
-	r, ok := readLooseRef("HEAD", info, func() ([]byte, error) { return s.m.ReadFile(name) })
+	r, ok := readLooseRef("HEAD", info, func() ([]byte, error) { return readRefFile(s.m, name) })
 	if !ok {
 		return nil, nil
 	}
@@ -170,7 +141,7 @@ func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
 
 // readLooseRef makes a looseRef of a file, unless the file is gone.
 func readLooseRef(name string, info fs.FileInfo, read func() ([]byte, error)) (r looseRef, ok bool) {
-	r = looseRef{name: name, read: newReading(info)}
+	r = looseRef{name: name, read: disk.NewReading(info)}
 	err := fmt.Errorf("not a regular file: %w", storage.ErrCorrupt)
 	if info.Mode().IsRegular() {
 		var data []byte
@@ -178,10 +149,10 @@ func readLooseRef(name string, info fs.FileInfo, read func() ([]byte, error)) (r
 			r.value, err = parseRef(data)
 		}
 	}
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		r.err = fmt.Errorf("ref %s: %w", name, err)
 		if !errors.Is(err, storage.ErrCorrupt) {
-			r.read = reading{} // the next time it may be read
+			r.read = disk.Reading{} // the next time it may be read
 		}
 	}
 	return r, err == nil || r.err != nil
@@ -197,9 +168,9 @@ func (s *store) readRefDir(dir, name string, old *refDir) (*refDir, error) {
 			err = syscall.ENOTDIR
 		}
 	}
-	var f folder
+	var f disk.Folder
 	if err == nil {
-		f, err = openFolder(s.m.disk, path.Join(dir, name))
+		f, err = disk.OpenFolder(s.m.Disk, path.Join(dir, name))
 	}
 	if err == nil {
 		defer f.Close()
@@ -208,34 +179,34 @@ func (s *store) readRefDir(dir, name string, old *refDir) (*refDir, error) {
 			return s.readFolder(dir, name, old, f, info)
 		}
 	}
-	if absent(err) {
+	if disk.Absent(err) {
 		return &refDir{name: name}, nil
 	}
 	return nil, err
 }
 
-func (s *store) readFolder(dir, name string, old *refDir, f folder, info fs.FileInfo) (*refDir, error) {
-	d := &refDir{name: name, read: newReading(info)}
+func (s *store) readFolder(dir, name string, old *refDir, f disk.Folder, info fs.FileInfo) (*refDir, error) {
+	d := &refDir{name: name, read: disk.NewReading(info)}
 	if old == nil {
 		old = &refDir{}
 	}
-	known := s.shared && old.read.holds(info)
+	known := s.shared && old.read.Holds(info)
 	var files, dirs []string
 	if known {
 		d.read = old.read
 	} else {
 		entries, err := f.ReadDir()
-		if absent(err) { // it was removed since it was opened
+		if disk.Absent(err) { // it was removed since it was opened
 			return &refDir{name: name}, nil
 		}
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range entries {
-			child := name + "/" + e.name
-			if e.dir && !strings.HasSuffix(e.name, lockSuffix) {
+			child := name + "/" + e.Name
+			if e.Dir && !strings.HasSuffix(e.Name, lockSuffix) {
 				dirs = append(dirs, child)
-			} else if !e.dir && validRef(child) { // others are locks, or strays
+			} else if !e.Dir && validRef(child) { // others are locks, or strays
 				files = append(files, child)
 			}
 		}
@@ -271,23 +242,23 @@ func byLooseName(r looseRef, name string) int { return strings.Compare(r.name, n
 
 // readFiles reads the files of a directory that changed: of those in names, or where the names are known to be the
 // same, of those in old. It reports whether any did.
-func (d *refDir) readFiles(f folder, old *refDir, names []string, known, shared bool) (changed bool) {
+func (d *refDir) readFiles(f disk.Folder, old *refDir, names []string, known, shared bool) (changed bool) {
 	check := func(name string, was *looseRef) {
 		base := path.Base(name)
 		info, err := f.Stat(base)
 		if err != nil {
 			changed = true
-			if !absent(err) {
+			if !disk.Absent(err) {
 				d.files = append(d.files, looseRef{name: name, err: fmt.Errorf("ref %s: %w", name, err)})
 			}
 			return
 		}
-		if was != nil && shared && was.read.holds(info) {
+		if was != nil && shared && was.read.Holds(info) {
 			d.files = append(d.files, *was)
 			return
 		}
 		changed = true
-		if r, ok := readLooseRef(name, info, func() ([]byte, error) { return f.ReadFile(base) }); ok && !r.isStray() {
+		if r, ok := readLooseRef(name, info, func() ([]byte, error) { return f.ReadFile(base, maxSmall) }); ok && !r.isStray() {
 			d.files = append(d.files, r)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // repoConfig is the config of a bare repository. Its objects are kept in a pool, in which no program but this one
@@ -34,7 +35,7 @@ func (s *store) buildRepo(dir string, repo repoRef, pool storage.ID) error {
 		return err
 	}
 	for _, sub := range []string{"objects/info", "refs/heads"} {
-		if err := s.m.mkdirAll(path.Join(dir, sub)); err != nil {
+		if err := s.m.MkdirAll(path.Join(dir, sub)); err != nil {
 			return err
 		}
 	}
@@ -53,22 +54,22 @@ func (s *store) buildRepo(dir string, repo repoRef, pool storage.ID) error {
 
 // ensureFile writes a file unless there is one with text in it.
 func (s *store) ensureFile(name, content string) error {
-	data, err := s.m.ReadFile(name)
+	data, err := readRefFile(s.m, name)
 	if err == nil && len(data) > 0 && !strings.Contains(string(data), "\x00") {
 		return nil
 	}
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		return err
 	}
 	if err != nil { // nobody can see half of a file in a directory that is not there yet
-		if err := s.m.inDir(name, func() error { return s.m.WriteFile(name, []byte(content), 0) }); err != nil {
+		if err := s.m.InDir(name, func() error { return s.m.WriteFile(name, []byte(content), 0) }); err != nil {
 			return err
 		}
-		s.m.wrote(name)
-		s.m.named(name)
+		s.m.Wrote(name)
+		s.m.Named(name)
 		return nil
 	}
-	return s.m.replace(name, []byte(content), 0)
+	return s.m.Replace(name, []byte(content), 0)
 }
 
 // addFsck has git check what it receives in the repositories of a store of version 1, unless they say themselves
@@ -80,18 +81,18 @@ func (s *store) addFsck() error {
 		name := path.Join(repoDir(storage.ID([]byte(key[len(repoKey):]))), "config")
 		data, err := s.m.ReadFile(name)
 		text := strings.ToLower(string(data))
-		if absent(err) || errors.Is(err, storage.ErrCorrupt) || err == nil && !strings.Contains(text, "born = ") ||
+		if disk.Absent(err) || errors.Is(err, storage.ErrCorrupt) || err == nil && !strings.Contains(text, "born = ") ||
 			strings.Contains(text, "fsckobjects") {
 			continue // what a crash left of a config is written anew by recover
 		}
 		if err == nil {
-			err = s.m.replace(name, append(bytes.TrimRight(data, "\n"), "\n"+fsckConfig...), syncFile)
+			err = s.m.Replace(name, append(bytes.TrimRight(data, "\n"), "\n"+fsckConfig...), disk.SyncData)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return s.m.flush()
+	return s.m.Flush()
 }
 
 // ensurePool makes the directory of a pool. git takes it for a repository without refs.
@@ -107,7 +108,7 @@ func (s *store) ensurePool(pool storage.ID) error {
 	}
 	dir := poolDir(pool)
 	for _, sub := range []string{"objects/pack", "objects/info", "refs"} {
-		if err := s.m.mkdirAll(path.Join(dir, sub)); err != nil {
+		if err := s.m.MkdirAll(path.Join(dir, sub)); err != nil {
 			return err
 		}
 	}
@@ -144,8 +145,8 @@ const manyRefs = 16
 func (p *plan) stage(r *txRepo) error {
 	dir := repoDir(r.repo)
 	old := slices.ContainsFunc(p.commit.drops, func(d repoRef) bool { return d.repo == r.repo }) // stands there still
-	if old || !p.s.m.volatile {
-		dir = p.s.m.temp()
+	if old || !p.s.m.Volatile {
+		dir = p.s.m.Temp()
 	}
 	p.staged[r.repo] = dir
 	p.commit.creates = append(p.commit.creates, repoCreate{r.repo, r.pool})
@@ -180,6 +181,6 @@ func (s *store) stageRef(dir, name string, ref *txRef, many bool, packed *[]pack
 		*packed = append(*packed, packedRef{name: name, hash: v.hash})
 		return nil
 	default:
-		return s.m.replace(path.Join(dir, name), v.file(), 0)
+		return s.m.Replace(path.Join(dir, name), v.file(), 0)
 	}
 }

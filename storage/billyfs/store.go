@@ -37,6 +37,7 @@ import (
 	"github.com/go-git/go-billy/v5"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 	"github.com/reposit/reposit/storage/internal/mvcc"
 )
@@ -52,8 +53,11 @@ type Options struct {
 	LockWait time.Duration
 }
 
+// tempDir is where temporary files are.
+const tempDir = "reposit/tmp"
+
 type store struct {
-	m          *medium
+	m          *disk.Medium
 	journal    *journal
 	lock       io.Closer
 	durability storage.Durability
@@ -114,36 +118,37 @@ func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 	}
 	var s *store
 	err := folders.Wait(opts.LockWait, func() error {
-		d, err := newDisk(root)
+		d, err := disk.New(root)
 		if err == nil {
 			s, err = open(d, opts)
 		}
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), mediumError(err))
+		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), disk.Explain(err))
 	}
 	return s, nil
 }
 
-func open(d disk, opts *Options) (_ *store, err error) {
+func open(d disk.Disk, opts *Options) (_ *store, err error) {
 	if _, err := readFormat(d); err != nil { // before anything is made there
 		return nil, errors.Join(err, d.Close())
 	}
-	t := d.traits()
+	t := d.Traits()
 	durability := opts.Durability
 	switch {
-	case durability == storage.Sync && !t.syncs:
+	case durability == storage.Sync && !t.Syncs:
 		return nil, errors.Join(errors.New("filesystem cannot sync files and directories"), d.Close())
-	case t.volatile:
+	case t.Volatile:
 		durability = storage.Volatile
-	case durability == storage.Volatile && t.syncs:
+	case durability == storage.Volatile && t.Syncs:
 		durability = storage.Sync
 	case durability == storage.Volatile:
 		durability = storage.NoSync
 	}
 	s := &store{
-		m: newMedium(d, t.volatile, durability == storage.Sync), durability: durability, shared: t.shared,
+		m: disk.NewMedium(d, disk.Options{Volatile: t.Volatile, Syncs: durability == storage.Sync,
+			TempDir: tempDir, Limit: sizeLimit}), durability: durability, shared: t.Shared,
 		records: mvcc.New[[]byte](), overlay: newOverlay(),
 		packs:   newLRU[string](packWeight, (*pack).release),
 		bases:   newLRU[packSpot, baseObject](baseWeight, nil),
@@ -166,7 +171,7 @@ func open(d disk, opts *Options) (_ *store, err error) {
 	if err := s.lockFolder(); err != nil {
 		return nil, err
 	}
-	f, err := readFormat(s.m.disk)
+	f, err := readFormat(s.m.Disk)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +195,7 @@ func open(d disk, opts *Options) (_ *store, err error) {
 // lockFolder makes the directories that are missing, and takes the lock of the store.
 func (s *store) lockFolder() error {
 	for _, dir := range []string{"reposit", tempDir, trashDir, "repos", "pools"} {
-		if err := s.m.mkdirAll(dir); err != nil {
+		if err := s.m.MkdirAll(dir); err != nil {
 			return err
 		}
 	}
@@ -210,18 +215,18 @@ func (s *store) emptyDirs() error {
 			return err
 		}
 		for _, e := range entries {
-			if err := s.m.RemoveAll(dir + "/" + e.name); err != nil {
+			if err := s.m.RemoveAll(dir + "/" + e.Name); err != nil {
 				return err
 			}
 		}
 	}
-	return s.m.flush()
+	return s.m.Flush()
 }
 
 // start makes up for what the last process left undone, and begins a session. From here on, the store is not as Close
 // left it.
 func (s *store) start(h *history) error {
-	if err := s.writeFormat(format{seq: s.seq, synced: s.m.sync}); err != nil {
+	if err := s.writeFormat(format{seq: s.seq, synced: s.m.Syncs}); err != nil {
 		return err
 	}
 	if err := s.emptyDirs(); err != nil {
@@ -236,7 +241,7 @@ func (s *store) start(h *history) error {
 	if err := s.recover(h); err != nil {
 		return err
 	}
-	if err := s.m.flush(); err != nil {
+	if err := s.m.Flush(); err != nil {
 		return err
 	}
 	return s.upkeep.begin(s, len(h.commits) > 0)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // errMoved says that a program outside changed a ref that the transaction had read.
@@ -88,7 +89,7 @@ func (s *store) commit(t *tx) error {
 		locked: map[lockName]bool{}, packed: map[storage.ID]bool{}, staged: map[storage.ID]string{}}
 	if err := p.prepare(); err != nil {
 		p.release()
-		return mediumError(err)
+		return disk.Explain(err)
 	}
 	if err := p.log(); err != nil {
 		p.release()
@@ -101,7 +102,7 @@ func (s *store) commit(t *tx) error {
 	}
 	if err := s.apply(p); err != nil {
 		s.stall(p)
-		return fmt.Errorf("billyfs: %w", mediumError(err))
+		return fmt.Errorf("billyfs: %w", disk.Explain(err))
 	}
 	s.publish(p)
 	s.maintain(t.ctx)
@@ -242,7 +243,7 @@ func (s *store) imageLog(r *txRepo, name string, image *preimage) error {
 		info, err := s.m.Stat(file)
 		if err == nil && !info.IsDir() {
 			image.logSize += int(info.Size())
-		} else if err != nil && !absent(err) {
+		} else if err != nil && !disk.Absent(err) {
 			return err
 		}
 	}
@@ -306,13 +307,13 @@ func (s *store) settle() error {
 	}
 	if p := s.unsettled; p != nil {
 		if err := s.finish(p); err != nil {
-			return fmt.Errorf("billyfs: %w", mediumError(err))
+			return fmt.Errorf("billyfs: %w", disk.Explain(err))
 		}
 		s.unsettled = nil
 	}
 	if s.journal.broken != nil {
 		if err := s.upkeep.rewrite(s); err != nil {
-			return mediumError(err)
+			return disk.Explain(err)
 		}
 	}
 	s.stalled.Store(false)

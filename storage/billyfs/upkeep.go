@@ -42,7 +42,7 @@ func (u *upkeep) begin(s *store, crashed bool) error {
 	return s.journal.force()
 }
 
-func openMark(s *store) []byte { return append([]byte{kindOpen}, s.m.traits().boot...) }
+func openMark(s *store) []byte { return append([]byte{kindOpen}, s.m.Traits().Boot...) }
 
 // end makes permanent what is not yet, and says so in the journal and beside it.
 func (u *upkeep) end(s *store) error {
@@ -76,7 +76,7 @@ func (s *store) maintain(ctx context.Context) {
 	if u.stuck != nil || s.journal.broken != nil {
 		return
 	}
-	if s.m.unsynced() >= u.flushFiles || s.m.sync && s.journal.end-u.flushedAt >= u.flushBytes {
+	if s.m.Unsynced() >= u.flushFiles || s.m.Syncs && s.journal.end-u.flushedAt >= u.flushBytes {
 		if u.flush(s) != nil {
 			return
 		}
@@ -96,7 +96,7 @@ func (u *upkeep) flush(s *store) error {
 		}
 	}
 	clear(u.fresh)
-	if err := s.m.flush(); err != nil {
+	if err := s.m.Flush(); err != nil {
 		// The kernel may have given up what it could not write, and call it synced the next time (fsync errors are
 		// reported once). The journal still has it all: no part of it is dropped any more, and the next Open is told
 		// to write the files again.
@@ -176,7 +176,7 @@ func (s *store) packLoose(pool storage.ID, hashes []storage.Hash) error {
 		return err
 	}
 	for _, h := range hashes {
-		if err := s.m.remove(loosePath(dir, h)); err != nil {
+		if err := s.m.RemoveAny(loosePath(dir, h)); err != nil {
 			return err
 		}
 	}
