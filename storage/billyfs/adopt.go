@@ -42,7 +42,7 @@ func (p *plan) adopt(repos []*txRepo) error {
 func (p *plan) adoptFor(r *txRepo) (added bool, err error) {
 	s := p.s
 	from := func(repo storage.ID, d *objectDir) {
-		if err != nil || repo == r.repo {
+		if err != nil || repo == r.Repo {
 			return
 		}
 		var some bool
@@ -64,7 +64,7 @@ func (p *plan) adoptFor(r *txRepo) (added bool, err error) {
 			from(repo, s.objectDir(repoDir(repo)+"/objects"))
 		}
 		for _, repo := range used {
-			if err != nil || repo == r.repo { // another one may need it
+			if err != nil || repo == r.Repo { // another one may need it
 				s.noteUse(r.pool, repo)
 			}
 		}

@@ -8,14 +8,15 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
 const trashDir = "reposit/trash"
 
 func trashRepo(repo repoRef) string {
 	var born [8]byte
-	binary.BigEndian.PutUint64(born[:], repo.born)
-	return trashDir + "/" + repo.repo.String() + "-" + hex.EncodeToString(born[:])
+	binary.BigEndian.PutUint64(born[:], repo.Born)
+	return trashDir + "/" + repo.Repo.String() + "-" + hex.EncodeToString(born[:])
 }
 
 func trashPool(pool storage.ID) string { return trashDir + "/" + pool.String() + "-pool" }
@@ -25,25 +26,25 @@ func trashPool(pool storage.ID) string { return trashDir + "/" + pool.String() +
 func (s *store) apply(p *plan) error {
 	s.forgetRefs(p.commit)
 	defer s.forgetRefs(p.commit)
-	for _, repo := range p.commit.drops {
+	for _, repo := range p.commit.Drops {
 		if err := s.dropDir(repo, p.number); err != nil {
 			return err
 		}
 	}
-	for _, c := range p.commit.creates {
-		dir := repoDir(c.repo)
-		if p.staged[c.repo] == dir {
+	for _, c := range p.commit.Creates {
+		dir := repoDir(c.Repo)
+		if p.staged[c.Repo] == dir {
 			continue
 		}
-		if err := s.m.Publish(p.staged[c.repo], dir); err != nil {
+		if err := s.m.Publish(p.staged[c.Repo], dir); err != nil {
 			return err
 		}
-		s.m.Renamed(p.staged[c.repo], dir)
+		s.m.Renamed(p.staged[c.Repo], dir)
 	}
 	if err := p.applyRefs(); err != nil {
 		return err
 	}
-	for _, pool := range p.commit.pools {
+	for _, pool := range p.commit.Pools {
 		if err := s.dropPool(pool); err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func (s *store) apply(p *plan) error {
 
 // dropDir moves the directory of a repository to the trash. It is removed when no View reads it any more.
 func (s *store) dropDir(repo repoRef, number uint64) error {
-	dir, to := repoDir(repo.repo), trashRepo(repo)
+	dir, to := repoDir(repo.Repo), trashRepo(repo)
 	s.packed.remove(dir)
 	return s.overlay.move(repo, to, number, func() error {
 		err := s.m.InDir(to, func() error { return s.m.Rename(dir, to) })
@@ -83,11 +84,11 @@ func (s *store) dropPool(pool storage.ID) error {
 
 // applyRefs writes the refs of repositories that were there before.
 func (p *plan) applyRefs() error {
-	lines := p.commit.lines()
+	lines := p.commit.Lines()
 	deleted := map[storage.ID][]string{}
-	for _, r := range p.commit.refs {
-		if _, isNew := p.staged[r.repo]; !isNew && r.new.isZero() {
-			deleted[r.repo] = append(deleted[r.repo], r.name)
+	for _, r := range p.commit.Refs {
+		if _, isNew := p.staged[r.Repo]; !isNew && r.New.IsZero() {
+			deleted[r.Repo] = append(deleted[r.Repo], r.Name)
 		}
 	}
 	for id, names := range deleted {
@@ -102,11 +103,11 @@ func (p *plan) applyRefs() error {
 		}
 	}
 	for _, deletes := range []bool{true, false} {
-		for _, r := range p.commit.refs {
-			if _, isNew := p.staged[r.repo]; isNew || r.new.isZero() != deletes {
+		for _, r := range p.commit.Refs {
+			if _, isNew := p.staged[r.Repo]; isNew || r.New.IsZero() != deletes {
 				continue
 			}
-			if err := p.applyRef(r, lines[lockName{r.repo, r.name}]); err != nil {
+			if err := p.applyRef(r, lines[r.RefName]); err != nil {
 				return err
 			}
 		}
@@ -114,27 +115,27 @@ func (p *plan) applyRefs() error {
 	return nil
 }
 
-func (p *plan) applyRef(r refWrite, lines string) error {
-	dir := repoDir(r.repo)
+func (p *plan) applyRef(r journal.RefWrite, lines string) error {
+	dir := repoDir(r.Repo)
 	if lines != "" {
-		if err := p.s.appendLog(dir, r.name, lines); err != nil {
+		if err := p.s.appendLog(dir, r.Name, lines); err != nil {
 			return err
 		}
 	}
-	lock := lockName{r.repo, r.name}
-	file := path.Join(dir, r.name+lockSuffix)
-	if r.new.isZero() {
-		if err := p.s.removeRef(dir, r.name, p.locked[lock]); err != nil {
+	lock := r.RefName
+	file := path.Join(dir, r.Name+lockSuffix)
+	if r.New.IsZero() {
+		if err := p.s.removeRef(dir, r.Name, p.locked[lock]); err != nil {
 			return err
 		}
 		delete(p.locked, lock)
-		return p.s.buryLog(dir, r.name)
+		return p.s.buryLog(dir, r.Name)
 	}
 	if !p.locked[lock] {
-		return p.s.writeRef(dir, r.name, r.new)
+		return p.s.writeRef(dir, r.Name, r.New)
 	}
-	p.s.m.Wrote(path.Join(dir, r.name))
-	err := p.s.m.ClearPath(dir, r.name, func() error { return p.s.m.Publish(file+lockValue, path.Join(dir, r.name)) })
+	p.s.m.Wrote(path.Join(dir, r.Name))
+	err := p.s.m.ClearPath(dir, r.Name, func() error { return p.s.m.Publish(file+lockValue, path.Join(dir, r.Name)) })
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (p *plan) applyRef(r refWrite, lines string) error {
 
 // writeRef writes the file of a ref.
 func (s *store) writeRef(dir, name string, v refValue) error {
-	return s.m.ClearPath(dir, name, func() error { return s.m.Replace(path.Join(dir, name), v.file(), 0) })
+	return s.m.ClearPath(dir, name, func() error { return s.m.Replace(path.Join(dir, name), refFile(v), 0) })
 }
 
 // removeRef removes the file of a ref, its lock if there is one, and the directories that are empty then.

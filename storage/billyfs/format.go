@@ -9,6 +9,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
@@ -139,19 +140,19 @@ func namesIn(d disk.Disk, dir string) ([]string, error) {
 
 // fit compares what was read of the journal, its first end bytes of size, with what else says what there must be:
 // reposit/format, and the repositories that there are. It returns storage.ErrCorrupt if the journal lacks any of it.
-func (s *store) fit(f format, h *history, end, size int64) error {
+func (s *store) fit(f format, h *journal.History, end, size int64) error {
 	switch {
-	case f.version == 0 && s.seq > 0:
+	case f.version == 0 && h.Seq > 0:
 		return fmt.Errorf("%s is missing beside a journal of %d Updates: the store needs a repair: %w",
-			formatName, s.seq, storage.ErrCorrupt)
+			formatName, h.Seq, storage.ErrCorrupt)
 	case f.version == formatNow && end == 0:
 		return journalLacks("is missing, or empty")
-	case f.closed && (!h.closed || s.seq != f.seq || end != f.size || size != f.size):
+	case f.closed && (!h.Closed || h.Seq != f.seq || end != f.size || size != f.size):
 		return journalLacks("ends with Update %d after %d bytes, it was closed with Update %d after %d bytes",
-			s.seq, size, f.seq, f.size)
-	case s.seq < f.seq:
-		return journalLacks("ends with Update %d, it had %d when it was last opened", s.seq, f.seq)
-	case end > 0 && !h.opened:
+			h.Seq, size, f.seq, f.size)
+	case h.Seq < f.seq:
+		return journalLacks("ends with Update %d, it had %d when it was last opened", h.Seq, f.seq)
+	case end > 0 && !h.Opened:
 		return journalLacks("ends within its records")
 	}
 	if f.version == formatOld && end == 0 {
@@ -162,18 +163,18 @@ func (s *store) fit(f format, h *history, end, size int64) error {
 	if s.m.Volatile || f.version == 0 {
 		return nil
 	}
-	return s.fitRepos(f.version == formatNow && !f.closed && !f.synced)
+	return s.fitRepos(h.Seq, f.version == formatNow && !f.closed && !f.synced)
 }
 
 func journalLacks(what string, args ...any) error {
-	return fmt.Errorf("%s %s: the store needs a repair: %w", journalName, fmt.Sprintf(what, args...), storage.ErrCorrupt)
+	return fmt.Errorf("%s %s: the store needs a repair: %w", journal.Name, fmt.Sprintf(what, args...), storage.ErrCorrupt)
 }
 
 const lostDir = "reposit/lost"
 
 // fitRepos looks for repositories that were created after the last Update in the journal. After a session without
 // syncs, they may be what a power cut left of Updates that it took, and are put aside.
-func (s *store) fitRepos(aside bool) error {
+func (s *store) fitRepos(seq uint64, aside bool) error {
 	names, err := namesIn(s.m.Disk, "repos")
 	if err != nil {
 		return err
@@ -190,11 +191,11 @@ func (s *store) fitRepos(aside bool) error {
 			continue
 		}
 		born, ok := s.bornIn(repoDir(id))
-		if !ok || born <= s.seq { // the journal knows that it was dropped
+		if !ok || born <= seq { // the journal knows that it was dropped
 			continue
 		}
 		if !aside {
-			return journalLacks("ends with Update %d, %s is of Update %d", s.seq, repoDir(id), born)
+			return journalLacks("ends with Update %d, %s is of Update %d", seq, repoDir(id), born)
 		}
 		to := fmt.Sprintf("%s/%s-%d", lostDir, id, born)
 		if err := s.m.InDir(to, func() error { return s.m.Rename(repoDir(id), to) }); err != nil {

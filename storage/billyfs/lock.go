@@ -11,6 +11,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
 // Names of the lock files that git knows.
@@ -18,6 +19,9 @@ const (
 	lockSuffix = ".lock"
 	packedLock = packedName + lockSuffix
 )
+
+// packedName is the name of packed-refs, which also stands for it among the names of refs.
+const packedName = "packed-refs"
 
 // lockTries is how often a lock is tried for that another program holds, with twice the pause each time: a quarter
 // of a second in all. git itself waits a tenth (core.filesRefLockTimeout).
@@ -85,14 +89,14 @@ func (s *store) dropStrays() error {
 }
 
 // dropFormerLocks removes the lock files that a process made which kept a store of version 1.
-func (s *store) dropFormerLocks(locks []lockNote) error {
+func (s *store) dropFormerLocks(locks []journal.LockNote) error {
 	for _, l := range locks {
-		if l.name != packedName && !validRef(l.name) || !validID(l.repo) {
+		if l.Name != packedName && !validRef(l.Name) || !validID(l.Repo) {
 			continue
 		}
-		file := path.Join(repoDir(l.repo), l.name+lockSuffix)
+		file := path.Join(repoDir(l.Repo), l.Name+lockSuffix)
 		text, err := s.m.ReadText(file)
-		if err == nil && strings.HasPrefix(l.content, text) {
+		if err == nil && strings.HasPrefix(l.Content, text) {
 			err = s.m.RemoveAny(file)
 		}
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
 // dirsOf yields where the objects of a pool are looked for: in its own directory, for which the ID is zero, then in
@@ -339,7 +340,7 @@ const (
 
 // storeObjects writes the objects of a transaction, and returns those that the journal must hold, since their files
 // are not synced.
-func (s *store) storeObjects(t *tx) ([]objectWrite, error) {
+func (s *store) storeObjects(t *tx) ([]journal.ObjectWrite, error) {
 	for _, u := range t.unsure {
 		if err := s.m.SyncNow(u.file); err != nil {
 			return nil, err
@@ -350,7 +351,7 @@ func (s *store) storeObjects(t *tx) ([]objectWrite, error) {
 	for _, o := range t.objects {
 		byPool[o.pool] = append(byPool[o.pool], o.object)
 	}
-	var logged []objectWrite
+	var logged []journal.ObjectWrite
 	for pool, objects := range byPool {
 		if err := s.ensurePool(pool); err != nil {
 			return nil, err
@@ -367,7 +368,7 @@ func (s *store) storeObjects(t *tx) ([]objectWrite, error) {
 				return nil, err
 			}
 			if data != nil {
-				logged = append(logged, objectWrite{pool, o.Hash, data})
+				logged = append(logged, journal.ObjectWrite{Pool: pool, Hash: o.Hash, Data: data})
 			}
 		}
 	}
@@ -392,13 +393,13 @@ func (s *store) writeLoose(pool storage.ID, o storage.Object) ([]byte, error) {
 }
 
 // restoreObjects writes the files again that a power cut may have taken.
-func (s *store) restoreObjects(commits []*commit) error {
+func (s *store) restoreObjects(commits []*journal.Commit) error {
 	for _, c := range commits {
-		for _, o := range c.objects {
-			if err := s.ensurePool(o.pool); err != nil {
+		for _, o := range c.Objects {
+			if err := s.ensurePool(o.Pool); err != nil {
 				return err
 			}
-			if err := s.m.Replace(loosePath(poolDir(o.pool)+"/objects", o.hash), o.data, disk.ReadOnly); err != nil {
+			if err := s.m.Replace(loosePath(poolDir(o.Pool)+"/objects", o.Hash), o.Data, disk.ReadOnly); err != nil {
 				return err
 			}
 		}

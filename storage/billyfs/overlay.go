@@ -94,7 +94,7 @@ func (o *overlay) dir(repo repoRef) string {
 	if dir, ok := o.moved[repo]; ok {
 		return dir
 	}
-	return repoDir(repo.repo)
+	return repoDir(repo.Repo)
 }
 
 // forget drops what no snapshot needs if oldest is the oldest, and returns the directories of dropped repositories

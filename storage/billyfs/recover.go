@@ -7,130 +7,59 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
-
-// A history is what replaying the journal leaves to look after.
-type history struct {
-	commits []*commit  // whose files are not known to be synced
-	locks   []lockNote // that were about to be made
-	boot    string     // of the process that wrote last
-	closed  bool
-	opened  bool
-}
-
-// replay takes one entry of the journal.
-func (s *store) replay(h *history, payload []byte) error {
-	if len(payload) == 0 {
-		return storage.ErrCorrupt
-	}
-	kind, body := payload[0], payload[1:]
-	h.closed = kind == kindClosed
-	var err error
-	switch kind {
-	case kindBase, kindRecords:
-		return s.replayRecords(kind, body)
-	case kindOpen:
-		h.boot, h.opened = string(body), true
-	case kindLocks:
-		h.locks, err = decodeLocks(body)
-	case kindCommit:
-		var c *commit
-		if c, err = decodeCommit(body); err == nil {
-			h.commits = append(h.commits, c)
-			s.seq = c.seq
-			t := s.records.Begin()
-			for _, r := range c.records {
-				if r.gone {
-					t.Delete(r.key)
-				} else {
-					t.Put(r.key, r.value)
-				}
-			}
-			t.Commit()
-			c.records = nil
-		}
-	case kindDone:
-		_, err = decodeMark(body)
-		h.locks = nil
-	case kindFlushed:
-		var seq uint64
-		seq, err = decodeMark(body)
-		h.commits = slices.DeleteFunc(h.commits, func(c *commit) bool { return c.seq <= seq })
-	case kindClosed:
-		h.commits, h.locks = nil, nil
-	default:
-		return storage.ErrFormat
-	}
-	return err
-}
-
-func (s *store) replayRecords(kind byte, body []byte) error {
-	d := &decoder{buf: body}
-	if kind == kindBase {
-		s.seq = d.uint()
-	}
-	t := s.records.Begin()
-	for len(d.buf) > 0 && !d.bad {
-		key, value := d.string(), d.bytes()
-		t.Put(key, value)
-	}
-	if d.bad {
-		return storage.ErrCorrupt
-	}
-	t.Commit()
-	return nil
-}
 
 // recover makes up for what the last process did not finish. Any file that it wrote may be as it was at the last
 // flush, or worse, also if the machine is the same and was not started again: a disk that was pulled, or went away with
 // the network, takes with it what was not synced. So all that the journal vouches for is looked at, what is missing,
 // stale or damaged is written again, and all of it is synced.
-func (s *store) recover(h *history) error {
-	if h.closed || !h.opened {
+func (s *store) recover(h *journal.History) error {
+	if h.Closed || !h.Opened {
 		return nil
 	}
 	now := s.records.Snapshot()
 	defer now.Close()
 	if s.shared {
-		if err := s.dropFormerLocks(h.locks); err != nil {
+		if err := s.dropFormerLocks(h.Locks); err != nil {
 			return err
 		}
 		boot := s.m.Traits().Boot
-		if err := s.dropLocks(now, boot != "" && h.boot != "" && h.boot != boot); err != nil {
+		if err := s.dropLocks(now, boot != "" && h.Boot != "" && h.Boot != boot); err != nil {
 			return err
 		}
 	}
-	for _, c := range h.commits {
+	for _, c := range h.Commits {
 		s.noteFiles(c)
 	}
-	return s.redo(h.commits, now, true, 0)
+	return s.redo(h.Commits, now, true, 0)
 }
 
 // noteFiles notes what was written for a commit and may not be synced.
-func (s *store) noteFiles(c *commit) {
+func (s *store) noteFiles(c *journal.Commit) {
 	note := func(name string) {
 		s.m.Wrote(name)
 		for ; name != "."; name = path.Dir(name) {
 			s.m.Named(name)
 		}
 	}
-	for _, o := range c.objects {
-		note(loosePath(poolDir(o.pool)+"/objects", o.hash))
+	for _, o := range c.Objects {
+		note(loosePath(poolDir(o.Pool)+"/objects", o.Hash))
 	}
-	for _, r := range c.creates {
+	for _, r := range c.Creates {
 		for _, name := range []string{"objects/info/alternates", "HEAD", "config", "packed-refs", "refs/heads/x"} {
-			note(path.Join(repoDir(r.repo), name))
+			note(path.Join(repoDir(r.Repo), name))
 		}
 	}
-	for _, r := range c.refs {
-		note(path.Join(repoDir(r.repo), r.name))
+	for _, r := range c.Refs {
+		note(path.Join(repoDir(r.Repo), r.Name))
 	}
-	for _, l := range c.logs {
-		note(logPath(repoDir(l.repo), l.name))
-		note(buriedPath(repoDir(l.repo), l.name))
+	for _, l := range c.Logs {
+		note(logPath(repoDir(l.Repo), l.Name))
+		note(buriedPath(repoDir(l.Repo), l.Name))
 	}
-	for _, d := range c.drops {
-		note(repoDir(d.repo))
+	for _, d := range c.Drops {
+		note(repoDir(d.Repo))
 	}
 }
 
@@ -144,18 +73,18 @@ type refStory struct {
 	live    []string // and after it
 }
 
-func (st *refStory) add(r refWrite, lines string) {
+func (st *refStory) add(r journal.RefWrite, lines string) {
 	if len(st.values) == 0 {
-		st.logSize = r.logSize
+		st.logSize = r.LogSize
 	} else {
 		st.values = append(st.values, st.final)
 	}
-	st.values = append(st.values, r.old)
-	st.final = r.new
+	st.values = append(st.values, r.Old)
+	st.final = r.New
 	for line := range strings.Lines(lines) {
 		st.live = append(st.live, line)
 	}
-	if r.new.isZero() {
+	if r.New.IsZero() {
 		st.deleted, st.buried, st.live = true, append(st.buried, st.live...), nil
 	}
 }
@@ -165,25 +94,25 @@ func (st *refStory) add(r refWrite, lines string) {
 // later, and stays.
 //
 // The number is that of the last commit in memory, for the readers that there are; 0: none.
-func (s *store) redo(commits []*commit, now reader, cut bool, number uint64) error {
+func (s *store) redo(commits []*journal.Commit, now reader, cut bool, number uint64) error {
 	if cut {
 		if err := s.restoreObjects(commits); err != nil {
 			return err
 		}
 	}
-	stories := map[lockName]*refStory{}
+	stories := map[refName]*refStory{}
 	created := map[storage.ID]bool{}
 	for _, c := range commits {
 		if err := s.redoRepos(c, now, number); err != nil {
 			return err
 		}
-		for _, r := range c.creates {
-			created[r.repo] = true
+		for _, r := range c.Creates {
+			created[r.Repo] = true
 		}
-		lines := c.lines()
-		for _, r := range c.refs {
-			name := lockName{r.repo, r.name}
-			if repo, _, ok := findRepo(now, r.repo); ok && c.seq >= repo.born {
+		lines := c.Lines()
+		for _, r := range c.Refs {
+			name := r.RefName
+			if repo, _, ok := findRepo(now, r.Repo); ok && c.Seq >= repo.Born {
 				if stories[name] == nil {
 					stories[name] = &refStory{}
 				}
@@ -198,7 +127,7 @@ func (s *store) redo(commits []*commit, now reader, cut bool, number uint64) err
 	}
 	for _, deletes := range []bool{true, false} {
 		for l, st := range stories {
-			if st.final.isZero() == deletes {
+			if st.final.IsZero() == deletes {
 				if err := s.redoRef(l, st, cut); err != nil {
 					return err
 				}
@@ -209,25 +138,25 @@ func (s *store) redo(commits []*commit, now reader, cut bool, number uint64) err
 }
 
 // redoRepos drops and creates repositories, and drops pools.
-func (s *store) redoRepos(c *commit, now reader, number uint64) error {
-	for _, repo := range c.drops {
-		if born, ok := s.bornIn(repoDir(repo.repo)); ok && born != repo.born {
+func (s *store) redoRepos(c *journal.Commit, now reader, number uint64) error {
+	for _, repo := range c.Drops {
+		if born, ok := s.bornIn(repoDir(repo.Repo)); ok && born != repo.Born {
 			continue
 		}
 		if err := s.dropDir(repo, number); err != nil {
 			return err
 		}
 	}
-	for _, r := range c.creates {
-		repo, pool, ok := findRepo(now, r.repo)
-		if !ok || repo.born != c.seq {
+	for _, r := range c.Creates {
+		repo, pool, ok := findRepo(now, r.Repo)
+		if !ok || repo.Born != c.Seq {
 			continue
 		}
-		if err := s.buildRepo(repoDir(r.repo), repo, pool); err != nil {
+		if err := s.buildRepo(repoDir(r.Repo), repo, pool); err != nil {
 			return err
 		}
 	}
-	for _, pool := range c.pools {
+	for _, pool := range c.Pools {
 		if err := s.dropPool(pool); err != nil {
 			return err
 		}
@@ -237,19 +166,19 @@ func (s *store) redoRepos(c *commit, now reader, number uint64) error {
 
 // redoPacked writes the packed-refs of a new repository that has many refs: those that are missing, which each would
 // else get a file.
-func (s *store) redoPacked(id storage.ID, stories map[lockName]*refStory) error {
+func (s *store) redoPacked(id storage.ID, stories map[refName]*refStory) error {
 	dir := repoDir(id)
 	var missing []packedRef
 	for l, st := range stories {
-		if l.repo != id || l.name == "HEAD" || st.final.hash.IsZero() {
+		if l.Repo != id || l.Name == "HEAD" || st.final.Hash.IsZero() {
 			continue
 		}
-		holds, err := s.readRef(dir, l.name)
+		holds, err := s.readRef(dir, l.Name)
 		if err != nil && !errors.Is(err, storage.ErrCorrupt) {
 			return err
 		}
-		if err == nil && holds.isZero() {
-			missing = append(missing, packedRef{name: l.name, hash: st.final.hash})
+		if err == nil && holds.IsZero() {
+			missing = append(missing, packedRef{name: l.Name, hash: st.final.Hash})
 		}
 	}
 	if len(missing) <= manyRefs {
@@ -263,24 +192,24 @@ func (s *store) redoPacked(id storage.ID, stories map[lockName]*refStory) error 
 	return s.writePackedRefs(dir, old.change(missing, nil))
 }
 
-func (s *store) redoRef(l lockName, st *refStory, cut bool) error {
-	dir := repoDir(l.repo)
-	holds, err := s.readRef(dir, l.name)
+func (s *store) redoRef(l refName, st *refStory, cut bool) error {
+	dir := repoDir(l.Repo)
+	holds, err := s.readRef(dir, l.Name)
 	damaged := errors.Is(err, storage.ErrCorrupt)
 	if err != nil && !damaged {
 		return err
 	}
-	stale := damaged || slices.Contains(st.values, holds) || cut && holds.isZero()
+	stale := damaged || slices.Contains(st.values, holds) || cut && holds.IsZero()
 	if holds != st.final && stale || damaged {
-		if st.final.isZero() {
-			if err := s.redoDelete(dir, l.name); err != nil {
+		if st.final.IsZero() {
+			if err := s.redoDelete(dir, l.Name); err != nil {
 				return err
 			}
-		} else if err := s.writeRef(dir, l.name, st.final); err != nil {
+		} else if err := s.writeRef(dir, l.Name, st.final); err != nil {
 			return err
 		}
 	}
-	return s.redoLog(dir, l.name, st)
+	return s.redoLog(dir, l.Name, st)
 }
 
 func (s *store) redoDelete(dir, name string) error {

@@ -8,40 +8,36 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
-// A refValue is what a ref holds. The zero refValue says that there is no such ref.
-type refValue struct {
-	hash   storage.Hash
-	target string
-}
+// Words of the journal for what is kept in files.
+type (
+	refValue = journal.RefValue
+	refName  = journal.RefName
+	repoRef  = journal.RepoRef
+)
 
 // noHead is what HEAD points to while there is no ref of this name: without the file, git takes the directory for
 // anything but a repository, and its fsck wants a branch there.
 const noHead = "refs/heads/reposit/no-HEAD"
 
-func (v refValue) isZero() bool { return v == refValue{} }
-
-func (v refValue) ref(name string) storage.Ref {
-	return storage.Ref{Name: name, Hash: v.hash, Target: v.target}
-}
-
-// file returns the content of the file of a ref.
-func (v refValue) file() []byte {
-	if v.target != "" {
-		return []byte("ref: " + v.target + "\n")
+// refFile returns the content of the file of a ref.
+func refFile(v refValue) []byte {
+	if v.Target != "" {
+		return []byte("ref: " + v.Target + "\n")
 	}
-	return []byte(v.hash.String() + "\n")
+	return []byte(v.Hash.String() + "\n")
 }
 
-// lockFile returns the content of a ref's lock file. It is what the ref is to hold, as with git: to rename the lock
+// lockFile returns the content of a ref's lock file. That is what the ref is to hold, as with git: to rename the lock
 // to the ref takes no space.
-func (v refValue) lockFile() []byte {
-	if v.isZero() {
+func lockFile(v refValue) []byte {
+	if v.IsZero() {
 		return nil
 	}
-	return v.file()
+	return refFile(v)
 }
 
 // parseRef reads the file of a ref as git does: white space may follow.
@@ -55,13 +51,13 @@ func parseRef(data []byte) (refValue, error) {
 		if !validRef(target) {
 			return refValue{}, storage.ErrCorrupt
 		}
-		return refValue{target: target}, nil
+		return refValue{Target: target}, nil
 	}
 	h, ok := parseHash(s)
 	if !ok || h.IsZero() {
 		return refValue{}, storage.ErrCorrupt
 	}
-	return refValue{hash: h}, nil
+	return refValue{Hash: h}, nil
 }
 
 func parseHash(s string) (h storage.Hash, ok bool) {
@@ -141,7 +137,7 @@ func (s *store) readRef(dir, name string) (refValue, error) {
 	if err != nil {
 		return refValue{}, err
 	}
-	return refValue{hash: packed.find(name)}, nil
+	return refValue{Hash: packed.find(name)}, nil
 }
 
 // readRefFile reads the file of a ref, or another of a repository. A HEAD that is a symbolic link to a ref, as old

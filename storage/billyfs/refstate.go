@@ -13,6 +13,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
@@ -95,16 +96,16 @@ const looseWeight = 512
 
 // forgetRefs lets go of what was read of refs that a commit changes. It comes before and after the change: what is read
 // in between is not kept.
-func (s *store) forgetRefs(c *commit) {
+func (s *store) forgetRefs(c *journal.Commit) {
 	if s.shared { // files tell of each change
 		return
 	}
 	s.refWrites.Add(1)
-	for _, d := range c.drops {
-		s.states.remove(repoDir(d.repo))
+	for _, d := range c.Drops {
+		s.states.remove(repoDir(d.Repo))
 	}
-	for _, r := range c.refs {
-		s.states.remove(repoDir(r.repo))
+	for _, r := range c.Refs {
+		s.states.remove(repoDir(r.Repo))
 	}
 }
 
@@ -258,7 +259,8 @@ func (d *refDir) readFiles(f disk.Folder, old *refDir, names []string, known, sh
 			return
 		}
 		changed = true
-		if r, ok := readLooseRef(name, info, func() ([]byte, error) { return f.ReadFile(base, maxSmall) }); ok && !r.isStray() {
+		read := func() ([]byte, error) { return f.ReadFile(base, maxSmall) }
+		if r, ok := readLooseRef(name, info, read); ok && !r.isStray() {
 			d.files = append(d.files, r)
 		}
 	}
@@ -320,7 +322,7 @@ func (st *refState) list(prefix, after string, over []refItem) iter.Seq[refItem]
 				return
 			}
 			if packed < st.packed.len() && st.packed.name(packed) == it.name {
-				it.value = refValue{hash: st.packed.hash(packed)}
+				it.value = refValue{Hash: st.packed.hash(packed)}
 				packed++
 			}
 			if len(loose) > 0 && loose[0].name == it.name {
@@ -331,7 +333,7 @@ func (st *refState) list(prefix, after string, over []refItem) iter.Seq[refItem]
 				it = over[0]
 				over = over[1:]
 			}
-			if it.name == after || it.value.isZero() && it.err == nil {
+			if it.name == after || it.value.IsZero() && it.err == nil {
 				continue
 			}
 			it.name = strings.Clone(it.name) // else it keeps all of packed-refs in memory
@@ -357,7 +359,7 @@ func yieldRefs(list iter.Seq[refItem], err error, yield func(storage.Ref, error)
 			if !yield(storage.Ref{Name: it.name}, it.err) || !damaged {
 				return
 			}
-		} else if !yield(it.value.ref(it.name), nil) {
+		} else if !yield(it.value.Ref(it.name), nil) {
 			return
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
 // repoConfig is the config of a bare repository. Its objects are kept in a pool, in which no program but this one
@@ -42,7 +43,7 @@ func (s *store) buildRepo(dir string, repo repoRef, pool storage.ID) error {
 	files := []struct{ name, content string }{
 		{"objects/info/alternates", "../../../" + poolDir(pool) + "/objects\n"},
 		{"HEAD", "ref: " + noHead + "\n"},
-		{"config", fmt.Sprintf(repoConfig, repo.born)},
+		{"config", fmt.Sprintf(repoConfig, repo.Born)},
 	}
 	for _, f := range files {
 		if err := s.ensureFile(path.Join(dir, f.name), f.content); err != nil {
@@ -143,13 +144,13 @@ const manyRefs = 16
 
 // stage builds a new repository with its refs aside, so that it appears all at once.
 func (p *plan) stage(r *txRepo) error {
-	dir := repoDir(r.repo)
-	old := slices.ContainsFunc(p.commit.drops, func(d repoRef) bool { return d.repo == r.repo }) // stands there still
+	dir := repoDir(r.Repo)
+	old := slices.ContainsFunc(p.commit.Drops, func(d repoRef) bool { return d.Repo == r.Repo }) // stands there still
 	if old || !p.s.m.Volatile {
 		dir = p.s.m.Temp()
 	}
-	p.staged[r.repo] = dir
-	p.commit.creates = append(p.commit.creates, repoCreate{r.repo, r.pool})
+	p.staged[r.Repo] = dir
+	p.commit.Creates = append(p.commit.Creates, journal.RepoCreate{Repo: r.Repo, Pool: r.pool})
 	if err := p.s.buildRepo(dir, r.repoRef, r.pool); err != nil {
 		return err
 	}
@@ -175,12 +176,12 @@ func (s *store) stageRef(dir, name string, ref *txRef, many bool, packed *[]pack
 		}
 	}
 	switch v := ref.value; {
-	case v.isZero():
+	case v.IsZero():
 		return s.buryLog(dir, name)
-	case many && v.target == "" && name != "HEAD":
-		*packed = append(*packed, packedRef{name: name, hash: v.hash})
+	case many && v.Target == "" && name != "HEAD":
+		*packed = append(*packed, packedRef{name: name, hash: v.Hash})
 		return nil
 	default:
-		return s.m.Replace(path.Join(dir, name), v.file(), 0)
+		return s.m.Replace(path.Join(dir, name), refFile(v), 0)
 	}
 }

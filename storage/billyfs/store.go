@@ -38,6 +38,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 	"github.com/reposit/reposit/storage/internal/mvcc"
 )
@@ -58,7 +59,7 @@ const tempDir = "reposit/tmp"
 
 type store struct {
 	m          *disk.Medium
-	journal    *journal
+	journal    *journal.Journal
 	lock       io.Closer
 	durability storage.Durability
 	shared     bool // other programs may read and write between two calls
@@ -175,12 +176,12 @@ func open(d disk.Disk, opts *Options) (_ *store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &history{}
-	s.journal, err = openJournal(s.m, func(payload []byte) error { return s.replay(h, payload) },
-		func(end, size int64) error { return s.fit(f, h, end, size) })
+	h := &journal.History{Put: s.putRecords}
+	s.journal, err = journal.Open(s.m, h, func(end, size int64) error { return s.fit(f, h, end, size) })
 	if err != nil {
 		return nil, err
 	}
+	s.seq = h.Seq
 	if f.version == formatOld {
 		if err := s.addFsck(); err != nil {
 			return nil, err
@@ -190,6 +191,19 @@ func open(d disk.Disk, opts *Options) (_ *store, err error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// putRecords takes records of the journal.
+func (s *store) putRecords(writes []journal.RecordWrite) {
+	t := s.records.Begin()
+	for _, r := range writes {
+		if r.Gone {
+			t.Delete(r.Key)
+		} else {
+			t.Put(r.Key, r.Value)
+		}
+	}
+	t.Commit()
 }
 
 // lockFolder makes the directories that are missing, and takes the lock of the store.
@@ -225,7 +239,7 @@ func (s *store) emptyDirs() error {
 
 // start makes up for what the last process left undone, and begins a session. From here on, the store is not as Close
 // left it.
-func (s *store) start(h *history) error {
+func (s *store) start(h *journal.History) error {
 	if err := s.writeFormat(format{seq: s.seq, synced: s.m.Syncs}); err != nil {
 		return err
 	}
@@ -244,7 +258,7 @@ func (s *store) start(h *history) error {
 	if err := s.m.Flush(); err != nil {
 		return err
 	}
-	return s.upkeep.begin(s, len(h.commits) > 0)
+	return s.upkeep.begin(s, len(h.Commits) > 0)
 }
 
 // join makes a repository a member of a pool.
@@ -256,24 +270,24 @@ func (s *store) join(pool, repo storage.ID) {
 }
 
 // joinPools keeps the members of pools in line with a commit.
-func (s *store) joinPools(c *commit) {
-	if len(c.creates)+len(c.drops) == 0 {
+func (s *store) joinPools(c *journal.Commit) {
+	if len(c.Creates)+len(c.Drops) == 0 {
 		return
 	}
 	now := s.records.Snapshot()
 	defer now.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, d := range c.drops {
+	for _, d := range c.Drops {
 		s.checked.Delete(d)
-		s.dirs.remove(repoDir(d.repo) + "/objects")
+		s.dirs.remove(repoDir(d.Repo) + "/objects")
 		for _, members := range s.members {
-			delete(members, d.repo)
+			delete(members, d.Repo)
 		}
 	}
-	for _, r := range c.creates {
-		if _, pool, ok := findRepo(now, r.repo); ok {
-			s.join(pool, r.repo)
+	for _, r := range c.Creates {
+		if _, pool, ok := findRepo(now, r.Repo); ok {
+			s.join(pool, r.Repo)
 		}
 	}
 }
@@ -331,7 +345,7 @@ func (s *store) letGo() error {
 	s.packs.clear()
 	var err error
 	if s.journal != nil {
-		err = s.journal.f.Close()
+		err = s.journal.Close()
 	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
 // errMoved says that a program outside changed a ref that the transaction had read.
@@ -62,9 +63,9 @@ func (s *store) unlockWriter() { <-s.writer }
 type plan struct {
 	s      *store
 	tx     *tx
-	commit *commit
+	commit *journal.Commit
 	number uint64 // of the commit in memory
-	locked map[lockName]bool
+	locked map[refName]bool
 	packed map[storage.ID]bool   // whose packed-refs are locked
 	staged map[storage.ID]string // where new repositories are built
 	left   []leftImage
@@ -85,18 +86,18 @@ func (s *store) commit(t *tx) error {
 	if t.empty() {
 		return nil
 	}
-	p := &plan{s: s, tx: t, commit: &commit{seq: s.seq + 1, drops: t.drops, pools: t.pools, records: t.writes},
-		locked: map[lockName]bool{}, packed: map[storage.ID]bool{}, staged: map[storage.ID]string{}}
+	p := &plan{s: s, tx: t, commit: &journal.Commit{Seq: s.seq + 1, Drops: t.drops, Pools: t.pools, Records: t.writes},
+		locked: map[refName]bool{}, packed: map[storage.ID]bool{}, staged: map[storage.ID]string{}}
 	if err := p.prepare(); err != nil {
 		p.release()
 		return disk.Explain(err)
 	}
-	if err := p.log(); err != nil {
+	if err := s.journal.Commit(p.commit); err != nil {
 		p.release()
-		s.stalled.Store(s.journal.broken != nil)
+		s.stalled.Store(s.journal.Broken() != nil)
 		return err
 	}
-	s.seq = p.commit.seq
+	s.seq = p.commit.Seq
 	for _, l := range p.left {
 		s.overlay.leave(l.repo, l.name, l.preimage)
 	}
@@ -130,7 +131,7 @@ func (p *plan) prepare() (err error) {
 	if err := p.adopt(repos); err != nil {
 		return err
 	}
-	p.commit.objects, err = p.s.storeObjects(p.tx)
+	p.commit.Objects, err = p.s.storeObjects(p.tx)
 	return err
 }
 
@@ -142,7 +143,7 @@ func (p *plan) touched() []*txRepo {
 			repos = append(repos, r)
 		}
 	}
-	slices.SortFunc(repos, func(a, b *txRepo) int { return slices.Compare(a.repo[:], b.repo[:]) })
+	slices.SortFunc(repos, func(a, b *txRepo) int { return slices.Compare(a.Repo[:], b.Repo[:]) })
 	return repos
 }
 
@@ -160,15 +161,15 @@ func (r *txRepo) written() []string {
 
 // deletes reports whether one of the refs that change is deleted.
 func (r *txRepo) deletes() bool {
-	return slices.ContainsFunc(r.written(), func(name string) bool { return r.refs[name].value.isZero() })
+	return slices.ContainsFunc(r.written(), func(name string) bool { return r.refs[name].value.IsZero() })
 }
 
 // add enters a ref into the commit.
 func (p *plan) add(r *txRepo, name string, old refValue, logSize int) {
-	ref := r.refs[name]
-	p.commit.refs = append(p.commit.refs, refWrite{r.repo, name, old, ref.value, logSize})
+	ref, l := r.refs[name], refName{Repo: r.Repo, Name: name}
+	p.commit.Refs = append(p.commit.Refs, journal.RefWrite{RefName: l, Old: old, New: ref.value, LogSize: logSize})
 	if ref.lines != "" {
-		p.commit.logs = append(p.commit.logs, logWrite{repo: r.repo, name: name, line: ref.lines})
+		p.commit.Logs = append(p.commit.Logs, journal.LogWrite{RefName: l, Lines: ref.lines})
 	}
 }
 
@@ -188,7 +189,7 @@ func (p *plan) lockRefs(r *txRepo) error {
 			if err := p.s.takeLock(p.tx.ctx, path.Join(r.dir, packedLock), nil); err != nil {
 				return err
 			}
-			p.packed[r.repo] = true
+			p.packed[r.Repo] = true
 		}
 	}
 	for _, name := range names {
@@ -211,21 +212,21 @@ func (p *plan) lockRefs(r *txRepo) error {
 
 // lock makes the lock of a ref.
 func (p *plan) lock(r *txRepo, name string) error {
-	if above, ok := r.deletedAbove(name); ok && p.locked[lockName{r.repo, above}] {
+	if above, ok := r.deletedAbove(name); ok && p.locked[refName{Repo: r.Repo, Name: above}] {
 		return nil // the file of a ref that goes is where the lock's directory will be; its lock keeps others out
 	}
-	err := p.s.takeLock(p.tx.ctx, path.Join(r.dir, name+lockSuffix), r.refs[name].value.lockFile())
+	err := p.s.takeLock(p.tx.ctx, path.Join(r.dir, name+lockSuffix), lockFile(r.refs[name].value))
 	if err != nil {
 		return fmt.Errorf("ref %s: %w", name, err)
 	}
-	p.locked[lockName{r.repo, name}] = true
+	p.locked[refName{Repo: r.Repo, Name: name}] = true
 	return nil
 }
 
 // deletedAbove returns a ref which is deleted and whose name is a directory of name.
 func (r *txRepo) deletedAbove(name string) (string, bool) {
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if ref, ok := r.refs[dir]; ok && ref.written && ref.value.isZero() {
+		if ref, ok := r.refs[dir]; ok && ref.written && ref.value.IsZero() {
 			return dir, true
 		}
 	}
@@ -234,7 +235,7 @@ func (r *txRepo) deletedAbove(name string) (string, bool) {
 
 // imageLog keeps what a snapshot needs to tell the log of a ref from what the commit does to it.
 func (s *store) imageLog(r *txRepo, name string, image *preimage) error {
-	if r.refs[name].value.isZero() {
+	if r.refs[name].value.IsZero() {
 		text, err := s.readLog(r.dir, name)
 		image.log, image.logSize = &text, len(text)
 		return err
@@ -250,24 +251,10 @@ func (s *store) imageLog(r *txRepo, name string, image *preimage) error {
 	return nil
 }
 
-// log makes the commit permanent.
-func (p *plan) log() error {
-	j := p.s.journal
-	end := j.end
-	if err := j.append(p.commit.encode()); err != nil {
-		return err
-	}
-	if err := j.sync(); err != nil {
-		_ = j.cut(end) // settle makes sure
-		return err
-	}
-	return nil
-}
-
 // release undoes what was laid out.
 func (p *plan) release() {
 	for l := range p.locked {
-		p.s.dropLock(path.Join(repoDir(l.repo), l.name+lockSuffix))
+		p.s.dropLock(path.Join(repoDir(l.Repo), l.Name+lockSuffix))
 	}
 	for id := range p.packed {
 		p.s.dropLock(path.Join(repoDir(id), packedLock))
@@ -282,11 +269,10 @@ func (s *store) publish(p *plan) {
 	p.tx.records.Commit()
 	s.joinPools(p.commit)
 	s.forget()
-	for _, id := range p.commit.pools {
+	for _, id := range p.commit.Pools {
 		_ = s.m.RemoveAll(trashPool(id))
 	}
-	// Without this mark, the next Open looks at the refs of the commit once more.
-	_ = s.journal.append(encodeMark(kindDone, p.commit.seq))
+	_ = s.journal.Done(p.commit.Seq)
 	s.written(p.commit)
 }
 
@@ -302,7 +288,7 @@ func (s *store) settle() error {
 	if err := s.dropStrays(); err != nil {
 		return err
 	}
-	if !s.stalled.Load() && s.journal.broken == nil {
+	if !s.stalled.Load() && s.journal.Broken() == nil {
 		return nil
 	}
 	if p := s.unsettled; p != nil {
@@ -311,7 +297,7 @@ func (s *store) settle() error {
 		}
 		s.unsettled = nil
 	}
-	if s.journal.broken != nil {
+	if s.journal.Broken() != nil {
 		if err := s.upkeep.rewrite(s); err != nil {
 			return disk.Explain(err)
 		}
@@ -325,11 +311,11 @@ func (s *store) finish(p *plan) error {
 	s.forgetRefs(p.commit)
 	defer s.forgetRefs(p.commit)
 	s.noteFiles(p.commit)
-	if err := s.redo([]*commit{p.commit}, p.tx.records, false, p.number); err != nil {
+	if err := s.redo([]*journal.Commit{p.commit}, p.tx.records, false, p.number); err != nil {
 		return err
 	}
 	for l := range p.locked {
-		if err := s.removeLock(path.Join(repoDir(l.repo), l.name+lockSuffix)); err != nil {
+		if err := s.removeLock(path.Join(repoDir(l.Repo), l.Name+lockSuffix)); err != nil {
 			return err
 		}
 	}

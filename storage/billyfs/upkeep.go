@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
 // upkeep is when to sync the files, and when to write the journal afresh.
@@ -25,9 +26,6 @@ func newUpkeep() upkeep {
 		fresh: map[storage.ID][]storage.Hash{}}
 }
 
-// recordsChunk is about how many bytes of records are in one entry.
-const recordsChunk = 1 << 20
-
 // begin says in the journal that a process has the store. After a crash, it first writes the journal afresh: what was
 // made up for must not be made up for again.
 func (u *upkeep) begin(s *store, crashed bool) error {
@@ -35,14 +33,12 @@ func (u *upkeep) begin(s *store, crashed bool) error {
 	if crashed || u.oversized(s) {
 		return u.rewrite(s)
 	}
-	if err := s.journal.append(openMark(s)); err != nil {
+	if err := s.journal.Begin(s.m.Traits().Boot); err != nil {
 		return err
 	}
-	u.flushedAt = s.journal.end
-	return s.journal.force()
+	u.flushedAt = s.journal.Size()
+	return s.journal.Force()
 }
-
-func openMark(s *store) []byte { return append([]byte{kindOpen}, s.m.Traits().Boot...) }
 
 // end makes permanent what is not yet, and says so in the journal and beside it.
 func (u *upkeep) end(s *store) error {
@@ -52,31 +48,25 @@ func (u *upkeep) end(s *store) error {
 	if err := u.flush(s); err != nil {
 		return err
 	}
-	if err := s.journal.force(); err != nil {
+	if err := s.journal.End(); err != nil {
 		return err
 	}
-	if err := s.journal.append([]byte{kindClosed}); err != nil {
-		return err
-	}
-	if err := s.journal.force(); err != nil {
-		return err
-	}
-	return s.writeFormat(format{closed: true, seq: s.seq, size: s.journal.end})
+	return s.writeFormat(format{closed: true, seq: s.seq, size: s.journal.Size()})
 }
 
 // oversized reports whether more than half of the journal is of no use any more.
 func (u *upkeep) oversized(s *store) bool {
-	return s.journal.end > max(u.minRewrite, 2*u.liveBytes)
+	return s.journal.Size() > max(u.minRewrite, 2*u.liveBytes)
 }
 
 // maintain syncs the files and writes the journal afresh when it is time. The Update that it comes after has happened
 // in any case: what fails here is tried again, or stays in the journal.
 func (s *store) maintain(ctx context.Context) {
 	u := &s.upkeep
-	if u.stuck != nil || s.journal.broken != nil {
+	if u.stuck != nil || s.journal.Broken() != nil {
 		return
 	}
-	if s.m.Unsynced() >= u.flushFiles || s.m.Syncs && s.journal.end-u.flushedAt >= u.flushBytes {
+	if s.m.Unsynced() >= u.flushFiles || s.m.Syncs && s.journal.Size()-u.flushedAt >= u.flushBytes {
 		if u.flush(s) != nil {
 			return
 		}
@@ -101,13 +91,13 @@ func (u *upkeep) flush(s *store) error {
 		// reported once). The journal still has it all: no part of it is dropped any more, and the next Open is told
 		// to write the files again.
 		u.stuck = err
-		return errors.Join(err, s.journal.append([]byte{kindOpen}))
+		return errors.Join(err, s.journal.Begin(""))
 	}
-	u.flushedAt = s.journal.end
-	if s.journal.broken != nil {
+	u.flushedAt = s.journal.Size()
+	if s.journal.Broken() != nil {
 		return nil // it is about to be replaced
 	}
-	return s.journal.append(encodeMark(kindFlushed, s.seq))
+	return s.journal.Flushed(s.seq)
 }
 
 // rewrite writes the journal afresh, with the records only.
@@ -118,31 +108,14 @@ func (u *upkeep) rewrite(s *store) error {
 	if err := u.flush(s); err != nil {
 		return err
 	}
-	err := s.journal.rewrite(func(add func([]byte) error) error {
-		now := s.records.Snapshot()
-		defer now.Close()
-		e := &encoder{buf: []byte{kindBase}}
-		e.uint(s.seq)
-		for key, value := range now.Scan("", "", false) {
-			e.string(key)
-			e.bytes(value)
-			if len(e.buf) >= recordsChunk {
-				if err := add(e.buf); err != nil {
-					return err
-				}
-				e.buf = append(e.buf[:0], kindRecords)
-			}
-		}
-		if err := add(e.buf); err != nil {
-			return err
-		}
-		return add(openMark(s))
-	})
+	now := s.records.Snapshot()
+	defer now.Close()
+	err := s.journal.Rewrite(s.seq, s.m.Traits().Boot, now.Scan("", "", false))
 	if err != nil {
 		return err
 	}
-	u.flushedAt = s.journal.end
-	u.liveBytes = s.journal.end
+	u.flushedAt = s.journal.Size()
+	u.liveBytes = s.journal.Size()
 	return nil
 }
 
@@ -184,12 +157,12 @@ func (s *store) packLoose(pool storage.ID, hashes []storage.Hash) error {
 }
 
 // written notes the objects of a commit.
-func (s *store) written(c *commit) {
-	for _, pool := range c.pools {
+func (s *store) written(c *journal.Commit) {
+	for _, pool := range c.Pools {
 		delete(s.upkeep.fresh, pool)
 	}
-	for _, o := range c.objects {
-		s.makeSure(objectName{o.pool, o.hash})
-		s.upkeep.fresh[o.pool] = append(s.upkeep.fresh[o.pool], o.hash)
+	for _, o := range c.Objects {
+		s.makeSure(objectName{o.Pool, o.Hash})
+		s.upkeep.fresh[o.Pool] = append(s.upkeep.fresh[o.Pool], o.Hash)
 	}
 }

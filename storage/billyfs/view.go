@@ -41,7 +41,7 @@ func findRepo(r reader, id storage.ID) (repo repoRef, pool storage.ID, ok bool) 
 		return repoRef{}, pool, false
 	}
 	pool, born := decodeRepo(v)
-	return repoRef{id, born}, pool, true
+	return repoRef{Repo: id, Born: born}, pool, true
 }
 
 func readRecord(r reader, key []byte) ([]byte, error) {
@@ -134,10 +134,10 @@ func (v *view) Ref(id storage.ID, name string) (storage.Ref, error) {
 	if err != nil {
 		return storage.Ref{}, err
 	}
-	if value.isZero() {
+	if value.IsZero() {
 		return storage.Ref{}, storage.ErrNotFound
 	}
-	return value.ref(name), nil
+	return value.Ref(name), nil
 }
 
 // Refs implements storage.View.

@@ -94,11 +94,11 @@ func (m Mode) perm() fs.FileMode {
 	return 0o644
 }
 
-// NewBilly returns the disk that root is, whatever it is, by go-billy's interface alone. Only this process may use it.
+// NewBilly returns the disk that root is, by go-billy's interface alone, whatever it is. Only this process may use it.
 func NewBilly(root billy.Filesystem) Disk { return &billyDisk{fs: root} }
 
-// New returns the disk that root is. It goes past go-billy where it hands out a directory of the operating system: its osfs can neither sync
-// directories nor, through its Chroot helper, files, and follows symbolic links by name.
+// New returns the disk that root is. It goes past go-billy where it hands out a directory of the operating system: its
+// osfs can neither sync directories nor, through its Chroot helper, files, and follows symbolic links by name.
 func New(root billy.Filesystem) (Disk, error) {
 	switch f := root.(type) {
 	case *osfs.BoundOS:
