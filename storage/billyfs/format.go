@@ -68,20 +68,20 @@ func parseFormat(text string) (f format, err error) {
 
 // writeFormat replaces reposit/format. It is synced at any level of durability, if the medium can: what it says must
 // not be older than the journal that comes next.
-func (s *store) writeFormat(f format) error {
+func writeFormat(m *disk.Medium, f format) error {
 	f.version = formatNow
-	if s.m.Volatile {
-		return s.m.WriteFile(formatName, []byte(f.text()), 0)
+	if m.Volatile {
+		return m.WriteFile(formatName, []byte(f.text()), 0)
 	}
-	temp := s.m.Temp()
-	err := s.m.WriteFile(temp, []byte(f.text()), disk.SyncData)
+	temp := m.Temp()
+	err := m.WriteFile(temp, []byte(f.text()), disk.SyncData)
 	if err == nil {
-		err = s.m.Rename(temp, formatName)
+		err = m.Rename(temp, formatName)
 	}
 	if err != nil {
-		return errors.Join(err, s.m.RemoveAny(temp))
+		return errors.Join(err, m.RemoveAny(temp))
 	}
-	return s.m.SyncDir("reposit")
+	return m.SyncDir("reposit")
 }
 
 // readFormat reads reposit/format. Without the file, it returns storage.ErrFormat, naming what it found, unless the
@@ -138,9 +138,18 @@ func namesIn(d disk.Disk, dir string) ([]string, error) {
 	return names, nil
 }
 
-// fit compares what was read of the journal, its first end bytes of size, with what else says what there must be:
-// reposit/format, and the repositories that there are. It returns storage.ErrCorrupt if the journal lacks any of it.
-func (s *store) fit(f format, h *journal.History, end, size int64) error {
+// A fitting compares what was read of the journal with what else says what there must be: reposit/format, and the
+// repositories that there are.
+type fitting struct {
+	s *store
+	f format
+	h *journal.History
+}
+
+// check is told that the first end bytes of size could be read. It returns storage.ErrCorrupt if the journal lacks any
+// of what there must be.
+func (t fitting) check(end, size int64) error {
+	f, h := t.f, t.h
 	switch {
 	case f.version == 0 && h.Seq > 0:
 		return fmt.Errorf("%s is missing beside a journal of %d Updates: the store needs a repair: %w",
@@ -156,14 +165,14 @@ func (s *store) fit(f format, h *journal.History, end, size int64) error {
 		return journalLacks("ends within its records")
 	}
 	if f.version == formatOld && end == 0 {
-		if pools, err := namesIn(s.m.Disk, "pools"); err != nil || len(pools) > 0 {
+		if pools, err := namesIn(t.s.m.Disk, "pools"); err != nil || len(pools) > 0 {
 			return cmp.Or(err, journalLacks("is missing, or empty, beside pools/%s", slices.Max(append(pools, ""))))
 		}
 	}
-	if s.m.Volatile || f.version == 0 {
+	if t.s.m.Volatile || f.version == 0 {
 		return nil
 	}
-	return s.fitRepos(h.Seq, f.version == formatNow && !f.closed && !f.synced)
+	return t.checkRepos(f.version == formatNow && !f.closed && !f.synced)
 }
 
 func journalLacks(what string, args ...any) error {
@@ -172,14 +181,14 @@ func journalLacks(what string, args ...any) error {
 
 const lostDir = "reposit/lost"
 
-// fitRepos looks for repositories that were created after the last Update in the journal. After a session without
+// checkRepos looks for repositories that were created after the last Update in the journal. After a session without
 // syncs, they may be what a power cut left of Updates that it took, and are put aside.
-func (s *store) fitRepos(seq uint64, aside bool) error {
-	names, err := namesIn(s.m.Disk, "repos")
+func (t fitting) checkRepos(aside bool) error {
+	names, err := namesIn(t.s.m.Disk, "repos")
 	if err != nil {
 		return err
 	}
-	now := s.records.Snapshot()
+	now := t.s.records.Snapshot()
 	defer now.Close()
 	for _, name := range names {
 		base, ok := strings.CutSuffix(name, ".git")
@@ -190,15 +199,15 @@ func (s *store) fitRepos(seq uint64, aside bool) error {
 		if _, _, ok := findRepo(now, id); ok {
 			continue
 		}
-		born, ok := s.bornIn(repoDir(id))
-		if !ok || born <= seq { // the journal knows that it was dropped
+		born, ok := t.s.repos.bornIn(repoDir(id))
+		if !ok || born <= t.h.Seq { // the journal knows that it was dropped
 			continue
 		}
 		if !aside {
-			return journalLacks("ends with Update %d, %s is of Update %d", seq, repoDir(id), born)
+			return journalLacks("ends with Update %d, %s is of Update %d", t.h.Seq, repoDir(id), born)
 		}
 		to := fmt.Sprintf("%s/%s-%d", lostDir, id, born)
-		if err := s.m.InDir(to, func() error { return s.m.Rename(repoDir(id), to) }); err != nil {
+		if err := t.s.m.InDir(to, func() error { return t.s.m.Rename(repoDir(id), to) }); err != nil {
 			return err
 		}
 	}

@@ -30,15 +30,21 @@ const lockTries = 8
 // lockValue is the file in a lock that holds what the ref is to hold. To rename it to the ref takes no space.
 const lockValue = "/ref" + lockSuffix
 
-// takeLock makes the lock of a file that git programs write, too, or returns storage.ErrBusy, naming it. The lock is a
+// A refLocks takes locks on refs that git heeds, too.
+type refLocks struct {
+	m     *disk.Medium
+	stale []string // locks of ours that could not be removed; belongs to the writer
+}
+
+// take makes the lock of a file that git programs write, too, or returns storage.ErrBusy, naming it. The lock is a
 // directory with the name of git's lock file, which keeps git out as the file does. Whatever a crash leaves of it, and
 // of the journal, it can't be taken for a lock of git's, and there is no need to say in advance that it will be made.
-func (s *store) takeLock(ctx context.Context, name string, value []byte) error {
+func (k *refLocks) take(ctx context.Context, name string, value []byte) error {
 	pause := time.Millisecond
 	for range lockTries {
-		err := s.m.InDir(name, func() error { return s.m.Mkdir(name) })
+		err := k.m.InDir(name, func() error { return k.m.Mkdir(name) })
 		if err == nil && value != nil {
-			err = s.m.WriteFile(name+lockValue, value, 0)
+			err = k.m.WriteFile(name+lockValue, value, 0)
 		} else if errors.Is(err, fs.ErrExist) {
 			select {
 			case <-ctx.Done():
@@ -49,19 +55,19 @@ func (s *store) takeLock(ctx context.Context, name string, value []byte) error {
 			continue
 		}
 		if err != nil {
-			s.dropLock(name) // it may have been made
+			k.drop(name) // it may have been made
 		}
 		return err
 	}
 	return fmt.Errorf("%s: %w", name, storage.ErrBusy)
 }
 
-// removeLock removes a lock of our own, if it is there.
-func (s *store) removeLock(name string) error {
-	info, err := s.m.Stat(name)
+// remove removes a lock of our own, if it is there.
+func (k *refLocks) remove(name string) error {
+	info, err := k.m.Stat(name)
 	if err == nil && info.IsDir() {
-		if err = s.m.Remove(name + lockValue); err == nil || disk.Absent(err) {
-			err = s.m.RemoveAny(name)
+		if err = k.m.Remove(name + lockValue); err == nil || disk.Absent(err) {
+			err = k.m.RemoveAny(name)
 		}
 	}
 	if disk.Absent(err) {
@@ -70,34 +76,34 @@ func (s *store) removeLock(name string) error {
 	return err
 }
 
-// dropLock removes a lock of our own. If that fails, it is tried again before the next Update.
-func (s *store) dropLock(name string) {
-	if err := s.removeLock(name); err != nil {
-		s.strays = append(s.strays, name)
+// drop removes a lock of our own. If that fails, it is tried again before the next Update.
+func (k *refLocks) drop(name string) {
+	if err := k.remove(name); err != nil {
+		k.stale = append(k.stale, name)
 	}
 }
 
-// dropStrays removes the locks that dropLock could not.
-func (s *store) dropStrays() error {
-	for len(s.strays) > 0 {
-		if err := s.removeLock(s.strays[0]); err != nil {
+// dropStale removes the locks that dropLock could not.
+func (k *refLocks) dropStale() error {
+	for len(k.stale) > 0 {
+		if err := k.remove(k.stale[0]); err != nil {
 			return err
 		}
-		s.strays = s.strays[1:]
+		k.stale = k.stale[1:]
 	}
 	return nil
 }
 
-// dropFormerLocks removes the lock files that a process made which kept a store of version 1.
-func (s *store) dropFormerLocks(locks []journal.LockNote) error {
+// dropFormer removes the lock files that a process made which kept a store of version 1.
+func (k *refLocks) dropFormer(locks []journal.LockNote) error {
 	for _, l := range locks {
 		if l.Name != packedName && !validRef(l.Name) || !validID(l.Repo) {
 			continue
 		}
 		file := path.Join(repoDir(l.Repo), l.Name+lockSuffix)
-		text, err := s.m.ReadText(file)
+		text, err := k.m.ReadText(file)
 		if err == nil && strings.HasPrefix(l.Content, text) {
-			err = s.m.RemoveAny(file)
+			err = k.m.RemoveAny(file)
 		}
 		if err != nil {
 			return err
@@ -106,16 +112,16 @@ func (s *store) dropFormerLocks(locks []journal.LockNote) error {
 	return nil
 }
 
-// dropLocks removes the locks that a process of ours left. If the machine was started again since, it also removes
+// dropAll removes the locks that a process of ours left. If the machine was started again since, it also removes
 // those of git programs, none of which has outlived that.
-func (s *store) dropLocks(now reader, restarted bool) error {
+func (k *refLocks) dropAll(now reader, restarted bool) error {
 	for key := range now.Scan(repoKey, nextPrefix(repoKey), false) {
 		dir := repoDir(storage.ID([]byte(key[len(repoKey):])))
-		_, err := s.dropLocksIn(dir, func(e disk.Entry) bool {
+		_, err := k.dropIn(dir, func(e disk.Entry) bool {
 			return e.Dir || restarted && (e.Name == packedLock || e.Name == "HEAD"+lockSuffix)
 		})
 		if err == nil {
-			err = s.dropLocksBelow(path.Join(dir, "refs"), restarted)
+			err = k.dropBelow(path.Join(dir, "refs"), restarted)
 		}
 		if err != nil {
 			return err
@@ -124,9 +130,9 @@ func (s *store) dropLocks(now reader, restarted bool) error {
 	return nil
 }
 
-// dropLocksIn removes the locks in a directory that are to go, and returns what else there is.
-func (s *store) dropLocksIn(dir string, gone func(disk.Entry) bool) (left []disk.Entry, err error) {
-	entries, err := s.m.ReadDir(dir)
+// dropIn removes the locks in a directory that are to go, and returns what else there is.
+func (k *refLocks) dropIn(dir string, gone func(disk.Entry) bool) (left []disk.Entry, err error) {
+	entries, err := k.m.ReadDir(dir)
 	if err != nil && !disk.Absent(err) {
 		return nil, err
 	}
@@ -135,8 +141,8 @@ func (s *store) dropLocksIn(dir string, gone func(disk.Entry) bool) (left []disk
 			left = append(left, e)
 		} else if gone(e) {
 			name := path.Join(dir, e.Name)
-			s.m.Named(name)
-			if err := s.m.RemoveAll(name); err != nil {
+			k.m.Named(name)
+			if err := k.m.RemoveAll(name); err != nil {
 				return nil, err
 			}
 		}
@@ -144,11 +150,11 @@ func (s *store) dropLocksIn(dir string, gone func(disk.Entry) bool) (left []disk
 	return left, nil
 }
 
-func (s *store) dropLocksBelow(dir string, files bool) error {
-	left, err := s.dropLocksIn(dir, func(e disk.Entry) bool { return e.Dir || files })
+func (k *refLocks) dropBelow(dir string, files bool) error {
+	left, err := k.dropIn(dir, func(e disk.Entry) bool { return e.Dir || files })
 	for _, e := range left {
 		if err == nil && e.Dir {
-			err = s.dropLocksBelow(path.Join(dir, e.Name), files)
+			err = k.dropBelow(path.Join(dir, e.Name), files)
 		}
 	}
 	return err

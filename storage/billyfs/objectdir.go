@@ -15,14 +15,14 @@ import (
 
 // An objectDir is what is known of an objects directory: of a pool, or of a repository into which git programs push.
 type objectDir struct {
-	s    *store
-	path string
+	objects *objects
+	path    string
 
 	mu    sync.Mutex
 	packs listing // names of packs, without directory and suffix
 	inner listing // names of the directories in it that hold objects
 
-	adopted map[string]bool // files that are in the pool, too; belongs to the writer
+	imported map[string]bool // files that are in the pool, too; belongs to the writer
 }
 
 // A listing is the content of a directory, for as long as the directory does not change.
@@ -33,8 +33,8 @@ type listing struct {
 	turn  int // how often the names changed
 }
 
-// objectDir returns what is known of a directory.
-func (s *store) objectDir(name string) *objectDir {
+// dir returns what is known of a directory.
+func (s *objects) dir(name string) *objectDir {
 	if d, ok := s.dirs.get(name); ok {
 		return d
 	}
@@ -43,16 +43,16 @@ func (s *store) objectDir(name string) *objectDir {
 	if d, ok := s.dirs.get(name); ok {
 		return d
 	}
-	d := &objectDir{s: s, path: name}
+	d := &objectDir{objects: s, path: name}
 	s.dirs.add(name, d, 1)
 	return d
 }
 
 // forgetDir drops what is known of a directory, and closes its packs.
-func (s *store) forgetDir(name string) {
+func (s *objects) forgetDir(name string) {
 	if d, ok := s.dirs.get(name); ok {
 		for _, p := range d.packNames() {
-			s.packs.remove(path.Join(name, "pack", p))
+			s.packs.cache.remove(path.Join(name, "pack", p))
 		}
 	}
 	s.dirs.remove(name)
@@ -60,10 +60,10 @@ func (s *store) forgetDir(name string) {
 
 // refresh reads a directory if it changed since.
 func (d *objectDir) refresh(l *listing, dir string, keep func(disk.Entry) (string, bool)) error {
-	if l.read && !d.s.shared {
+	if l.read && !d.objects.shared {
 		return nil
 	}
-	info, err := d.s.m.Stat(dir)
+	info, err := d.objects.m.Stat(dir)
 	if err != nil {
 		if !disk.Absent(err) {
 			return err
@@ -76,7 +76,7 @@ func (d *objectDir) refresh(l *listing, dir string, keep func(disk.Entry) (strin
 		return nil
 	}
 	reading := disk.NewReading(info)
-	entries, err := d.s.m.ReadDir(dir)
+	entries, err := d.objects.m.ReadDir(dir)
 	if err != nil && !disk.Absent(err) {
 		return err
 	}
@@ -146,7 +146,7 @@ func (d *objectDir) inners() ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := &d.inner
-	if !d.s.shared {
+	if !d.objects.shared {
 		l = &listing{}
 	}
 	err := d.refresh(l, d.path, innerName)
@@ -175,7 +175,7 @@ func (d *objectDir) looseFiles() (names []string, err error) {
 		return nil, err
 	}
 	for _, fan := range fanouts {
-		entries, err := d.s.m.ReadDir(path.Join(d.path, fan))
+		entries, err := d.objects.m.ReadDir(path.Join(d.path, fan))
 		if err != nil && !disk.Absent(err) {
 			return nil, err
 		}
@@ -209,7 +209,7 @@ func (d *objectDir) find(h storage.Hash) (p *pack, offset int64, err error) {
 	}
 	var bad error
 	for _, name := range d.packNames() {
-		p, err := d.s.openPack(path.Join(d.path, "pack", name))
+		p, err := d.objects.packs.open(path.Join(d.path, "pack", name))
 		if err != nil {
 			if !disk.Absent(err) { // else git gc took it away, or its index is here before it
 				bad = errors.Join(bad, err)
@@ -236,7 +236,7 @@ func (d *objectDir) hashes(dst []storage.Hash, first byte, lo, hi storage.Hash) 
 		return bytes.Compare(h[:], lo[:]) >= 0 && bytes.Compare(h[:], hi[:]) <= 0
 	}
 	for _, name := range d.packNames() {
-		p, err := d.s.openPack(path.Join(d.path, "pack", name))
+		p, err := d.objects.packs.open(path.Join(d.path, "pack", name))
 		if err != nil {
 			if disk.Absent(err) {
 				continue
@@ -255,7 +255,7 @@ func (d *objectDir) hashes(dst []storage.Hash, first byte, lo, hi storage.Hash) 
 		p.release()
 	}
 	fan := hex.EncodeToString([]byte{first})
-	entries, err := d.s.m.ReadDir(path.Join(d.path, fan))
+	entries, err := d.objects.m.ReadDir(path.Join(d.path, fan))
 	if err != nil && !disk.Absent(err) {
 		return dst, err
 	}

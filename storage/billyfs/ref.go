@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync/atomic"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
@@ -114,12 +115,36 @@ var refBytes = func() (kinds [256]byte) {
 	return kinds
 }()
 
-// readRef reads a ref of the repository in dir: its file, else its line in packed-refs.
-func (s *store) readRef(dir, name string) (refValue, error) {
+// A refFiles is the refs of repositories, in files and in packed-refs.
+type refFiles struct {
+	m      *disk.Medium
+	locks  *refLocks
+	shared bool // other programs may change them between two calls
+
+	packed       *lru[string, *packedRefs]
+	packedWrites atomic.Uint64
+	states       *lru[string, *refState]
+	numbers      atomic.Uint64 // of states
+	writes       atomic.Uint64
+}
+
+// Weights of what is cached of refs.
+const (
+	packedWeight = 32 << 20 // bytes of packed-refs
+	stateWeight  = 16 << 20 // bytes of refs that have files
+)
+
+func newRefFiles(m *disk.Medium, locks *refLocks, shared bool) *refFiles {
+	return &refFiles{m: m, locks: locks, shared: shared,
+		packed: newLRU[string, *packedRefs](packedWeight, nil), states: newLRU[string, *refState](stateWeight, nil)}
+}
+
+// read reads a ref of the repository in dir: its file, else its line in packed-refs.
+func (f *refFiles) read(dir, name string) (refValue, error) {
 	if !validRef(name) {
 		return refValue{}, nil
 	}
-	data, err := readRefFile(s.m, path.Join(dir, name))
+	data, err := readRefFile(f.m, path.Join(dir, name))
 	if err == nil {
 		v, err := parseRef(data)
 		if err != nil && folders.Stray(path.Base(name)) {
@@ -133,7 +158,7 @@ func (s *store) readRef(dir, name string) (refValue, error) {
 	if !disk.Absent(err) {
 		return refValue{}, err
 	}
-	packed, err := s.packedRefs(dir)
+	packed, err := f.packedIn(dir)
 	if err != nil {
 		return refValue{}, err
 	}

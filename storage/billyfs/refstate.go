@@ -50,12 +50,12 @@ type refDir struct {
 	read  disk.Reading
 }
 
-// refs returns the state of the refs of the repository in dir. Where other programs may change them, that costs a look
+// state returns the state of the refs of the repository in dir. Where other programs may change them, that costs a look
 // at each directory and at each ref that has a file of its own, and at packed-refs; only what changed is read.
-func (s *store) refs(dir string) (*refState, error) {
-	writes := s.refWrites.Load()
-	old, ok := s.states.get(dir)
-	if ok && !s.shared {
+func (f *refFiles) state(dir string) (*refState, error) {
+	writes := f.writes.Load()
+	old, ok := f.states.get(dir)
+	if ok && !f.shared {
 		return old, nil
 	}
 	if !ok {
@@ -63,14 +63,14 @@ func (s *store) refs(dir string) (*refState, error) {
 	}
 	st := &refState{}
 	var err error
-	if st.head, err = s.readHead(dir, old.head); err != nil {
+	if st.head, err = f.readHead(dir, old.head); err != nil {
 		return nil, err
 	}
-	if st.top, err = s.readRefDir(dir, "refs", old.top); err != nil {
+	if st.top, err = f.readDir(dir, "refs", old.top); err != nil {
 		return nil, err
 	}
 	// Files first: a ref that is packed in between is then found twice, not missed.
-	if st.packed, err = s.packedRefs(dir); err != nil {
+	if st.packed, err = f.packedIn(dir); err != nil {
 		return nil, err
 	}
 	if ok && st.packed == old.packed && st.top == old.top && st.head == old.head {
@@ -82,11 +82,11 @@ func (s *store) refs(dir string) (*refState, error) {
 	}
 	slices.SortFunc(st.loose, func(a, b looseRef) int { return strings.Compare(a.name, b.name) })
 	if st.number = old.number; !ok || !st.equal(old) {
-		st.number = s.stateNumbers.Add(1)
+		st.number = f.numbers.Add(1)
 	}
-	s.states.add(dir, st, int64(len(st.loose))*looseWeight+1)
-	if !s.shared && (s.refWrites.Load() != writes || slices.ContainsFunc(st.loose, looseRef.unread)) {
-		s.states.remove(dir)
+	f.states.add(dir, st, int64(len(st.loose))*looseWeight+1)
+	if !f.shared && (f.writes.Load() != writes || slices.ContainsFunc(st.loose, looseRef.unread)) {
+		f.states.remove(dir)
 	}
 	return st, nil
 }
@@ -94,18 +94,18 @@ func (s *store) refs(dir string) (*refState, error) {
 // looseWeight is about how many bytes a looseRef takes.
 const looseWeight = 512
 
-// forgetRefs lets go of what was read of refs that a commit changes. It comes before and after the change: what is read
+// forget lets go of what was read of refs that a commit changes. It comes before and after the change: what is read
 // in between is not kept.
-func (s *store) forgetRefs(c *journal.Commit) {
-	if s.shared { // files tell of each change
+func (f *refFiles) forget(c *journal.Commit) {
+	if f.shared { // files tell of each change
 		return
 	}
-	s.refWrites.Add(1)
+	f.writes.Add(1)
 	for _, d := range c.Drops {
-		s.states.remove(repoDir(d.Repo))
+		f.states.remove(repoDir(d.Repo))
 	}
 	for _, r := range c.Refs {
-		s.states.remove(repoDir(r.Repo))
+		f.states.remove(repoDir(r.Repo))
 	}
 }
 
@@ -117,11 +117,11 @@ func (st *refState) equal(o *refState) bool {
 }
 
 // readHead reads HEAD, which is in no directory of refs. It returns old, which may be nil, if nothing changed.
-func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
+func (f *refFiles) readHead(dir string, old *looseRef) (*looseRef, error) {
 	name := path.Join(dir, "HEAD")
-	info, err := s.m.Stat(name)
+	info, err := f.m.Stat(name)
 	if disk.Absent(err) { // or a symbolic link to a ref that is not there
-		if data, err := readRefFile(s.m, name); err == nil {
+		if data, err := readRefFile(f.m, name); err == nil {
 			v, err := parseRef(data)
 			return &looseRef{name: "HEAD", value: v, err: err}, nil
 		}
@@ -130,10 +130,10 @@ func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.shared && old != nil && old.read.Holds(info) {
+	if f.shared && old != nil && old.read.Holds(info) {
 		return old, nil
 	}
-	r, ok := readLooseRef("HEAD", info, func() ([]byte, error) { return readRefFile(s.m, name) })
+	r, ok := readLooseRef("HEAD", info, func() ([]byte, error) { return readRefFile(f.m, name) })
 	if !ok {
 		return nil, nil
 	}
@@ -159,25 +159,25 @@ func readLooseRef(name string, info fs.FileInfo, read func() ([]byte, error)) (r
 	return r, err == nil || r.err != nil
 }
 
-// readRefDir reads what changed of a directory since it was as in old, which may be nil. It returns old if that is
+// readDir reads what changed of a directory since it was as in old, which may be nil. It returns old if that is
 // nothing.
-func (s *store) readRefDir(dir, name string, old *refDir) (*refDir, error) {
+func (f *refFiles) readDir(dir, name string, old *refDir) (*refDir, error) {
 	var err error
 	if old == nil { // to open a pipe might take for ever
 		var info fs.FileInfo
-		if info, err = s.m.Stat(path.Join(dir, name)); err == nil && !info.IsDir() {
+		if info, err = f.m.Stat(path.Join(dir, name)); err == nil && !info.IsDir() {
 			err = syscall.ENOTDIR
 		}
 	}
-	var f disk.Folder
+	var folder disk.Folder
 	if err == nil {
-		f, err = disk.OpenFolder(s.m.Disk, path.Join(dir, name))
+		folder, err = disk.OpenFolder(f.m.Disk, path.Join(dir, name))
 	}
 	if err == nil {
-		defer f.Close()
+		defer folder.Close()
 		var info fs.FileInfo
-		if info, err = f.Stat("."); err == nil {
-			return s.readFolder(dir, name, old, f, info)
+		if info, err = folder.Stat("."); err == nil {
+			return f.readFolder(dir, name, old, folder, info)
 		}
 	}
 	if disk.Absent(err) {
@@ -186,17 +186,17 @@ func (s *store) readRefDir(dir, name string, old *refDir) (*refDir, error) {
 	return nil, err
 }
 
-func (s *store) readFolder(dir, name string, old *refDir, f disk.Folder, info fs.FileInfo) (*refDir, error) {
+func (f *refFiles) readFolder(dir, name string, old *refDir, folder disk.Folder, info fs.FileInfo) (*refDir, error) {
 	d := &refDir{name: name, read: disk.NewReading(info)}
 	if old == nil {
 		old = &refDir{}
 	}
-	known := s.shared && old.read.Holds(info)
+	known := f.shared && old.read.Holds(info)
 	var files, dirs []string
 	if known {
 		d.read = old.read
 	} else {
-		entries, err := f.ReadDir()
+		entries, err := folder.ReadDir()
 		if disk.Absent(err) { // it was removed since it was opened
 			return &refDir{name: name}, nil
 		}
@@ -214,7 +214,7 @@ func (s *store) readFolder(dir, name string, old *refDir, f disk.Folder, info fs
 		slices.Sort(files)
 		slices.Sort(dirs)
 	}
-	changed := d.readFiles(f, old, files, known, s.shared)
+	changed := d.readFiles(folder, old, files, known, f.shared)
 	if known {
 		for _, o := range old.dirs {
 			dirs = append(dirs, o.name)
@@ -225,7 +225,7 @@ func (s *store) readFolder(dir, name string, old *refDir, f disk.Folder, info fs
 		if i, ok := slices.BinarySearchFunc(old.dirs, child, byDirName); ok {
 			was = old.dirs[i]
 		}
-		is, err := s.readRefDir(dir, child, was)
+		is, err := f.readDir(dir, child, was)
 		if err != nil {
 			return nil, err
 		}

@@ -81,7 +81,7 @@ func (g *stage) has(h storage.Hash) (bool, error) {
 		return true, nil
 	}
 	name := objectName{g.pool, h}
-	file, ok, err := g.s.holds(name, false)
+	file, ok, err := g.s.objects.holds(name, false)
 	if err != nil || !ok {
 		return false, err
 	}
@@ -89,14 +89,14 @@ func (g *stage) has(h storage.Hash) (bool, error) {
 		if err := g.s.m.SyncNow(file); err != nil {
 			return false, err
 		}
-		g.s.makeSure(name)
+		g.s.objects.makeDurable(name)
 	}
 	return true, nil
 }
 
 // begin moves what is held to a pack.
 func (g *stage) begin() error {
-	p, err := g.s.newPackWriter(g.pool)
+	p, err := g.s.objects.newPack(g.pool)
 	if err != nil {
 		return err
 	}
@@ -135,12 +135,12 @@ func (g *stage) close() error {
 		}
 	}
 	if len(g.few)+len(g.large) > 0 {
-		if err := g.s.ensurePool(g.pool); err != nil {
+		if err := g.s.objects.ensurePool(g.pool); err != nil {
 			return err
 		}
 	}
 	for _, o := range g.few {
-		data, err := g.s.writeLoose(g.pool, o)
+		data, err := g.s.objects.writeLoose(g.pool, o)
 		if err != nil {
 			return err
 		}
@@ -269,7 +269,7 @@ func (w *writer) compress(ctx context.Context, h storage.Hash, t storage.Type) e
 	if err != nil {
 		return err
 	}
-	err = s.codec.copyObject(ctx, f, t, w.size, content)
+	err = s.objects.codec.copyObject(ctx, f, t, w.size, content)
 	if err == nil && s.m.Syncs {
 		err = f.Sync()
 	}

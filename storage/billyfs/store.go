@@ -30,7 +30,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,46 +65,19 @@ type store struct {
 
 	records *mvcc.Map[[]byte]
 	overlay *overlay
-	codec   codec
+	repos   *repos
+	refs    *refFiles
+	logs    *refLogs
+	locks   *refLocks
+	objects *objects
 
-	packs        *lru[string, *pack]
-	bases        *lru[packSpot, baseObject]
-	dirs         *lru[string, *objectDir]
-	packed       *lru[string, *packedRefs]
-	packedWrites atomic.Uint64
-	states       *lru[string, *refState]
-	stateNumbers atomic.Uint64
-	refWrites    atomic.Uint64
-
-	mu      sync.Mutex
-	pools   map[storage.ID]bool // whose directories are there
-	members map[storage.ID]map[storage.ID]struct{}
-	used    map[storage.ID]map[storage.ID]struct{} // members in which objects were found that the pool lacks
-	// loose objects that are whole and, if need be, synced or in the journal
-	sure map[objectName]struct{}
-
-	writer    chan struct{} // holds a value while someone writes
-	seq       uint64        // of the last commit in the journal
-	unsettled *plan
-	stalled   atomic.Bool // settle has something to do
-	strays    []string    // lock files of ours that could not be removed
-	upkeep    upkeep
-
-	checked sync.Map // of repoRef: repositories of which the format is known to be ours
+	committer *committer
+	upkeep    *upkeep
 
 	calls  atomic.Int64
 	closed atomic.Bool
 	idle   chan struct{}
 }
-
-// Weights of the caches.
-const (
-	packWeight   = 256 << 20 // bytes of indexes, each pack one megabyte at least
-	baseWeight   = 32 << 20  // bytes of objects that deltas are against
-	dirWeight    = 16 << 10  // directories
-	packedWeight = 32 << 20  // bytes of packed-refs
-	stateWeight  = 16 << 20  // bytes of refs that have files
-)
 
 // Open opens the store that is kept in root, and makes it if root is empty but for what systems leave in any folder. It
 // returns storage.ErrFormat, naming what it found, if root holds anything else, and storage.ErrCorrupt, naming the
@@ -147,23 +119,7 @@ func open(d disk.Disk, opts *Options) (_ *store, err error) {
 	case durability == storage.Volatile:
 		durability = storage.NoSync
 	}
-	s := &store{
-		m: disk.NewMedium(d, disk.Options{Volatile: t.Volatile, Syncs: durability == storage.Sync,
-			TempDir: tempDir, Limit: sizeLimit}), durability: durability, shared: t.Shared,
-		records: mvcc.New[[]byte](), overlay: newOverlay(),
-		packs:   newLRU[string](packWeight, (*pack).release),
-		bases:   newLRU[packSpot, baseObject](baseWeight, nil),
-		dirs:    newLRU[string, *objectDir](dirWeight, nil),
-		packed:  newLRU[string, *packedRefs](packedWeight, nil),
-		states:  newLRU[string, *refState](stateWeight, nil),
-		pools:   map[storage.ID]bool{},
-		members: map[storage.ID]map[storage.ID]struct{}{},
-		used:    map[storage.ID]map[storage.ID]struct{}{},
-		sure:    map[objectName]struct{}{},
-		writer:  make(chan struct{}, 1),
-		idle:    make(chan struct{}, 1),
-		upkeep:  newUpkeep(),
-	}
+	s := newStore(d, durability)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.letGo())
@@ -177,13 +133,15 @@ func open(d disk.Disk, opts *Options) (_ *store, err error) {
 		return nil, err
 	}
 	h := &journal.History{Put: s.putRecords}
-	s.journal, err = journal.Open(s.m, h, func(end, size int64) error { return s.fit(f, h, end, size) })
+	s.journal, err = journal.Open(s.m, h, func(end, size int64) error { return fitting{s, f, h}.check(end, size) })
 	if err != nil {
 		return nil, err
 	}
-	s.seq = h.Seq
+	s.committer.seq = h.Seq
 	if f.version == formatOld {
-		if err := s.addFsck(); err != nil {
+		now := s.records.Snapshot()
+		defer now.Close()
+		if err := s.repos.addFsck(now); err != nil {
 			return nil, err
 		}
 	}
@@ -191,6 +149,19 @@ func open(d disk.Disk, opts *Options) (_ *store, err error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func newStore(d disk.Disk, durability storage.Durability) *store {
+	t := d.Traits()
+	m := disk.NewMedium(d, disk.Options{Volatile: t.Volatile, Syncs: durability == storage.Sync, TempDir: tempDir,
+		Limit: sizeLimit})
+	s := &store{m: m, durability: durability, shared: t.Shared, records: mvcc.New[[]byte](), overlay: newOverlay(),
+		logs: &refLogs{m}, locks: &refLocks{m: m}, objects: newObjects(m, t.Shared), idle: make(chan struct{}, 1)}
+	s.refs = newRefFiles(m, s.locks, t.Shared)
+	s.repos = &repos{m: m, refs: s.refs, objects: s.objects, overlay: s.overlay}
+	s.committer = &committer{s: s, turn: make(chan struct{}, 1)}
+	s.upkeep = newUpkeep(s)
+	return s
 }
 
 // putRecords takes records of the journal.
@@ -240,7 +211,7 @@ func (s *store) emptyDirs() error {
 // start makes up for what the last process left undone, and begins a session. From here on, the store is not as Close
 // left it.
 func (s *store) start(h *journal.History) error {
-	if err := s.writeFormat(format{seq: s.seq, synced: s.m.Syncs}); err != nil {
+	if err := writeFormat(s.m, format{seq: s.committer.seq, synced: s.m.Syncs}); err != nil {
 		return err
 	}
 	if err := s.emptyDirs(); err != nil {
@@ -249,7 +220,7 @@ func (s *store) start(h *journal.History) error {
 	now := s.records.Snapshot()
 	for key, v := range now.Scan(repoKey, nextPrefix(repoKey), false) {
 		pool, _ := decodeRepo(v)
-		s.join(pool, storage.ID([]byte(key[len(repoKey):])))
+		s.objects.members.join(pool, storage.ID([]byte(key[len(repoKey):])))
 	}
 	now.Close()
 	if err := s.recover(h); err != nil {
@@ -258,15 +229,7 @@ func (s *store) start(h *journal.History) error {
 	if err := s.m.Flush(); err != nil {
 		return err
 	}
-	return s.upkeep.begin(s, len(h.Commits) > 0)
-}
-
-// join makes a repository a member of a pool.
-func (s *store) join(pool, repo storage.ID) {
-	if s.members[pool] == nil {
-		s.members[pool] = map[storage.ID]struct{}{}
-	}
-	s.members[pool][repo] = struct{}{}
+	return s.upkeep.begin(len(h.Commits) > 0)
 }
 
 // joinPools keeps the members of pools in line with a commit.
@@ -274,20 +237,16 @@ func (s *store) joinPools(c *journal.Commit) {
 	if len(c.Creates)+len(c.Drops) == 0 {
 		return
 	}
+	s.objects.members.leave(c.Drops)
+	for _, d := range c.Drops {
+		s.repos.checked.Delete(d)
+		s.objects.dirs.remove(repoDir(d.Repo) + "/objects")
+	}
 	now := s.records.Snapshot()
 	defer now.Close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range c.Drops {
-		s.checked.Delete(d)
-		s.dirs.remove(repoDir(d.Repo) + "/objects")
-		for _, members := range s.members {
-			delete(members, d.Repo)
-		}
-	}
 	for _, r := range c.Creates {
 		if _, pool, ok := findRepo(now, r.Repo); ok {
-			s.join(pool, r.Repo)
+			s.objects.members.join(pool, r.Repo)
 		}
 	}
 }
@@ -332,17 +291,17 @@ func (s *store) Close() error {
 	for s.calls.Load() > 0 {
 		<-s.idle
 	}
-	err := s.settle()
+	err := s.committer.finishPending()
 	s.forget()
 	if err == nil {
-		err = s.upkeep.end(s)
+		err = s.upkeep.end()
 	}
 	return errors.Join(err, s.letGo())
 }
 
 // letGo frees what the store holds.
 func (s *store) letGo() error {
-	s.packs.clear()
+	s.objects.packs.cache.clear()
 	var err error
 	if s.journal != nil {
 		err = s.journal.Close()

@@ -109,10 +109,10 @@ func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
 		ref = &txRef{}
 	}
 	if !ref.read && !ref.written && r.dir != "" {
-		if err := t.s.checkRepo(r.repoRef, r.dir); err != nil {
+		if err := t.s.repos.check(r.repoRef, r.dir); err != nil {
 			return nil, err
 		}
-		base, err := t.s.readRef(r.dir, name)
+		base, err := t.s.refs.read(r.dir, name)
 		if err != nil {
 			return nil, err
 		}
@@ -155,8 +155,8 @@ func (t *tx) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, er
 		st := &noRefs
 		var err error
 		if r.dir != "" {
-			if err = t.s.checkRepo(r.repoRef, r.dir); err == nil {
-				st, err = t.s.refs(r.dir)
+			if err = t.s.repos.check(r.repoRef, r.dir); err == nil {
+				st, err = t.s.refs.state(r.dir)
 			}
 		}
 		var over []refItem
@@ -184,7 +184,7 @@ func (t *tx) Log(id storage.ID, name string) iter.Seq2[storage.LogEntry, error] 
 			return
 		}
 		if r.dir != "" {
-			text, err := t.s.readLog(r.dir, name)
+			text, err := t.s.logs.read(r.dir, name)
 			yieldLog(text, name, err, yield)
 		}
 	}
@@ -284,7 +284,7 @@ func (t *tx) HasObject(pool storage.ID, h storage.Hash) (bool, error) {
 
 // hasStored reports whether an object is stored and whole. If its file was not synced, commit will.
 func (t *tx) hasStored(name objectName, members bool) (bool, error) {
-	file, ok, err := t.s.holds(name, members)
+	file, ok, err := t.s.objects.holds(name, members)
 	if ok && file != "" {
 		t.unsure = append(t.unsure, unsureObject{name, file})
 	}
@@ -325,7 +325,7 @@ func (t *tx) CreateRepo(id, pool storage.ID) error {
 	if !validID(id) || !validID(pool) {
 		return t.doom(fmt.Errorf("repository %q in pool %q: %w", id, pool, fs.ErrInvalid))
 	}
-	born := t.s.seq + 1
+	born := t.s.committer.seq + 1
 	t.repos[id] = &txRepo{repoRef: repoRef{Repo: id, Born: born}, pool: pool, refs: map[string]*txRef{}}
 	t.put(repoKey+string(id[:]), encodeRepo(pool, born))
 	return nil

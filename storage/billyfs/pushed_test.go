@@ -35,9 +35,9 @@ func (d *clearingDisk) ReadDir(name string) ([]disk.Entry, error) {
 	return entries, err
 }
 
-// TestAdoptWhileCleared adopts objects of which git clears away a file after each look at the directory: all that it
-// has packed before must be adopted from the pack.
-func TestAdoptWhileCleared(t *testing.T) {
+// TestPushedWhileCleared imports objects of which git clears away a file after each look at the directory: all that it
+// has packed before must be imported from the pack.
+func TestPushedWhileCleared(t *testing.T) {
 	root := t.TempDir()
 	backend, err := Open(osfs.New(root), &Options{Durability: storage.NoSync})
 	if err != nil {
@@ -64,13 +64,13 @@ func TestAdoptWhileCleared(t *testing.T) {
 	writeFile(t, filepath.Join(root, dir, "pack", fmt.Sprintf("pack-%040x.idx", 99)), "an index without its pack")
 	slices.Sort(cleared)
 	s.m.Disk = &clearingDisk{Disk: s.m.Disk, dir: dir, clear: cleared}
-	if _, err := s.adoptFrom(s.objectDir(dir), pool); err != nil {
-		t.Fatalf("adoptFrom() = %v", err)
+	if _, err := s.objects.importFrom(s.objects.dir(dir), pool); err != nil {
+		t.Fatalf("importFrom() = %v", err)
 	}
 	for _, suffix := range []string{".idx", ".pack"} {
 		name := fmt.Sprintf("%s/objects/pack/pack-%040x%s", poolDir(pool), 39, suffix)
 		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
-			t.Errorf("the pack that stays was not adopted: %v", err)
+			t.Errorf("the pack that stays was not imported: %v", err)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(root, poolDir(pool), "objects", "pack",

@@ -12,17 +12,17 @@ import (
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
-// adopt brings into a pool what git programs pushed into its repositories, before a ref of another repository leads
-// there: git finds a repository's objects in its own directory and in the pool, not in that of another. A fork leads
-// where its parent does, other new repositories may take their refs from any, and an older one only leads where
+// importPushed brings into a pool what git programs pushed into its repositories, before a ref of another repository
+// leads there: git finds a repository's objects in its own directory and in the pool, not in that of another. A fork
+// leads where its parent does, other new repositories may take their refs from any, and an older one only leads where
 // somebody has looked.
-func (p *plan) adopt(repos []*txRepo) error {
+func (p *prepared) importPushed(repos []*txRepo) error {
 	if !p.s.shared {
 		return nil
 	}
 	added := false
 	for _, r := range repos {
-		some, err := p.adoptFor(r)
+		some, err := p.importFor(r)
 		if err != nil {
 			return err
 		}
@@ -35,67 +35,67 @@ func (p *plan) adopt(repos []*txRepo) error {
 	if err := p.s.upkeep.stuck; err != nil {
 		return err
 	}
-	return p.s.upkeep.flush(p.s)
+	return p.s.upkeep.flush()
 }
 
-// adoptFor adopts what the refs of one repository may lead to. It reports whether there was anything.
-func (p *plan) adoptFor(r *txRepo) (added bool, err error) {
+// importFor imports what the refs of one repository may lead to. It reports whether there was anything.
+func (p *prepared) importFor(r *txRepo) (added bool, err error) {
 	s := p.s
 	from := func(repo storage.ID, d *objectDir) {
 		if err != nil || repo == r.Repo {
 			return
 		}
 		var some bool
-		some, err = s.adoptFrom(d, r.pool)
+		some, err = s.objects.importFrom(d, r.pool)
 		added = added || some
 	}
 	switch {
 	case !r.from.IsZero():
-		from(r.from, s.objectDir(repoDir(r.from)+"/objects"))
+		from(r.from, s.objects.dir(repoDir(r.from)+"/objects"))
 	case r.dir == "":
-		for repo, d := range s.dirsOf(r.pool, true) {
+		for repo, d := range s.objects.dirsOf(r.pool, true) {
 			if !repo.IsZero() {
 				from(repo, d)
 			}
 		}
 	default:
-		used := s.takeUsed(r.pool)
+		used := s.objects.members.takeUsed(r.pool)
 		for _, repo := range used {
-			from(repo, s.objectDir(repoDir(repo)+"/objects"))
+			from(repo, s.objects.dir(repoDir(repo)+"/objects"))
 		}
 		for _, repo := range used {
 			if err != nil || repo == r.Repo { // another one may need it
-				s.noteUse(r.pool, repo)
+				s.objects.members.noteUse(r.pool, repo)
 			}
 		}
 	}
 	return added, err
 }
 
-// adoptTries is how often the packs of a directory are looked through while git packs them anew.
-const adoptTries = 100
+// importTries is how often the packs of a directory are looked through while git packs them anew.
+const importTries = 100
 
-// adoptFrom links the objects of a repository into its pool, and reports whether there were any. They stay where they
+// importFrom links the objects of a repository into its pool, and reports whether there were any. They stay where they
 // are, for git to clear away: a reader may be looking for them there.
 //
 // git may be moving them meanwhile. What it packs is in the pack before its file goes: so files come first, and where
 // one has gone, a pack has its object. What it packs anew is in the new pack before the old one goes: so packs are
 // looked through until there are no others. An index whose pack is missing has nothing for anybody.
-func (s *store) adoptFrom(d *objectDir, pool storage.ID) (added bool, err error) {
+func (s *objects) importFrom(d *objectDir, pool storage.ID) (added bool, err error) {
 	loose, err := d.looseFiles()
 	if err != nil {
 		return false, err
 	}
-	if added, _, err = s.adoptFiles(d, pool, loose); err != nil {
+	if added, _, err = s.importFiles(d, pool, loose); err != nil {
 		return added, err
 	}
 	var last []string
-	for range adoptTries {
+	for range importTries {
 		packs, err := d.packFiles()
 		if err != nil || slices.Equal(packs, last) {
 			return added, err
 		}
-		some, gone, err := s.adoptFiles(d, pool, packs)
+		some, gone, err := s.importFiles(d, pool, packs)
 		added = added || some
 		if err != nil || !gone {
 			return added, err
@@ -105,16 +105,16 @@ func (s *store) adoptFrom(d *objectDir, pool storage.ID) (added bool, err error)
 	return added, fmt.Errorf("%s: git packs the objects again and again: %w", d.path, storage.ErrBusy)
 }
 
-// adoptFiles links files into a pool. It reports whether it linked any, and whether any had gone.
-func (s *store) adoptFiles(d *objectDir, pool storage.ID, names []string) (added, gone bool, err error) {
+// importFiles links files into a pool. It reports whether it linked any, and whether any had gone.
+func (s *objects) importFiles(d *objectDir, pool storage.ID, names []string) (added, gone bool, err error) {
 	for _, name := range names {
-		if pack, ok := strings.CutSuffix(name, ".idx"); d.adopted[name] || ok && !d.adopted[pack+".pack"] {
+		if pack, ok := strings.CutSuffix(name, ".idx"); d.imported[name] || ok && !d.imported[pack+".pack"] {
 			continue
 		}
 		if err := s.ensurePool(pool); err != nil {
 			return added, gone, err
 		}
-		err := s.adoptFile(d, pool, name)
+		err := s.importFile(d, pool, name)
 		switch {
 		case disk.Absent(err):
 			gone = true
@@ -127,8 +127,8 @@ func (s *store) adoptFiles(d *objectDir, pool storage.ID, names []string) (added
 	return added, gone, nil
 }
 
-// adoptFile links a file into a pool. It returns an error that absent knows if the file is gone.
-func (s *store) adoptFile(d *objectDir, pool storage.ID, name string) error {
+// importFile links a file into a pool. It returns an error that disk.Absent knows if the file is gone.
+func (s *objects) importFile(d *objectDir, pool storage.ID, name string) error {
 	objects := poolDir(pool) + "/objects"
 	from, to := path.Join(d.path, name), path.Join(objects, name)
 	s.m.Wrote(to)
@@ -142,12 +142,12 @@ func (s *store) adoptFile(d *objectDir, pool storage.ID, name string) error {
 			return err
 		}
 	}
-	if d.adopted == nil {
-		d.adopted = map[string]bool{}
+	if d.imported == nil {
+		d.imported = map[string]bool{}
 	}
-	d.adopted[name] = true
+	d.imported[name] = true
 	if pack, ok := strings.CutSuffix(name, ".idx"); ok {
-		s.objectDir(objects).addPack(path.Base(pack))
+		s.dir(objects).addPack(path.Base(pack))
 	}
 	return nil
 }

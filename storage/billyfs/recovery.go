@@ -21,18 +21,19 @@ func (s *store) recover(h *journal.History) error {
 	now := s.records.Snapshot()
 	defer now.Close()
 	if s.shared {
-		if err := s.dropFormerLocks(h.Locks); err != nil {
+		if err := s.locks.dropFormer(h.Locks); err != nil {
 			return err
 		}
 		boot := s.m.Traits().Boot
-		if err := s.dropLocks(now, boot != "" && h.Boot != "" && h.Boot != boot); err != nil {
+		if err := s.locks.dropAll(now, boot != "" && h.Boot != "" && h.Boot != boot); err != nil {
 			return err
 		}
 	}
 	for _, c := range h.Commits {
 		s.noteFiles(c)
 	}
-	return s.redo(h.Commits, now, true, 0)
+	r := recovery{s, now, true, 0}
+	return r.redo(h.Commits)
 }
 
 // noteFiles notes what was written for a commit and may not be synced.
@@ -56,21 +57,29 @@ func (s *store) noteFiles(c *journal.Commit) {
 	}
 	for _, l := range c.Logs {
 		note(logPath(repoDir(l.Repo), l.Name))
-		note(buriedPath(repoDir(l.Repo), l.Name))
+		note(deletedLogPath(repoDir(l.Repo), l.Name))
 	}
 	for _, d := range c.Drops {
 		note(repoDir(d.Repo))
 	}
 }
 
+// A recovery brings files in line with commits that are in the journal.
+type recovery struct {
+	s      *store
+	now    reader // the records, after them
+	cut    bool   // any file that they wrote may be stale or damaged; otherwise each write was done or not
+	number uint64 // of the last commit in memory, for the readers that there are; 0: none
+}
+
 // A refStory is what the commits to redo did to one ref.
 type refStory struct {
-	values  []refValue // what it held before each
-	final   refValue
-	logSize int      // bytes of its log before the first
-	deleted bool     // at least once
-	buried  []string // lines of its log up to the last deletion
-	live    []string // and after it
+	values       []refValue // what it held before each
+	final        refValue
+	logSize      int      // bytes of its log before the first
+	deleted      bool     // at least once
+	deletedLines []string // of its log, up to the last deletion
+	live         []string // and after it
 }
 
 func (st *refStory) add(r journal.RefWrite, lines string) {
@@ -85,50 +94,46 @@ func (st *refStory) add(r journal.RefWrite, lines string) {
 		st.live = append(st.live, line)
 	}
 	if r.New.IsZero() {
-		st.deleted, st.buried, st.live = true, append(st.buried, st.live...), nil
+		st.deleted, st.deletedLines, st.live = true, append(st.deletedLines, st.live...), nil
 	}
 }
 
-// redo brings the files in line with commits. With cut, any file that they wrote may be stale or damaged; without,
-// each write was done or not. A ref which holds what none of the commits gave it was moved by another program
-// later, and stays.
-//
-// The number is that of the last commit in memory, for the readers that there are; 0: none.
-func (s *store) redo(commits []*journal.Commit, now reader, cut bool, number uint64) error {
-	if cut {
-		if err := s.restoreObjects(commits); err != nil {
+// redo brings the files in line with commits. A ref which holds what none of the commits gave it was moved by another
+// program later, and stays.
+func (r *recovery) redo(commits []*journal.Commit) error {
+	if r.cut {
+		if err := r.s.objects.restore(commits); err != nil {
 			return err
 		}
 	}
 	stories := map[refName]*refStory{}
 	created := map[storage.ID]bool{}
 	for _, c := range commits {
-		if err := s.redoRepos(c, now, number); err != nil {
+		if err := r.redoRepos(c); err != nil {
 			return err
 		}
-		for _, r := range c.Creates {
-			created[r.Repo] = true
+		for _, n := range c.Creates {
+			created[n.Repo] = true
 		}
 		lines := c.Lines()
-		for _, r := range c.Refs {
-			name := r.RefName
-			if repo, _, ok := findRepo(now, r.Repo); ok && c.Seq >= repo.Born {
-				if stories[name] == nil {
-					stories[name] = &refStory{}
+		for _, w := range c.Refs {
+			if repo, _, ok := findRepo(r.now, w.Repo); ok && c.Seq >= repo.Born {
+				if stories[w.RefName] == nil {
+					stories[w.RefName] = &refStory{}
 				}
-				stories[name].add(r, lines[name])
+				stories[w.RefName].add(w, lines[w.RefName])
 			}
 		}
 	}
 	for id := range created {
-		if err := s.redoPacked(id, stories); err != nil {
+		if err := r.redoPacked(id, stories); err != nil {
 			return err
 		}
 	}
 	for _, deletes := range []bool{true, false} {
 		for l, st := range stories {
 			if st.final.IsZero() == deletes {
-				if err := s.redoRef(l, st, cut); err != nil {
+				if err := r.redoRef(l, st); err != nil {
 					return err
 				}
 			}
@@ -138,26 +143,26 @@ func (s *store) redo(commits []*journal.Commit, now reader, cut bool, number uin
 }
 
 // redoRepos drops and creates repositories, and drops pools.
-func (s *store) redoRepos(c *journal.Commit, now reader, number uint64) error {
+func (r *recovery) redoRepos(c *journal.Commit) error {
 	for _, repo := range c.Drops {
-		if born, ok := s.bornIn(repoDir(repo.Repo)); ok && born != repo.Born {
+		if born, ok := r.s.repos.bornIn(repoDir(repo.Repo)); ok && born != repo.Born {
 			continue
 		}
-		if err := s.dropDir(repo, number); err != nil {
+		if err := r.s.repos.drop(repo, r.number); err != nil {
 			return err
 		}
 	}
-	for _, r := range c.Creates {
-		repo, pool, ok := findRepo(now, r.Repo)
+	for _, n := range c.Creates {
+		repo, pool, ok := findRepo(r.now, n.Repo)
 		if !ok || repo.Born != c.Seq {
 			continue
 		}
-		if err := s.buildRepo(repoDir(r.Repo), repo, pool); err != nil {
+		if err := r.s.repos.build(repoDir(n.Repo), repo, pool); err != nil {
 			return err
 		}
 	}
 	for _, pool := range c.Pools {
-		if err := s.dropPool(pool); err != nil {
+		if err := r.s.objects.dropPool(pool); err != nil {
 			return err
 		}
 	}
@@ -166,14 +171,14 @@ func (s *store) redoRepos(c *journal.Commit, now reader, number uint64) error {
 
 // redoPacked writes the packed-refs of a new repository that has many refs: those that are missing, which each would
 // else get a file.
-func (s *store) redoPacked(id storage.ID, stories map[refName]*refStory) error {
+func (r *recovery) redoPacked(id storage.ID, stories map[refName]*refStory) error {
 	dir := repoDir(id)
 	var missing []packedRef
 	for l, st := range stories {
 		if l.Repo != id || l.Name == "HEAD" || st.final.Hash.IsZero() {
 			continue
 		}
-		holds, err := s.readRef(dir, l.Name)
+		holds, err := r.s.refs.read(dir, l.Name)
 		if err != nil && !errors.Is(err, storage.ErrCorrupt) {
 			return err
 		}
@@ -184,80 +189,80 @@ func (s *store) redoPacked(id storage.ID, stories map[refName]*refStory) error {
 	if len(missing) <= manyRefs {
 		return nil
 	}
-	old, err := s.packedRefs(dir)
+	old, err := r.s.refs.packedIn(dir)
 	if err != nil {
 		return err
 	}
 	sortPacked(missing)
-	return s.writePackedRefs(dir, old.change(missing, nil))
+	return r.s.refs.writePacked(dir, old.change(missing, nil))
 }
 
-func (s *store) redoRef(l refName, st *refStory, cut bool) error {
+func (r *recovery) redoRef(l refName, st *refStory) error {
 	dir := repoDir(l.Repo)
-	holds, err := s.readRef(dir, l.Name)
+	holds, err := r.s.refs.read(dir, l.Name)
 	damaged := errors.Is(err, storage.ErrCorrupt)
 	if err != nil && !damaged {
 		return err
 	}
-	stale := damaged || slices.Contains(st.values, holds) || cut && holds.IsZero()
+	stale := damaged || slices.Contains(st.values, holds) || r.cut && holds.IsZero()
 	if holds != st.final && stale || damaged {
 		if st.final.IsZero() {
-			if err := s.redoDelete(dir, l.Name); err != nil {
+			if err := r.redoDelete(dir, l.Name); err != nil {
 				return err
 			}
-		} else if err := s.writeRef(dir, l.Name, st.final); err != nil {
+		} else if err := r.s.refs.write(dir, l.Name, st.final); err != nil {
 			return err
 		}
 	}
-	return s.redoLog(dir, l.Name, st)
+	return r.redoLog(dir, l.Name, st)
 }
 
-func (s *store) redoDelete(dir, name string) error {
-	if err := s.unpackRefs(dir, []string{name}); err != nil {
+func (r *recovery) redoDelete(dir, name string) error {
+	if err := r.s.refs.unpack(dir, []string{name}); err != nil {
 		return err
 	}
-	return s.removeRef(dir, name, false)
+	return r.s.refs.remove(dir, name, false)
 }
 
 // redoLog adds the lines that a log lacks, after cutting off what a crash left of one. What was there before the
 // first of the commits is there still, if perhaps twice: a log is copied before it goes.
-func (s *store) redoLog(dir, name string, st *refStory) error {
-	buried, err := s.m.ReadText(buriedPath(dir, name))
+func (r *recovery) redoLog(dir, name string, st *refStory) error {
+	gone, err := r.s.m.ReadText(deletedLogPath(dir, name))
 	if err != nil {
 		return err
 	}
-	old, err := s.m.ReadText(logPath(dir, name))
+	old, err := r.s.m.ReadText(logPath(dir, name))
 	if err != nil {
 		return err
 	}
 	live := wholeLines(old)
 	if st.deleted {
 		size := st.logSize
-		for _, line := range st.buried {
+		for _, line := range st.deletedLines {
 			size += len(line)
 		}
-		if len(buried) < size {
-			all := buried + live
-			all += missing(st.buried, all[min(st.logSize, len(all)):])
-			if err := s.writeBuried(dir, name, []byte(all)); err != nil {
+		if len(gone) < size {
+			all := gone + live
+			all += missing(st.deletedLines, all[min(st.logSize, len(all)):])
+			if err := r.s.logs.writeDeleted(dir, name, []byte(all)); err != nil {
 				return err
 			}
 			live = ""
 		} else if len(st.live) == 0 || !strings.HasPrefix(live, st.live[0]) {
-			live = "" // what is there was buried
+			live = "" // what is there is among the deleted lines
 		}
 		live += missing(st.live, live)
 	} else {
-		live += missing(st.live, live[min(max(st.logSize-len(buried), 0), len(live)):])
+		live += missing(st.live, live[min(max(st.logSize-len(gone), 0), len(live)):])
 	}
 	switch {
 	case live == old:
 		return nil
 	case live == "":
-		return s.m.RemoveAny(logPath(dir, name))
+		return r.s.m.RemoveAny(logPath(dir, name))
 	}
-	return s.m.ClearPath(path.Join(dir, "logs"), name, func() error {
-		return s.m.Replace(logPath(dir, name), []byte(live), 0)
+	return r.s.m.ClearPath(path.Join(dir, "logs"), name, func() error {
+		return r.s.m.Replace(logPath(dir, name), []byte(live), 0)
 	})
 }
 
