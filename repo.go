@@ -174,8 +174,11 @@ type RepoUpdate struct {
 // name that it had leads to it until another repository takes it. Pull requests that would come to show a private
 // repository to all are closed; more than 1,000 are ErrTooLarge. Update returns ErrExists if the owner has another
 // repository with the slug, ErrNotFound for a default branch that does not exist, unless there is no branch at all yet,
-// ErrForbidden for a fork of a private repository that shall be public, for labels that another actor than the host
-// sets, and ErrInvalid.
+// ErrForbidden for a fork of a private repository that shall be public, or belong to somebody who may not read that,
+// for labels that another actor than the host sets, and ErrInvalid.
+//
+// A repository that is made private again is there for those alone whom its owner, collaborators and teams are. Its
+// forks that were public stay so, and those that were private before it was public depend on it again: see Fork.
 func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	const op = "update"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -262,7 +265,9 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 		}
 	}
 	if is.Owner != old.Owner {
-		err = r.s.keep(tx, r.id)
+		if err = r.s.keep(tx, r.id); err == nil {
+			err = r.s.checkUpstream(tx, &is)
+		}
 	}
 	if err == nil && is.Private && (!old.Private || is.Owner != old.Owner) {
 		if err = people.Doubt(tx, r.id); err == nil {
@@ -276,6 +281,11 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 func (r *Repo) transfer(tx *txn.Tx, from, to *catalog.Repo) error {
 	if err := r.s.actor.CheckOwner(tx, to.Owner); err != nil {
 		return err
+	}
+	if withheld, err := access.IsWithheld(tx, from.Header()); err != nil {
+		return err
+	} else if withheld {
+		to.Upstream = storage.ID{} // whoever has Admin now decides on it, and does so hereby
 	}
 	return people.Transferred(tx, r.id, from.Owner, to.Owner)
 }

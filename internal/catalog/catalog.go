@@ -86,7 +86,7 @@ func Pool(v storage.View, id storage.ID) (pool storage.ID, err error) {
 		return pool, err
 	}
 	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if version := d.Byte(); version != repoVersion {
+	if version := d.Byte(); version != repoVersion && version != forkVersion {
 		return pool, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, version)
 	}
 	if pool = d.id(); d.Bad {
@@ -227,6 +227,9 @@ func (e *Entry) Replace(tx Tx, r *Repo, now time.Time) error {
 	if err := r.setExpiry(tx, old.Expires, r.Expires); err != nil {
 		return err
 	}
+	if err := indexUpstream(tx, old, r); err != nil {
+		return err
+	}
 	if err := e.put(tx, r); err != nil {
 		return err
 	}
@@ -256,6 +259,12 @@ func (e *Entry) Remove(tx Tx) (last bool, err error) {
 		return false, err
 	}
 	if err := r.setExpiry(tx, r.Expires, time.Time{}); err != nil {
+		return false, err
+	}
+	if err := indexUpstream(tx, r, nil); err != nil {
+		return false, err
+	}
+	if err := r.bury(tx, state); err != nil {
 		return false, err
 	}
 	for _, kind := range []byte{keyRepo, keyState, keyToken} {
