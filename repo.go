@@ -172,10 +172,11 @@ type RepoUpdate struct {
 // Update renames, transfers or describes the repository, and returns what it then is. It needs Admin, and for a
 // transfer what Create needs with the new owner: an actor who is not that owner stays as a collaborator with Admin. The
 // name that it had leads to it until another repository takes it. Pull requests that would come to show a private
-// repository to all are closed; more than 1,000 are ErrTooLarge. Update returns ErrExists if the owner has another
-// repository with the slug, ErrNotFound for a default branch that does not exist, unless there is no branch at all yet,
-// ErrForbidden for a fork of a private repository that shall be public, or belong to somebody who may not read that,
-// for labels that another actor than the host sets, and ErrInvalid.
+// repository to all are closed. Of more than 1,000, those beyond are closed before, in transactions of as many: after
+// an error, some may be closed, and the repository is as visible as it was. Update returns ErrExists if the owner has
+// another repository with the slug, ErrNotFound for a default branch that does not exist, unless there is no branch at
+// all yet, ErrForbidden for a fork of a private repository that shall be public, or belong to somebody who may not read
+// that, for labels that another actor than the host sets, and ErrInvalid.
 //
 // A repository that is made private again is there for those alone whom its owner, collaborators and teams are. Its
 // forks that were public stay so, and those that were private before it was public depend on it again: see Fork.
@@ -190,7 +191,7 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	}
 	now := r.s.now()
 	var info Info
-	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
+	update := func(tx *txn.Tx) error {
 		repo, err := tx.Repo(r.id, access.Admin)
 		if err != nil {
 			return err
@@ -213,7 +214,13 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 			return err
 		}
 		return r.s.describe(tx, changed, *state, &info)
-	})
+	}
+	err := r.s.backend.Update(ctx, r.s.actor, update)
+	for errors.Is(err, errHidden) {
+		if err = r.closeHidden(ctx, *u.Private); err == nil {
+			err = r.s.backend.Update(ctx, r.s.actor, update)
+		}
+	}
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
@@ -223,11 +230,29 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	return info, nil
 }
 
-// hiddenAtOnce is how many pull requests are closed at most because of what they would show.
+// hiddenAtOnce is how many pull requests are closed in one transaction at most because of what they would show.
 const hiddenAtOnce = 1000
 
 // errHidden says that there are more.
-var errHidden = &detail{ErrTooLarge, "too large: more than 1000 open pull requests would show what is private", nil}
+var errHidden = errors.New("more than 1000 open pull requests would show what is private")
+
+// closeHidden closes what would show private repositories to all if the repository were private, or public. As long as
+// it is not, nothing is shown that may not be.
+func (r *Repo) closeHidden(ctx context.Context, private bool) error {
+	for more := true; more; {
+		err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
+			_, err := tx.Repo(r.id, access.Admin)
+			if err == nil {
+				more, err = (&pull.Unit{Tx: tx, By: r.s.actor}).CloseHidden(r.id, private, hiddenAtOnce)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // revise does what an update asks, and returns what is kept of the repository before and after it.
 func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, changed *catalog.Repo, err error) {
@@ -256,7 +281,7 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 		return nil, nil, err
 	}
 	if is.Private != old.Private {
-		more, err := (&pull.Unit{Tx: tx, By: r.s.actor}).CloseHidden(r.id, hiddenAtOnce)
+		more, err := (&pull.Unit{Tx: tx, By: r.s.actor}).CloseHidden(r.id, is.Private, hiddenAtOnce)
 		if err == nil && more {
 			err = errHidden
 		}
