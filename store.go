@@ -35,19 +35,20 @@ type Store struct {
 
 // core is what a store is, whoever uses it.
 type core struct {
-	backend *txn.Engine
-	events  *event.Log
-	secret  catalog.Secret
-	objects *object.Store
-	reach   *reach.Index
-	insight *insight.Keeper
-	commits *commit.Engine
-	opts    Options
-	random  bool // IDs are: no repository can have one
-	gate    storage.Gate
-	trees   revision.Memo
-	lookups sync.Pool // of *treeLookup
-	damage  damageLog
+	backend  *txn.Engine
+	events   *event.Log
+	secret   catalog.Secret
+	objects  *object.Store
+	reach    *reach.Index
+	insight  *insight.Keeper
+	commits  *commit.Engine
+	opts     Options
+	random   bool // IDs are: no repository can have one
+	gate     storage.Gate
+	removals removals
+	trees    revision.Memo
+	lookups  sync.Pool // of *treeLookup
+	damage   damageLog
 }
 
 // Options are what a Store is opened with. The zero value of each field is its default.

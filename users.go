@@ -268,8 +268,8 @@ func (u Users) Unwatch(ctx context.Context, login string, repo ID) error {
 }
 
 // Remove removes a user with all that they are as one: addresses, collaborations, memberships, watches, and what their
-// reviews count for. What they wrote stays; nothing of it is the next one's who gets the login. Only the host may;
-// others get ErrForbidden. It returns ErrNotFound if there is no such user, and ErrConflict for one who owns
+// reviews count for. What they wrote stays; nothing of it is the next one's who gets the login, nor is what As returned
+// for it before, see there. Only the host may; others get ErrForbidden. It returns ErrNotFound if there is no such user, and ErrConflict for one who owns
 // repositories or teams: transfer or delete these first. A user with more than a thousand watches or other ties loses
 // them in several transactions, and is gone with the last one: after an error, Remove goes on where it was.
 func (u Users) Remove(ctx context.Context, login string) error {
@@ -294,6 +294,9 @@ func (u Users) Remove(ctx context.Context, login string) error {
 			more = removed.More
 			return u.removed(tx, key, removed)
 		})
+	}
+	if err == nil {
+		u.s.removals.add(key)
 	}
 	return failed(op, "", login, err)
 }
