@@ -40,7 +40,8 @@ var openDoors = map[string]bool{
 var storeDoors = map[string]bool{
 	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
 	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Events": true, "Store.EventRange": true,
-	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true, "Users.RemoveTo": true,
+	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
+	"Users.RemoveTo": true,
 	"Users.All":      true,
 	"Users.Watching": true, "Users.Unwatch": true,
 	"Teams.Put": true, "Teams.Team": true, "Teams.Remove": true, "Teams.List": true,
