@@ -173,7 +173,7 @@ func (c *catalogCheck) checkAlias(key string, rec storage.Record) error {
 	if rec.Key[1] == 'n' {
 		other = "Ai" + string(rec.Value) + key
 		owner, slug, _ := strings.Cut(key, "/")
-		id, err := catalog.Find(c.v, owner, slug)
+		id, _, err := catalog.Find(c.v, owner, slug)
 		if err != nil || id.String() != string(rec.Value) {
 			return fmt.Errorf("alias %q leads to %s, %v, want %s", key, id, err, rec.Value)
 		}

@@ -30,6 +30,8 @@ type Repo struct {
 	s    *Store
 	id   storage.ID
 	name string // "owner/slug" when the handle was made; for errors
+
+	movedFrom string
 }
 
 // Info describes a repository.
@@ -68,6 +70,10 @@ func (i Info) FullName() string { return i.Owner + "/" + i.Slug }
 
 // ID returns the repository's ID.
 func (r *Repo) ID() ID { return publicID(r.id) }
+
+// MovedFrom returns the "owner/slug" by which Store.Repo found the repository if it had moved away from there when the
+// handle was made, and else "". Info says what it is called.
+func (r *Repo) MovedFrom() string { return r.movedFrom }
 
 // fail returns err as an *Error of an operation on this repository, or nil. Damage is logged too: a caller who passes
 // over the error is not always the one who keeps the disks.
@@ -371,7 +377,8 @@ func (r *Repo) setDefaultBranch(repo *txn.Repo, name string, now time.Time) erro
 const deleteTokenLife = 15 * time.Minute
 
 // DeleteToken returns a token that Delete takes within 15 minutes, for this repository. It takes the place of any
-// that was given out before.
+// that was given out before. It makes two calls of a deletion, so that a program which acts for people can ask them in
+// between, and whatever repeats or mistakes one call deletes nothing. It needs Admin.
 func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
 	const op = "delete token"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -394,7 +401,8 @@ func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
 }
 
 // Delete removes the repository with all that belongs to it, and gives its storage back. It takes a token that
-// DeleteToken returned for it; another one, or one that is out of date, is ErrForbidden.
+// DeleteToken returned for it; another one, or one that is out of date, is ErrForbidden. The host need not have one,
+// and then passes "".
 func (r *Repo) Delete(ctx context.Context, token string) error {
 	const op = "delete"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -405,6 +413,9 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
 		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
 			return err
+		}
+		if token == "" && r.s.actor.IsHost() {
+			return r.s.remove(tx, r.id)
 		}
 		stored, ends, err := catalog.Token(tx, r.id)
 		switch {

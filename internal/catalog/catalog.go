@@ -40,14 +40,15 @@ func Init(tx storage.Tx) error {
 	return nil
 }
 
-// Find returns the ID of the repository of that owner and slug, or the one that had this name last, or
+// Find returns the ID of the repository of that owner and slug, or of the one that had this name last and has moved, or
 // storage.ErrNotFound.
-func Find(v storage.View, owner, slug string) (storage.ID, error) {
-	id, err := named(v, owner, slug)
+func Find(v storage.View, owner, slug string) (id storage.ID, moved bool, err error) {
+	id, err = named(v, owner, slug)
 	if errors.Is(err, storage.ErrNotFound) {
-		return findAlias(v, owner, slug)
+		id, err = findAlias(v, owner, slug)
+		return id, true, err
 	}
-	return id, err
+	return id, false, err
 }
 
 // named returns the ID of the repository that has a name now, or storage.ErrNotFound.
