@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/reposit/reposit/internal/record"
@@ -27,7 +28,13 @@ func (d *dropper) drop(id storage.ID) (more bool, err error) {
 	if more, err := d.dropPrefix(GoGitKey(id, ""), nil); err != nil || more {
 		return more, err
 	}
-	return d.dropPrefix(aliasOfKey(id, nil), []byte{keyAlias, 'n'})
+	if more, err := d.dropPrefix(aliasOfKey(id, nil), []byte{keyAlias, 'n'}); err != nil || more {
+		return more, err
+	}
+	if _, err := d.tx.Record(networkKey(id)); !errors.Is(err, storage.ErrNotFound) {
+		return false, err // the pool of that ID has other members
+	}
+	return d.dropPrefix(tombstoneKey(id, nil), nil)
 }
 
 // dropPrefix removes the records whose keys begin with prefix; unless twin is empty, also those whose keys have it in
@@ -54,7 +61,8 @@ func (d *dropper) dropPrefix(prefix, twin []byte) (more bool, err error) {
 	return false, nil
 }
 
-// dropRest begins to remove what a deleted repository has without bound, and leaves a mark if there is more.
+// dropRest begins to remove what a deleted repository, or a pool that has no member any more, has without bound, and
+// leaves a mark if there is more.
 func dropRest(tx storage.Tx, id storage.ID) error {
 	more, err := newDropper(tx).drop(id)
 	if err != nil || !more {

@@ -15,6 +15,7 @@ import (
 type Repo struct {
 	ID, Pool                         storage.ID
 	Family                           storage.ID // of a fork: what it was forked from, also when that is gone; see Parent
+	Upstream                         storage.ID // of the fork of a private repository: that, also when it is gone
 	Owner, Slug                      string
 	Name, Description, Homepage      string
 	Private                          bool
@@ -31,7 +32,8 @@ type Header struct {
 	Pool      storage.ID
 	Owner     string
 	Private   bool
-	Protected bool // some of its branches are
+	Protected bool       // some of its branches are
+	Upstream  storage.ID // what its owner must be able to read, if it is private; zero: nothing
 }
 
 // A State is what changes with every push, and what else changes often.
@@ -53,6 +55,7 @@ func (s *State) LanguageIsNew() bool { return s.Moves == s.LanguageMoves }
 // The first byte of each stored value is the version of its layout.
 const (
 	repoVersion  = 2
+	forkVersion  = 3 // of a repository that has an upstream
 	stateVersion = 2
 )
 
@@ -68,10 +71,17 @@ const (
 
 func (r *Repo) encode() []byte {
 	b := make([]byte, 0, 160+len(r.Name)+len(r.Description)+len(r.Homepage))
-	b = append(b, repoVersion)
+	version := byte(repoVersion)
+	if !r.Upstream.IsZero() {
+		version = forkVersion
+	}
+	b = append(b, version)
 	b = append(b, r.Pool[:]...)
 	b = append(b, r.flags())
 	b = record.AppendString(b, r.Owner)
+	if version == forkVersion {
+		b = append(b, r.Upstream[:]...)
+	}
 	if !r.Family.IsZero() {
 		b = append(b, r.Family[:]...)
 	}
@@ -106,13 +116,17 @@ func (r *Repo) flags() byte {
 
 // head reads what a repository's record begins with.
 func (d *decoder) head() (h Header, flags byte, err error) {
-	if v := d.Byte(); v != repoVersion {
-		return h, 0, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, v)
+	version := d.Byte()
+	if version != repoVersion && version != forkVersion {
+		return h, 0, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, version)
 	}
 	h.Pool = d.id()
 	flags = d.Byte()
 	h.Owner = d.String()
 	h.Private, h.Protected = flags&flagPrivate != 0, flags&flagProtected != 0
+	if version == forkVersion {
+		h.Upstream = d.id()
+	}
 	return h, flags, nil
 }
 
@@ -122,7 +136,9 @@ func decodeRepo(id storage.ID, b []byte) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{ID: id, Pool: h.Pool, Owner: h.Owner, Private: h.Private, Protected: h.Protected}
+	r := &Repo{
+		ID: id, Pool: h.Pool, Owner: h.Owner, Private: h.Private, Protected: h.Protected, Upstream: h.Upstream,
+	}
 	r.HasWiki, r.HasIssues = flags&flagWiki != 0, flags&flagIssues != 0
 	r.HasDownloads, r.Networked = flags&flagDownloads != 0, flags&flagNetworked != 0
 	if flags&flagFork != 0 {
