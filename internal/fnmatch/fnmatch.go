@@ -1,6 +1,6 @@
 // Package fnmatch matches slash-separated names with patterns as Ruby's File.fnmatch does with FNM_PATHNAME and
-// FNM_DOTMATCH (docs.ruby-lang.org, "File.fnmatch"), which is what GitHub matches names of branches with (docs.github.com, "Managing a
-// branch protection rule"). Package wildmatch has git's own patterns.
+// FNM_DOTMATCH (docs.ruby-lang.org, "File.fnmatch"), which is what GitHub matches names of branches with
+// (docs.github.com, "Managing a branch protection rule"). Package wildmatch has git's own patterns.
 //
 //	?        one character but "/"
 //	*        any number of characters but "/"

@@ -14,8 +14,8 @@ import (
 	"github.com/reposit/reposit/internal/wildmatch"
 )
 
-// TestAgainstGit compares with git ls-files, whose arguments are matched by wildmatch: with WM_PATHNAME after ":(glob)",
-// without flags otherwise.
+// TestAgainstGit compares with git ls-files, whose arguments are matched by wildmatch: with WM_PATHNAME after
+// ":(glob)", without flags otherwise.
 func TestAgainstGit(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("needs git")
@@ -96,8 +96,9 @@ func randomNames(random *rand.Rand, n int) []string {
 
 // randomPattern returns a pattern that has something special, and which git does not take for a path to be cleaned.
 func randomPattern(random *rand.Rand) string {
-	items := []string{"a", "b", "ab", "a", "b", "*", "*", "**", "?", "/", "/", "/**/", "**/", "***", `\*`, `\a`, `\/`, "[ab]",
-		"[!a]", "[^b-]", "[a-b]", "[]a]", "[[:alpha:]]", "[![:upper:]]", "[[:digit:]", "[[:al]", "[a", "[[:foo:]]", "[b-a]",
+	items := []string{"a", "b", "ab", "a", "b", "*", "*", "**", "?", "/", "/", "/**/", "**/", "***", `\*`, `\a`, `\/`,
+		"[ab]", "[!a]", "[^b-]", "[a-b]", "[]a]", "[[:alpha:]]", "[![:upper:]]", "[[:digit:]", "[[:al]", "[a", "[[:foo:]]",
+		"[b-a]",
 		`[\]b]`, "[a-", "-", "!", "[--b]", "[[:punct:]a-b]", "[[:space:]]", "[[:graph:]]", "[[:xdigit:]]", "[[:cntrl:]]"}
 	for {
 		pattern := ""
