@@ -23,7 +23,10 @@ import (
 	"github.com/reposit/reposit/storage/memory"
 )
 
-var seed = flag.Uint64("seed", 1, "of the random histories")
+var (
+	seed     = flag.Uint64("seed", 1, "of the random histories")
+	networks = flag.Uint64("networks", 1, "how many random networks of forks TestDoors goes through, on each backend")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()

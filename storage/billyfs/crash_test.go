@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/storagetest"
 	"github.com/reposit/reposit/storage/storagetest/crashfs"
 )
@@ -27,19 +28,19 @@ func stride() int {
 
 // A gitDisk is a filesystem on which locks are taken as if git programs worked there, too. When it is cut off from
 // power, the machine stays up.
-type gitDisk struct{ *billyDisk }
+type gitDisk struct{ disk.Disk }
 
-func (d gitDisk) traits() traits {
-	t := d.billyDisk.traits()
-	t.shared, t.boot = true, "the only one"
+func (d gitDisk) Traits() disk.Traits {
+	t := d.Disk.Traits()
+	t.Shared, t.Boot = true, "the only one"
 	return t
 }
 
 // openCrashable opens a store that syncs its files and writes its journal afresh every now and then.
 func openCrashable(fs *crashfs.FS, shared bool) (*store, error) {
-	var d disk = &billyDisk{fs: fs}
+	d := disk.NewBilly(fs)
 	if shared {
-		d = gitDisk{&billyDisk{fs: fs}}
+		d = gitDisk{d}
 	}
 	s, err := open(d, &Options{Durability: storage.Sync})
 	if err == nil {

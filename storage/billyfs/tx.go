@@ -9,6 +9,7 @@ import (
 	"maps"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	"github.com/reposit/reposit/storage/internal/mvcc"
 )
 
@@ -17,7 +18,7 @@ type tx struct {
 	s       *store
 	ctx     context.Context
 	records *mvcc.Tx[[]byte]
-	writes  []recordWrite // the same as in records, in the order of the calls
+	writes  []journal.RecordWrite // the same as in records, in the order of the calls
 	repos   map[storage.ID]*txRepo
 	drops   []repoRef
 	pools   []storage.ID // to drop
@@ -108,10 +109,10 @@ func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
 		ref = &txRef{}
 	}
 	if !ref.read && !ref.written && r.dir != "" {
-		if err := t.s.checkRepo(r.repoRef, r.dir); err != nil {
+		if err := t.s.repos.check(r.repoRef, r.dir); err != nil {
 			return nil, err
 		}
-		base, err := t.s.readRef(r.dir, name)
+		base, err := t.s.refs.read(r.dir, name)
 		if err != nil {
 			return nil, err
 		}
@@ -138,8 +139,8 @@ func (t *tx) Ref(id storage.ID, name string) (storage.Ref, error) {
 	if err != nil {
 		return storage.Ref{}, err
 	}
-	if v := ref.current(); !v.isZero() {
-		return v.ref(name), nil
+	if v := ref.current(); !v.IsZero() {
+		return v.Ref(name), nil
 	}
 	return storage.Ref{}, storage.ErrNotFound
 }
@@ -154,8 +155,8 @@ func (t *tx) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, er
 		st := &noRefs
 		var err error
 		if r.dir != "" {
-			if err = t.s.checkRepo(r.repoRef, r.dir); err == nil {
-				st, err = t.s.refs(r.dir)
+			if err = t.s.repos.check(r.repoRef, r.dir); err == nil {
+				st, err = t.s.refs.state(r.dir)
 			}
 		}
 		var over []refItem
@@ -183,7 +184,7 @@ func (t *tx) Log(id storage.ID, name string) iter.Seq2[storage.LogEntry, error] 
 			return
 		}
 		if r.dir != "" {
-			text, err := t.s.readLog(r.dir, name)
+			text, err := t.s.logs.read(r.dir, name)
 			yieldLog(text, name, err, yield)
 		}
 	}
@@ -214,12 +215,12 @@ func (t *tx) DeleteRecord(key []byte) error {
 
 func (t *tx) put(key string, value []byte) {
 	t.records.Put(key, value)
-	t.writes = append(t.writes, recordWrite{key: key, value: value})
+	t.writes = append(t.writes, journal.RecordWrite{Key: key, Value: value})
 }
 
 func (t *tx) delete(key string) {
 	t.records.Delete(key)
-	t.writes = append(t.writes, recordWrite{key: key, gone: true})
+	t.writes = append(t.writes, journal.RecordWrite{Key: key, Gone: true})
 }
 
 // PutRef implements storage.Tx.
@@ -228,11 +229,11 @@ func (t *tx) PutRef(id storage.ID, r storage.Ref, entry *storage.LogEntry) error
 	if repo == nil {
 		return t.doom(fmt.Errorf("repository %s: %w", id, storage.ErrNotFound))
 	}
-	v := refValue{hash: r.Hash, target: r.Target}
-	if v.target != "" {
-		v.hash = storage.Hash{}
+	v := refValue{Hash: r.Hash, Target: r.Target}
+	if v.Target != "" {
+		v.Hash = storage.Hash{}
 	}
-	if !validRef(r.Name) || v.target != "" && !validRef(v.target) || v.isZero() {
+	if !validRef(r.Name) || v.Target != "" && !validRef(v.Target) || v.IsZero() {
 		return t.doom(fmt.Errorf("ref %q: %w", r.Name, fs.ErrInvalid))
 	}
 	t.setRef(repo, r.Name, v, entry)
@@ -250,7 +251,7 @@ func (t *tx) DeleteRef(id storage.ID, name string, entry *storage.LogEntry) erro
 	if err != nil && !damaged {
 		return t.doom(err)
 	}
-	if damaged || !ref.current().isZero() {
+	if damaged || !ref.current().IsZero() {
 		t.setRef(repo, name, refValue{}, entry)
 	}
 	return nil
@@ -283,7 +284,7 @@ func (t *tx) HasObject(pool storage.ID, h storage.Hash) (bool, error) {
 
 // hasStored reports whether an object is stored and whole. If its file was not synced, commit will.
 func (t *tx) hasStored(name objectName, members bool) (bool, error) {
-	file, ok, err := t.s.holds(name, members)
+	file, ok, err := t.s.objects.holds(name, members)
 	if ok && file != "" {
 		t.unsure = append(t.unsure, unsureObject{name, file})
 	}
@@ -324,8 +325,8 @@ func (t *tx) CreateRepo(id, pool storage.ID) error {
 	if !validID(id) || !validID(pool) {
 		return t.doom(fmt.Errorf("repository %q in pool %q: %w", id, pool, fs.ErrInvalid))
 	}
-	born := t.s.seq + 1
-	t.repos[id] = &txRepo{repoRef: repoRef{id, born}, pool: pool, refs: map[string]*txRef{}}
+	born := t.s.committer.seq + 1
+	t.repos[id] = &txRepo{repoRef: repoRef{Repo: id, Born: born}, pool: pool, refs: map[string]*txRef{}}
 	t.put(repoKey+string(id[:]), encodeRepo(pool, born))
 	return nil
 }

@@ -41,7 +41,7 @@ func findRepo(r reader, id storage.ID) (repo repoRef, pool storage.ID, ok bool) 
 		return repoRef{}, pool, false
 	}
 	pool, born := decodeRepo(v)
-	return repoRef{id, born}, pool, true
+	return repoRef{Repo: id, Born: born}, pool, true
 }
 
 func readRecord(r reader, key []byte) ([]byte, error) {
@@ -81,8 +81,8 @@ func (s *store) View(ctx context.Context, fn func(storage.View) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.stalled.Load() {
-		if err := s.settleFor(ctx); err != nil {
+	if s.committer.stalled.Load() {
+		if err := s.committer.finishPendingFor(ctx); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (v *view) inRepo(id storage.ID, read func(repo repoRef, dir string) error) 
 	}
 	for {
 		dir := v.s.overlay.dir(repo)
-		err := v.s.checkRepo(repo, dir)
+		err := v.s.repos.check(repo, dir)
 		if err == nil {
 			err = read(repo, dir)
 		}
@@ -125,7 +125,7 @@ func (v *view) inRepo(id storage.ID, read func(repo repoRef, dir string) error) 
 func (v *view) Ref(id storage.ID, name string) (storage.Ref, error) {
 	var value refValue
 	err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
-		value, err = v.s.readRef(dir, name)
+		value, err = v.s.refs.read(dir, name)
 		if p, ok := v.s.overlay.find(repo, name, v.at.Commit()); ok {
 			value, err = p.value, nil
 		}
@@ -134,10 +134,10 @@ func (v *view) Ref(id storage.ID, name string) (storage.Ref, error) {
 	if err != nil {
 		return storage.Ref{}, err
 	}
-	if value.isZero() {
+	if value.IsZero() {
 		return storage.Ref{}, storage.ErrNotFound
 	}
-	return value.ref(name), nil
+	return value.Ref(name), nil
 }
 
 // Refs implements storage.View.
@@ -155,11 +155,11 @@ func (v *view) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, 
 // no such repository.
 func (v *view) refs(id storage.ID) (st *refState, over []refItem, err error) {
 	err = v.inRepo(id, func(repo repoRef, dir string) (err error) {
-		if st, err = v.s.refs(dir); err != nil {
+		if st, err = v.s.refs.state(dir); err != nil {
 			return err
 		}
 		over = nil
-		v.s.overlay.each(repo, v.at.Commit(), func(name string, p preimage) {
+		v.s.overlay.each(repo, v.at.Commit(), func(name string, p beforeImage) {
 			over = append(over, refItem{name: name, value: p.value})
 		})
 		sortItems(over)
@@ -186,7 +186,7 @@ func (v *view) Log(id storage.ID, name string) iter.Seq2[storage.LogEntry, error
 	return func(yield func(storage.LogEntry, error) bool) {
 		var text string
 		err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
-			text, err = v.s.readLog(dir, name)
+			text, err = v.s.logs.read(dir, name)
 			if p, ok := v.s.overlay.find(repo, name, v.at.Commit()); ok {
 				if p.log != nil {
 					text, err = *p.log, nil

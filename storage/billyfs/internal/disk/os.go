@@ -1,4 +1,4 @@
-package billyfs
+package disk
 
 import (
 	"errors"
@@ -48,9 +48,9 @@ func bootID() string {
 	return strings.TrimSpace(string(id))
 }
 
-func (d *osDisk) traits() traits { return traits{shared: true, syncs: true, boot: d.boot} }
+func (d *osDisk) Traits() Traits { return Traits{Shared: true, Syncs: true, Boot: d.boot} }
 
-func (d *osDisk) OpenFile(name string, flag int, perm fs.FileMode) (file, error) {
+func (d *osDisk) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	f, _, err := openRegular(d.root, name, flag, perm)
 	if err != nil {
 		return nil, err
@@ -64,9 +64,9 @@ func (d *osDisk) ReadFile(name string, limit int64) ([]byte, error) {
 
 func (d *osDisk) Readlink(name string) (string, error) { return d.root.Readlink(name) }
 
-func (d *osDisk) WriteFile(name string, data []byte, mode writeMode) error {
+func (d *osDisk) WriteFile(name string, data []byte, mode Mode) error {
 	flag := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if mode&exclusive != 0 {
+	if mode&Exclusive != 0 {
 		flag |= os.O_EXCL
 	}
 	f, _, err := openRegular(d.root, name, flag, mode.perm())
@@ -76,12 +76,12 @@ func (d *osDisk) WriteFile(name string, data []byte, mode writeMode) error {
 	return writeAndClose(osFile{f}, data, mode)
 }
 
-func writeAndClose(f file, data []byte, mode writeMode) error {
+func writeAndClose(f File, data []byte, mode Mode) error {
 	n, err := f.Write(data)
 	if err == nil && n < len(data) {
 		err = io.ErrShortWrite
 	}
-	if err == nil && mode&syncFile != 0 {
+	if err == nil && mode&SyncData != 0 {
 		err = f.Sync()
 	}
 	if closed := f.Close(); err == nil {
@@ -92,7 +92,7 @@ func writeAndClose(f file, data []byte, mode writeMode) error {
 
 func (d *osDisk) Stat(name string) (fs.FileInfo, error) { return d.root.Stat(name) }
 
-func (d *osDisk) ReadDir(name string) ([]dirEntry, error) {
+func (d *osDisk) ReadDir(name string) ([]Entry, error) {
 	f, err := d.root.OpenFile(name, os.O_RDONLY|dontWait, 0)
 	if err != nil {
 		return nil, err
@@ -102,9 +102,9 @@ func (d *osDisk) ReadDir(name string) ([]dirEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]dirEntry, len(list))
+	entries := make([]Entry, len(list))
 	for i, e := range list {
-		entries[i] = dirEntry{e.Name(), e.IsDir()}
+		entries[i] = Entry{e.Name(), e.IsDir()}
 	}
 	return entries, nil
 }

@@ -1,4 +1,4 @@
-package billyfs
+package disk
 
 import (
 	"errors"

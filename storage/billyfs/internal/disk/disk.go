@@ -1,4 +1,6 @@
-package billyfs
+// Package disk is what a store asks of a filesystem, a directory of the operating system or any of go-billy, and keeps
+// the account of what is not yet known to be on the medium.
+package disk
 
 import (
 	"errors"
@@ -15,21 +17,21 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A disk is what the store asks of a filesystem. Names are relative to its root, separated by slashes and clean.
+// A Disk is what the store asks of a filesystem. Names are relative to its root, separated by slashes and clean.
 // Its methods are safe for concurrent use.
-type disk interface {
+type Disk interface {
 	// OpenFile opens a regular file. It returns storage.ErrCorrupt for a pipe, a device or the like.
-	OpenFile(name string, flag int, perm fs.FileMode) (file, error)
+	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
 	// ReadFile reads a file as OpenFile opens it. It returns storage.ErrCorrupt if it has more than limit bytes.
 	ReadFile(name string, limit int64) ([]byte, error)
 	// Readlink returns where a symbolic link leads. It returns an error if it is none, or there are none.
 	Readlink(name string) (string, error)
 
-	// WriteFile writes a file in place. With syncFile, its bytes survive a power cut when it returns nil.
-	WriteFile(name string, data []byte, mode writeMode) error
+	// WriteFile writes a file in place. With SyncData, its bytes survive a power cut when it returns nil.
+	WriteFile(name string, data []byte, mode Mode) error
 
 	Stat(name string) (fs.FileInfo, error)
-	ReadDir(name string) ([]dirEntry, error)
+	ReadDir(name string) ([]Entry, error)
 
 	// Mkdir makes one directory. It returns fs.ErrExist if the name is taken, fs.ErrNotExist if the parent is missing.
 	Mkdir(name string) error
@@ -46,11 +48,11 @@ type disk interface {
 	// Lock takes the lock file for this process, or returns storage.ErrLocked.
 	Lock(name string) (io.Closer, error)
 	Close() error
-	traits() traits
+	Traits() Traits
 }
 
-// A file is an open file. It is for one goroutine, except ReadAt.
-type file interface {
+// A File is an open file. It is for one goroutine, except ReadAt.
+type File interface {
 	io.Reader
 	io.ReaderAt
 	io.Writer
@@ -61,36 +63,43 @@ type file interface {
 	Size() (int64, error)
 }
 
-type traits struct {
-	shared   bool   // other programs may change it between two calls
-	volatile bool   // it ends with the process: nothing needs to be written atomically
-	syncs    bool   // files and directories can be synced
-	boot     string // names the time since the machine was started, which no lock outlives; "" if that is unknown
+// Traits are what a store has to know of a disk.
+type Traits struct {
+	Shared   bool   // other programs may change it between two calls
+	Volatile bool   // it ends with the process: nothing needs to be written atomically
+	Syncs    bool   // files and directories can be synced
+	Boot     string // names the time since the machine was started, which no lock outlives; "" if that is unknown
 }
 
-type dirEntry struct {
-	name string
-	dir  bool
+// An Entry is what a directory says of a file or directory in it.
+type Entry struct {
+	Name string
+	Dir  bool
 }
 
-type writeMode uint8
+// A Mode says how WriteFile writes. Zero replaces what there is.
+type Mode uint8
 
+// Modes, which may be combined.
 const (
-	exclusive writeMode = 1 << iota // fail with fs.ErrExist if the file exists
-	syncFile                        // sync the file
-	readOnly                        // nobody is meant to change the file
+	Exclusive Mode = 1 << iota // fail with fs.ErrExist if the file exists
+	SyncData                   // sync the file
+	ReadOnly                   // nobody is meant to change the file
 )
 
-func (m writeMode) perm() fs.FileMode {
-	if m&readOnly != 0 {
-		return objectPerm
+func (m Mode) perm() fs.FileMode {
+	if m&ReadOnly != 0 {
+		return ReadOnlyPerm
 	}
 	return 0o644
 }
 
-// newDisk goes past go-billy where it hands out a directory of the operating system: its osfs can neither sync
-// directories nor, through its Chroot helper, files, and follows symbolic links by name.
-func newDisk(root billy.Filesystem) (disk, error) {
+// NewBilly returns the disk that root is, by go-billy's interface alone, whatever it is. Only this process may use it.
+func NewBilly(root billy.Filesystem) Disk { return &billyDisk{fs: root} }
+
+// New returns the disk that root is. It goes past go-billy where it hands out a directory of the operating system: its
+// osfs can neither sync directories nor, through its Chroot helper, files, and follows symbolic links by name.
+func New(root billy.Filesystem) (Disk, error) {
 	switch f := root.(type) {
 	case *osfs.BoundOS:
 		return newOSDisk(f.Root())
@@ -102,7 +111,7 @@ func newDisk(root billy.Filesystem) (disk, error) {
 			return &billyDisk{fs: root, memory: true}, nil
 		}
 	}
-	return &billyDisk{fs: root}, nil
+	return NewBilly(root), nil
 }
 
 // innermost goes through the helper that adds the methods which a filesystem lacks.
@@ -113,15 +122,15 @@ func innermost(b billy.Basic) billy.Basic {
 	return b
 }
 
-// absent reports whether err says that there is no such file: also where a directory has the name, or a file the
+// Absent reports whether err says that there is no such file: also where a directory has the name, or a file the
 // name of its directory, or where no file can have it.
-func absent(err error) bool {
+func Absent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) ||
 		errors.Is(err, syscall.ENAMETOOLONG)
 }
 
-// mediumError names the errors of a full disk.
-func mediumError(err error) error {
+// Explain returns an error with storage.ErrNoSpace in it if a full disk is its cause, else the error as it is.
+func Explain(err error) error {
 	if err != nil && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
 		return errors.Join(storage.ErrNoSpace, err)
 	}

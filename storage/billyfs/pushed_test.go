@@ -15,18 +15,19 @@ import (
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/storagetest"
 )
 
 // A clearingDisk is one on which git clears the objects of a repository away, one file whenever somebody looks.
 type clearingDisk struct {
-	disk
+	disk.Disk
 	dir   string // whose objects go
 	clear []string
 }
 
-func (d *clearingDisk) ReadDir(name string) ([]dirEntry, error) {
-	entries, err := d.disk.ReadDir(name)
+func (d *clearingDisk) ReadDir(name string) ([]disk.Entry, error) {
+	entries, err := d.Disk.ReadDir(name)
 	if len(d.clear) > 0 && strings.HasPrefix(name, d.dir+"/") && err == nil {
 		err = d.Remove(d.clear[0])
 		d.clear = d.clear[1:]
@@ -34,9 +35,9 @@ func (d *clearingDisk) ReadDir(name string) ([]dirEntry, error) {
 	return entries, err
 }
 
-// TestAdoptWhileCleared adopts objects of which git clears away a file after each look at the directory: all that it
-// has packed before must be adopted from the pack.
-func TestAdoptWhileCleared(t *testing.T) {
+// TestPushedWhileCleared imports objects of which git clears away a file after each look at the directory: all that it
+// has packed before must be imported from the pack.
+func TestPushedWhileCleared(t *testing.T) {
 	root := t.TempDir()
 	backend, err := Open(osfs.New(root), &Options{Durability: storage.NoSync})
 	if err != nil {
@@ -62,14 +63,14 @@ func TestAdoptWhileCleared(t *testing.T) {
 	}
 	writeFile(t, filepath.Join(root, dir, "pack", fmt.Sprintf("pack-%040x.idx", 99)), "an index without its pack")
 	slices.Sort(cleared)
-	s.m.disk = &clearingDisk{disk: s.m.disk, dir: dir, clear: cleared}
-	if _, err := s.adoptFrom(s.objectDir(dir), pool); err != nil {
-		t.Fatalf("adoptFrom() = %v", err)
+	s.m.Disk = &clearingDisk{Disk: s.m.Disk, dir: dir, clear: cleared}
+	if _, err := s.objects.importFrom(s.objects.dir(dir), pool); err != nil {
+		t.Fatalf("importFrom() = %v", err)
 	}
 	for _, suffix := range []string{".idx", ".pack"} {
 		name := fmt.Sprintf("%s/objects/pack/pack-%040x%s", poolDir(pool), 39, suffix)
 		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
-			t.Errorf("the pack that stays was not adopted: %v", err)
+			t.Errorf("the pack that stays was not imported: %v", err)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(root, poolDir(pool), "objects", "pack",

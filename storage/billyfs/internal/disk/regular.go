@@ -1,4 +1,4 @@
-package billyfs
+package disk
 
 import (
 	"errors"
@@ -6,8 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
-	"strings"
 	"syscall"
 
 	"github.com/reposit/reposit/storage"
@@ -81,43 +79,4 @@ func readAll(f io.Reader, name string, size, limit int64) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s: %d bytes, more than %d: %w", name, size, limit, storage.ErrCorrupt)
-}
-
-// Limits of what is read as a whole. What others may write is bounded: nobody wants a file that does not end.
-const (
-	maxSmall  = 1 << 20 // a ref, the config of a repository
-	maxPacked = 1 << 30 // packed-refs: eight million refs
-	maxWhole  = 2 << 30 // an object, an index, a log
-	maxOwn    = 1 << 40 // a file of the store itself
-)
-
-// sizeLimit returns how large a file may be that is read as a whole.
-func sizeLimit(name string) int64 {
-	_, inRepo, ok := strings.Cut(strings.TrimPrefix(name, "repos/"), ".git/")
-	switch {
-	case strings.HasPrefix(name, "reposit/"):
-		return maxOwn
-	case path.Base(name) == packedName:
-		return maxPacked
-	case ok && strings.HasPrefix(name, "repos/") &&
-		(strings.HasPrefix(inRepo, "refs/") || !strings.Contains(inRepo, "/")):
-		return maxSmall
-	}
-	return maxWhole
-}
-
-// ReadFile reads a file as a whole. A HEAD that is a symbolic link to a ref, as old versions of git made it, reads as
-// the symbolic ref that it stands for (git-symbolic-ref).
-func (m *medium) ReadFile(name string) ([]byte, error) {
-	data, err := m.disk.ReadFile(name, sizeLimit(name))
-	if path.Base(name) != "HEAD" || err == nil && strings.HasPrefix(string(data), "ref:") {
-		return data, err
-	}
-	if err != nil && !absent(err) {
-		return data, err
-	}
-	if target, linkErr := m.Readlink(name); linkErr == nil && strings.HasPrefix(target, "refs/") && validRef(target) {
-		return []byte("ref: " + target + "\n"), nil
-	}
-	return data, err
 }

@@ -1,4 +1,4 @@
-package billyfs
+package disk
 
 import (
 	"errors"
@@ -29,10 +29,10 @@ type dirSyncer interface{ SyncDir(path string) error }
 
 type fileSyncer interface{ Sync() error }
 
-func (d *billyDisk) traits() traits { return traits{volatile: d.memory, syncs: d.canSync()} }
+func (d *billyDisk) Traits() Traits { return Traits{Volatile: d.memory, Syncs: d.canSync()} }
 
-// probeName is the file by which canSync finds out.
-const probeName = "reposit-probe"
+// ProbeName is the file by which canSync finds out.
+const ProbeName = "reposit-probe"
 
 // canSync looks at a file that it makes, since only files tell whether they can be synced.
 func (d *billyDisk) canSync() bool {
@@ -42,15 +42,15 @@ func (d *billyDisk) canSync() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.probed {
-		if f, err := d.fs.Create(probeName); err == nil {
+		if f, err := d.fs.Create(ProbeName); err == nil {
 			_, d.syncs = f.(fileSyncer)
-			d.probed = f.Close() == nil && d.fs.Remove(probeName) == nil
+			d.probed = f.Close() == nil && d.fs.Remove(ProbeName) == nil
 		}
 	}
 	return d.syncs
 }
 
-func (d *billyDisk) OpenFile(name string, flag int, perm fs.FileMode) (file, error) {
+func (d *billyDisk) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f, err := d.openFile(name, flag, perm)
@@ -96,9 +96,9 @@ func (d *billyDisk) Readlink(name string) (string, error) {
 	return d.fs.Readlink(name)
 }
 
-func (d *billyDisk) WriteFile(name string, data []byte, mode writeMode) error {
+func (d *billyDisk) WriteFile(name string, data []byte, mode Mode) error {
 	flag := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if mode&exclusive != 0 {
+	if mode&Exclusive != 0 {
 		flag |= os.O_EXCL
 	}
 	d.mu.Lock()
@@ -116,20 +116,20 @@ func (d *billyDisk) Stat(name string) (fs.FileInfo, error) {
 	return d.fs.Stat(name)
 }
 
-func (d *billyDisk) ReadDir(name string) ([]dirEntry, error) {
+func (d *billyDisk) ReadDir(name string) ([]Entry, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.readDir(name)
 }
 
-func (d *billyDisk) readDir(name string) ([]dirEntry, error) {
+func (d *billyDisk) readDir(name string) ([]Entry, error) {
 	list, err := d.fs.ReadDir(name)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]dirEntry, len(list))
+	entries := make([]Entry, len(list))
 	for i, e := range list {
-		entries[i] = dirEntry{e.Name(), e.IsDir()}
+		entries[i] = Entry{e.Name(), e.IsDir()}
 	}
 	return entries, nil
 }
@@ -187,8 +187,8 @@ func (d *billyDisk) copyDir(from, to string) error {
 		return err
 	}
 	for _, e := range entries {
-		src, dst := path.Join(from, e.name), path.Join(to, e.name)
-		if e.dir {
+		src, dst := path.Join(from, e.Name), path.Join(to, e.Name)
+		if e.Dir {
 			err = d.copyDir(src, dst)
 		} else {
 			err = d.copyFile(src, dst)
@@ -243,7 +243,7 @@ func (d *billyDisk) removeAll(name string) error {
 			return err
 		}
 		for _, e := range entries {
-			if err := d.removeAll(path.Join(name, e.name)); err != nil {
+			if err := d.removeAll(path.Join(name, e.Name)); err != nil {
 				return err
 			}
 		}
@@ -274,7 +274,7 @@ func (d *billyDisk) Lock(name string) (io.Closer, error) {
 	if !d.memory {
 		return closerFunc(func() error { return nil }), nil
 	}
-	err := d.WriteFile(name, nil, exclusive)
+	err := d.WriteFile(name, nil, Exclusive)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, storage.ErrLocked
 	}
