@@ -444,7 +444,7 @@ func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
 		return err
 	}
 	s.note(tx, event.RepoDeleted, repo.Repo, "")
-	if err := pull.Drop(tx, id); err != nil {
+	if err := pull.Deleted.Bury(tx, id); err != nil {
 		return err
 	}
 	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop,

@@ -19,6 +19,7 @@ import (
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/search"
@@ -479,7 +480,7 @@ func checkRepo(r *catalog.Repo) error {
 	if err := names.CheckDescription(r.Homepage); err != nil {
 		return invalid("homepage", err)
 	}
-	if !r.Expires.IsZero() && (r.Expires.Before(catalog.MinTime) || r.Expires.After(catalog.MaxTime)) {
+	if !r.Expires.IsZero() && (r.Expires.Before(record.MinTime) || r.Expires.After(record.MaxTime)) {
 		return invalidf("expiry: the year %d can't be kept", r.Expires.Year())
 	}
 	if len(r.Labels) > maxLabels {
