@@ -76,8 +76,8 @@ func verify(ctx context.Context, fs *crashfs.FS, shared bool, seed uint64, acked
 	return n, s.Close()
 }
 
-// TestPowerCut cuts the power, of the disk alone for every other one, before operations of some workloads, and, for some
-// of the cuts, again before operations of the Open that follows.
+// TestPowerCut cuts the power, of the disk alone for every other one, before operations of some workloads, and, for
+// some of the cuts, again before operations of the Open that follows.
 func TestPowerCut(t *testing.T) {
 	var points, again atomic.Int64
 	t.Run("seed", func(t *testing.T) {
