@@ -23,7 +23,10 @@ import (
 	"github.com/reposit/reposit/storage/memory"
 )
 
-var seed = flag.Uint64("seed", 1, "of the random histories")
+var (
+	seed     = flag.Uint64("seed", 1, "of the random histories")
+	networks = flag.Uint64("networks", 1, "how many random networks of forks TestDoors goes through, on each backend")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -93,6 +96,22 @@ func eachBackend(t *testing.T, test func(t *testing.T, open opener)) {
 			})
 		})
 	}
+}
+
+// rawBackend opens the backend of a name.
+func rawBackend(t testing.TB, name string) storage.Backend {
+	t.Helper()
+	for _, b := range backends {
+		if b.name == name {
+			backend, _, err := b.open(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return backend
+		}
+	}
+	t.Fatalf("no backend %q", name)
+	return nil
 }
 
 // openStore opens a store that does nothing by itself, unless opts say when it does.

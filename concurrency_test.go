@@ -48,7 +48,7 @@ func TestManyWriters(t *testing.T) {
 		case testing.Short():
 			each = 4
 		case t.Name() == "TestManyWriters/memory":
-			each = 500
+			each = 150
 		}
 		r := create(t, s, "busy", nil)
 		commit(t, r, nil, reposit.Put("pair/a", nil), reposit.Put("pair/b", nil))

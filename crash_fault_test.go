@@ -29,12 +29,12 @@ var scripts = map[string][]string{
 	"large file": {"create", "commit", "commit a large file", "commit", "delete"},
 }
 
-var stride = flag.Int("stride", 13,
+var stride = flag.Int("stride", 29,
 	"of the faults and power cuts of TestFaults and TestPowerCuts, take each n-th; 1 takes all")
 
 func faultStride() int {
 	if testing.Short() {
-		return 5 * *stride
+		return 3 * *stride
 	}
 	return *stride
 }

@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/reposit/reposit/internal/attr"
 	"github.com/reposit/reposit/internal/describe"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/wildmatch"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -112,7 +112,7 @@ func (d *describer) collect(ctx context.Context, res *revision.Resolver) error {
 	d.tags = describe.Tags{}
 	matches := func(patterns []string, name string) bool {
 		for _, p := range patterns {
-			if attr.WildMatch(p, name) {
+			if wildmatch.Match(p, name) {
 				return true
 			}
 		}

@@ -27,7 +27,7 @@ import (
 )
 
 var (
-	kills  = flag.Int("kills", 5, "how many times TestKill kills a process, on each backend")
+	kills  = flag.Int("kills", 3, "how many times TestKill kills a process, on each backend")
 	filled = flag.Int("filled", 200, "how many other repositories the store holds meanwhile")
 )
 

@@ -103,9 +103,9 @@ type sweeper struct {
 }
 
 var sweepers = [...]sweeper{
-	{people.Swept, func(tx *txn.Tx) (bool, error) { return people.Sweep(tx) }},
-	{pull.Swept, func(tx *txn.Tx) (bool, error) { return pull.Sweep(tx) }},
-	{catalog.Swept, func(tx *txn.Tx) (bool, error) { return catalog.Sweep(tx) }},
+	{people.Deleted.Swept, func(tx *txn.Tx) (bool, error) { return people.Deleted.Sweep(tx) }},
+	{pull.Deleted.Swept, func(tx *txn.Tx) (bool, error) { return pull.Deleted.Sweep(tx) }},
+	{catalog.Deleted.Swept, func(tx *txn.Tx) (bool, error) { return catalog.Deleted.Sweep(tx) }},
 }
 
 // sweep removes what deletions left, since it was more than one transaction should remove. Nothing shows it any more.

@@ -275,11 +275,7 @@ const absent = "0123456789012345678901234567890123456789"
 // if it were nowhere, to the last letter of the error.
 func TestDoors(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
-		seeds := uint64(2)
-		if testing.Short() {
-			seeds = 1
-		}
-		for s := *seed; s < *seed+seeds; s++ {
+		for s := *seed; s < *seed+*networks; s++ {
 			opts, _ := fixed()
 			n := newNetwork(t, open(opts), s)
 			for step := range 60 {

@@ -40,14 +40,15 @@ func Init(tx storage.Tx) error {
 	return nil
 }
 
-// Find returns the ID of the repository of that owner and slug, or the one that had this name last, or
+// Find returns the ID of the repository of that owner and slug, or of the one that had this name last and has moved, or
 // storage.ErrNotFound.
-func Find(v storage.View, owner, slug string) (storage.ID, error) {
-	id, err := named(v, owner, slug)
+func Find(v storage.View, owner, slug string) (id storage.ID, moved bool, err error) {
+	id, err = named(v, owner, slug)
 	if errors.Is(err, storage.ErrNotFound) {
-		return findAlias(v, owner, slug)
+		id, err = findAlias(v, owner, slug)
+		return id, true, err
 	}
-	return id, err
+	return id, false, err
 }
 
 // named returns the ID of the repository that has a name now, or storage.ErrNotFound.
@@ -85,14 +86,9 @@ func Pool(v storage.View, id storage.ID) (pool storage.ID, err error) {
 	if err != nil {
 		return pool, err
 	}
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if version := d.Byte(); version != repoVersion {
-		return pool, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, version)
-	}
-	if pool = d.id(); d.Bad {
-		return pool, d.end()
-	}
-	return pool, nil
+	d := record.Decode(b)
+	d.Version(repoVersion, forkVersion)
+	return d.ID(), d.Err("repository")
 }
 
 // LoadHeader returns what every access to a repository must know of it, or storage.ErrNotFound.
@@ -101,12 +97,9 @@ func LoadHeader(v storage.View, id storage.ID) (Header, error) {
 	if err != nil {
 		return Header{}, err
 	}
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	h, _, err := d.head()
-	if err == nil && d.Bad {
-		err = d.end()
-	}
-	return h, err
+	d := record.Decode(b)
+	h, _ := decodeHead(&d)
+	return h, d.Err("repository")
 }
 
 func loadRaw(v storage.View, id storage.ID) ([]byte, error) {
@@ -227,6 +220,9 @@ func (e *Entry) Replace(tx Tx, r *Repo, now time.Time) error {
 	if err := r.setExpiry(tx, old.Expires, r.Expires); err != nil {
 		return err
 	}
+	if err := indexUpstream(tx, old, r); err != nil {
+		return err
+	}
 	if err := e.put(tx, r); err != nil {
 		return err
 	}
@@ -244,7 +240,7 @@ func (e *Entry) Replace(tx Tx, r *Repo, now time.Time) error {
 
 // Remove takes a repository out of the catalog, and reports whether it was the last of its pool. Its forks then belong
 // to what it was forked from; those of the root of a network to the oldest of them, which is the new root. What go-git
-// stores and former names may be left for Sweep.
+// stores and former names may be left for Deleted to sweep.
 func (e *Entry) Remove(tx Tx) (last bool, err error) {
 	r := e.Repo
 	state, err := e.State(tx)
@@ -258,12 +254,18 @@ func (e *Entry) Remove(tx Tx) (last bool, err error) {
 	if err := r.setExpiry(tx, r.Expires, time.Time{}); err != nil {
 		return false, err
 	}
+	if err := indexUpstream(tx, r, nil); err != nil {
+		return false, err
+	}
+	if err := r.bury(tx, state); err != nil {
+		return false, err
+	}
 	for _, kind := range []byte{keyRepo, keyState, keyToken} {
 		if err := tx.DeleteRecord(idKey(kind, r.ID)); err != nil {
 			return false, err
 		}
 	}
-	if err := dropRest(tx, r.ID); err != nil {
+	if err := Deleted.Bury(tx, r.ID); err != nil {
 		return false, err
 	}
 	return r.leaveNetwork(tx, *state)
@@ -298,7 +300,7 @@ func (r *Repo) setExpiry(tx storage.Tx, from, to time.Time) error {
 		return nil
 	}
 	key := func(t time.Time) []byte {
-		return append(appendTime([]byte{keyExpiry}, t), r.ID[:]...)
+		return append(record.AppendTime([]byte{keyExpiry}, t), r.ID[:]...)
 	}
 	if !from.IsZero() {
 		if err := tx.DeleteRecord(key(from)); err != nil {
@@ -314,7 +316,7 @@ func (r *Repo) setExpiry(tx storage.Tx, from, to time.Time) error {
 // Expired returns up to limit repositories that expired at or before now, but for those to skip.
 func Expired(v storage.View, now time.Time, limit int, skip func(storage.ID) bool) ([]storage.ID, error) {
 	var ids []storage.ID
-	hi := record.After(appendTime([]byte{keyExpiry}, now))
+	hi := record.After(record.AppendTime([]byte{keyExpiry}, now))
 	for rec, err := range v.Records([]byte{keyExpiry}, hi, storage.Ascending) {
 		if err != nil {
 			return nil, err
@@ -335,7 +337,7 @@ func Expired(v storage.View, now time.Time, limit int, skip func(storage.ID) boo
 
 // PutToken stores the hash of a delete token and when it ends, in place of any other of the repository.
 func PutToken(tx storage.Tx, id storage.ID, hash [32]byte, ends time.Time) error {
-	return tx.PutRecord(idKey(keyToken, id), appendTime(hash[:], ends))
+	return tx.PutRecord(idKey(keyToken, id), record.AppendTime(hash[:], ends))
 }
 
 // Token returns what PutToken stored, or storage.ErrNotFound.
@@ -344,8 +346,8 @@ func Token(v storage.View, id storage.ID) (hash [32]byte, ends time.Time, err er
 	if err != nil {
 		return hash, ends, err
 	}
-	d := decoder{Decoder: record.Decoder{Rest: b}}
+	d := record.Decode(b)
 	copy(hash[:], d.Take(uint64(len(hash))))
-	ends = d.time()
-	return hash, ends, d.end()
+	ends = d.Time()
+	return hash, ends, d.End("delete token")
 }

@@ -57,26 +57,6 @@ func TestInit(t *testing.T) {
 	}
 }
 
-func TestTimes(t *testing.T) {
-	times := []time.Time{
-		{}, time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 999999999, time.UTC),
-		time.Unix(0, 0), time.Unix(0, 1),
-		time.Unix(1, 0), time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600)), time.Unix(0, math.MaxInt64),
-	}
-	for i, at := range times {
-		k := timeKey(at)
-		if i > 0 && k <= timeKey(times[i-1]) {
-			t.Errorf("%v does not sort behind %v", at, times[i-1])
-		}
-		if back := keyTime(k); !back.Equal(at) && !at.Before(MinTime) {
-			t.Errorf("%v comes back as %v", at, back)
-		}
-	}
-	if a, b := timeKey(time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)), timeKey(MaxTime); a != b {
-		t.Errorf("a time that can't be kept has key %x, want %x", a, b)
-	}
-}
-
 func TestRecords(t *testing.T) {
 	full := &Repo{
 		ID: id(1), Pool: id(2), Family: id(3), Protected: true, Networked: true, Owner: "ann", Slug: "x", Name: "名前",

@@ -1,14 +1,16 @@
 package catalog
 
 import (
-	"fmt"
+	"errors"
 
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
-// What a repository has of go-git's records and of former names knows no bound, but one transaction does. So a deletion
-// begins to remove them, and Sweep goes on.
+// Deleted removes what a deleted repository has of go-git's records and of former names, and a pool that has no member any more of
+// tombstones.
+var Deleted = record.Sweeper[storage.Tx]{Kind: string(keyGone), Drop: dropRest}
+
 const (
 	dropRecords = 2000    // at most in one transaction
 	dropBytes   = 1 << 17 // of keys
@@ -20,14 +22,19 @@ type dropper struct {
 	records, bytes int // that may still be removed
 }
 
-func newDropper(tx storage.Tx) *dropper { return &dropper{tx, dropRecords, dropBytes} }
-
-// drop removes what there is, and reports whether there may be more.
-func (d *dropper) drop(id storage.ID) (more bool, err error) {
+// dropRest removes what there is, and reports whether there may be more.
+func dropRest(tx storage.Tx, id storage.ID) (more bool, err error) {
+	d := &dropper{tx, dropRecords, dropBytes}
 	if more, err := d.dropPrefix(GoGitKey(id, ""), nil); err != nil || more {
 		return more, err
 	}
-	return d.dropPrefix(aliasOfKey(id, nil), []byte{keyAlias, 'n'})
+	if more, err := d.dropPrefix(aliasOfKey(id, nil), []byte{keyAlias, 'n'}); err != nil || more {
+		return more, err
+	}
+	if _, err := d.tx.Record(networkKey(id)); !errors.Is(err, storage.ErrNotFound) {
+		return false, err // the pool of that ID has other members
+	}
+	return d.dropPrefix(tombstoneKey(id, nil), nil)
 }
 
 // dropPrefix removes the records whose keys begin with prefix; unless twin is empty, also those whose keys have it in
@@ -50,42 +57,6 @@ func (d *dropper) dropPrefix(prefix, twin []byte) (more bool, err error) {
 		if err := d.tx.DeleteRecord(rec.Key); err != nil {
 			return false, err
 		}
-	}
-	return false, nil
-}
-
-// dropRest begins to remove what a deleted repository has without bound, and leaves a mark if there is more.
-func dropRest(tx storage.Tx, id storage.ID) error {
-	more, err := newDropper(tx).drop(id)
-	if err != nil || !more {
-		return err
-	}
-	return tx.PutRecord(idKey(keyGone, id), nil)
-}
-
-// Swept reports whether nothing is left of deleted repositories.
-func Swept(v storage.View) (bool, error) {
-	for _, err := range v.Records([]byte{keyGone}, []byte{keyGone + 1}, storage.Ascending) {
-		return false, err
-	}
-	return true, nil
-}
-
-// Sweep removes some of what is left of deleted repositories, and reports whether there may be more.
-func Sweep(tx storage.Tx) (more bool, err error) {
-	d := newDropper(tx)
-	for rec, err := range tx.Records([]byte{keyGone}, []byte{keyGone + 1}, storage.Ascending) {
-		if err != nil {
-			return false, err
-		}
-		id, err := recordID(rec.Key[1:], "mark")
-		if err != nil {
-			return false, fmt.Errorf("deleted repository: %w", err)
-		}
-		if more, err := d.drop(id); err != nil || more {
-			return more, err
-		}
-		return true, tx.DeleteRecord(rec.Key)
 	}
 	return false, nil
 }

@@ -1,9 +1,8 @@
 package catalog
 
 import (
-	"encoding/binary"
-
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -22,10 +21,13 @@ import (
 //	g ID name                           what go-git stores beside objects and refs
 //	A n owner/slug                      a name that a repository had before; the ID
 //	A i ID owner/slug                   the same by ID; no value
-//	z ID                                a deleted repository of which g and A are yet to be removed; no value
+//	z ID                                a deleted repository of which g and A, or a pool of which F u, are yet to be
+//	                                    removed; no value
 //	F p pool                            the fork network of a pool (Network); absent before the first fork
 //	F h family                          who the forks of a deleted repository belong to now; the ID
 //	F a ID family                       the same by ID; no value
+//	F o owner 00 ID                     a repository of an owner that has an upstream; no value
+//	F u pool ID                         a deleted repository that was private and had private forks (Tombstone)
 //
 // Other packages keep records of their own, each behind a first byte of its own: P and K people, S search, L and C
 // languages and contributors, B protect, R pull, E event.
@@ -100,7 +102,7 @@ func networkScope(pool storage.ID) string { return "f" + string(pool[:]) }
 // isStatic reports whether only what a push does not change is indexed in a scope.
 func isStatic(scope string) bool { return scope != "" && (scope[0] == 'c' || scope[0] == 'f') }
 
-func idKey(kind byte, id storage.ID) []byte { return append([]byte{kind}, id[:]...) }
+func idKey(kind byte, id storage.ID) []byte { return record.IDKey(id, kind) }
 
 // indexPrefix is what the keys of an index in a scope begin with.
 func indexPrefix(b []byte, index byte, vis visibility, scope string) []byte {
@@ -112,8 +114,7 @@ func indexPrefix(b []byte, index byte, vis visibility, scope string) []byte {
 func timeIndexKey(b []byte, vis visibility, scope string, e timeEntry, id storage.ID) []byte {
 	b = indexPrefix(b, indexTime, vis, scope)
 	b = append(b, byte(e.fields))
-	b = binary.BigEndian.AppendUint64(b, e.time)
-	return append(b, id[:]...)
+	return append(record.AppendStamp(b, e.time), id[:]...)
 }
 
 func nameIndexKey(b []byte, vis visibility, scope, owner, slug string) []byte {
@@ -134,16 +135,29 @@ func aliasKey(owner, slug string) []byte { return appendName([]byte{keyAlias, 'n
 
 // aliasOfKey with no name is what the keys of all of a repository's aliases begin with.
 func aliasOfKey(id storage.ID, name []byte) []byte {
-	return append(append([]byte{keyAlias, 'i'}, id[:]...), name...)
+	return append(record.IDKeyFor(len(name), id, keyAlias, 'i'), name...)
 }
 
-func networkKey(pool storage.ID) []byte { return append([]byte{keyFork, 'p'}, pool[:]...) }
+func networkKey(pool storage.ID) []byte { return record.IDKey(pool, keyFork, 'p') }
 
-func holderKey(family storage.ID) []byte { return append([]byte{keyFork, 'h'}, family[:]...) }
+func holderKey(family storage.ID) []byte { return record.IDKey(family, keyFork, 'h') }
 
 func adoptedKey(id storage.ID, family []byte) []byte {
-	return append(append([]byte{keyFork, 'a'}, id[:]...), family...)
+	return append(record.IDKeyFor(len(family), id, keyFork, 'a'), family...)
+}
+
+// dependentKey with no ID is what the keys of all repositories of an owner begin with that have an upstream.
+func dependentKey(owner string, id []byte) []byte {
+	b := append([]byte{keyFork, 'o'}, names.Key(owner)...)
+	return append(append(b, 0), id...)
+}
+
+// tombstoneKey with no ID is what the keys of all tombstones of a pool begin with.
+func tombstoneKey(pool storage.ID, id []byte) []byte {
+	return append(append([]byte{keyFork, 'u'}, pool[:]...), id...)
 }
 
 // GoGitKey returns the key of what go-git stores under a name.
-func GoGitKey(id storage.ID, name string) []byte { return append(idKey(keyGoGit, id), name...) }
+func GoGitKey(id storage.ID, name string) []byte {
+	return append(record.IDKeyFor(len(name), id, keyGoGit), name...)
+}

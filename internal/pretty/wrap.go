@@ -1,4 +1,4 @@
-package archive
+package pretty
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 type wrapping struct{ width, first, rest int }
 
 // wrapAt reads a %w, which s begins with, and ends the reach of the one before it.
-func (x *expander) wrapAt(dst []byte, s string) ([]byte, int) {
+func (x *Expander) wrapAt(dst []byte, s string) ([]byte, int) {
 	args, ok := strings.CutPrefix(s, "w(")
 	end := strings.IndexByte(args, ')')
 	if !ok || end < 0 {
@@ -38,7 +38,7 @@ func (x *expander) wrapAt(dst []byte, s string) ([]byte, int) {
 }
 
 // rewrap wraps what was appended since the wrapping changed last, and sets the one for what follows.
-func (x *expander) rewrap(dst []byte, next wrapping) []byte {
+func (x *Expander) rewrap(dst []byte, next wrapping) []byte {
 	if x.wrap == next {
 		return dst
 	}
@@ -50,7 +50,7 @@ func (x *expander) rewrap(dst []byte, next wrapping) []byte {
 	return dst
 }
 
-func (x *expander) appendWrapped(dst, text []byte, w wrapping) []byte {
+func (x *Expander) appendWrapped(dst, text []byte, w wrapping) []byte {
 	if w.width == 0 {
 		indent := w.first
 		for len(text) > 0 && !x.overflow {
@@ -75,7 +75,7 @@ func (x *expander) appendWrapped(dst, text []byte, w wrapping) []byte {
 // A filler breaks text into lines at its spaces. It keeps paragraphs, and lines that don't begin with a letter or
 // digit.
 type filler struct {
-	x *expander
+	x *Expander
 	wrapping
 	text   []byte
 	asUTF8 bool

@@ -1,4 +1,4 @@
-package archive
+package pretty
 
 import (
 	"strconv"
@@ -6,7 +6,7 @@ import (
 )
 
 // color reads a %C placeholder. There is no terminal, so that only %C(always,...) gives one.
-func (x *expander) color(dst []byte, s string) ([]byte, int) {
+func (x *Expander) color(dst []byte, s string) ([]byte, int) {
 	if args, ok := strings.CutPrefix(s, "C("); ok {
 		end := strings.IndexByte(args, ')')
 		if end < 0 {

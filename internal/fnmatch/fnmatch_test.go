@@ -1,11 +1,10 @@
-package glob
+package fnmatch
 
 import (
 	"errors"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 )
 
@@ -71,19 +70,11 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestMatchTime holds that a pattern that makes naive matchers run for ever is like any other.
-func TestMatchTime(t *testing.T) {
+// TestMatchEnds holds that a pattern on which naive matchers run for ever is like any other.
+func TestMatchEnds(t *testing.T) {
 	pattern := strings.Repeat("**/*a", 100) + strings.Repeat("/**/a*a*a*a", 100)
-	text := strings.Repeat("aaaaaaaaa/", 100) + "b"
-	done := make(chan bool)
-	go func() { done <- Match(pattern, text) }()
-	select {
-	case got := <-done:
-		if got {
-			t.Error("Match() = true, want false")
-		}
-	case <-time.After(time.Minute):
-		t.Fatal("Match() took a minute")
+	if Match(pattern, strings.Repeat("aaaaaaaaa/", 100)+"b") {
+		t.Error("Match() = true, want false")
 	}
 }
 

@@ -1,6 +1,13 @@
-// Package glob matches slash-separated names with patterns, as File.fnmatch of Ruby does with FNM_PATHNAME, which is
-// what GitHub matches the names of branches with.
-package glob
+// Package fnmatch matches slash-separated names with patterns as Ruby's File.fnmatch does with FNM_PATHNAME and
+// FNM_DOTMATCH (docs.ruby-lang.org, "File.fnmatch"), which is what GitHub matches names of branches with
+// (docs.github.com, "Managing a branch protection rule"). Package wildmatch has git's own patterns.
+//
+//	?        one character but "/"
+//	*        any number of characters but "/"
+//	[a-z]    one character of a set, [!a-z] and [^a-z] one that is not in it
+//	\x       the character x
+//	**       as a whole component: any number of components; as the last one, at least one
+package fnmatch
 
 import (
 	"errors"
@@ -14,10 +21,8 @@ var ErrMalformed = errors.New("malformed pattern")
 // Special are the characters that stand for something else than themselves.
 const Special = `*?[\`
 
-// Match reports whether the pattern matches the whole of text. "*" matches any characters but a slash, "?" one of
-// them, "[a-z]" one of a set, "[!a-z]" or "[^a-z]" one that is not in it, and a backslash takes the meaning from what
-// follows. A component "**" matches any number of components; as the last one, at least one. A malformed bracket
-// matches nothing. The time is at most proportional to the product of both lengths, and nothing is allocated.
+// Match reports whether the pattern matches the whole of text. A malformed bracket matches nothing. Its time is at most
+// proportional to the product of the lengths of both, and it allocates nothing.
 func Match(pattern, text string) bool {
 	p, t := 0, 0
 	wildP, wildT := -1, 0 // where to go on if what follows the last "**" does not match

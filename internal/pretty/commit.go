@@ -1,18 +1,17 @@
-package archive
+package pretty
 
 import (
 	"bytes"
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/reposit/reposit/storage"
 )
 
-// A commit is what an archive uses of one. Histories hold commits that no git would write today, so it is read as
+// A Commit is what placeholders say of one. Histories hold commits that no git would write today, so it is read as
 // leniently as git does, which is not how package git reads it.
-type commit struct {
+type Commit struct {
 	hash      storage.Hash
 	tree      string
 	parents   []string
@@ -21,20 +20,15 @@ type commit struct {
 	encoding  string
 	message   string // what follows the empty line
 	signed    bool
-	when      uint64 // of the committer; git has no time before 1970
+	when      uint64
 }
 
-// parseCommit returns nil for the zero hash.
-func parseCommit(h storage.Hash, raw []byte) *commit {
-	if h.IsZero() {
-		return nil
-	}
-	c := &commit{hash: h, when: commitTime(raw)}
+// ParseCommit reads the content of a commit. Whatever can't be read is as if it were not there. raw is not kept.
+func ParseCommit(h storage.Hash, raw []byte) *Commit {
+	c := &Commit{hash: h, when: commitTime(raw)}
 	raw, _, _ = bytes.Cut(raw, []byte{0}) // to git, a commit is a C string
 	c.encoding = header(raw, "encoding")
-	if parseEncoding(c.encoding) == latin1 {
-		raw = decodeLatin1(raw)
-	}
+	raw = decode(raw, c.encoding)
 	for len(raw) > 0 {
 		line, rest, _ := bytes.Cut(raw, []byte{'\n'})
 		raw = rest
@@ -58,6 +52,9 @@ func parseCommit(h storage.Hash, raw []byte) *commit {
 	c.message = string(raw)
 	return c
 }
+
+// Time returns the time of the commit in seconds since 1970; 0 if it has none where git looks for it, or one before.
+func (c *Commit) Time() uint64 { return c.when }
 
 func header(raw []byte, name string) string {
 	for len(raw) > 0 && raw[0] != '\n' {
@@ -108,12 +105,4 @@ func parseUint(s string) uint64 {
 		n = -n
 	}
 	return n
-}
-
-// time returns the commit's time, or that of other if there is no commit, in seconds since 1970.
-func (c *commit) time(other time.Time) uint64 {
-	if c != nil {
-		return c.when
-	}
-	return uint64(max(other.Unix(), 0))
 }

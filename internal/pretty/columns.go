@@ -1,4 +1,4 @@
-package archive
+package pretty
 
 import (
 	"bytes"
@@ -93,12 +93,12 @@ func parseInt(s string) (value, n int) {
 }
 
 // padded appends a placeholder as x.pad says.
-func (x *expander) padded(dst []byte, s string) ([]byte, int) {
+func (x *Expander) padded(dst []byte, s string) ([]byte, int) {
 	width := x.pad.width
 	if x.pad.toColumn {
 		line, _, _ := bytes.Cut(dst, []byte{0}) // to git, this is a C string
 		line = line[max(bytes.LastIndexByte(line, '\n'), 0):]
-		if x.work -= len(dst)/16 + len(line); x.work < 0 {
+		if x.Work -= len(dst)/16 + len(line); x.Work < 0 {
 			x.overflow = true
 			return dst, 0
 		}
@@ -142,7 +142,7 @@ func (x *expander) padded(dst []byte, s string) ([]byte, int) {
 
 // steal takes columns that are lacking, if spare is negative, from spaces at the end of dst. Colors among them move
 // to own.
-func (x *expander) steal(dst, own []byte, spare int) (newDst, newOwn []byte, newSpare int) {
+func (x *Expander) steal(dst, own []byte, spare int) (newDst, newOwn []byte, newSpare int) {
 	end := len(dst)
 	for spare < 0 && end > 1 {
 		if dst[end-1] == ' ' {
