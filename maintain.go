@@ -27,6 +27,9 @@ func (s *Store) Upkeep(ctx context.Context) error {
 	if !s.actor.IsHost() {
 		return failed(op, "", "", ErrForbidden)
 	}
+	if s.opts.ReadOnly {
+		return failed(op, "", "", storage.ErrReadOnly)
+	}
 	return failed(op, "", "", s.insight.FindAll(ctx))
 }
 
