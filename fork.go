@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/internal/txn"
@@ -205,19 +206,19 @@ func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) 
 
 // alone is the network of a repository that was never forked.
 func (r *Repo) alone(v storage.View, repo *catalog.Repo, q *catalog.Query) (Page[Info], error) {
-	page := Page[Info]{Items: []Info{}}
+	list := Page[Info]{Items: []Info{}}
 	if q.Token != "" {
-		return page, catalog.ErrToken
+		return list, page.ErrToken
 	}
 	if !q.Matches(repo) {
-		return page, nil
+		return list, nil
 	}
-	page.TotalCount = 1
+	list.TotalCount = 1
 	if q.Skip > 0 {
-		return page, nil
+		return list, nil
 	}
-	page.Items = make([]Info, 1)
-	return page, r.info(v, &page.Items[0])
+	list.Items = make([]Info, 1)
+	return list, r.info(v, &list.Items[0])
 }
 
 // addNetwork fills in what an actor may know of a repository's forks and of what it was forked from.

@@ -16,6 +16,7 @@ import (
 	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
@@ -38,7 +39,7 @@ type Store struct {
 type core struct {
 	backend *txn.Engine
 	events  *event.Log
-	secret  catalog.Secret
+	secret  page.Secret
 	objects *object.Store
 	reach   *reach.Index
 	insight *insight.Keeper
@@ -187,7 +188,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	if err == nil {
 		err = backend.Update(ctx, catalog.Init)
 	}
-	var secret catalog.Secret
+	var secret page.Secret
 	var marked bool
 	if err == nil {
 		err = backend.View(ctx, func(v storage.View) error {
