@@ -65,39 +65,19 @@ func ParsePermission(text string) (Permission, error) {
 // there, and missing from lists and counts; what he may read but not change is ErrForbidden. That is decided anew in
 // each unit of work, so a grant holds, and ends, at once, also for handles that he has. As costs nothing.
 //
+// When a user is removed, the stores that As returned for that login before, and all that came of them, refuse each
+// call with ErrForbidden, also if the login is somebody else's by then. Those that As returns later are theirs.
+//
 // A store that an actor got can't be made into that of another one: it then is that of Anonymous.
 func (s *Store) As(actor Actor) *Store {
-	if !s.actor.IsHost() && actor.a != s.actor {
-		return s.core.as(access.Actor{})
+	switch {
+	case s.actor.IsHost():
+		return s.core.as(actor.a)
+	case actor.a == s.actor:
+		return s
 	}
-	return s.core.as(actor.a)
+	return s.core.as(access.Actor{})
 }
-
-// as returns the store of an actor.
-func (c *core) as(actor access.Actor) *Store {
-	s := &Store{core: c, actor: actor, calls: calls{gate: &c.gate}}
-	if err := actor.Misnamed(); err != nil {
-		s.calls.refused = &detail{ErrInvalid, "invalid actor: " + err.Error(), err}
-	}
-	return s
-}
-
-// calls counts the calls in flight of one actor, who may not be let in at all.
-type calls struct {
-	gate    *storage.Gate
-	refused error
-}
-
-// Enter begins a call, or returns what keeps the actor out.
-func (c *calls) Enter(ctx context.Context) error {
-	if c.refused != nil {
-		return c.refused
-	}
-	return c.gate.Enter(ctx)
-}
-
-// Leave ends a call.
-func (c *calls) Leave() { c.gate.Leave() }
 
 // Permission returns what a user may do with the repository: as its owner, as a collaborator, by a team, or because it
 // is public. An empty login is Anonymous. One may ask for himself; for others one needs Admin.

@@ -98,6 +98,22 @@ func eachBackend(t *testing.T, test func(t *testing.T, open opener)) {
 	}
 }
 
+// rawBackend opens the backend of a name.
+func rawBackend(t testing.TB, name string) storage.Backend {
+	t.Helper()
+	for _, b := range backends {
+		if b.name == name {
+			backend, _, err := b.open(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return backend
+		}
+	}
+	t.Fatalf("no backend %q", name)
+	return nil
+}
+
 // openStore opens a store that does nothing by itself, unless opts say when it does.
 func openStore(t testing.TB, b storage.Backend, dir string, opts *reposit.Options) *store {
 	t.Helper()

@@ -20,6 +20,7 @@ type catalogCheck struct {
 	repos   map[storage.ID]*catalog.Repo
 	forks   map[storage.ID][2]int // public and private ones of a repository
 	members map[storage.ID]int    // of a pool
+	buried  []storage.ID          // pools that have tombstones
 }
 
 // checkCatalog makes the indexes and counts anew from the repositories, and compares them with those that are stored.
@@ -57,7 +58,9 @@ func checkCatalog(v storage.View) ([]*catalog.Repo, error) {
 				return nil, err
 			}
 		case 'F':
-			if err := c.checkFamily(rec); err != nil {
+			if rec.Key[1] == 'o' {
+				got[string(rec.Key)] = ""
+			} else if err := c.checkFamily(rec); err != nil {
 				return nil, err
 			}
 		case 'v', 'M', 'P', 'K', 'S', 'L', 'C', 'B', 'R', 'E':
@@ -139,6 +142,9 @@ func (c *catalogCheck) add(r *catalog.Repo) error {
 	if !r.Expires.IsZero() {
 		c.want["x"+catalogTime(r.Expires)+r.ID.String()] = ""
 	}
+	if !r.Upstream.IsZero() {
+		c.want["Fo"+r.Owner+"\x00"+r.ID.String()] = ""
+	}
 	return c.addFork(r)
 }
 
@@ -167,7 +173,7 @@ func (c *catalogCheck) checkAlias(key string, rec storage.Record) error {
 	if rec.Key[1] == 'n' {
 		other = "Ai" + string(rec.Value) + key
 		owner, slug, _ := strings.Cut(key, "/")
-		id, err := catalog.Find(c.v, owner, slug)
+		id, _, err := catalog.Find(c.v, owner, slug)
 		if err != nil || id.String() != string(rec.Value) {
 			return fmt.Errorf("alias %q leads to %s, %v, want %s", key, id, err, rec.Value)
 		}
@@ -190,6 +196,10 @@ func (c *catalogCheck) checkFamily(rec storage.Record) error {
 		other = "Fa" + string(rec.Value) + key
 	case 'a':
 		other = "Fh" + key[20:]
+	case 'u':
+		c.buried = append(c.buried, storage.ID([]byte(key[:20])))
+		_, err := catalog.LoadTombstone(c.v, storage.ID([]byte(key[:20])), storage.ID([]byte(key[20:])))
+		return err
 	default:
 		return nil
 	}
@@ -201,6 +211,11 @@ func (c *catalogCheck) checkFamily(rec storage.Record) error {
 
 // checkNetworks compares the forks that each repository counts, and the members and root of each network.
 func (c *catalogCheck) checkNetworks() error {
+	for _, pool := range c.buried {
+		if c.members[pool] == 0 {
+			return fmt.Errorf("the tombstones of %s are left", pool)
+		}
+	}
 	for _, r := range c.repos {
 		state, err := catalog.LoadState(c.v, r)
 		if err != nil {

@@ -167,6 +167,11 @@ func (s *Store) pushable(v storage.View, login string) ([]storage.ID, error) {
 		if h.Owner == login {
 			continue
 		}
+		if withheld, err := access.IsWithheld(v, h); err != nil {
+			return nil, err
+		} else if withheld {
+			continue
+		}
 		if !s.actor.ActsFor(login) {
 			if p, err := s.actor.Permission(v, g.Repo); err != nil {
 				return nil, err

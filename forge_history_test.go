@@ -219,7 +219,7 @@ func (m *member) act(ctx context.Context) {
 func mayFail(err error) bool {
 	for _, known := range []error{
 		reposit.ErrNotFound, reposit.ErrExists, reposit.ErrConflict, reposit.ErrForbidden, reposit.ErrInvalid,
-		reposit.ErrNoChange, reposit.ErrProtected,
+		reposit.ErrNoChange, reposit.ErrProtected, reposit.ErrTooLarge, // of forks of forks
 	} {
 		if errors.Is(err, known) {
 			return true
@@ -294,6 +294,9 @@ func (c *crowd) checkLists() {
 			}
 			if info, err = r.Info(c.t.Context()); err != nil {
 				c.t.Fatal(err)
+			}
+			if info.Private && info.Owner != who && who != "host" {
+				continue // nothing is shared: it is a fork on which they decide, which only Forks and Network list
 			}
 			seen = append(seen, info)
 		}

@@ -31,9 +31,18 @@ type ForkOptions struct {
 // whatever there is. From then on neither sees what the other does, and neither needs the other. The repositories of a
 // network share storage, but each answers only for what its own refs reach.
 //
+// The fork of a private repository is private, and ends with its owner's Read on that one, the upstream: from then on
+// it is there for nobody but those who have Admin on the upstream, who then have Admin on the fork, and may delete it
+// or transfer it to themselves. If its owner may read the upstream again, it is as it was. So it is with forks of the
+// fork. A public upstream, also one that is made public later, asks for nothing. One that is transferred asks what its
+// new owner grants. When an upstream is deleted, its forks depend on what it was forked from. If that was no private
+// repository either, those that had the same owner depend on nothing any more, and the others are left to the host.
+// Once those who decide on a fork have transferred it, it depends on nothing.
+//
 // It needs Read, and of the owner what Create needs: like that, it may make the actor a collaborator. It returns
 // ErrExists if the owner has a repository with that slug, and ErrForbidden for a public fork of a private repository,
-// and for a fork of one into which go-git may have brought a shallow history.
+// for an owner who may not read that, unless the host forks it, and for a fork of one into which go-git may have
+// brought a shallow history. It returns ErrTooLarge for more than 8 private forks of one another.
 func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 	const op = "fork"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -81,6 +90,9 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 		if err := r.s.keep(tx, made.ID); err != nil {
 			return err
 		}
+		if err := r.s.checkUpstream(tx, made); err != nil {
+			return err
+		}
 		if opts.DefaultBranchOnly {
 			return r.forkDefault(tx, made)
 		}
@@ -90,6 +102,18 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 		return nil, r.fail(op, "", err)
 	}
 	return &Repo{s: r.s, id: id, name: made.Owner + "/" + made.Slug}, nil
+}
+
+// checkUpstream refuses a fork that its own owner could not read, or whoever brings it to them.
+func (s *Store) checkUpstream(tx *txn.Tx, fork *catalog.Repo) error {
+	if s.actor.IsHost() || fork.Upstream.IsZero() {
+		return nil
+	}
+	sees, err := s.actor.Sees(tx, fork.ID)
+	if err == nil && !sees {
+		err = &detail{ErrForbidden, "forbidden: a private fork of which the owner may not read what it is forked from", nil}
+	}
+	return err
 }
 
 // checkWhole refuses to fork a repository that may lack some of its history.
@@ -158,8 +182,9 @@ func (r *Repo) forkDefault(tx *txn.Tx, fork *catalog.Repo) error {
 }
 
 // Forks returns a page of the repositories that were forked from this one, or came to it from a deleted fork in
-// between, and that the actor may read. In the orders by time of update or push, and by owner or label, it costs a look
-// at each.
+// between, and that the actor may read. Those who have Admin also find those private ones here on which they decide,
+// since their owners may not read what they were forked from: see Fork. In the orders by time of update or push, and by
+// owner or label, it costs a look at each, and for those who have Admin, at each private one.
 func (r *Repo) Forks(ctx context.Context, opts *ListOptions) (Page[Info], error) {
 	page, err := r.listWithin(ctx, opts, false)
 	return page, r.fail("forks", "", err)
@@ -194,7 +219,13 @@ func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) 
 			return err
 		}
 		q.Within = &catalog.Within{Repo: repo, Network: network}
-		page, err = r.s.listIn(ctx, v, q)
+		if q.Viewer, err = r.s.actor.Viewer(v); err != nil {
+			return err
+		}
+		if err := r.addWithheld(v, repo, network, q.Viewer); err != nil {
+			return err
+		}
+		page, err = r.s.listSeen(ctx, v, q)
 		return err
 	})
 	if err != nil {
@@ -202,6 +233,43 @@ func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) 
 	}
 	r.s.tellDamaged(page.Items)
 	return page, nil
+}
+
+// addWithheld has an actor with Admin come across the private forks, or members of the network, on which they decide.
+func (r *Repo) addWithheld(v storage.View, repo *catalog.Repo, network bool, w *catalog.Viewer) error {
+	if w == nil || w.Only {
+		return nil
+	}
+	if p, err := r.s.actor.PermissionByHeader(v, r.id, repo.Header()); err != nil || p < access.Admin {
+		return err
+	}
+	among := catalog.PrivateForks(v, r.id)
+	if network {
+		among = catalog.PrivateMembers(v, repo.Pool)
+	}
+	for id, err := range among {
+		if err != nil {
+			return err
+		}
+		h, err := catalog.LoadHeader(v, id)
+		if catalog.IsDamage(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if withheld, err := access.IsWithheld(v, h); err != nil {
+			return err
+		} else if !withheld {
+			continue
+		}
+		if sees, err := r.s.actor.Sees(v, id); err != nil {
+			return err
+		} else if sees {
+			w.Granted = append(w.Granted, id)
+		}
+	}
+	return nil
 }
 
 // alone is the network of a repository that was never forked.

@@ -129,14 +129,13 @@ func TestForkAccess(t *testing.T) {
 	if err != nil || !info.Private || info.Parent != secret.ID() {
 		t.Errorf("Info() = %+v, %v, want a private fork", info, err)
 	}
-	asBob, err := s.As(reposit.User("bob")).RepoByID(ctx, fork.ID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info, err := asBob.Info(ctx); err != nil || !info.Fork || info.Parent != "" || info.Source != "" {
+	s.grant(t, secret, "bob", reposit.Read)
+	s.grant(t, fork, "dan", reposit.Read)
+	asBob, asDan := s.repoAs(t, fork, "bob"), s.repoAs(t, fork, "dan")
+	if info, err := asDan.Info(ctx); err != nil || !info.Fork || info.Parent != "" || info.Source != "" {
 		t.Errorf("Info() = %+v, %v, want a fork of what can't be seen", info, err)
 	}
-	if page, err := asBob.Network(ctx, nil); err != nil || page.TotalCount != 1 {
+	if page, err := asDan.Network(ctx, nil); err != nil || page.TotalCount != 1 {
 		t.Errorf("Network() = %+v, %v, want the fork alone", page, err)
 	}
 	if _, err := asBob.Fork(ctx, nil); !errors.Is(err, reposit.ErrExists) {
@@ -314,8 +313,12 @@ func TestForkStaysPrivate(t *testing.T) {
 	must(fork.Update(ctx, &reposit.RepoUpdate{Private: ref(true)}))(t)
 	must(r.Update(ctx, &reposit.RepoUpdate{Private: ref(true)}))(t)
 	remove(t, r)
+	if err := publish(); !errors.Is(err, reposit.ErrNotFound) {
+		t.Errorf("Update(Private: false) of one whose parent is gone = %v, want %v", err, reposit.ErrNotFound)
+	}
+	fork = must(s.RepoByID(ctx, fork.ID()))(t)
 	if err := publish(); err != nil {
-		t.Errorf("Update(Private: false) of one that is no fork any more = %v", err)
+		t.Errorf("Update(Private: false) of one that is no fork any more, by the host = %v", err)
 	}
 	checkStore(t, s)
 }

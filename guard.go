@@ -38,8 +38,13 @@ func (g *guard) check(v storage.View) error {
 	return err
 }
 
-// ask is check in a View of its own.
-func (g *guard) ask() error { return g.r.s.backend.View(g.ctx, g.look) }
+// ask is check in a View of its own. It also returns what keeps the actor out altogether.
+func (g *guard) ask() error {
+	if err := g.r.s.calls.check(); err != nil {
+		return err
+	}
+	return g.r.s.backend.View(g.ctx, g.look)
+}
 
 // call is ask as a call on the store. It also returns ErrClosed.
 func (g *guard) call() error {

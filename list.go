@@ -40,12 +40,13 @@ type ListOptions struct {
 	Page      int               // 1-based, instead of PageToken; costs a step for each repository before it
 }
 
-// List returns a page of the repositories that the actor may read. Pages by token cost the same wherever they are: a
-// repository that stays where it is in the order is on one page just once, whatever others do meanwhile. A list by one
-// label, or by owner, costs what it returns; several labels, or a label and an owner, cost a look at each repository
-// that has the rarest label. A user's page also costs a look at each private repository of others that is shared with
-// him. A damaged repository does not keep others from being listed, see Info.Damaged. List returns ErrInvalid for a
-// token that another query, or the same of another actor, gave out.
+// List returns a page of the repositories that the actor may read, but for forks of others on which they decide (see
+// Fork). Pages by token cost the same wherever they are: a repository that stays where it is in the order is on one
+// page just once, whatever others do meanwhile. A list by one label, or by owner, costs what it returns; several
+// labels, or a label and an owner, cost a look at each repository that has the rarest label. A user's page also costs a
+// look at each private repository of others that is shared with him. A damaged repository does not keep others from
+// being listed, see Info.Damaged. List returns ErrInvalid for a token that another query, or the same of another actor,
+// gave out.
 func (s *Store) List(ctx context.Context, opts *ListOptions) (Page[Info], error) {
 	return call(ctx, s, "list", "", func() (Page[Info], error) {
 		q, err := opts.query()

@@ -31,16 +31,18 @@ type cell struct {
 
 // open are the methods that ask nobody: they do nothing but hand out what asks.
 var openDoors = map[string]bool{
-	"Store.As": true, "Repo.ID": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true,
+	"Store.As": true, "Repo.ID": true, "Repo.MovedFrom": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true,
 	"Repo.Protection": true, "Repo.Pulls": true,
 	"Repo.Collaborators": true, "Repo.DeployKeys": true, "Repo.Watchers": true, "Store.Users": true, "Store.Teams": true,
 }
 
 // storeDoors are the methods of a store that are not about one repository. TestStoreDoors and others look at each.
 var storeDoors = map[string]bool{
-	"Store.Create": true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
+	"Store.Create":      true,
+	"Store.GetOrCreate": true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
 	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
+	"Users.RemoveTo": true,
 	"Users.All":      true,
 	"Users.Watching": true, "Users.Unwatch": true,
 	"Teams.Put": true, "Teams.Team": true, "Teams.Remove": true, "Teams.List": true,

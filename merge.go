@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/names"
@@ -32,6 +33,7 @@ const (
 // MergeOptions say how a merge is made.
 type MergeOptions struct {
 	Branch    string // that takes the commits; default: the default branch. A pull request has its own
+	HeadRepo  ID     // of the fork network, whose revision the head is; default: this repository. Not of a pull request
 	Strategy  MergeStrategy
 	Message   string     // of the commit; default: says what is merged
 	Author    *Signature // of the commit; default: Options.Author; a zero When means now
@@ -77,12 +79,13 @@ type MergeResult struct {
 }
 
 // Merge has a branch take the commits of head, a revision, by a commit that has both as parents unless opts say
-// otherwise. If the branch has them all, it is AlreadyMerged. It needs Write. The cost is that of the commits that the
-// branch lacks.
+// otherwise. If the branch has them all, it is AlreadyMerged. It needs Write, and Read on HeadRepo, from where nothing
+// is copied: all of a fork network is stored together. The cost is that of the commits that the branch lacks.
 //
 // A branch that has commits which head lacks can't take it: that is ErrConflict, as is one that is not at Expect
 // (*ConflictError). Without Expect, what others push meanwhile is merged too. Merge returns ErrNotFound for a branch or
-// head that is not there, ErrProtected for a branch that takes pull requests only, and ErrInvalid.
+// head that is not there, ErrProtected for a branch that takes pull requests only, ErrForbidden for a private HeadRepo
+// where this repository is public, and ErrInvalid, also for a HeadRepo of another network.
 func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (MergeResult, error) {
 	const op = "merge"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -98,6 +101,9 @@ func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (Merg
 		if m.into, err = branchRef(opts.Branch); err != nil {
 			err = &named{opts.Branch, err}
 		}
+	}
+	if err == nil {
+		m.from, err = r.headRepo(opts.HeadRepo)
 	}
 	for err == nil {
 		err = m.try(ctx)
@@ -162,6 +168,7 @@ func (m *merging) plan(base, head git.Hash, is *git.Commit, message string, chan
 type branchMerge struct {
 	merging
 	head       string
+	from       *Repo              // whose revision head is
 	into       string             // the branch's full name; "": the default branch
 	unexpected *ref.ConflictError // the branch is not where the caller saw it
 }
@@ -177,9 +184,16 @@ func (m *branchMerge) try(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		head, err := res.ResolveAs(ctx, m.head, revision.Commitish)
+		from := *res
+		if m.from.id != m.r.id {
+			if err := m.checkFrom(res.View); err != nil {
+				return err
+			}
+			from = m.from.resolver(res.View, res.Pool)
+		}
+		head, err := from.ResolveAs(ctx, m.head, revision.Commitish)
 		if err == nil {
-			head, err = res.Peel(ctx, head, storage.Commit)
+			head, err = from.Peel(ctx, head, storage.Commit)
 		}
 		if err == nil {
 			l, err = m.look(ctx, res, branch, head)
@@ -189,7 +203,44 @@ func (m *branchMerge) try(ctx context.Context) error {
 	if err != nil || l == nil {
 		return err
 	}
+	if m.from.id != m.r.id {
+		l.Check = m.checkFrom
+	}
 	return m.r.s.backend.Push(ctx, m.r.id, l)
+}
+
+// headRepo returns the repository that the options of a merge name, or this one.
+func (r *Repo) headRepo(id ID) (*Repo, error) {
+	if id == "" {
+		return r, nil
+	}
+	key, ok := id.storage()
+	if !ok {
+		return nil, &named{string(id), invalidf("ID")}
+	}
+	return &Repo{s: r.s, id: key}, nil
+}
+
+// checkFrom returns an error unless the actor may read the repository of the head, and show it here.
+func (m *branchMerge) checkFrom(v storage.View) error {
+	id := string(publicID(m.from.id))
+	if _, err := m.r.s.actor.Check(v, m.from.id, access.Read); err != nil {
+		return &named{id, err}
+	}
+	from, err := catalog.LoadHeader(v, m.from.id)
+	if err != nil {
+		return err
+	}
+	base, err := catalog.LoadHeader(v, m.r.id)
+	switch {
+	case err != nil:
+		return err
+	case from.Pool != base.Pool:
+		return &named{id, invalidf("head: its repository is not of the same fork network")}
+	case from.Private && !base.Private:
+		return &named{id, pull.ErrHidden}
+	}
+	return nil
 }
 
 // branch returns the branch that takes the commits, if it is where the caller saw it.

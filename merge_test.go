@@ -196,3 +196,67 @@ func TestMergeIntoSymbolic(t *testing.T) {
 		t.Errorf("Repo.Merge() = %v, want %v", err, reposit.ErrProtected)
 	}
 }
+
+// TestMergeFork merges what another repository of the network has, without a pull request.
+func TestMergeFork(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(nil), t.Context()
+		r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+		base := write(t, r, "f", "1")
+		fork := must(r.Fork(ctx, &reposit.ForkOptions{Owner: "bob"}))(t)
+		head := put(t, fork, "topic", "g", "2")
+		other := create(t, s, "other", &reposit.CreateOptions{Owner: "ann"})
+		write(t, other, "f", "1")
+		ann, bob := s.repoAs(t, r, "ann"), s.repoAs(t, r, "bob")
+		from := func(r *reposit.Repo) *reposit.MergeOptions { return &reposit.MergeOptions{HeadRepo: r.ID()} }
+		secret := must(fork.Fork(ctx, &reposit.ForkOptions{Owner: "cid", Private: ref(true)}))(t)
+		put(t, secret, "topic", "h", "3")
+		for what, test := range map[string]struct {
+			r    *reposit.Repo
+			head string
+			opts *reposit.MergeOptions
+			want error
+		}{
+			"a branch that this repository has not": {ann, "topic", nil, reposit.ErrNotFound},
+			"a hash that this repository has not":   {ann, head.Hash.String(), nil, reposit.ErrNotFound},
+			"who may not write":                     {bob, "topic", from(fork), reposit.ErrForbidden},
+			"another network":                       {ann, "main", from(other), reposit.ErrInvalid},
+			"what can't be an ID":                   {ann, "main", &reposit.MergeOptions{HeadRepo: "x"}, reposit.ErrInvalid},
+			"one that the actor may not read":       {ann, "topic", from(secret), reposit.ErrNotFound},
+			"a private one into a public one":       {r, "topic", from(secret), reposit.ErrForbidden},
+			"a branch that the fork has not":        {ann, "none", from(fork), reposit.ErrNotFound},
+			"a hash that the other has and the fork not": {ann, resolve(t, secret, "topic").String(), from(fork),
+				reposit.ErrNotFound},
+		} {
+			if _, err := test.r.Merge(ctx, test.head, test.opts); !errors.Is(err, test.want) {
+				t.Errorf("Merge() of %s = %v, want %v", what, err, test.want)
+			}
+		}
+		if tip := resolve(t, r, "main"); tip != base.Hash {
+			t.Errorf("main = %v after what was refused, want %v", tip, base.Hash)
+		}
+		dry := from(fork)
+		dry.DryRun = true
+		must(ann.Merge(ctx, "topic", dry))(t)
+		got := must(ann.Merge(ctx, "topic", from(fork)))(t)
+		checkParents(t, r, "main", base.Hash, head.Hash)
+		if got.Kind != reposit.Merged || got.Base != base.Hash || got.Commit.Hash != resolve(t, r, "main") {
+			t.Errorf("Merge() = %+v", got)
+		}
+		if data, err := ann.Read(ctx, "", "g"); err != nil || string(data) != "2" {
+			t.Errorf("Read() = %q, %v, want what the fork has", data, err)
+		}
+		if again := must(ann.Merge(ctx, "topic", from(fork)))(t); again.Kind != reposit.AlreadyMerged {
+			t.Errorf("Merge() again = %v, want %v", again.Kind, reposit.AlreadyMerged)
+		}
+		must(ann.Merge(ctx, "topic", &reposit.MergeOptions{HeadRepo: fork.ID(), Strategy: reposit.Squash}))(t)
+		remove(t, fork)
+		if data, err := ann.Read(ctx, "main^2", "g"); err != nil || string(data) != "2" {
+			t.Errorf("Read() when the fork is gone = %q, %v", data, err)
+		}
+		if _, err := r.Pulls().Merge(ctx, 1, from(secret)); !errors.Is(err, reposit.ErrInvalid) {
+			t.Errorf("Merge() of a pull request from elsewhere = %v, want %v", err, reposit.ErrInvalid)
+		}
+		checkStore(t, s)
+	})
+}

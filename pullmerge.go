@@ -117,8 +117,8 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 // asked in the transaction that moves the base; others who push meanwhile change what is merged only if Expect allows.
 //
 // A head that lacks commits of the base can't be merged yet: that is ErrConflict, as is a pull request that is not
-// open, or one whose head is not what is expected (*ConflictError). ErrProtected tells what is missing. A Branch in
-// opts is ErrInvalid.
+// open, or one whose head is not what is expected (*ConflictError). ErrProtected tells what is missing. A Branch or
+// HeadRepo in opts is ErrInvalid.
 func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (MergeResult, error) {
 	const op = "merge pull"
 	if err := p.r.s.calls.Enter(ctx); err != nil {
@@ -132,6 +132,8 @@ func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (Merge
 	var err error
 	if opts.Branch != "" {
 		err = &named{opts.Branch, invalidf("branch: a pull request has its own base")}
+	} else if opts.HeadRepo != "" {
+		err = &named{string(opts.HeadRepo), invalidf("head: a pull request has its own")}
 	} else {
 		m.merging, err = p.r.merging(opts)
 	}

@@ -30,6 +30,8 @@ type Repo struct {
 	s    *Store
 	id   storage.ID
 	name string // "owner/slug" when the handle was made; for errors
+
+	movedFrom string
 }
 
 // Info describes a repository.
@@ -68,6 +70,10 @@ func (i Info) FullName() string { return i.Owner + "/" + i.Slug }
 
 // ID returns the repository's ID.
 func (r *Repo) ID() ID { return publicID(r.id) }
+
+// MovedFrom returns the "owner/slug" by which Store.Repo found the repository if it had moved away from there when the
+// handle was made, and else "". Info says what it is called.
+func (r *Repo) MovedFrom() string { return r.movedFrom }
 
 // fail returns err as an *Error of an operation on this repository, or nil. Damage is logged too: a caller who passes
 // over the error is not always the one who keeps the disks.
@@ -172,10 +178,14 @@ type RepoUpdate struct {
 // Update renames, transfers or describes the repository, and returns what it then is. It needs Admin, and for a
 // transfer what Create needs with the new owner: an actor who is not that owner stays as a collaborator with Admin. The
 // name that it had leads to it until another repository takes it. Pull requests that would come to show a private
-// repository to all are closed; more than 1,000 are ErrTooLarge. Update returns ErrExists if the owner has another
-// repository with the slug, ErrNotFound for a default branch that does not exist, unless there is no branch at all yet,
-// ErrForbidden for a fork of a private repository that shall be public, for labels that another actor than the host
-// sets, and ErrInvalid.
+// repository to all are closed. Of more than 1,000, those beyond are closed before, in transactions of as many: after
+// an error, some may be closed, and the repository is as visible as it was. Update returns ErrExists if the owner has
+// another repository with the slug, ErrNotFound for a default branch that does not exist, unless there is no branch at
+// all yet, ErrForbidden for a fork of a private repository that shall be public, or belong to somebody who may not read
+// that, for labels that another actor than the host sets, and ErrInvalid.
+//
+// A repository that is made private again is there for those alone whom its owner, collaborators and teams are. Its
+// forks that were public stay so, and those that were private before it was public depend on it again: see Fork.
 func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	const op = "update"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -187,7 +197,7 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	}
 	now := r.s.now()
 	var info Info
-	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
+	update := func(tx *txn.Tx) error {
 		repo, err := tx.Repo(r.id, access.Admin)
 		if err != nil {
 			return err
@@ -210,7 +220,13 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 			return err
 		}
 		return r.s.describe(tx, changed, *state, &info)
-	})
+	}
+	err := r.s.backend.Update(ctx, r.s.actor, update)
+	for errors.Is(err, errHidden) {
+		if err = r.closeHidden(ctx, *u.Private); err == nil {
+			err = r.s.backend.Update(ctx, r.s.actor, update)
+		}
+	}
 	if err != nil {
 		return Info{}, r.fail(op, "", err)
 	}
@@ -220,11 +236,29 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 	return info, nil
 }
 
-// hiddenAtOnce is how many pull requests are closed at most because of what they would show.
+// hiddenAtOnce is how many pull requests are closed in one transaction at most because of what they would show.
 const hiddenAtOnce = 1000
 
 // errHidden says that there are more.
-var errHidden = &detail{ErrTooLarge, "too large: more than 1000 open pull requests would show what is private", nil}
+var errHidden = errors.New("more than 1000 open pull requests would show what is private")
+
+// closeHidden closes what would show private repositories to all if the repository were private, or public. As long as
+// it is not, nothing is shown that may not be.
+func (r *Repo) closeHidden(ctx context.Context, private bool) error {
+	for more := true; more; {
+		err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
+			_, err := tx.Repo(r.id, access.Admin)
+			if err == nil {
+				more, err = (&pull.Unit{Tx: tx, By: r.s.actor}).CloseHidden(r.id, private, hiddenAtOnce)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // revise does what an update asks, and returns what is kept of the repository before and after it.
 func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, changed *catalog.Repo, err error) {
@@ -253,7 +287,7 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 		return nil, nil, err
 	}
 	if is.Private != old.Private {
-		more, err := (&pull.Unit{Tx: tx, By: r.s.actor}).CloseHidden(r.id, hiddenAtOnce)
+		more, err := (&pull.Unit{Tx: tx, By: r.s.actor}).CloseHidden(r.id, is.Private, hiddenAtOnce)
 		if err == nil && more {
 			err = errHidden
 		}
@@ -262,7 +296,9 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 		}
 	}
 	if is.Owner != old.Owner {
-		err = r.s.keep(tx, r.id)
+		if err = r.s.keep(tx, r.id); err == nil {
+			err = r.s.checkUpstream(tx, &is)
+		}
 	}
 	if err == nil && is.Private && (!old.Private || is.Owner != old.Owner) {
 		if err = people.Doubt(tx, r.id); err == nil {
@@ -276,6 +312,11 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 func (r *Repo) transfer(tx *txn.Tx, from, to *catalog.Repo) error {
 	if err := r.s.actor.CheckOwner(tx, to.Owner); err != nil {
 		return err
+	}
+	if withheld, err := access.IsWithheld(tx, from.Header()); err != nil {
+		return err
+	} else if withheld {
+		to.Upstream = storage.ID{} // whoever has Admin now decides on it, and does so hereby
 	}
 	return people.Transferred(tx, r.id, from.Owner, to.Owner)
 }
@@ -336,7 +377,8 @@ func (r *Repo) setDefaultBranch(repo *txn.Repo, name string, now time.Time) erro
 const deleteTokenLife = 15 * time.Minute
 
 // DeleteToken returns a token that Delete takes within 15 minutes, for this repository. It takes the place of any
-// that was given out before.
+// that was given out before. It makes two calls of a deletion, so that a program which acts for people can ask them in
+// between, and whatever repeats or mistakes one call deletes nothing. It needs Admin.
 func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
 	const op = "delete token"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -359,7 +401,8 @@ func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
 }
 
 // Delete removes the repository with all that belongs to it, and gives its storage back. It takes a token that
-// DeleteToken returned for it; another one, or one that is out of date, is ErrForbidden.
+// DeleteToken returned for it; another one, or one that is out of date, is ErrForbidden. The host need not have one,
+// and then passes "".
 func (r *Repo) Delete(ctx context.Context, token string) error {
 	const op = "delete"
 	if err := r.s.calls.Enter(ctx); err != nil {
@@ -370,6 +413,9 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
 		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
 			return err
+		}
+		if token == "" && r.s.actor.IsHost() {
+			return r.s.remove(tx, r.id)
 		}
 		stored, ends, err := catalog.Token(tx, r.id)
 		switch {

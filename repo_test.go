@@ -203,7 +203,7 @@ func TestDelete(t *testing.T) {
 				t.Errorf("Delete() with %s = %v, want %v", what, err, reposit.ErrForbidden)
 			}
 		}
-		refused("no token", "")
+		refused("what is no token", "x")
 		first := token(r)
 		second := token(r)
 		refused("a token that another one replaced", first)

@@ -37,19 +37,20 @@ type Store struct {
 
 // core is what a store is, whoever uses it.
 type core struct {
-	backend *txn.Engine
-	events  *event.Log
-	secret  page.Secret
-	objects *object.Store
-	reach   *reach.Index
-	insight *insight.Keeper
-	commits *commit.Engine
-	opts    Options
-	random  bool // IDs are: no repository can have one
-	gate    storage.Gate
-	trees   revision.Memo
-	lookups sync.Pool // of *treeLookup
-	damage  damageLog
+	backend  *txn.Engine
+	events   *event.Log
+	secret   page.Secret
+	objects  *object.Store
+	reach    *reach.Index
+	insight  *insight.Keeper
+	commits  *commit.Engine
+	opts     Options
+	random   bool // IDs are: no repository can have one
+	gate     storage.Gate
+	removals removals
+	trees    revision.Memo
+	lookups  sync.Pool // of *treeLookup
+	damage   damageLog
 }
 
 // Options are what a Store is opened with. The zero value of each field is its default.
@@ -58,8 +59,8 @@ type Options struct {
 	DefaultBranch string           // first branch of new repositories; default "main"
 	Author        Signature        // of commits that name none; default reposit <reposit@localhost>
 	Now           func() time.Time // clock; default time.Now. It must be safe for concurrent use
-	// source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for concurrent
-	// use
+	// source of IDs, none of them twice, not even after a deletion; default random NanoIDs. It must be safe for
+	// concurrent use
 	IDs func() ID
 	// bytes of decoded objects kept in memory; default 64 MiB. Half as much more is kept of what refs reach
 	CacheSize int64
@@ -252,8 +253,8 @@ func (s *Store) splitSlug(slug string) (owner, name string, err error) {
 }
 
 // Repo returns the repository called "slug", of the default owner, or "owner/slug". Case does not matter. A name that a
-// repository had before leads to it until another one takes the name. It returns ErrNotFound, or ErrInvalid for what
-// can't be a slug.
+// repository had before leads to it until another one takes the name: then Repo.MovedFrom says so. It returns
+// ErrNotFound, or ErrInvalid for what can't be a slug.
 func (s *Store) Repo(ctx context.Context, slug string) (*Repo, error) {
 	const op = "repo"
 	if err := s.calls.Enter(ctx); err != nil {
@@ -264,17 +265,72 @@ func (s *Store) Repo(ctx context.Context, slug string) (*Repo, error) {
 	if err != nil {
 		return nil, failed(op, "", slug, err)
 	}
-	r := &Repo{s: s, name: owner + "/" + name}
-	err = s.backend.View(ctx, func(v storage.View) error {
-		if r.id, err = catalog.Find(v, owner, name); err == nil {
-			_, err = s.actor.Check(v, r.id, access.Read)
-		}
-		return err
-	})
+	r, err := s.find(ctx, owner, name)
 	if err != nil {
 		return nil, failed(op, "", slug, err)
 	}
 	return r, nil
+}
+
+// find returns the repository that has or had a name.
+func (s *Store) find(ctx context.Context, owner, slug string) (*Repo, error) {
+	r := &Repo{s: s, name: owner + "/" + slug}
+	err := s.backend.View(ctx, func(v storage.View) (err error) {
+		var moved bool
+		if r.id, moved, err = catalog.Find(v, owner, slug); err == nil {
+			_, err = s.actor.Check(v, r.id, access.Read)
+		}
+		if err != nil || !moved {
+			return err
+		}
+		repo, err := catalog.Load(v, r.id)
+		if err == nil {
+			r.movedFrom, r.name = owner+"/"+slug, repo.Owner+"/"+repo.Slug
+		}
+		return err
+	})
+	return r, err
+}
+
+// GetOrCreate returns the repository that Create would make, if there is one of that owner and slug, or one that was
+// called so last (see Repo.MovedFrom), and else makes it: of many calls at once just one does. What else opts say is
+// for a new one alone. It returns the errors of Create, ErrExists only for one that the actor may not read.
+func (s *Store) GetOrCreate(ctx context.Context, name string, opts *CreateOptions) (*Repo, error) {
+	const op = "get or create"
+	if opts == nil {
+		opts = &CreateOptions{}
+	}
+	made := s.namedRepo(name, opts)
+	if made.Slug == "" {
+		return s.Create(ctx, name, opts) // it knows why not
+	}
+	r, err := s.get(ctx, made)
+	if err == nil {
+		return r, nil
+	}
+	if !errors.Is(err, storage.ErrNotFound) {
+		return nil, failed(op, "", name, err)
+	}
+	r, created := s.Create(ctx, name, opts)
+	if !errors.Is(created, ErrExists) {
+		return r, created
+	}
+	if r, err = s.get(ctx, made); err != nil { // it is there, but not for the actor
+		return nil, created
+	}
+	return r, nil
+}
+
+// get returns the repository of the owner and slug of one that may be yet to be made.
+func (s *Store) get(ctx context.Context, r *catalog.Repo) (*Repo, error) {
+	if err := s.calls.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Leave()
+	if err := checkRepo(r); err != nil {
+		return nil, err
+	}
+	return s.find(ctx, r.Owner, r.Slug)
 }
 
 // RepoByID returns the repository with that ID. It returns ErrNotFound, or ErrInvalid for what can't be an ID.
@@ -366,21 +422,25 @@ func (c *core) add(tx *txn.Tx, r *catalog.Repo) error {
 	return catalog.Create(tx, r)
 }
 
-func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string, error) {
-	now := s.now()
+// namedRepo returns what options say of a new repository.
+func (s *Store) namedRepo(name string, opts *CreateOptions) *catalog.Repo {
 	r := &catalog.Repo{
 		Owner: opts.Owner, Slug: opts.Slug, Name: name, Description: opts.Description, Homepage: opts.Homepage,
 		Private: opts.Private, HasWiki: true, HasIssues: true, HasDownloads: true,
-		Created: now, Expires: opts.ExpiresAt, Labels: opts.Labels,
+		Expires: opts.ExpiresAt, Labels: opts.Labels,
 	}
 	setDefault(&r.Owner, s.actor.Login())
 	setDefault(&r.Owner, s.opts.Owner)
-	if r.Slug == "" {
-		if r.Slug = Slugify(name); r.Slug == "" {
-			return nil, "", invalidf("name: no slug can be made of it")
-		}
-	}
+	setDefault(&r.Slug, Slugify(name))
 	r.Owner, r.Slug = names.Key(r.Owner), names.Key(r.Slug)
+	return r
+}
+
+func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string, error) {
+	r := s.namedRepo(name, opts)
+	if r.Created = s.now(); r.Slug == "" {
+		return nil, "", invalidf("name: no slug can be made of it")
+	}
 	branch := opts.DefaultBranch
 	setDefault(&branch, s.opts.DefaultBranch)
 	branch, err := branchRef(branch)

@@ -3,7 +3,6 @@ package reposit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -231,64 +230,6 @@ func (u Users) Unwatch(ctx context.Context, login string, repo ID) error {
 	}
 	return failed(op, string(repo), login, u.s.backend.Update(ctx, u.s.actor,
 		func(tx *txn.Tx) error { return u.s.unwatch(tx, id, key) }))
-}
-
-// Remove removes a user with all that they are as one: addresses, collaborations, memberships, watches, and what their
-// reviews count for. What they wrote stays; nothing of it is the next one's who gets the login. Only the host may;
-// others get ErrForbidden. It returns ErrNotFound if there is no such user, and ErrConflict for one who owns
-// repositories or teams: transfer or delete these first. A user with more than a thousand watches or other ties loses
-// them in several transactions, and is gone with the last one: after an error, Remove goes on where it was.
-func (u Users) Remove(ctx context.Context, login string) error {
-	const op = "remove user"
-	if err := u.s.calls.Enter(ctx); err != nil {
-		return failed(op, "", login, err)
-	}
-	defer u.s.calls.Leave()
-	if !u.s.actor.IsHost() {
-		return failed(op, "", login, ErrForbidden)
-	}
-	key, err := checkLogin(login)
-	for more := true; more && err == nil; {
-		err = u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error {
-			if err := ownsNothing(tx, key); err != nil {
-				return err
-			}
-			removed, err := people.RemoveUser(tx, key)
-			if err != nil {
-				return err
-			}
-			more = removed.More
-			return u.removed(tx, key, removed)
-		})
-	}
-	return failed(op, "", login, err)
-}
-
-// ownsNothing returns ErrConflict if a login has repositories, which whoever gets it next would own.
-func ownsNothing(v storage.View, login string) error {
-	if _, err := people.LoadUser(v, login); err != nil {
-		return err
-	}
-	n, err := catalog.Owned(v, login)
-	if err == nil && n > 0 {
-		err = &detail{ErrConflict, fmt.Sprintf("conflict: the user still owns repositories: %d", n), nil}
-	}
-	return err
-}
-
-// removed sees to what a user left behind.
-func (u Users) removed(tx *txn.Tx, login string, r people.Removed) error {
-	for _, repo := range r.Watched {
-		if err := catalog.Adjust(tx, repo, func(s *catalog.State) { s.Watchers-- }); err != nil {
-			return err
-		}
-	}
-	for _, repo := range r.Shared {
-		if err := u.s.noteAccess(tx, repo, login, None); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // profile returns what the actor may know of a user.

@@ -106,10 +106,21 @@ type Facts struct {
 	Owner   string
 	Private bool
 	Grant   Permission // what a user was granted as a collaborator or by a team, or what a deploy key may do
+
+	// Withheld says that it is a private fork whose owner may not read what it depends on: then just those may use it who
+	// have Admin in that. Upstream is what the actor may do there.
+	Withheld bool
+	Upstream Permission
 }
 
 // Decide returns what an actor may do with a repository.
 func Decide(a Actor, f Facts) Permission {
+	if f.Withheld && a.kind != host {
+		if a.kind == user && f.Upstream == Admin {
+			return Admin
+		}
+		return None
+	}
 	switch a.kind {
 	case host:
 		return Admin
@@ -160,6 +171,11 @@ func (a Actor) CheckHeader(v storage.View, repo storage.ID, h catalog.Header, ne
 		}
 		have = Decide(a, f)
 	}
+	if withheld, err := a.withhold(v, h, &f); err != nil {
+		return err
+	} else if withheld {
+		have = Decide(a, f)
+	}
 	switch {
 	case have == None:
 		return storage.ErrNotFound
@@ -182,7 +198,10 @@ func (a Actor) Permission(v storage.View, repo storage.ID) (Permission, error) {
 func (a Actor) PermissionByHeader(v storage.View, repo storage.ID, h catalog.Header) (Permission, error) {
 	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private}
 	var err error
-	f.Grant, err = a.grant(v, repo, h.Owner, Admin)
+	if f.Grant, err = a.grant(v, repo, h.Owner, Admin); err != nil {
+		return None, err
+	}
+	_, err = a.withhold(v, h, &f)
 	return Decide(a, f), err
 }
 
@@ -209,7 +228,10 @@ func (a Actor) Witnesses(v storage.View, repo storage.ID, wasPrivate bool, need 
 		return false, err
 	}
 	f := Facts{Repo: repo, Owner: h.Owner, Private: h.Private || wasPrivate}
-	f.Grant, err = a.grant(v, repo, h.Owner, need)
+	if f.Grant, err = a.grant(v, repo, h.Owner, need); err != nil {
+		return false, err
+	}
+	_, err = a.withhold(v, h, &f)
 	return Decide(a, f) >= need, err
 }
 
@@ -240,32 +262,4 @@ func (a Actor) CheckOwner(v storage.View, owner string) error {
 		}
 	}
 	return ErrForbidden
-}
-
-// Viewer returns what the actor comes across in lists, or nil for all.
-func (a Actor) Viewer(v storage.View) (*catalog.Viewer, error) {
-	if a.kind == host {
-		return nil, nil
-	}
-	seen := &catalog.Viewer{Name: a.String(), Owner: a.Login()}
-	switch a.kind {
-	case misnamed:
-		seen.Only = true
-	case deployKey:
-		seen.Only = true
-		may, err := a.Sees(v, a.repo)
-		if may {
-			seen.Granted = []storage.ID{a.repo}
-		}
-		return seen, err
-	case user:
-		grants, err := people.GrantedRepos(v, a.login)
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range grants {
-			seen.Granted = append(seen.Granted, g.Repo)
-		}
-	}
-	return seen, nil
 }

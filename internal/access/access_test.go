@@ -47,3 +47,23 @@ func TestDecide(t *testing.T) {
 		t.Errorf("Decide() of no login and no owner = %v, want %v", got, None)
 	}
 }
+
+// TestDecideWithheld holds that a repository that is withheld is there for nobody but the host and those who have Admin
+// on what it was forked from, whatever was granted on itself.
+func TestDecideWithheld(t *testing.T) {
+	repo := storage.ID{1}
+	for _, actor := range []Actor{Host(), User("ann"), User("bob"), User(""), User("a b"), {}, Key(repo, 1)} {
+		for grant := None; grant <= Admin; grant++ {
+			for upstream := None; upstream <= Admin; upstream++ {
+				want := None
+				if actor.IsHost() || upstream == Admin && actor.kind == user {
+					want = Admin
+				}
+				f := Facts{Repo: repo, Owner: "Ann", Private: true, Grant: grant, Withheld: true, Upstream: upstream}
+				if got := Decide(actor, f); got != want {
+					t.Errorf("Decide(%s, %+v) = %v, want %v", actor, f, got, want)
+				}
+			}
+		}
+	}
+}

@@ -51,14 +51,15 @@ func LoadSecret(v storage.View) (s page.Secret, err error) {
 	return s, err
 }
 
-// Find returns the ID of the repository of that owner and slug, or the one that had this name last, or
+// Find returns the ID of the repository of that owner and slug, or of the one that had this name last and has moved, or
 // storage.ErrNotFound.
-func Find(v storage.View, owner, slug string) (storage.ID, error) {
-	id, err := named(v, owner, slug)
+func Find(v storage.View, owner, slug string) (id storage.ID, moved bool, err error) {
+	id, err = named(v, owner, slug)
 	if errors.Is(err, storage.ErrNotFound) {
-		return findAlias(v, owner, slug)
+		id, err = findAlias(v, owner, slug)
+		return id, true, err
 	}
-	return id, err
+	return id, false, err
 }
 
 // named returns the ID of the repository that has a name now, or storage.ErrNotFound.
@@ -97,7 +98,7 @@ func Pool(v storage.View, id storage.ID) (pool storage.ID, err error) {
 		return pool, err
 	}
 	d := record.Decode(b)
-	d.Version(repoVersion, repoVersion)
+	d.Version(repoVersion, forkVersion)
 	return d.ID(), d.Err("repository")
 }
 
@@ -230,6 +231,9 @@ func (e *Entry) Replace(tx Tx, r *Repo, now time.Time) error {
 	if err := r.setExpiry(tx, old.Expires, r.Expires); err != nil {
 		return err
 	}
+	if err := indexUpstream(tx, old, r); err != nil {
+		return err
+	}
 	if err := e.put(tx, r); err != nil {
 		return err
 	}
@@ -259,6 +263,12 @@ func (e *Entry) Remove(tx Tx) (last bool, err error) {
 		return false, err
 	}
 	if err := r.setExpiry(tx, r.Expires, time.Time{}); err != nil {
+		return false, err
+	}
+	if err := indexUpstream(tx, r, nil); err != nil {
+		return false, err
+	}
+	if err := r.bury(tx, state); err != nil {
 		return false, err
 	}
 	for _, kind := range []byte{keyRepo, keyState, keyToken} {

@@ -1,11 +1,14 @@
 package catalog
 
 import (
+	"errors"
+
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
-// Deleted removes what a deleted repository has of go-git's records and of former names.
+// Deleted removes what a deleted repository has of go-git's records and of former names, and a pool that has no member any more of
+// tombstones.
 var Deleted = record.Sweeper[storage.Tx]{Kind: string(keyGone), Drop: dropRest}
 
 const (
@@ -25,7 +28,13 @@ func dropRest(tx storage.Tx, id storage.ID) (more bool, err error) {
 	if more, err := d.dropPrefix(GoGitKey(id, ""), nil); err != nil || more {
 		return more, err
 	}
-	return d.dropPrefix(aliasOfKey(id, nil), []byte{keyAlias, 'n'})
+	if more, err := d.dropPrefix(aliasOfKey(id, nil), []byte{keyAlias, 'n'}); err != nil || more {
+		return more, err
+	}
+	if _, err := d.tx.Record(networkKey(id)); !errors.Is(err, storage.ErrNotFound) {
+		return false, err // the pool of that ID has other members
+	}
+	return d.dropPrefix(tombstoneKey(id, nil), nil)
 }
 
 // dropPrefix removes the records whose keys begin with prefix; unless twin is empty, also those whose keys have it in

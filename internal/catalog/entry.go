@@ -35,7 +35,7 @@ func LoadEntry(v storage.View, id storage.ID) (Entry, error) {
 
 // Header returns what every access to the repository must know of it.
 func (r *Repo) Header() Header {
-	return Header{Pool: r.Pool, Owner: r.Owner, Private: r.Private, Protected: r.Protected}
+	return Header{Pool: r.Pool, Owner: r.Owner, Private: r.Private, Protected: r.Protected, Upstream: r.Upstream}
 }
 
 // State returns the repository's state as it is in the transaction.

@@ -203,16 +203,6 @@ func readTally(v storage.View, key []byte) (tally, error) {
 	return decodeTally(b)
 }
 
-// Owned returns how many repositories an owner has. It costs two look-ups.
-func Owned(v storage.View, owner string) (int, error) {
-	n, err := countOf(v, public, ownerScope(owner))
-	if err != nil {
-		return 0, err
-	}
-	m, err := countOf(v, private, ownerScope(owner))
-	return n + m, err
-}
-
 // countOf returns how many repositories of a visibility are in a scope.
 func countOf(v storage.View, vis visibility, scope string) (int, error) {
 	t, err := tallyOf(v, vis, scope)

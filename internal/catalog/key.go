@@ -21,10 +21,13 @@ import (
 //	g ID name                           what go-git stores beside objects and refs
 //	A n owner/slug                      a name that a repository had before; the ID
 //	A i ID owner/slug                   the same by ID; no value
-//	z ID                                a deleted repository of which g and A are yet to be removed; no value
+//	z ID                                a deleted repository of which g and A, or a pool of which F u, are yet to be
+//	                                    removed; no value
 //	F p pool                            the fork network of a pool (Network); absent before the first fork
 //	F h family                          who the forks of a deleted repository belong to now; the ID
 //	F a ID family                       the same by ID; no value
+//	F o owner 00 ID                     a repository of an owner that has an upstream; no value
+//	F u pool ID                         a deleted repository that was private and had private forks (Tombstone)
 //
 // Other packages keep records of their own, each behind a first byte of its own: P and K people, S search, L and C
 // languages and contributors, B protect, R pull, E event.
@@ -141,6 +144,17 @@ func holderKey(family storage.ID) []byte { return record.IDKey(family, keyFork, 
 
 func adoptedKey(id storage.ID, family []byte) []byte {
 	return append(record.IDKeyFor(len(family), id, keyFork, 'a'), family...)
+}
+
+// dependentKey with no ID is what the keys of all repositories of an owner begin with that have an upstream.
+func dependentKey(owner string, id []byte) []byte {
+	b := append([]byte{keyFork, 'o'}, names.Key(owner)...)
+	return append(append(b, 0), id...)
+}
+
+// tombstoneKey with no ID is what the keys of all tombstones of a pool begin with.
+func tombstoneKey(pool storage.ID, id []byte) []byte {
+	return append(append([]byte{keyFork, 'u'}, pool[:]...), id...)
 }
 
 // GoGitKey returns the key of what go-git stores under a name.

@@ -34,9 +34,15 @@ func LoadNetwork(v storage.View, pool storage.ID) (Network, error) {
 	return n, d.End("fork network")
 }
 
-// Fork adds a fork of a repository, which it puts into the pool of that one, or returns ErrTaken.
+// Fork adds a fork of a repository, which it puts into the pool of that one, or returns ErrTaken or ErrDepth.
 func (e *Entry) Fork(tx Tx, r *Repo) error {
 	r.Pool, r.Family, r.Networked = e.Pool, e.ID, true
+	if e.Private {
+		r.Upstream = e.ID
+		if err := r.checkDepth(tx); err != nil {
+			return err
+		}
+	}
 	n, err := LoadNetwork(tx, e.Pool)
 	if errors.Is(err, storage.ErrNotFound) {
 		n, err = Network{Root: e.ID, Members: 1}, e.joinNetwork(tx)
@@ -49,6 +55,9 @@ func (e *Entry) Fork(tx Tx, r *Repo) error {
 		return err
 	}
 	if err := Create(tx, r); err != nil {
+		return err
+	}
+	if err := indexUpstream(tx, nil, r); err != nil {
 		return err
 	}
 	if err := e.bestow(tx, r); err != nil {
@@ -176,7 +185,10 @@ func (r *Repo) leaveNetwork(tx Tx, s State) (last bool, err error) {
 		return false, err
 	}
 	if n.Members--; n.Members == 0 {
-		return true, tx.DeleteRecord(networkKey(r.Pool))
+		if err := tx.DeleteRecord(networkKey(r.Pool)); err != nil {
+			return false, err
+		}
+		return true, Deleted.Bury(tx, r.Pool)
 	}
 	return false, tx.PutRecord(networkKey(r.Pool), n.encode())
 }
@@ -301,18 +313,31 @@ func PrivateForks(v storage.View, id storage.ID) iter.Seq2[storage.ID, error] {
 			return
 		}
 		for _, family := range held {
-			prefix := append(indexPrefix(nil, indexTime, private, familyScope(family)), byte(ByCreated))
-			for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
-				var fork storage.ID
-				if err == nil {
-					fork, err = recordID(rec.Key[max(0, len(rec.Key)-len(fork)):], "index")
-				}
-				if !yield(fork, err) || err != nil {
-					return
-				}
+			if !privateIn(v, familyScope(family), yield) {
+				return
 			}
 		}
 	}
+}
+
+// PrivateMembers yields the private repositories of a network.
+func PrivateMembers(v storage.View, pool storage.ID) iter.Seq2[storage.ID, error] {
+	return func(yield func(storage.ID, error) bool) { privateIn(v, networkScope(pool), yield) }
+}
+
+// privateIn yields the private repositories of a static scope, and reports whether more are wanted.
+func privateIn(v storage.View, scope string, yield func(storage.ID, error) bool) bool {
+	prefix := append(indexPrefix(nil, indexTime, private, scope), byte(ByCreated))
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
+		var id storage.ID
+		if err == nil {
+			id, err = recordID(rec.Key[max(0, len(rec.Key)-len(id)):], "index")
+		}
+		if !yield(id, err) || err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // becomeRoot makes a fork whose parent is gone a repository like any other.

@@ -14,6 +14,7 @@ import (
 type Repo struct {
 	ID, Pool                         storage.ID
 	Family                           storage.ID // of a fork: what it was forked from, also when that is gone; see Parent
+	Upstream                         storage.ID // of the fork of a private repository: that, also when it is gone
 	Owner, Slug                      string
 	Name, Description, Homepage      string
 	Private                          bool
@@ -30,7 +31,8 @@ type Header struct {
 	Pool      storage.ID
 	Owner     string
 	Private   bool
-	Protected bool // some of its branches are
+	Protected bool       // some of its branches are
+	Upstream  storage.ID // what its owner must be able to read, if it is private; zero: nothing
 }
 
 // A State is what changes with every push, and what else changes often.
@@ -52,6 +54,7 @@ func (s *State) LanguageIsNew() bool { return s.Moves == s.LanguageMoves }
 // The first byte of each stored value is the version of its layout.
 const (
 	repoVersion  = 2
+	forkVersion  = 3 // of a repository that has an upstream
 	stateVersion = 2
 )
 
@@ -67,10 +70,17 @@ const (
 
 func (r *Repo) encode() []byte {
 	b := make([]byte, 0, 160+len(r.Name)+len(r.Description)+len(r.Homepage))
-	b = append(b, repoVersion)
+	version := byte(repoVersion)
+	if !r.Upstream.IsZero() {
+		version = forkVersion
+	}
+	b = append(b, version)
 	b = append(b, r.Pool[:]...)
 	b = append(b, r.flags())
 	b = record.AppendString(b, r.Owner)
+	if version == forkVersion {
+		b = append(b, r.Upstream[:]...)
+	}
 	if !r.Family.IsZero() {
 		b = append(b, r.Family[:]...)
 	}
@@ -105,18 +115,23 @@ func (r *Repo) flags() byte {
 
 // decodeHead reads what a repository's record begins with.
 func decodeHead(d *record.Decoder) (h Header, flags byte) {
-	d.Version(repoVersion, repoVersion)
+	version := d.Version(repoVersion, forkVersion)
 	h.Pool = d.ID()
 	flags = d.Byte()
 	h.Owner = d.String()
 	h.Private, h.Protected = flags&flagPrivate != 0, flags&flagProtected != 0
+	if version == forkVersion {
+		h.Upstream = d.ID()
+	}
 	return h, flags
 }
 
 func decodeRepo(id storage.ID, b []byte) (*Repo, error) {
 	d := record.Decode(b)
 	h, flags := decodeHead(&d)
-	r := &Repo{ID: id, Pool: h.Pool, Owner: h.Owner, Private: h.Private, Protected: h.Protected}
+	r := &Repo{
+		ID: id, Pool: h.Pool, Owner: h.Owner, Private: h.Private, Protected: h.Protected, Upstream: h.Upstream,
+	}
 	r.HasWiki, r.HasIssues = flags&flagWiki != 0, flags&flagIssues != 0
 	r.HasDownloads, r.Networked = flags&flagDownloads != 0, flags&flagNetworked != 0
 	if flags&flagFork != 0 {

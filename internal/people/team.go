@@ -62,6 +62,27 @@ func RemoveTeam(tx storage.Tx, owner, name string) (left []storage.ID, err error
 	return t.Repos, tx.DeleteRecord(nameKey(keyTeam, t.Owner, t.Name))
 }
 
+// JoinTeams puts a repository into teams of its owner, which there must be.
+func JoinTeams(tx storage.Tx, repo storage.ID, owner string, teams []string) error {
+	if len(teams) == 0 {
+		return nil
+	}
+	owner = names.Key(owner)
+	s, err := loadSharing(tx, repo)
+	if err != nil {
+		return err
+	}
+	for _, name := range teams {
+		if err := s.addTeam(repo, owner, name); err != nil {
+			return err
+		}
+		if err := tx.PutRecord(nameKey(keyTeamRepo, owner, name, repo.String()), nil); err != nil {
+			return err
+		}
+	}
+	return s.put(tx, repo)
+}
+
 // LoadTeam returns a team, or storage.ErrNotFound.
 func LoadTeam(v storage.View, owner, name string) (*Team, error) {
 	t, err := loadTeam(v, names.Key(owner), names.Key(name))

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"errors"
+	"iter"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/record"
@@ -25,91 +26,102 @@ func (u *Unit) hides(p *Pull) (bool, error) {
 	return err == nil && head.Private, err
 }
 
-// CloseHidden closes up to limit open pull requests, from and to a repository whose visibility has changed, that now
-// would show private repositories to all. It reports whether there may be more.
-func (u *Unit) CloseHidden(repo storage.ID, limit int) (more bool, err error) {
-	r, err := u.Tx.Repo(repo, access.None)
-	if err != nil {
-		return false, err
-	}
+// CloseHidden closes up to limit open pull requests, from and to a repository that is or becomes private, or public,
+// which then would show private repositories to all. It reports whether there are more.
+func (u *Unit) CloseHidden(repo storage.ID, private bool, limit int) (more bool, err error) {
 	list := u.openFrom
-	if !r.Private {
+	if !private {
 		list = u.openTo
 	}
-	all, err := list(repo)
-	if err != nil {
-		return false, err
-	}
-	for _, p := range all {
-		hides, err := u.hides(p)
+	var hidden []*Pull
+	for p, err := range list(repo) {
 		if err != nil {
 			return false, err
 		}
-		if !hides {
+		other := p.Repo
+		if !private {
+			other = p.HeadRepo
+		}
+		is, err := u.Tx.Repo(other, access.None)
+		if errors.Is(err, storage.ErrNotFound) {
 			continue
 		}
-		if limit--; limit < 0 {
-			return true, nil
+		if err != nil {
+			return false, err
 		}
+		if is.Private == private {
+			continue
+		}
+		if len(hidden) == limit {
+			more = true
+			break
+		}
+		hidden = append(hidden, p)
+	}
+	for _, p := range hidden {
 		if err := u.Close(p); err != nil {
 			return false, err
 		}
 	}
-	return false, nil
+	return more, nil
 }
 
-// openFrom returns the open pull requests from a repository to others.
-func (u *Unit) openFrom(repo storage.ID) ([]*Pull, error) {
-	var all []*Pull
-	prefix := repoKey(keyHead, repo)
-	for rec, err := range u.Tx.Records(prefix, record.After(prefix), storage.Ascending) {
-		if err != nil {
-			return nil, err
-		}
-		number, err := decodeNumber(rec.Value)
-		if err != nil {
-			return nil, err
-		}
-		branch := len(prefix)
-		for branch < len(rec.Key) && rec.Key[branch] != 0 {
-			branch++
-		}
-		base, _, err := baseOf(rec.Key, rec.Key[:min(branch+1, len(rec.Key))])
-		if err != nil {
-			return nil, err
-		}
-		p, err := u.open(base, number)
-		if err != nil {
-			return nil, err
-		}
-		if p != nil && base != repo {
-			all = append(all, p)
+// openFrom yields the open pull requests from a repository to others.
+func (u *Unit) openFrom(repo storage.ID) iter.Seq2[*Pull, error] {
+	return func(yield func(*Pull, error) bool) {
+		prefix := repoKey(keyHead, repo)
+		for rec, err := range u.Tx.Records(prefix, record.After(prefix), storage.Ascending) {
+			var p *Pull
+			if err == nil {
+				p, err = u.byHead(rec, len(prefix))
+			}
+			if err == nil && (p == nil || p.Repo == repo) {
+				continue
+			}
+			if !yield(p, err) || err != nil {
+				return
+			}
 		}
 	}
-	return all, nil
 }
 
-// openTo returns the open pull requests to a repository from others.
-func (u *Unit) openTo(repo storage.ID) ([]*Pull, error) {
-	var all []*Pull
-	prefix := repoKey(keyBase, repo)
-	for rec, err := range u.Tx.Records(prefix, record.After(prefix), storage.Ascending) {
-		if err != nil {
-			return nil, err
-		}
-		number, err := lastNumber(rec.Key)
-		if err != nil {
-			return nil, err
-		}
-		p, err := u.open(repo, number)
-		if err != nil {
-			return nil, err
-		}
-		if p != nil && p.HeadRepo != repo {
-			all = append(all, p)
+// byHead returns the pull request that the index by heads names, or nil if its repository was deleted.
+func (u *Unit) byHead(rec storage.Record, branch int) (*Pull, error) {
+	number, err := decodeNumber(rec.Value)
+	if err != nil {
+		return nil, err
+	}
+	for branch < len(rec.Key) && rec.Key[branch] != 0 {
+		branch++
+	}
+	base, _, err := baseOf(rec.Key, rec.Key[:min(branch+1, len(rec.Key))])
+	if err != nil {
+		return nil, err
+	}
+	return u.open(base, number)
+}
+
+// openTo yields the open pull requests to a repository from others.
+func (u *Unit) openTo(repo storage.ID) iter.Seq2[*Pull, error] {
+	return func(yield func(*Pull, error) bool) {
+		prefix := repoKey(keyBase, repo)
+		for rec, err := range u.Tx.Records(prefix, record.After(prefix), storage.Ascending) {
+			var p *Pull
+			var number int
+			if err == nil {
+				number, err = lastNumber(rec.Key)
+			}
+			if err == nil {
+				p, err = u.open(repo, number)
+			}
+			if err == nil && (p == nil || p.HeadRepo == repo) {
+				continue
+			}
+			if !yield(p, err) || err != nil {
+				return
+			}
 		}
 	}
-	return all, nil
 }
 
 // open returns a pull request that an index names, or nil if its repository was deleted.

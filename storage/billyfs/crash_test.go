@@ -16,7 +16,7 @@ import (
 )
 
 // By default not every operation is tried, which takes minutes.
-var every = flag.Int("every", 61, "cut the power, or fail, at every n-th operation only")
+var every = flag.Int("every", 97, "cut the power, or fail, at every n-th operation only")
 
 // stride is every, or with -short more.
 func stride() int {
@@ -25,6 +25,9 @@ func stride() int {
 	}
 	return *every
 }
+
+// strideAgain is how much denser the power cuts are within an Open than before.
+const strideAgain = 6
 
 // A gitDisk is a filesystem on which locks are taken as if git programs worked there, too. When it is cut off from
 // power, the machine stays up.
@@ -73,8 +76,8 @@ func verify(ctx context.Context, fs *crashfs.FS, shared bool, seed uint64, acked
 	return n, s.Close()
 }
 
-// TestPowerCut cuts the power, of the disk alone for every other one, before every operation of some workloads, and,
-// for some of the cuts, again before every operation of the Open that follows.
+// TestPowerCut cuts the power, of the disk alone for every other one, before operations of some workloads, and, for some
+// of the cuts, again before operations of the Open that follows.
 func TestPowerCut(t *testing.T) {
 	var points, again atomic.Int64
 	t.Run("seed", func(t *testing.T) {
@@ -124,10 +127,11 @@ func (c *cutter) run(units int) {
 }
 
 func (c *cutter) cut(fs *crashfs.FS, when string, n uint64) {
+	again := n == 0 || c.points/3%int64(max(10, 331 / *every)) == 0
 	for _, pct := range []int{0, 50, 100} {
 		c.points++
 		left := fs.Clone(n, pct)
-		if n%331 == 0 {
+		if again && pct == 50 {
 			c.cutAgain(fs.Clone(n, pct), fmt.Sprintf("%s, with %d%%", when, pct))
 		}
 		if _, err := verify(c.Context(), left, c.shared, c.seed, c.acked); err != nil {
@@ -136,10 +140,10 @@ func (c *cutter) cut(fs *crashfs.FS, when string, n uint64) {
 	}
 }
 
-// cutAgain cuts the power before every operation of an Open.
+// cutAgain cuts the power before operations of an Open.
 func (c *cutter) cutAgain(fs *crashfs.FS, when string) {
 	fs.Hook(func(op crashfs.Op) {
-		if c.Failed() {
+		if c.Failed() || op.N%max(1, stride()/strideAgain) != 0 {
 			return
 		}
 		c.again++

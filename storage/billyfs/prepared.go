@@ -59,7 +59,7 @@ func (p *prepared) prepare() (err error) {
 func (p *prepared) touched() []*txRepo {
 	var repos []*txRepo
 	for _, r := range p.tx.repos {
-		if r != nil && !r.gone && (r.dir == "" || len(r.written()) > 0) {
+		if r != nil && !r.gone && (r.dir == "" || len(r.written) > 0) {
 			repos = append(repos, r)
 		}
 	}
@@ -67,21 +67,9 @@ func (p *prepared) touched() []*txRepo {
 	return repos
 }
 
-// written returns the names of the refs that change.
-func (r *txRepo) written() []string {
-	var names []string
-	for name, ref := range r.refs {
-		if ref.written {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
 // deletes reports whether one of the refs that change is deleted.
 func (r *txRepo) deletes() bool {
-	return slices.ContainsFunc(r.written(), func(name string) bool { return r.refs[name].value.IsZero() })
+	return slices.ContainsFunc(r.written, func(name string) bool { return r.refs[name].value.IsZero() })
 }
 
 // add enters a ref into the commit.
@@ -98,7 +86,7 @@ func (p *prepared) lockRefs(r *txRepo) error {
 	if err := p.s.repos.check(r.repoRef, r.dir); err != nil {
 		return err
 	}
-	names := r.written()
+	names := r.written
 	if p.s.shared {
 		for _, name := range names {
 			if err := p.lock(r, name); err != nil {

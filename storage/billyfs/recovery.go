@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
@@ -261,8 +262,10 @@ func (r *recovery) redoLog(dir, name string, st *refStory) error {
 	case live == "":
 		return r.s.m.RemoveAny(logPath(dir, name))
 	}
+	// It is synced before it replaces the old one: its first lines may be in no journal any more, and the power may be cut
+	// again.
 	return r.s.m.ClearPath(path.Join(dir, "logs"), name, func() error {
-		return r.s.m.Replace(logPath(dir, name), []byte(live), 0)
+		return r.s.m.Replace(logPath(dir, name), []byte(live), disk.SyncData)
 	})
 }
 

@@ -290,6 +290,14 @@ func (d *refDir) collect(list []looseRef) []looseRef {
 	return list
 }
 
+// find returns what a ref holds; the zero value for one that is not there.
+func (st *refState) find(name string) (refValue, error) {
+	if i, ok := slices.BinarySearchFunc(st.loose, name, byLooseName); ok {
+		return st.loose[i].value, st.loose[i].err
+	}
+	return refValue{Hash: st.packed.find(name)}, nil
+}
+
 // A refItem is a ref of a list. It has an error if it is damaged.
 type refItem struct {
 	name  string

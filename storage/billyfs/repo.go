@@ -164,7 +164,7 @@ func (p *prepared) stage(r *txRepo) error {
 	}
 	var packed []packedRef
 	many := len(r.refs) > manyRefs
-	for _, name := range r.written() {
+	for _, name := range r.written {
 		ref := r.refs[name]
 		p.add(r, name, refValue{}, 0)
 		if err := p.stageRef(dir, name, ref, many, &packed); err != nil {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
@@ -52,6 +54,9 @@ type txRepo struct {
 	pool storage.ID
 	gone bool
 	refs map[string]*txRef
+
+	state   *refState // what all files of refs held, if read
+	written []string  // the names of the refs that change, sorted
 }
 
 type txRef struct {
@@ -80,7 +85,7 @@ func (t *tx) empty() bool {
 
 func (t *tx) writesRefs() bool {
 	for _, r := range t.repos {
-		if r != nil && len(r.written()) > 0 {
+		if r != nil && len(r.written) > 0 {
 			return true
 		}
 	}
@@ -112,7 +117,13 @@ func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
 		if err := t.s.repos.check(r.repoRef, r.dir); err != nil {
 			return nil, err
 		}
-		base, err := t.s.refs.read(r.dir, name)
+		var base refValue
+		var err error
+		if r.state != nil && strings.HasPrefix(name, "refs/") {
+			base, err = r.state.find(name)
+		} else {
+			base, err = t.s.refs.read(r.dir, name)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -152,22 +163,44 @@ func (t *tx) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, er
 		if r == nil {
 			return
 		}
-		st := &noRefs
-		var err error
-		if r.dir != "" {
-			if err = t.s.repos.check(r.repoRef, r.dir); err == nil {
-				st, err = t.s.refs.state(r.dir)
-			}
+		st, err := t.state(r)
+		if err != nil {
+			yield(storage.Ref{}, err)
+			return
 		}
-		var over []refItem
-		for name, ref := range r.refs {
-			if ref.written {
-				over = append(over, refItem{name: name, value: ref.value})
-			}
-		}
-		sortItems(over)
-		yieldRefs(st.list(prefix, after, over), err, yield)
+		yieldRefs(st.list(prefix, after, r.over(prefix, max(prefix, after))), nil, yield)
 	}
+}
+
+// over returns what the transaction has written of the refs whose names begin with prefix and are not less than start.
+func (r *txRepo) over(prefix, start string) (over []refItem) {
+	i, _ := slices.BinarySearch(r.written, start)
+	for _, name := range r.written[i:] {
+		if !strings.HasPrefix(name, prefix) {
+			break
+		}
+		over = append(over, refItem{name: name, value: r.refs[name].value})
+	}
+	return over
+}
+
+// state returns what the files of a repository's refs held when the transaction first asked. What it then writes is
+// compared with the files once more, under their locks.
+func (t *tx) state(r *txRepo) (*refState, error) {
+	if r.dir == "" {
+		return &noRefs, nil
+	}
+	if r.state == nil {
+		if err := t.s.repos.check(r.repoRef, r.dir); err != nil {
+			return nil, err
+		}
+		st, err := t.s.refs.state(r.dir)
+		if err != nil {
+			return nil, err
+		}
+		r.state = st
+	}
+	return r.state, nil
 }
 
 // noRefs is the state of a repository that has no ref.
@@ -262,6 +295,10 @@ func (t *tx) setRef(repo *txRepo, name string, v refValue, entry *storage.LogEnt
 	if !ok {
 		ref = &txRef{}
 		repo.refs[name] = ref
+	}
+	if !ref.written {
+		i, _ := slices.BinarySearch(repo.written, name)
+		repo.written = slices.Insert(repo.written, i, name)
 	}
 	ref.written, ref.value = true, v
 	if entry != nil {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
@@ -70,6 +71,9 @@ func readRecords(r reader, lo, hi []byte, order storage.Order) iter.Seq2[storage
 type view struct {
 	s  *store
 	at mvcc.Snapshot[[]byte]
+
+	mu     sync.Mutex
+	states map[string]*refState // of the refs in a directory, as they were when they were first asked for
 }
 
 // View implements storage.Backend.
@@ -155,7 +159,7 @@ func (v *view) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, 
 // no such repository.
 func (v *view) refs(id storage.ID) (st *refState, over []refItem, err error) {
 	err = v.inRepo(id, func(repo repoRef, dir string) (err error) {
-		if st, err = v.s.refs.state(dir); err != nil {
+		if st, err = v.state(dir); err != nil {
 			return err
 		}
 		over = nil
@@ -166,6 +170,25 @@ func (v *view) refs(id storage.ID) (st *refState, over []refItem, err error) {
 		return nil
 	})
 	return st, over, err
+}
+
+// state returns what the files of the refs in a directory held when the view first asked. What has changed since is in
+// the overlay if an Update did it, and what other programs do, the view need not see.
+func (v *view) state(dir string) (*refState, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if st, ok := v.states[dir]; ok {
+		return st, nil
+	}
+	st, err := v.s.refs.state(dir)
+	if err != nil {
+		return nil, err
+	}
+	if v.states == nil {
+		v.states = map[string]*refState{}
+	}
+	v.states[dir] = st
+	return st, nil
 }
 
 func sortItems(items []refItem) {
