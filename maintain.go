@@ -23,6 +23,9 @@ func (s *Store) Upkeep(ctx context.Context) error {
 		if !s.actor.IsHost() {
 			return ErrForbidden
 		}
+		if s.opts.ReadOnly {
+			return storage.ErrReadOnly
+		}
 		return s.insight.FindAll(ctx)
 	})
 }

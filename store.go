@@ -70,7 +70,10 @@ type Options struct {
 	KeepEvents    int
 	KeepEventsFor time.Duration // how long events are kept at least; default 0: as KeepEvents says
 	Limits        Limits        // what untrusted input may ask for
-	Logger        *slog.Logger  // told of damage and of deleted repositories; default: discard
+	// nothing is changed, whoever asks: that is storage.ErrReadOnly, and ErrForbidden. The store must have been made
+	// before
+	ReadOnly bool
+	Logger   *slog.Logger // told of damage and of deleted repositories; default: discard
 }
 
 // Upkeep says what a store does by itself after changes: it finds out the languages of repositories whose default
@@ -180,19 +183,25 @@ func (o *Options) check() error {
 
 // Open opens the store kept in backend, creating it there if the backend is empty. The store owns backend from here
 // on and closes it, also when Open fails. It returns ErrInvalid for options that can't be, and an error for a store
-// of another format version. The cost does not depend on how many repositories there are.
+// of another format version, and with Options.ReadOnly ErrNotFound for one that is yet to be made. The cost does not
+// depend on how many repositories there are.
 func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, error) {
 	if backend == nil {
 		return nil, failed("open", "", "", invalidf("backend: it is nil"))
 	}
 	o, err := opts.withDefaults()
-	if err == nil {
+	if o.ReadOnly {
+		backend, o.Upkeep.Off = readOnly{backend}, true
+	} else if err == nil {
 		err = backend.Update(ctx, catalog.Init)
 	}
 	var secret page.Secret
 	var marked bool
 	if err == nil {
 		err = backend.View(ctx, func(v storage.View) error {
+			if err := catalog.CheckVersion(v); err != nil {
+				return err
+			}
 			if secret, err = catalog.LoadSecret(v); err != nil {
 				return err
 			}

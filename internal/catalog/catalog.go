@@ -21,9 +21,18 @@ var ErrTaken = fault.New(fault.Exists, "")
 // formatVersion is the version of the keys and values of this package.
 const formatVersion = 3
 
+// CheckVersion returns storage.ErrNotFound for an empty store, and storage.ErrFormat for one of another version.
+func CheckVersion(v storage.View) error {
+	stored, err := v.Record([]byte{keyVersion})
+	if err == nil && (len(stored) != 1 || stored[0] != formatVersion) {
+		err = fmt.Errorf("%w: the store has version %v, this program knows %d", storage.ErrFormat, stored, formatVersion)
+	}
+	return err
+}
+
 // Init writes the format version into an empty store, and refuses a store of another one.
 func Init(tx storage.Tx) error {
-	stored, err := tx.Record([]byte{keyVersion})
+	err := CheckVersion(tx)
 	if errors.Is(err, storage.ErrNotFound) {
 		var secret page.Secret
 		rand.Read(secret[:])
@@ -32,13 +41,7 @@ func Init(tx storage.Tx) error {
 		}
 		return tx.PutRecord([]byte{keyVersion}, []byte{formatVersion})
 	}
-	if err != nil {
-		return err
-	}
-	if len(stored) != 1 || stored[0] != formatVersion {
-		return fmt.Errorf("%w: the store has version %v, this program knows %d", storage.ErrFormat, stored, formatVersion)
-	}
-	return nil
+	return err
 }
 
 // LoadSecret returns what page tokens of the store are made with.

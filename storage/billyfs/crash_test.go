@@ -76,9 +76,10 @@ func verify(ctx context.Context, fs *crashfs.FS, shared bool, seed uint64, acked
 	return n, s.Close()
 }
 
-// TestPowerCut cuts the power, of the disk alone for every other one, before operations of some workloads, and, for some
-// of the cuts, again before operations of the Open that follows.
+// TestPowerCut cuts the power, of the disk alone for every other one, before operations of some workloads, and, for
+// some of the cuts, again before operations of the Open that follows.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	var points, again atomic.Int64
 	t.Run("seed", func(t *testing.T) {
 		for seed := range uint64(6) {
@@ -165,6 +166,7 @@ func (c *cutter) cutAgain(fs *crashfs.FS, when string) {
 // TestFaults has every operation of some workloads fail, in different ways. What was acknowledged stays, what was
 // not is there as a whole or not at all, and what the next View shows is what stays.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	faults := map[string]crashfs.Fault{
 		"EIO once":         {Err: syscall.EIO},
 		"EIO for ever":     {Err: syscall.EIO, Forever: true},

@@ -38,7 +38,7 @@ func (d *clearingDisk) ReadDir(name string) ([]disk.Entry, error) {
 // TestPushedWhileCleared imports objects of which git clears away a file after each look at the directory: all that it
 // has packed before must be imported from the pack.
 func TestPushedWhileCleared(t *testing.T) {
-	root := t.TempDir()
+	root := storagetest.TempDir(t)
 	backend, err := Open(osfs.New(root), &Options{Durability: storage.NoSync})
 	if err != nil {
 		t.Fatal(err)
