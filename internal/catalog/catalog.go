@@ -10,6 +10,7 @@ import (
 
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/language"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -33,7 +34,7 @@ func CheckVersion(v storage.View) error {
 func Init(tx storage.Tx) error {
 	err := CheckVersion(tx)
 	if errors.Is(err, storage.ErrNotFound) {
-		var secret Secret
+		var secret page.Secret
 		rand.Read(secret[:])
 		if err := tx.PutRecord([]byte{keySecret}, secret[:]); err != nil {
 			return err
@@ -41,6 +42,16 @@ func Init(tx storage.Tx) error {
 		return tx.PutRecord([]byte{keyVersion}, []byte{formatVersion})
 	}
 	return err
+}
+
+// LoadSecret returns what page tokens of the store are made with.
+func LoadSecret(v storage.View) (s page.Secret, err error) {
+	b, err := v.Record([]byte{keySecret})
+	if err == nil && len(b) != len(s) {
+		err = fmt.Errorf("%w: secret of page tokens", storage.ErrCorrupt)
+	}
+	copy(s[:], b)
+	return s, err
 }
 
 // Find returns the ID of the repository of that owner and slug, or of the one that had this name last and has moved, or
