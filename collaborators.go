@@ -123,7 +123,7 @@ func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (Page[Info], error) {
 	return call(ctx, s, "pushable", login, func() (Page[Info], error) {
 		if s.actor.IsKey() {
-			return Page[Info]{}, errKey
+			return Page[Info]{}, access.ErrKey
 		}
 		key, err := checkLogin(login)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/charset"
 	"github.com/reposit/reposit/internal/commit"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/revision"
@@ -163,7 +164,7 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 				h, err = res.Peel(ctx, h, storage.Commit)
 			}
 			if err != nil {
-				return git.Hash{}, &named{opts.From, err}
+				return git.Hash{}, fault.About(opts.From, err)
 			}
 			return h, nil
 		}
@@ -239,8 +240,8 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	return nil
 }
 
-// charge counts the content of a refused commit that was stored nevertheless. The error of the commit is what its caller
-// is told, so another one is logged.
+// charge counts the content of a refused commit that was stored nevertheless. The error of the commit is what its
+// caller is told, so another one is logged.
 func (r *Repo) charge(ctx context.Context, c *commit.Content) {
 	if err := r.s.commits.Charge(ctx, r.id, c); err != nil && !errors.Is(err, storage.ErrClosed) {
 		r.s.opts.Logger.Error("the content of a refused commit can't be counted", "repo", r.ID(), "err", err)

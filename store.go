@@ -12,8 +12,10 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/insight"
+	"github.com/reposit/reposit/internal/merge"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/page"
@@ -44,6 +46,7 @@ type core struct {
 	reach    *reach.Index
 	insight  *insight.Keeper
 	commits  *commit.Engine
+	merges   *merge.Engine
 	opts     Options
 	random   bool // IDs are: no repository can have one
 	gate     storage.Gate
@@ -91,8 +94,8 @@ type Upkeep struct {
 type Limits struct {
 	BlobSize   int64 // bytes in one file [1 GiB]
 	CommitSize int64 // bytes of new content in one commit [4 GiB]
-	// bytes of all objects of one repository, before compression, those of refused commits and others that nothing leads to
-	// counted in [none]
+	// bytes of all objects of one repository, before compression, those of refused commits and others that nothing
+	// leads to counted in [none]
 	RepoSize   int64
 	PathLength int // bytes in a path [4096]
 	PathDepth  int // directories in a path [256]
@@ -164,7 +167,7 @@ func (o *Options) check() error {
 		return invalid("option Owner", err)
 	}
 	if _, err := branchRef(o.DefaultBranch); err != nil {
-		return &named{"DefaultBranch", err}
+		return fault.About("DefaultBranch", err)
 	}
 	if _, err := o.Author.clean(time.Unix(0, 0)); err != nil {
 		return invalid("option Author", err)
@@ -227,6 +230,9 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 		c.insight.Wake()
 	}
 	c.commits = commit.New(c.backend, c.objects, c.reach)
+	c.merges = &merge.Engine{
+		Backend: c.backend, Objects: c.objects, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
+	}
 	return c.as(access.Host()), nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/txn"
@@ -52,7 +53,7 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 					err = storage.ErrNotFound
 				}
 				if err != nil {
-					return &named{string(publicID(id)), err}
+					return fault.About(string(publicID(id)), err)
 				}
 			}
 			was, err := people.LoadTeam(tx, made.Owner, made.Name)
@@ -114,14 +115,14 @@ func (t *Team) internal() (*people.Team, error) {
 	for _, login := range t.Members {
 		key, err := checkLogin(login)
 		if err != nil {
-			return nil, &named{login, err}
+			return nil, fault.About(login, err)
 		}
 		made.Members = append(made.Members, key)
 	}
 	for _, id := range t.Repos {
 		key, ok := id.storage()
 		if !ok {
-			return nil, &named{string(id), invalidf("ID")}
+			return nil, fault.About(string(id), invalidf("ID"))
 		}
 		made.Repos = append(made.Repos, key)
 	}
