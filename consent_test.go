@@ -67,8 +67,8 @@ func TestLeave(t *testing.T) {
 	})
 }
 
-// TestListsOfOthers holds that strangers put no more into a user's lists than Limits allow, that the user can make room,
-// and that the host may put more.
+// TestListsOfOthers holds that strangers put no more into a user's lists than Limits allow, that the user can make
+// room, and that the host may put more.
 func TestListsOfOthers(t *testing.T) {
 	s, ctx := openMemory(t, &reposit.Options{Limits: reposit.Limits{SharedPerUser: 2, TeamsPerUser: 2, ReposPerTeam: 3}}),
 		t.Context()

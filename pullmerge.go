@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/codeowners"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/protect"
@@ -24,6 +23,7 @@ type PullStatus struct {
 	Approved         []string // whose approvals count, sorted
 	ChangesRequested []string // who asked for changes, sorted
 	Lacks            []string // what is missing, one sentence each
+	Notes            []string // what else to know, one sentence each: CODEOWNERS of more than 3 MiB says nothing
 }
 
 // Status returns whether a pull request can be merged, and what is missing. It needs Read. Whoever is exempt from the
@@ -40,10 +40,13 @@ func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
 		if err != nil {
 			return err
 		}
-		judgement, err := m.pull.Judge(v, m.rule, m.needs)
+		judgement, err := m.pull.Judge(v, m.rule, m.needs.Requirements)
 		s = PullStatus{
 			Head: Hash(m.pull.Head), Base: Hash(m.base), Diverged: !m.fits,
 			Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Lacks(m.rule),
+		}
+		if m.needs.TooLarge {
+			s.Notes = append(s.Notes, "CODEOWNERS has more than 3 MiB, and is ignored")
 		}
 		if m.pull.State != pull.Open {
 			s.Lacks = append(s.Lacks, "it is not open")
@@ -65,7 +68,7 @@ type pullLook struct {
 	base  git.Hash // what the base holds; zero: it is not there
 	fits  bool     // the head has all that the base has
 	rule  *protect.Rule
-	needs []codeowners.Requirement
+	needs pull.Needs
 	owned bool // needs are known: the rule asks for them
 }
 
@@ -108,7 +111,7 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 		}
 	}
 	m.owned = true
-	m.needs, err = pull.Needs(ctx, p.r.s.objects, pool, m.base, from, m.pull.Head)
+	m.needs, err = p.r.s.owners.Needs(ctx, pool, m.base, from, m.pull.Head)
 	return m, err
 }
 
@@ -191,7 +194,7 @@ func (m *pullMerge) try(ctx context.Context) error {
 	}
 	m.branch = look.pull.BaseBranch
 	l, err := m.plan(look.base, look.pull.Head, head, m.message(look.pull, text), ref.Change{
-		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Needs: look.needs, Owned: look.owned},
+		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Needs: look.needs.Requirements, Owned: look.owned},
 		Log: logEntry(m.committer, fmt.Sprintf("pull request #%d: %s", m.number, look.pull.Title)),
 	})
 	if err != nil {

@@ -38,6 +38,7 @@ type core struct {
 	events   *event.Log
 	secret   catalog.Secret
 	objects  *object.Store
+	owners   *pull.Owners
 	reach    *reach.Index
 	insight  *insight.Keeper
 	commits  *commit.Engine
@@ -84,6 +85,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c := &core{secret: secret, objects: object.New(backend, o.CacheSize),
 		events: event.NewLog(event.Keep{Units: o.KeepEvents, For: o.KeepEventsFor}), opts: o}
 	c.backend = txn.New(backend, c.objects, c.events, c.now, pull.NewGuard, protect.NewGuard)
+	c.owners = pull.NewOwners(c.objects)
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,

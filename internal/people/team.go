@@ -161,8 +161,8 @@ func TeamsWith(v storage.View, login string, but Membership, limit int) (int, er
 	return min(n, limit), err
 }
 
-// LeaveTeam takes login out of a team, or returns storage.ErrNotFound if they are not in it. It returns the repositories
-// that the team has.
+// LeaveTeam takes login out of a team, or returns storage.ErrNotFound if they are not in it. It returns the
+// repositories that the team has.
 func LeaveTeam(tx storage.Tx, owner, name, login string) ([]storage.ID, error) {
 	owner, name, login = names.Key(owner), names.Key(name), names.Key(login)
 	if is, err := IsMember(tx, owner, name, login); err != nil || !is {
