@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/storage"
 )
 
 // TestPullsOfBranch holds that what follows from a change of a branch fits into a transaction of Badger, with as many
@@ -54,4 +55,44 @@ func TestPullsOfBranch(t *testing.T) {
 		t.Errorf("%d are merged, %v, want %d", page.TotalCount, err, many)
 	}
 	checkStore(t, s)
+}
+
+// TestPullNumbersOfMirror holds that the refs of pull requests that came with a mirrored repository stay what they are:
+// their numbers, and those that have but one of the refs, are passed over.
+func TestPullNumbersOfMirror(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s := open(nil)
+		r := create(t, s, "r", nil)
+		mirrored := write(t, r, "f", "1")
+		put(t, r, "topic", "g", "2")
+		put(t, r, "topic2", "h", "3")
+		names := []string{"refs/pull/1/head", "refs/pull/3/merge", "refs/pull/4/head", "refs/pull/40/head"}
+		err := s.backend.Update(t.Context(), func(tx storage.Tx) error {
+			for _, name := range names {
+				ref := storage.Ref{Name: name, Hash: storage.Hash(mirrored.Hash)}
+				if err := tx.PutRef(storageID(r), ref, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, second := openPull(t, r, "main", "topic", nil), openPull(t, r, "main", "topic2", nil)
+		if first.Number != 2 || second.Number != 5 {
+			t.Errorf("pull requests have numbers %d and %d, want 2 and 5", first.Number, second.Number)
+		}
+		if err := r.Pulls().Close(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		if again := openPull(t, r, "main", "topic", nil); again.Number != 6 {
+			t.Errorf("the next one has number %d, want 6", again.Number)
+		}
+		for _, name := range names {
+			if got := resolve(t, r, name); got != mirrored.Hash {
+				t.Errorf("%s = %v, want %v, as it came", name, got, mirrored.Hash)
+			}
+		}
+	})
 }
