@@ -18,6 +18,7 @@ type PullStatus struct {
 	Approved         []string // whose approvals count, sorted
 	ChangesRequested []string // who asked for changes, sorted
 	Lacks            []string // what is missing, one sentence each
+	Notes            []string // what else to know, one sentence each: CODEOWNERS of more than 3 MiB says nothing
 }
 
 // Status returns whether a pull request can be merged, and what is missing. It needs Read. Whoever is exempt from the
@@ -30,10 +31,13 @@ func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
 			if err != nil {
 				return err
 			}
-			judgement, err := c.Pull.Judge(v, c.Rule, c.Needs)
+			judgement, err := c.Pull.Judge(v, c.Rule, c.Needs.Requirements)
 			s = PullStatus{
 				Head: Hash(c.Pull.Head), Base: Hash(c.Base), Diverged: !c.Fits,
 				Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Lacks(c.Rule),
+			}
+			if c.Needs.TooLarge {
+				s.Notes = append(s.Notes, "CODEOWNERS has more than 3 MiB, and is ignored")
 			}
 			if c.Pull.State != pull.Open {
 				s.Lacks = append(s.Lacks, "it is not open")

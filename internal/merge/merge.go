@@ -20,6 +20,7 @@ import (
 type Engine struct {
 	Backend *txn.Engine
 	Objects *object.Store
+	Owners  *pull.Owners
 	Reach   *reach.Index
 	Now     func() time.Time
 	Quota   int64 // of the bytes of a repository; 0: none

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/codeowners"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/protect"
@@ -19,11 +18,11 @@ import (
 // A Candidate is what there is to know of a pull request before it is merged.
 type Candidate struct {
 	Pull  *pull.Pull
-	Base  git.Hash                 // what the base holds; zero: it is not there
-	Fits  bool                     // the head has all that the base has
-	Rule  *protect.Rule            // of the base; nil: none
-	Needs []codeowners.Requirement // if owned
-	owned bool                     // the rule asks for owners
+	Base  git.Hash      // what the base holds; zero: it is not there
+	Fits  bool          // the head has all that the base has
+	Rule  *protect.Rule // of the base; nil: none
+	Needs pull.Needs    // what owners must approve, if owned
+	owned bool          // the rule asks for owners
 }
 
 // Candidate looks at a pull request. It needs a permission, and is not for deploy keys if that is more than Read. It
@@ -72,7 +71,7 @@ func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (er
 		}
 	}
 	c.owned = true
-	c.Needs, err = pull.Needs(ctx, e.Objects, pool, c.Base, from, c.Pull.Head)
+	c.Needs, err = e.Owners.Needs(ctx, pool, c.Base, from, c.Pull.Head)
 	return err
 }
 
@@ -135,7 +134,7 @@ func (m *pullMerge) try(ctx context.Context) error {
 	}
 	m.branch = c.Pull.BaseBranch
 	p, result, err := m.push(m.opts, c.Base, c.Pull.Head, head, m.message(c.Pull, text), ref.Change{
-		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Needs: c.Needs, Owned: c.owned},
+		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Needs: c.Needs.Requirements, Owned: c.owned},
 		Log: m.opts.logEntry(fmt.Sprintf("pull request #%d: %s", m.number, c.Pull.Title)),
 	})
 	if err != nil {
