@@ -72,8 +72,9 @@ func publicCommit(h git.Hash, stored *git.Commit) *Commit {
 
 // Write commits one file to the default branch. It is Commit with Put.
 func (r *Repo) Write(ctx context.Context, path string, data []byte, message string) (*Commit, error) {
-	c, err := r.commit(ctx, &CommitOptions{Message: message}, []Change{Put(path, data)})
-	return c, r.fail("write", path, err)
+	return call(ctx, r, "write", path, func() (*Commit, error) {
+		return r.commit(ctx, &CommitOptions{Message: message}, []Change{Put(path, data)})
+	})
 }
 
 // Commit applies changes to the tip of a branch, in order, and makes a commit of the outcome, all of it or nothing.
@@ -87,15 +88,10 @@ func (r *Repo) Commit(ctx context.Context, opts *CommitOptions, changes ...Chang
 	if opts == nil {
 		opts = &CommitOptions{}
 	}
-	c, err := r.commit(ctx, opts, changes)
-	return c, r.fail("commit", "", err)
+	return call(ctx, r, "commit", "", func() (*Commit, error) { return r.commit(ctx, opts, changes) })
 }
 
 func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change) (*Commit, error) {
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, err
-	}
-	defer r.s.calls.Leave()
 	if err := r.may(ctx, access.Write); err != nil {
 		return nil, err
 	}
@@ -108,6 +104,7 @@ func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change
 	}
 	made, err := r.s.commits.Commit(ctx, req)
 	if err != nil {
+		r.charge(ctx, &req.Content)
 		return nil, err
 	}
 	return publicCommit(made.Hash, made.Commit), nil
@@ -228,6 +225,7 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	}
 	hashes, content, err := r.s.commits.Store(ctx, pool, sources, bounds)
 	if err != nil {
+		r.charge(ctx, &content)
 		var which *commit.SourceError
 		if errors.As(err, &which) {
 			err = &commit.PathError{Path: changes[owners[which.Index]].edit.Path, Err: which.Err}
@@ -239,6 +237,14 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	}
 	req.Content = content
 	return nil
+}
+
+// charge counts the content of a refused commit that was stored nevertheless. The error of the commit is what its caller
+// is told, so another one is logged.
+func (r *Repo) charge(ctx context.Context, c *commit.Content) {
+	if err := r.s.commits.Charge(ctx, r.id, c); err != nil && !errors.Is(err, storage.ErrClosed) {
+		r.s.opts.Logger.Error("the content of a refused commit can't be counted", "repo", r.ID(), "err", err)
+	}
 }
 
 // room returns the repository's pool, and the bounds of content, with how many bytes the repository may still grow.

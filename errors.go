@@ -11,6 +11,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
 )
 
 // What callers branch on, by errors.Is. Each also matches the sentinel of io/fs in brackets.
@@ -128,6 +129,9 @@ func classify(err error) error {
 	var made *detail
 	if errors.As(err, &made) {
 		return err // by this package
+	}
+	if errors.Is(err, storage.ErrReadOnly) {
+		return &detail{ErrForbidden, "forbidden: the store is open read-only", err}
 	}
 	kind := fault.KindOf(err)
 	switch {

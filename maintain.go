@@ -19,15 +19,15 @@ import (
 // changes meanwhile, what programs outside did to refs, and repositories whose data is damaged, which are logged. What
 // was done before an error stays done. Only the host may: others get ErrForbidden.
 func (s *Store) Upkeep(ctx context.Context) error {
-	const op = "upkeep"
-	if err := s.calls.Enter(ctx); err != nil {
-		return failed(op, "", "", err)
-	}
-	defer s.calls.Leave()
-	if !s.actor.IsHost() {
-		return failed(op, "", "", ErrForbidden)
-	}
-	return failed(op, "", "", s.insight.FindAll(ctx))
+	return do(ctx, s, "upkeep", "", func() error {
+		if !s.actor.IsHost() {
+			return ErrForbidden
+		}
+		if s.opts.ReadOnly {
+			return storage.ErrReadOnly
+		}
+		return s.insight.FindAll(ctx)
+	})
 }
 
 const expiryBatch = 100

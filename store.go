@@ -16,6 +16,7 @@ import (
 	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
@@ -38,7 +39,7 @@ type Store struct {
 type core struct {
 	backend  *txn.Engine
 	events   *event.Log
-	secret   catalog.Secret
+	secret   page.Secret
 	objects  *object.Store
 	reach    *reach.Index
 	insight  *insight.Keeper
@@ -69,7 +70,10 @@ type Options struct {
 	KeepEvents    int
 	KeepEventsFor time.Duration // how long events are kept at least; default 0: as KeepEvents says
 	Limits        Limits        // what untrusted input may ask for
-	Logger        *slog.Logger  // told of damage and of deleted repositories; default: discard
+	// nothing is changed, whoever asks: that is storage.ErrReadOnly, and ErrForbidden. The store must have been made
+	// before
+	ReadOnly bool
+	Logger   *slog.Logger // told of damage and of deleted repositories; default: discard
 }
 
 // Upkeep says what a store does by itself after changes: it finds out the languages of repositories whose default
@@ -87,9 +91,11 @@ type Upkeep struct {
 type Limits struct {
 	BlobSize   int64 // bytes in one file [1 GiB]
 	CommitSize int64 // bytes of new content in one commit [4 GiB]
-	RepoSize   int64 // bytes of all objects of one repository, before compression [none]
-	PathLength int   // bytes in a path [4096]
-	PathDepth  int   // directories in a path [256]
+	// bytes of all objects of one repository, before compression, those of refused commits and others that nothing leads to
+	// counted in [none]
+	RepoSize   int64
+	PathLength int // bytes in a path [4096]
+	PathDepth  int // directories in a path [256]
 
 	// Open pull requests of those who may not write to the base. All that are to a branch follow it when it moves.
 	PullsPerAuthor int // of one author to one repository [100]
@@ -179,19 +185,25 @@ func (o *Options) check() error {
 
 // Open opens the store kept in backend, creating it there if the backend is empty. The store owns backend from here
 // on and closes it, also when Open fails. It returns ErrInvalid for options that can't be, and an error for a store
-// of another format version. The cost does not depend on how many repositories there are.
+// of another format version, and with Options.ReadOnly ErrNotFound for one that is yet to be made. The cost does not
+// depend on how many repositories there are.
 func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, error) {
 	if backend == nil {
 		return nil, failed("open", "", "", invalidf("backend: it is nil"))
 	}
 	o, err := opts.withDefaults()
-	if err == nil {
+	if o.ReadOnly {
+		backend, o.Upkeep.Off = readOnly{backend}, true
+	} else if err == nil {
 		err = backend.Update(ctx, catalog.Init)
 	}
-	var secret catalog.Secret
+	var secret page.Secret
 	var marked bool
 	if err == nil {
 		err = backend.View(ctx, func(v storage.View) error {
+			if err := catalog.CheckVersion(v); err != nil {
+				return err
+			}
 			if secret, err = catalog.LoadSecret(v); err != nil {
 				return err
 			}
@@ -255,20 +267,13 @@ func (s *Store) splitSlug(slug string) (owner, name string, err error) {
 // repository had before leads to it until another one takes the name: then Repo.MovedFrom says so. It returns
 // ErrNotFound, or ErrInvalid for what can't be a slug.
 func (s *Store) Repo(ctx context.Context, slug string) (*Repo, error) {
-	const op = "repo"
-	if err := s.calls.Enter(ctx); err != nil {
-		return nil, failed(op, "", slug, err)
-	}
-	defer s.calls.Leave()
-	owner, name, err := s.splitSlug(slug)
-	if err != nil {
-		return nil, failed(op, "", slug, err)
-	}
-	r, err := s.find(ctx, owner, name)
-	if err != nil {
-		return nil, failed(op, "", slug, err)
-	}
-	return r, nil
+	return call(ctx, s, "repo", slug, func() (*Repo, error) {
+		owner, name, err := s.splitSlug(slug)
+		if err != nil {
+			return nil, err
+		}
+		return s.find(ctx, owner, name)
+	})
 }
 
 // find returns the repository that has or had a name.
@@ -334,30 +339,24 @@ func (s *Store) get(ctx context.Context, r *catalog.Repo) (*Repo, error) {
 
 // RepoByID returns the repository with that ID. It returns ErrNotFound, or ErrInvalid for what can't be an ID.
 func (s *Store) RepoByID(ctx context.Context, id ID) (*Repo, error) {
-	const op = "repo by ID"
-	if err := s.calls.Enter(ctx); err != nil {
-		return nil, failed(op, "", string(id), err)
-	}
-	defer s.calls.Leave()
-	key, ok := id.storage()
-	if !ok {
-		return nil, failed(op, "", string(id), invalidf("ID"))
-	}
-	r := &Repo{s: s, id: key}
-	err := s.backend.View(ctx, func(v storage.View) error {
-		if _, err := s.actor.Check(v, key, access.Read); err != nil {
+	return call(ctx, s, "repo by ID", string(id), func() (*Repo, error) {
+		key, ok := id.storage()
+		if !ok {
+			return nil, invalidf("ID")
+		}
+		r := &Repo{s: s, id: key}
+		err := s.backend.View(ctx, func(v storage.View) error {
+			if _, err := s.actor.Check(v, key, access.Read); err != nil {
+				return err
+			}
+			repo, err := catalog.Load(v, key)
+			if err == nil {
+				r.name = repo.Owner + "/" + repo.Slug
+			}
 			return err
-		}
-		repo, err := catalog.Load(v, key)
-		if err == nil {
-			r.name = repo.Owner + "/" + repo.Slug
-		}
-		return err
+		})
+		return r, err
 	})
-	if err != nil {
-		return nil, failed(op, "", string(id), err)
-	}
-	return r, nil
 }
 
 // CreateOptions say what a new repository is, besides its name.
@@ -374,43 +373,40 @@ type CreateOptions struct {
 // for just one of them, ErrInvalid for names that can't be, and ErrForbidden if the actor is neither the owner nor a
 // member of one of the owner's teams that have Admin. Such a member becomes a collaborator who has Admin.
 func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*Repo, error) {
-	const op = "create"
-	if err := s.calls.Enter(ctx); err != nil {
-		return nil, failed(op, "", name, err)
-	}
-	defer s.calls.Leave()
-	if opts == nil {
-		opts = &CreateOptions{}
-	}
-	repo, branch, err := s.newRepo(name, opts)
-	if err != nil {
-		return nil, failed(op, "", name, err)
-	}
-	fullName := repo.Owner + "/" + repo.Slug
-	entry := searched(repo, "")
-	err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
-		if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
-			return err
+	return call(ctx, s, "create", name, func() (*Repo, error) {
+		if opts == nil {
+			opts = &CreateOptions{}
 		}
-		if err := s.checkLabels(opts.Labels); err != nil {
-			return err
+		repo, branch, err := s.newRepo(name, opts)
+		if err != nil {
+			return nil, err
 		}
-		if err := s.add(tx, repo); err != nil {
-			return err
+		fullName := repo.Owner + "/" + repo.Slug
+		entry := searched(repo, "")
+		err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
+			if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
+				return err
+			}
+			if err := s.checkLabels(opts.Labels); err != nil {
+				return err
+			}
+			if err := s.add(tx, repo); err != nil {
+				return err
+			}
+			if err := search.Add(tx, entry); err != nil {
+				return err
+			}
+			s.note(tx, event.RepoCreated, repo, "")
+			if err := s.keep(tx, repo.ID); err != nil {
+				return err
+			}
+			return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: branch})
+		})
+		if err != nil {
+			return nil, about(fullName, err)
 		}
-		if err := search.Add(tx, entry); err != nil {
-			return err
-		}
-		s.note(tx, event.RepoCreated, repo, "")
-		if err := s.keep(tx, repo.ID); err != nil {
-			return err
-		}
-		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: branch})
+		return &Repo{s: s, id: repo.ID, name: fullName}, nil
 	})
-	if err != nil {
-		return nil, failed(op, "", fullName, err)
-	}
-	return &Repo{s: s, id: repo.ID, name: fullName}, nil
 }
 
 // add puts a new repository into the catalog.

@@ -50,6 +50,7 @@ func (r *Repo) Storer(ctx context.Context) (gogitstorage.Storer, error) {
 	limits := &s.opts.Limits
 	host := &gogit.Host{
 		Backend: s.backend, Objects: s.objects, Reach: s.reach, Repo: r.id, By: s.actor,
+		ReadOnly: s.opts.ReadOnly,
 		Limits: gogit.Limits{
 			Blob: limits.BlobSize, Pack: limits.CommitSize, Total: packFactor * limits.CommitSize, Repo: limits.RepoSize,
 		},

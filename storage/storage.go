@@ -57,6 +57,8 @@ var (
 	ErrLocked = errors.New("store is in use")
 	// ErrBusy says that a program outside holds a lock that the Update needs. Nothing was written.
 	ErrBusy = errors.New("ref is locked by another program")
+	// ErrReadOnly says that the store was opened to be read alone.
+	ErrReadOnly = errors.New("store is read-only")
 	// ErrFormat says that the medium holds a format that this program does not know, or something that is no store.
 	ErrFormat = errors.New("unknown format")
 )

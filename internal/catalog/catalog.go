@@ -10,6 +10,7 @@ import (
 
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/language"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -20,24 +21,37 @@ var ErrTaken = fault.New(fault.Exists, "")
 // formatVersion is the version of the keys and values of this package.
 const formatVersion = 3
 
+// CheckVersion returns storage.ErrNotFound for an empty store, and storage.ErrFormat for one of another version.
+func CheckVersion(v storage.View) error {
+	stored, err := v.Record([]byte{keyVersion})
+	if err == nil && (len(stored) != 1 || stored[0] != formatVersion) {
+		err = fmt.Errorf("%w: the store has version %v, this program knows %d", storage.ErrFormat, stored, formatVersion)
+	}
+	return err
+}
+
 // Init writes the format version into an empty store, and refuses a store of another one.
 func Init(tx storage.Tx) error {
-	stored, err := tx.Record([]byte{keyVersion})
+	err := CheckVersion(tx)
 	if errors.Is(err, storage.ErrNotFound) {
-		var secret Secret
+		var secret page.Secret
 		rand.Read(secret[:])
 		if err := tx.PutRecord([]byte{keySecret}, secret[:]); err != nil {
 			return err
 		}
 		return tx.PutRecord([]byte{keyVersion}, []byte{formatVersion})
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// LoadSecret returns what page tokens of the store are made with.
+func LoadSecret(v storage.View) (s page.Secret, err error) {
+	b, err := v.Record([]byte{keySecret})
+	if err == nil && len(b) != len(s) {
+		err = fmt.Errorf("%w: secret of page tokens", storage.ErrCorrupt)
 	}
-	if len(stored) != 1 || stored[0] != formatVersion {
-		return fmt.Errorf("%w: the store has version %v, this program knows %d", storage.ErrFormat, stored, formatVersion)
-	}
-	return nil
+	copy(s[:], b)
+	return s, err
 }
 
 // Find returns the ID of the repository of that owner and slug, or of the one that had this name last and has moved, or

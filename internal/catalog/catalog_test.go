@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/memory"
 )
@@ -103,7 +104,7 @@ func TestCorruptIndex(t *testing.T) {
 	}
 	err = b.View(t.Context(), func(v storage.View) error {
 		for _, sort := range []Sort{ByCreated, ByName} {
-			page, _, total, err := List(t.Context(), v, &Query{Sort: sort, Size: 9})
+			page, _, total, err := List(t.Context(), v, &Query{Sort: sort, Bounds: page.Bounds{Size: 9}})
 			if err != nil {
 				return err
 			}
@@ -132,7 +133,7 @@ func TestForgedToken(t *testing.T) {
 	ask := func(q Query) (next string, err error) {
 		q.Size = 1
 		if q.Secret == nil {
-			q.Secret = &Secret{}
+			q.Secret = &page.Secret{}
 		}
 		err = b.View(t.Context(), func(v storage.View) error {
 			_, next, _, err = List(t.Context(), v, &q)
@@ -154,8 +155,8 @@ func TestForgedToken(t *testing.T) {
 		forged[i] ^= 1
 		q := bobs
 		q.Token = base64.RawURLEncoding.EncodeToString(forged)
-		if _, err := ask(q); !errors.Is(err, ErrToken) {
-			t.Errorf("List() with byte %d of the token changed = %v, want %v", i, err, ErrToken)
+		if _, err := ask(q); !errors.Is(err, page.ErrToken) {
+			t.Errorf("List() with byte %d of the token changed = %v, want %v", i, err, page.ErrToken)
 		}
 	}
 	for name, q := range map[string]Query{
@@ -164,12 +165,12 @@ func TestForgedToken(t *testing.T) {
 		"direction": {Owner: "bob", Sort: ByName, Descending: true},
 		"label":     {Owner: "bob", Sort: ByName, Labels: map[string]string{"a": "b"}},
 		"viewer":    {Owner: "bob", Sort: ByName, Viewer: &Viewer{Name: "carl"}},
-		"secret":    {Owner: "bob", Sort: ByName, Secret: &Secret{1}},
+		"secret":    {Owner: "bob", Sort: ByName, Secret: &page.Secret{1}},
 		"network":   {Owner: "bob", Sort: ByName, Within: &Within{Repo: repos[0], Network: true}},
 	} {
 		q.Token = good
-		if _, err := ask(q); !errors.Is(err, ErrToken) {
-			t.Errorf("List() with the token of another %s = %v, want %v", name, err, ErrToken)
+		if _, err := ask(q); !errors.Is(err, page.ErrToken) {
+			t.Errorf("List() with the token of another %s = %v, want %v", name, err, page.ErrToken)
 		}
 	}
 	bobs.Token = good
@@ -189,24 +190,6 @@ func FuzzDecodeRepo(f *testing.F) {
 		again, err := decodeRepo(id(1), r.encode())
 		if diff := cmp.Diff(r, again); diff != "" || err != nil {
 			t.Errorf("%v, -once +twice:\n%s", err, diff)
-		}
-	})
-}
-
-// FuzzToken asks for the position of what may be a token. None is taken but those that were given out.
-func FuzzToken(f *testing.F) {
-	secret := Secret{1, 2, 3}
-	query := []byte("query")
-	f.Add(secret.Token(query, []byte("position")))
-	f.Add(secret.Token(nil, nil))
-	f.Add("")
-	f.Fuzz(func(t *testing.T, token string) {
-		position, err := secret.Position(query, token)
-		if err != nil {
-			return
-		}
-		if got := secret.Token(query, position); got != token {
-			t.Errorf("token %q is taken for %q", token, got)
 		}
 	})
 }

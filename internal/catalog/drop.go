@@ -7,8 +7,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Deleted removes what a deleted repository has of go-git's records and of former names, and a pool that has no member any more of
-// tombstones.
+// Deleted removes what a deleted repository has of go-git's records and of former names, and the tombstones of a pool
+// that has no member any more.
 var Deleted = record.Sweeper[storage.Tx]{Kind: string(keyGone), Drop: dropRest}
 
 const (

@@ -23,8 +23,11 @@ type sight struct {
 }
 
 // look calls fn with a sight of the repository. It returns storage.ErrNotFound if that was deleted, and the errors of
-// access.
+// access, and for more than Read of a store that is read-only, storage.ErrReadOnly.
 func (s *Storer) look(need access.Permission, fn func(*sight) error) error {
+	if need > access.Read && s.ReadOnly {
+		return storage.ErrReadOnly
+	}
 	return s.Backend.View(s.ctx, func(v storage.View) error {
 		pool, err := s.By.Check(v, s.Repo, need)
 		if err != nil {

@@ -39,6 +39,8 @@ type Host struct {
 	Repo    storage.ID
 	By      access.Actor
 
+	ReadOnly bool // whatever would change something is storage.ErrReadOnly
+
 	Limits Limits
 	Now    func() time.Time
 	Author func() (git.Signature, error) // who stands in the logs of refs
@@ -67,8 +69,6 @@ type Storer struct {
 	refs    table
 	session *session
 	pending pending
-	staged  atomic.Int64             // bytes of new objects that were stored since a ref changed last
-	again   atomic.Int64             // the same of objects that the pool had
 	unborn  atomic.Bool              // see Init
 	fresh   atomic.Bool              // Init was called, and no branch was set since
 	cloned  atomic.Pointer[git.Hash] // what HEAD is for this Storer, if a tag was cloned
@@ -129,6 +129,9 @@ func (e *missingError) Unwrap() []error {
 // writable returns where the objects are that are about to be stored. It returns storage.ErrNotFound if the repository
 // was deleted, and the errors of access.
 func (s *Storer) writable() (pool storage.ID, err error) {
+	if s.ReadOnly {
+		return pool, storage.ErrReadOnly
+	}
 	err = s.Backend.View(s.ctx, func(v storage.View) error {
 		pool, err = s.By.Check(v, s.Repo, access.Write)
 		return err

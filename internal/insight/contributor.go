@@ -67,7 +67,7 @@ func (k *Keeper) tally(
 		return contributor.Save(tx, repo, own, t)
 	})
 	if err != nil && !stops(ctx, err) {
-		k.log.Error("contributors can't be stored", "repo", repo.String(), "err", err) // who only reads need not mind
+		k.logUnlessReadOnly("contributors can't be stored", err, "repo", repo.String()) // who only reads need not mind
 		err = nil
 	}
 	return t, err

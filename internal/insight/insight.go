@@ -97,6 +97,13 @@ func stops(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, storage.ErrClosed)
 }
 
+// logUnlessReadOnly logs an error, unless it is that of a store to which nothing is written anyway.
+func (k *Keeper) logUnlessReadOnly(text string, err error, args ...any) {
+	if !errors.Is(err, storage.ErrReadOnly) {
+		k.log.Error(text, append(args, "err", err)...)
+	}
+}
+
 // turns are taken by those who count the same, so that none of it is counted twice.
 type turns struct {
 	mu    sync.Mutex

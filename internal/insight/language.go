@@ -100,7 +100,7 @@ func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 			k.recent.kept(g.Repo, g.Tip)
 		}
 	} else if !stops(ctx, err) {
-		k.log.Error("languages can't be stored", "err", err)
+		k.logUnlessReadOnly("languages can't be stored", err)
 		err = nil
 	}
 	return err

@@ -48,6 +48,7 @@ func openCrashable(fs *crashfs.FS, shared bool) (*store, error) {
 	s, err := open(d, &Options{Durability: storage.Sync})
 	if err == nil {
 		s.upkeep.flushFiles, s.upkeep.flushBytes, s.upkeep.minRewrite, s.upkeep.packFrom = 60, 8<<10, 24<<10, 3
+		s.packer.limit = 2
 	}
 	return s, err
 }
@@ -76,8 +77,8 @@ func verify(ctx context.Context, fs *crashfs.FS, shared bool, seed uint64, acked
 	return n, s.Close()
 }
 
-// TestPowerCut cuts the power, of the disk alone for every other one, before operations of some workloads, and, for some
-// of the cuts, again before operations of the Open that follows.
+// TestPowerCut cuts the power, of the disk alone for every other one, before operations of some workloads, and, for
+// some of the cuts, again before operations of the Open that follows.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	var points, again atomic.Int64

@@ -1,14 +1,12 @@
-package catalog
+package page
 
 import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"fmt"
 
 	"github.com/reposit/reposit/internal/fault"
-	"github.com/reposit/reposit/storage"
 )
 
 // ErrToken says that a page token is not one that this query gave out.
@@ -16,16 +14,6 @@ var ErrToken = fault.New(fault.Invalid, "malformed page token, or one of another
 
 // A Secret makes page tokens that nobody else can make. Each store has one of its own.
 type Secret [32]byte
-
-// LoadSecret returns the store's secret.
-func LoadSecret(v storage.View) (s Secret, err error) {
-	b, err := v.Record([]byte{keySecret})
-	if err == nil && len(b) != len(s) {
-		err = fmt.Errorf("%w: secret of page tokens", storage.ErrCorrupt)
-	}
-	copy(s[:], b)
-	return s, err
-}
 
 const (
 	tokenVersion = 2
