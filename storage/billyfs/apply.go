@@ -3,7 +3,6 @@ package billyfs
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"path"
 
 	"github.com/reposit/reposit/storage"
@@ -158,17 +157,25 @@ func (f *refFiles) write(dir, name string, v refValue) error {
 	return f.m.ClearPath(dir, name, func() error { return f.m.Replace(path.Join(dir, name), refFile(v), 0) })
 }
 
-// remove removes the file of a ref, its lock if there is one, and the directories that are empty then.
+// remove removes a ref that packed-refs does not have, and its lock if there is one.
 func (f *refFiles) remove(dir, name string, locked bool) error {
 	if f.folding.any() {
 		return f.put(dir, []refChange{{name: name}})
 	}
+	if err := f.m.RemoveAny(asidePath(dir, name)); err != nil {
+		return err
+	}
+	return f.removeFile(dir, name, locked)
+}
+
+// removeFile removes the file of a ref, its lock if there is one, and the directories that are empty then.
+func (f *refFiles) removeFile(dir, name string, locked bool) error {
 	file := path.Join(dir, name)
 	if name == "HEAD" { // without the file, git no longer takes the directory for a repository
 		if err := f.m.Replace(file, []byte("ref: "+noHead+"\n"), 0); err != nil {
 			return err
 		}
-	} else if err := errors.Join(f.m.RemoveAny(asidePath(dir, name)), f.m.RemoveAny(file)); err != nil {
+	} else if err := f.m.RemoveAny(file); err != nil {
 		return err
 	}
 	if locked {

@@ -208,7 +208,7 @@ func (f *refFiles) repack(dir string, refs []packedRef, drops []string) error {
 		return nil
 	}
 	sortPacked(refs)
-	return f.writePacked(dir, p.change(refs, func(name string) bool { return gone[name] }))
+	return f.writePacked(dir, p.change(refs, false, func(name string) bool { return gone[name] }))
 }
 
 // mayBeLoose reports whether a ref may have a file: its name is plain, and nothing is where the disk would look for it

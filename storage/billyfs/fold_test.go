@@ -171,8 +171,8 @@ func (m *likeModel) check(t *testing.T, when string, s *store) {
 	}
 }
 
-// TestAlikeRefs creates, moves, deletes, renames and makes again refs whose names a disk takes for each other: they stay
-// as many as they are, with their logs, in the process, opened again, and after a power cut.
+// TestAlikeRefs creates, moves, deletes, renames and makes again refs whose names a disk takes for each other: they
+// stay as many as they are, with their logs, in the process, opened again, and after a power cut.
 func TestAlikeRefs(t *testing.T) {
 	eachFolding(t, func(t *testing.T, names crashfs.Names, shared bool) {
 		fs := crashfs.NewNames(names)
@@ -203,7 +203,8 @@ func TestAlikeRefs(t *testing.T) {
 		}
 		create := func(tx storage.Tx) error { return tx.CreateRepo(likeRepo, likePool) }
 		hash := func(name string, n int) storage.Ref { return storage.Ref{Name: name, Hash: likeHash(n)} }
-		update(create, m.set(storage.Ref{Name: "HEAD", Target: "refs/heads/Feature"}, "head"), m.set(hash(likeNames[0], 1), "new"))
+		update(create, m.set(storage.Ref{Name: "HEAD", Target: "refs/heads/Feature"}, "head"),
+			m.set(hash(likeNames[0], 1), "new"))
 		for i, name := range likeNames {
 			update(m.set(hash(name, 10+i), "made "+name))
 		}
@@ -257,8 +258,8 @@ func copyOut(t *testing.T, fs *crashfs.FS, from, to string) {
 	}
 }
 
-// TestFoldedOnOther has refs be alike on a disk that folds, and moves the store to one that does not: git reads them all
-// there, the store opens with them and their logs, and goes on.
+// TestFoldedOnOther has refs be alike on a disk that folds, and moves the store to one that does not: git reads them
+// all there, the store opens with them and their logs, and goes on.
 func TestFoldedOnOther(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("needs git")
@@ -333,8 +334,8 @@ func TestFoldedOnOther(t *testing.T) {
 	})
 }
 
-// TestFoldedPushes has git make files of refs with names that the disk may change, as a push does: they are read as they
-// are, and no ref of a like name changes them.
+// TestFoldedPushes has git make files of refs with names that the disk may change, as a push does: they are read as
+// they are, and no ref of a like name changes them.
 func TestFoldedPushes(t *testing.T) {
 	for _, f := range foldings[:3] {
 		fs := crashfs.NewNames(f.names)
@@ -409,6 +410,45 @@ func TestOlderLogs(t *testing.T) {
 			if err := cut.Close(); err != nil {
 				t.Fatal(err)
 			}
+		}
+	})
+}
+
+// TestFoldedPacks has so many refs have files of their own, some by git, that they are packed: none is lost.
+func TestFoldedPacks(t *testing.T) {
+	eachFolding(t, func(t *testing.T, names crashfs.Names, shared bool) {
+		fs := crashfs.NewNames(names)
+		s := openFolding(t, fs, shared)
+		m := &likeModel{map[string]storage.Ref{}, map[string][]string{}}
+		create := func(tx storage.Tx) error { return tx.CreateRepo(likeRepo, likePool) }
+		if err := s.Update(t.Context(), create); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 40 {
+			name := fmt.Sprintf("refs/heads/By-Git-%d", i)
+			if err := s.m.Replace(repoDir(likeRepo)+"/"+name, refFile(refValue{Hash: likeHash(i)}), 0); err != nil {
+				t.Fatal(err)
+			}
+			s.refs.touch(repoDir(likeRepo))
+			m.refs[name] = storage.Ref{Name: name, Hash: likeHash(i)}
+		}
+		m.check(t, "made by git", s)
+		for i := range 40 {
+			for _, name := range []string{"refs/heads/by-git-%d", "refs/heads/x/%d", "refs/heads/X/%d"} {
+				r := storage.Ref{Name: fmt.Sprintf(name, i), Hash: likeHash(100 + i)}
+				if err := s.Update(t.Context(), m.set(r, "new")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		m.check(t, "packed", s)
+		cut, err := openCrashable(fs.Clone(1, 0), shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.check(t, "after a power cut", cut)
+		if err := cut.Close(); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

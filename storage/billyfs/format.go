@@ -15,8 +15,8 @@ import (
 
 const formatName = "reposit/format"
 
-// Versions of the layout. Open upgrades those of the first two. Stores of version 1 do not say what the journal must hold.
-// In those of version 2 no ref is aside, and files of logs that differ in case are those of two refs.
+// Versions of the layout. Open upgrades the first two. Stores of version 1 do not say what the journal must hold. In
+// those of version 2 no ref is aside, and files of logs that differ in case are those of two refs.
 const (
 	formatOld    = 1
 	formatMarked = 2

@@ -29,8 +29,8 @@
 //
 // Refs that a disk takes for each other, since it ignores case or how Unicode spells a name, stay as many as they are:
 // on such a disk, which Open finds out, all but those whose names it cannot change are aside, without a file: in
-// packed-refs, where git finds them, or, if they are symbolic, in reposit-refs, where it does not. A store may be moved to
-// another kind of disk. Files of refs that git programs make there are read by the names that their directories list.
+// packed-refs, where git finds them, or, if they are symbolic, in reposit-refs, where it does not. A store may be moved
+// to another kind of disk. Files of refs that git programs make there are read by the names that directories list.
 package billyfs
 
 import (
@@ -163,7 +163,8 @@ func newStore(d disk.Disk, durability storage.Durability) *store {
 		Limit: sizeLimit})
 	folding := &folding{m: m}
 	s := &store{m: m, durability: durability, shared: t.Shared, records: mvcc.New[[]byte](), overlay: newOverlay(),
-		folding: folding, logs: &refLogs{m, folding}, locks: &refLocks{m: m}, objects: newObjects(m, t.Shared), idle: make(chan struct{}, 1)}
+		folding: folding, logs: &refLogs{m, folding}, locks: &refLocks{m: m},
+		objects: newObjects(m, t.Shared), idle: make(chan struct{}, 1)}
 	s.refs = newRefFiles(m, s.locks, folding, t.Shared)
 	s.repos = &repos{m: m, refs: s.refs, objects: s.objects, overlay: s.overlay}
 	s.committer = &committer{s: s, turn: make(chan struct{}, 1)}

@@ -136,7 +136,7 @@ func (v *view) Ref(id storage.ID, name string) (storage.Ref, error) {
 	err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
 		if v.s.refs.folding.any() && strings.HasPrefix(name, "refs/") { // for which read looks at all refs
 			var st *refState
-			if st, err = v.state(dir); err == nil {
+			if st, err = v.state(id, dir); err == nil {
 				value, err = st.find(name)
 			}
 		} else {
