@@ -91,9 +91,11 @@ type Upkeep struct {
 type Limits struct {
 	BlobSize   int64 // bytes in one file [1 GiB]
 	CommitSize int64 // bytes of new content in one commit [4 GiB]
-	RepoSize   int64 // bytes of all objects of one repository, before compression [none]
-	PathLength int   // bytes in a path [4096]
-	PathDepth  int   // directories in a path [256]
+	// bytes of all objects of one repository, before compression, those of refused commits and others that nothing leads to
+	// counted in [none]
+	RepoSize   int64
+	PathLength int // bytes in a path [4096]
+	PathDepth  int // directories in a path [256]
 
 	// Open pull requests of those who may not write to the base. All that are to a branch follow it when it moves.
 	PullsPerAuthor int // of one author to one repository [100]

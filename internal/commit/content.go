@@ -17,6 +17,7 @@ import (
 // Content is what a commit adds: small blobs that land with it, and the names of those stored ahead.
 type Content struct {
 	Blobs  []storage.Object
+	pool   storage.ID
 	staged map[git.Hash]int64 // sizes, also of what the pool had before
 }
 
@@ -77,7 +78,7 @@ const (
 )
 
 // Store hashes the sources, stores ahead what does not fit into one transaction, and returns the hash of each.
-// On an error nothing is left but, at most, objects that nothing reaches.
+// On an error nothing is left but, at most, objects that nothing reaches, which are in the Content.
 func (e *Engine) Store(ctx context.Context, pool storage.ID, sources []Source,
 	limits Limits) ([]git.Hash, Content, error) {
 	s := storer{ctx: ctx, e: e, pool: pool, limits: limits, sources: sources, hashes: make([]git.Hash, len(sources))}
@@ -90,7 +91,7 @@ func (e *Engine) Store(ctx context.Context, pool storage.ID, sources []Source,
 		}
 	}
 	if err != nil {
-		return nil, Content{}, err
+		return nil, s.content, err
 	}
 	return s.hashes, s.content, nil
 }
@@ -187,7 +188,7 @@ func (s *storer) storeAhead() error {
 	if s.stage, err = s.e.backend.Stage(s.ctx, s.pool); err != nil {
 		return err
 	}
-	s.content.staged = make(map[git.Hash]int64, len(s.sources))
+	s.content.pool, s.content.staged = s.pool, make(map[git.Hash]int64, len(s.sources))
 	for i := range s.sources {
 		if err := s.ctx.Err(); err != nil {
 			return err

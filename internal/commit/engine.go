@@ -36,7 +36,8 @@ type Engine struct {
 	reach   *reach.Index
 	queue   queue.Queue[branchKey, *job]
 
-	unlanded unlanded
+	unlanded unlanded // by pool
+	charged  unlanded // by repository: what counts towards its size already
 }
 
 // A branchKey names a branch of the store.
@@ -362,12 +363,16 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 
 func (b *batch) land(ctx context.Context) error {
 	b.push.Ahead, b.push.Again = b.e.unlanded.take(b.pool, b.content), nil
+	charged := b.e.charged.take(b.repo, b.content)
 	for _, c := range b.content {
-		if len(b.content) == 1 {
+		if len(b.content) == 1 && len(charged) == 0 {
 			b.push.Again = c.staged
 			break
 		}
 		for h, size := range c.staged {
+			if _, counts := charged[h]; counts {
+				continue
+			}
 			if b.push.Again == nil {
 				b.push.Again = make(map[git.Hash]int64, len(c.staged))
 			}
@@ -376,6 +381,9 @@ func (b *batch) land(ctx context.Context) error {
 	}
 	err := b.e.backend.Push(ctx, b.repo, &b.push)
 	if err != nil {
+		for h, size := range charged {
+			b.e.charged.add(b.repo, h, size)
+		}
 		for h, size := range b.push.Ahead {
 			b.e.unlanded.add(b.pool, h, size)
 		}

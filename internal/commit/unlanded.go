@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"context"
 	"sync"
 
 	"github.com/reposit/reposit/internal/git"
@@ -16,11 +17,37 @@ type unlanded struct {
 }
 
 type stored struct {
-	pool storage.ID
+	of   storage.ID // a pool, or a repository
 	hash git.Hash
 }
 
 const maxUnlanded = 1 << 17
+
+// Charge counts the content of a commit that was refused towards a repository's size, as far as it was stored ahead and
+// does not count yet. It does not count again when such a commit lands after all.
+func (e *Engine) Charge(ctx context.Context, repo storage.ID, c *Content) error {
+	if len(c.staged) == 0 {
+		return nil
+	}
+	var added, again int64
+	fresh := e.unlanded.take(c.pool, []*Content{{staged: c.staged}})
+	for h, size := range c.staged {
+		if _, is := fresh[h]; is {
+			added += size
+		} else if !e.charged.has(repo, h) {
+			again += size
+		}
+	}
+	err := e.backend.Charge(context.WithoutCancel(ctx), repo, added, again, 0)
+	for h, size := range c.staged {
+		if err == nil {
+			e.charged.add(repo, h, size)
+		} else if size, is := fresh[h]; is {
+			e.unlanded.add(c.pool, h, size)
+		}
+	}
+	return err
+}
 
 func (u *unlanded) add(pool storage.ID, h git.Hash, size int64) {
 	u.mu.Lock()
@@ -29,6 +56,14 @@ func (u *unlanded) add(pool storage.ID, h git.Hash, size int64) {
 		u.sizes = map[stored]int64{}
 	}
 	u.sizes[stored{pool, h}] = size
+}
+
+// has reports whether an object is there.
+func (u *unlanded) has(of storage.ID, h git.Hash) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, is := u.sizes[stored{of, h}]
+	return is
 }
 
 // take takes out those of the given objects that are there, for a commit that is about to land.

@@ -368,12 +368,14 @@ func (s *Storer) setLarge(pool storage.ID, o plumbing.EncodedObject) (git.Hash, 
 	if err := stage.Close(s.ctx); err != nil {
 		return git.Hash{}, err
 	}
-	s.session.wrote(h)
-	if isNew {
-		s.staged.Add(size)
-	} else {
-		s.again.Add(size)
+	added, again := size, int64(0)
+	if !isNew {
+		added, again = again, added
 	}
+	if err := s.charge(added, again); err != nil {
+		return git.Hash{}, err
+	}
+	s.session.wrote(h)
 	return h, nil
 }
 

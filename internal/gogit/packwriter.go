@@ -132,8 +132,9 @@ func (w *packWriter) store() error {
 	if err := stage.Close(s.ctx); err != nil {
 		return err
 	}
-	s.staged.Add(c.size)
-	s.again.Add(c.again)
+	if err := s.charge(c.size, c.again); err != nil {
+		return err
+	}
 	s.session.wrote(slices.Collect(maps.Keys(c.types))...)
 	return nil
 }

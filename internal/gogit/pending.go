@@ -1,6 +1,7 @@
 package gogit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -227,8 +228,9 @@ func (s *Storer) stage(pool storage.ID, objects []*held) error {
 		if err := s.put(pool, objects); err != nil {
 			return err
 		}
-		s.staged.Add(size)
-		s.again.Add(again)
+		if err := s.charge(size, again); err != nil {
+			return err
+		}
 	}
 	s.landed(objects)
 	return nil
@@ -255,6 +257,12 @@ func (s *Storer) put(pool storage.ID, objects []*held) error {
 	return stage.Close(s.ctx)
 }
 
+// charge counts what was stored ahead, whether or not a ref will ever lead to it, and returns txn.ErrQuota if that was
+// too much, since others stored something meanwhile.
+func (s *Storer) charge(size, again int64) error {
+	return s.Backend.Charge(context.WithoutCancel(s.ctx), s.Repo, size, again, s.Limits.Repo)
+}
+
 // checkQuota returns txn.ErrQuota if there is no room for so many bytes more, of new objects and of such as the pool
 // had. In a fork network both count: see txn.Push.
 func (s *Storer) checkQuota(size, again int64) error {
@@ -267,9 +275,8 @@ func (s *Storer) checkQuota(size, again int64) error {
 			return err
 		}
 		state, err := catalog.LoadState(v, r)
-		size += s.staged.Load()
 		if r.Networked {
-			size += s.again.Load() + again
+			size += again
 		}
 		if err == nil && state.Size+size > s.Limits.Repo {
 			err = txn.ErrQuota

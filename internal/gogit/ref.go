@@ -453,21 +453,15 @@ func (t repoRefs) set(c ref.Change, allow func(storage.View) error, objects []*h
 	}
 	c.By = t.By
 	c.Log = storage.LogEntry{Name: author.Name, Email: author.Email, When: author.When, Message: "go-git"}
-	staged, again := t.staged.Swap(0), t.again.Swap(0)
-	p := txn.Push{Refs: []ref.Change{c}, Staged: staged, Known: again, Now: t.Now(), Quota: t.Limits.Repo}
+	p := txn.Push{Refs: []ref.Change{c}, Now: t.Now(), Quota: t.Limits.Repo}
 	for _, o := range objects {
 		p.Objects = append(p.Objects, o.Object)
 		p.Items = append(p.Items, o.item)
 	}
-	err = t.Backend.Update(t.ctx, t.By, func(tx *txn.Tx) error {
+	return t.Backend.Update(t.ctx, t.By, func(tx *txn.Tx) error {
 		if err := allow(tx); err != nil {
 			return err
 		}
 		return tx.Push(t.Repo, &p)
 	})
-	if err != nil {
-		t.staged.Add(staged)
-		t.again.Add(again)
-	}
-	return err
 }

@@ -69,8 +69,6 @@ type Storer struct {
 	refs    table
 	session *session
 	pending pending
-	staged  atomic.Int64             // bytes of new objects that were stored since a ref changed last
-	again   atomic.Int64             // the same of objects that the pool had
 	unborn  atomic.Bool              // see Init
 	fresh   atomic.Bool              // Init was called, and no branch was set since
 	cloned  atomic.Pointer[git.Hash] // what HEAD is for this Storer, if a tag was cloned

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,10 +16,8 @@ import (
 type Push struct {
 	Objects []storage.Object       // children first
 	Items   []*object.Item         // what to remember of Objects, by index; nil ones are not remembered
-	Staged  int64                  // bytes of new objects that were stored ahead
-	Ahead   map[storage.Hash]int64 // sizes of further ones, which may be among Objects too
+	Ahead   map[storage.Hash]int64 // sizes of new ones that were stored ahead, which may be among Objects too
 	Again   map[storage.Hash]int64 // of all that was stored ahead: where the pool is shared, what it had counts too
-	Known   int64                  // bytes of further objects that the pool had before they were stored ahead
 	Named   []storage.Hash         // objects that must be there, whole and durable, beside those that Refs name
 	Refs    []ref.Change
 	Now     time.Time
@@ -27,6 +26,37 @@ type Push struct {
 
 	// Check refuses the changes of refs by what there is in the transaction that makes them; nil: it does not.
 	Check func(storage.View) error
+}
+
+// Charge counts objects towards a repository's size that were stored ahead, whether or not anything will ever reach them:
+// added bytes of new ones, and again of such as its pool had. It returns ErrQuota, having counted them, if the
+// repository is over a quota then, and nothing if it was deleted.
+func (e *Engine) Charge(ctx context.Context, repo storage.ID, added, again, quota int64) error {
+	over := false
+	err := e.Update(ctx, access.Host(), func(tx *Tx) error {
+		over = false
+		r, err := tx.repo(repo)
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		grown := added
+		if r.counts(false) {
+			grown += again
+		}
+		s, err := r.Edit(tx.Tx)
+		if err == nil {
+			s.Size += grown
+			over = quota > 0 && grown > 0 && s.Size > quota
+		}
+		return err
+	})
+	if err == nil && over {
+		err = ErrQuota
+	}
+	return err
 }
 
 // Push runs a transaction that does nothing but a Push, on behalf of those who change its refs.
@@ -97,13 +127,11 @@ func (r *Repo) checkWriters(changes []ref.Change) error {
 
 // putAll stores the objects of a Push, and returns by how many bytes the repository grows.
 func (r *Repo) putAll(p *Push) (grown int64, err error) {
-	grown = p.Staged
 	for _, size := range p.Ahead {
 		grown += size
 	}
 	var again map[storage.Hash]int64
 	if r.counts(false) {
-		grown += p.Known
 		again = p.Again
 	}
 	for h, size := range again {

@@ -99,14 +99,14 @@ func TestSize(t *testing.T) {
 	}{
 		{"new", Push{Objects: []storage.Object{one, two}}, false, 3},
 		{"again", Push{Objects: []storage.Object{one, two}}, false, 3},
-		{"staged", Push{Staged: 10}, false, 13},
+		{"ahead of it", Push{Ahead: map[storage.Hash]int64{{2}: 10}}, false, 13},
 		{"ahead", Push{Ahead: map[storage.Hash]int64{{1}: 5}}, false, 18},
 		{"ahead, and there", Push{Objects: []storage.Object{one}, Ahead: map[storage.Hash]int64{one.Hash: 1}}, false, 19},
 		{"ahead, and new after all", Push{Objects: []storage.Object{three}, Ahead: map[storage.Hash]int64{three.Hash: 3}},
 			false, 22},
-		{"over the quota", Push{Staged: 1, Quota: 22}, true, 22},
+		{"over the quota", Push{Ahead: map[storage.Hash]int64{{3}: 1}, Quota: 22}, true, 22},
 		{"nothing new, at the quota", Push{Objects: []storage.Object{one}, Quota: 22}, false, 22},
-		{"up to the quota", Push{Staged: 1, Quota: 23}, false, 23},
+		{"up to the quota", Push{Ahead: map[storage.Hash]int64{{3}: 1}, Quota: 23}, false, 23},
 	} {
 		step.l.Now = time.Unix(1, 0)
 		err := newEngine(b, objects).Push(t.Context(), repo.ID, &step.l)

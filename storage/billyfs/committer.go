@@ -62,6 +62,7 @@ func (w *committer) commit(t *tx) error {
 	}
 	w.publish(p)
 	w.s.upkeep.maintain()
+	w.s.packer.maintain()
 	return nil
 }
 
@@ -75,6 +76,7 @@ func (w *committer) publish(p *prepared) {
 	}
 	_ = w.s.journal.Done(p.commit.Seq)
 	w.s.upkeep.wrote(p.commit)
+	w.s.packer.wrote(p.commit)
 }
 
 // stall keeps a commit whose refs could not all be written. It has happened, so nobody may see the store without it.

@@ -48,6 +48,7 @@ func openCrashable(fs *crashfs.FS, shared bool) (*store, error) {
 	s, err := open(d, &Options{Durability: storage.Sync})
 	if err == nil {
 		s.upkeep.flushFiles, s.upkeep.flushBytes, s.upkeep.minRewrite, s.upkeep.packFrom = 60, 8<<10, 24<<10, 3
+		s.packer.limit = 2
 	}
 	return s, err
 }

@@ -18,7 +18,7 @@ func FuzzPackedRefs(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := parsePackedRefs(string(p.change(nil, nil)))
+		again, err := parsePackedRefs(string(p.change(nil, false, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}

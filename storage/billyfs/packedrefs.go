@@ -13,8 +13,8 @@ import (
 
 // A packedRef is a line of packed-refs.
 type packedRef struct {
-	name string
-	hash storage.Hash
+	name         string
+	hash, peeled storage.Hash // peeled is zero for what is no tag
 }
 
 // packedRefs are the lines of a packed-refs file, by name. The text stays as it was read, and a line is taken apart
@@ -187,15 +187,23 @@ func (p *packedRefs) index(name string) int {
 
 const packedHeader = "# pack-refs with:"
 
+// peels reports whether each ref that can be peeled has a line which says what to: git believes that of a file that
+// says so.
+func (p *packedRefs) peels() bool {
+	return p.len() == 0 || strings.Contains(p.header+" ", " fully-peeled ")
+}
+
 // change returns the file with refs in place of what it has of the same names, and without those of which drop reports
-// true. The refs are in the order of their names.
-func (p *packedRefs) change(refs []packedRef, drop func(name string) bool) []byte {
+// true. The refs are in the order of their names. With peeled, they say what they peel to.
+func (p *packedRefs) change(refs []packedRef, peeled bool, drop func(name string) bool) []byte {
 	header := packedHeader + " sorted \n"
 	switch {
 	case len(refs) == 0 && strings.Contains(p.header+" ", " sorted "):
 		header = p.header + "\n"
 	case len(refs) == 0 && p.header != "":
 		header = strings.TrimRight(p.header, " ") + " sorted \n"
+	case peeled && p.peels():
+		header = packedHeader + " peeled fully-peeled sorted \n"
 	}
 	b := append(make([]byte, 0, len(p.text)+len(header)+128*len(refs)), header...)
 	for i := range p.len() {
@@ -217,7 +225,13 @@ func (r packedRef) appendTo(b []byte) []byte {
 	b = append(b, r.hash.String()...)
 	b = append(b, ' ')
 	b = append(b, r.name...)
-	return append(b, '\n')
+	b = append(b, '\n')
+	if !r.peeled.IsZero() {
+		b = append(b, '^')
+		b = append(b, r.peeled.String()...)
+		b = append(b, '\n')
+	}
+	return b
 }
 
 func sortPacked(refs []packedRef) {
@@ -240,7 +254,7 @@ func (f *refFiles) unpack(dir string, names []string) error {
 	if len(listed) == 0 {
 		return nil
 	}
-	return f.writePacked(dir, p.change(nil, func(name string) bool { return listed[name] }))
+	return f.writePacked(dir, p.change(nil, false, func(name string) bool { return listed[name] }))
 }
 
 func (f *refFiles) writePacked(dir string, text []byte) error {

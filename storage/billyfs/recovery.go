@@ -195,7 +195,7 @@ func (r *recovery) redoPacked(id storage.ID, stories map[refName]*refStory) erro
 		return err
 	}
 	sortPacked(missing)
-	return r.s.refs.writePacked(dir, old.change(missing, nil))
+	return r.s.refs.writePacked(dir, old.change(missing, false, nil))
 }
 
 func (r *recovery) redoRef(l refName, st *refStory) error {

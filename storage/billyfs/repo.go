@@ -172,7 +172,7 @@ func (p *prepared) stage(r *txRepo) error {
 		}
 	}
 	if len(packed) > 0 {
-		return p.s.refs.writePacked(dir, noPackedRefs.change(packed, nil))
+		return p.s.refs.writePacked(dir, noPackedRefs.change(packed, false, nil))
 	}
 	return nil
 }

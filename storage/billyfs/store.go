@@ -73,6 +73,7 @@ type store struct {
 
 	committer *committer
 	upkeep    *upkeep
+	packer    *refPacker
 
 	calls  atomic.Int64
 	closed atomic.Bool
@@ -161,6 +162,7 @@ func newStore(d disk.Disk, durability storage.Durability) *store {
 	s.repos = &repos{m: m, refs: s.refs, objects: s.objects, overlay: s.overlay}
 	s.committer = &committer{s: s, turn: make(chan struct{}, 1)}
 	s.upkeep = newUpkeep(s)
+	s.packer = newRefPacker(s)
 	return s
 }
 

@@ -74,6 +74,8 @@ type view struct {
 
 	mu     sync.Mutex
 	states map[string]*refState // of the refs in a directory, as they were when they were first asked for
+
+	crowded storage.ID // a repository in which many refs have files of their own, if any
 }
 
 // View implements storage.Backend.
@@ -95,6 +97,9 @@ func (s *store) View(ctx context.Context, fn func(storage.View) error) error {
 		v.at.Close()
 		if !s.overlay.empty() {
 			s.forget()
+		}
+		if !v.crowded.IsZero() {
+			s.packer.afterView(ctx, v.crowded)
 		}
 	}()
 	return fn(v)
@@ -159,7 +164,7 @@ func (v *view) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, 
 // no such repository.
 func (v *view) refs(id storage.ID) (st *refState, over []refItem, err error) {
 	err = v.inRepo(id, func(repo repoRef, dir string) (err error) {
-		if st, err = v.state(dir); err != nil {
+		if st, err = v.state(id, dir); err != nil {
 			return err
 		}
 		over = nil
@@ -174,7 +179,7 @@ func (v *view) refs(id storage.ID) (st *refState, over []refItem, err error) {
 
 // state returns what the files of the refs in a directory held when the view first asked. What has changed since is in
 // the overlay if an Update did it, and what other programs do, the view need not see.
-func (v *view) state(dir string) (*refState, error) {
+func (v *view) state(id storage.ID, dir string) (*refState, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if st, ok := v.states[dir]; ok {
@@ -188,6 +193,9 @@ func (v *view) state(dir string) (*refState, error) {
 		v.states = map[string]*refState{}
 	}
 	v.states[dir] = st
+	if v.s.packer.crowded(st) {
+		v.crowded = id
+	}
 	return st, nil
 }
 
