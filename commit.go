@@ -239,8 +239,8 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	return nil
 }
 
-// charge counts the content of a refused commit that was stored nevertheless. The error of the commit is what its caller
-// is told, so another one is logged.
+// charge counts the content of a refused commit that was stored nevertheless. The error of the commit is what its
+// caller is told, so another one is logged.
 func (r *Repo) charge(ctx context.Context, c *commit.Content) {
 	if err := r.s.commits.Charge(ctx, r.id, c); err != nil && !errors.Is(err, storage.ErrClosed) {
 		r.s.opts.Logger.Error("the content of a refused commit can't be counted", "repo", r.ID(), "err", err)

@@ -91,8 +91,8 @@ type Upkeep struct {
 type Limits struct {
 	BlobSize   int64 // bytes in one file [1 GiB]
 	CommitSize int64 // bytes of new content in one commit [4 GiB]
-	// bytes of all objects of one repository, before compression, those of refused commits and others that nothing leads to
-	// counted in [none]
+	// bytes of all objects of one repository, before compression, those of refused commits and others that nothing leads
+	// to counted in [none]
 	RepoSize   int64
 	PathLength int // bytes in a path [4096]
 	PathDepth  int // directories in a path [256]

@@ -94,10 +94,10 @@ func (k *refPacker) packRepo(ctx context.Context, id storage.ID) error {
 	return k.pack(ctx, id, pool)
 }
 
-// pack moves refs to packed-refs, if they are many, by the steps of git pack-refs: the file has them, and is synced with
-// its name, before their own files go, each under its lock and only if it is as it was read. Nothing of that changes
-// what a ref holds, so it is nobody's Update, and a crash leaves a ref in one place or in both. The caller is the
-// writer.
+// pack moves refs to packed-refs, if they are many, by the steps of git pack-refs: the file has them, and is synced
+// with its name, before their own files go, each under its lock and only if it is as it was read. Nothing of that
+// changes what a ref holds, so it is nobody's Update, and a crash leaves a ref in one place or in both. The caller is
+// the writer.
 func (k *refPacker) pack(ctx context.Context, id, pool storage.ID) error {
 	refs, dir := k.s.refs, repoDir(id)
 	st, err := refs.state(dir)
