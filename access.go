@@ -82,31 +82,28 @@ func (s *Store) As(actor Actor) *Store {
 // Permission returns what a user may do with the repository: as its owner, as a collaborator, by a team, or because it
 // is public. An empty login is Anonymous. One may ask for himself; for others one needs Admin.
 func (r *Repo) Permission(ctx context.Context, login string) (Permission, error) {
-	const op = "permission"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return None, r.fail(op, login, err)
-	}
-	defer r.s.calls.Leave()
-	asked := access.User(login)
-	if login == "" {
-		asked = access.Actor{}
-	}
-	if err := asked.Misnamed(); err != nil {
-		return None, r.fail(op, login, invalid("login", err))
-	}
-	need := access.Admin
-	if asked == r.s.actor {
-		need = access.Read
-	}
-	var p access.Permission
-	err := r.s.backend.View(ctx, func(v storage.View) error {
-		_, err := r.s.actor.Check(v, r.id, need)
-		if err == nil {
-			p, err = asked.Permission(v, r.id)
+	return call(ctx, r, "permission", login, func() (Permission, error) {
+		asked := access.User(login)
+		if login == "" {
+			asked = access.Actor{}
 		}
-		return err
+		if err := asked.Misnamed(); err != nil {
+			return None, invalid("login", err)
+		}
+		need := access.Admin
+		if asked == r.s.actor {
+			need = access.Read
+		}
+		var p access.Permission
+		err := r.s.backend.View(ctx, func(v storage.View) error {
+			_, err := r.s.actor.Check(v, r.id, need)
+			if err == nil {
+				p, err = asked.Permission(v, r.id)
+			}
+			return err
+		})
+		return Permission(p), err
 	})
-	return Permission(p), r.fail(op, login, err)
 }
 
 // read runs fn on a view in which the actor has a permission on the repository.

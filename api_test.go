@@ -63,6 +63,9 @@ func exported(t *testing.T, dir string) []string {
 		for _, d := range f.Decls {
 			switch d := d.(type) {
 			case *ast.FuncDecl:
+				if of := receiver(d); of != "" && !ast.IsExported(of) {
+					continue
+				}
 				d.Body = nil
 				seen[oneLine(t, fset, d)] = true
 			case *ast.GenDecl:

@@ -92,52 +92,49 @@ type ArchiveOptions struct {
 // It returns ErrNotFound for a revision or one of Paths that is not there, ErrInvalid for options that can't be and
 // for trees with names that lead out of an archive, and what w returned.
 func (r *Repo) Archive(ctx context.Context, w io.Writer, opts *ArchiveOptions) error {
-	const op = "archive"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return r.fail(op, "", err)
-	}
-	defer r.s.calls.Leave()
-	if opts == nil {
-		opts = &ArchiveOptions{}
-	}
-	format, ok := opts.Format.engine()
-	if !ok {
-		return r.fail(op, "", invalidf("archive format: %d", opts.Format))
-	}
-	t, err := r.treeAt(ctx, opts.Revision)
-	if err != nil {
-		return r.fail(op, opts.Revision, err)
-	}
-	o := &archive.Options{
-		Format: format, Tree: t.Root, Commit: t.Commit, Time: r.s.now(),
-		Prefix: opts.Prefix, Level: opts.Level, Progress: opts.Progress,
-	}
-	for _, path := range opts.Paths {
-		path = strings.TrimSuffix(path, "/")
-		if path == "" {
-			return r.fail(op, path, invalidf("path: a component is empty"))
+	return do(ctx, r, "archive", "", func() error {
+		if opts == nil {
+			opts = &ArchiveOptions{}
 		}
-		if err := readPath(path); err != nil {
-			return r.fail(op, path, err)
+		format, ok := opts.Format.engine()
+		if !ok {
+			return invalidf("archive format: %d", opts.Format)
 		}
-		o.Paths = append(o.Paths, path)
-	}
-	src := archiveSource{r.s.objects, t.Pool, newGuard(ctx, r)}
-	asked := &substitution{}
-	if !t.Commit.IsZero() {
-		if asked, err = r.substitute(ctx, src, t.Commit, o); err != nil {
-			return r.fail(op, opts.Revision, err)
+		t, err := r.treeAt(ctx, opts.Revision)
+		if err != nil {
+			return about(opts.Revision, err)
 		}
-	}
-	err = archive.Write(ctx, w, src, o)
-	err = cmp.Or(err, asked.err)
-	switch {
-	case errors.Is(err, archive.ErrInvalid):
-		err = invalid("option", err)
-	case errors.Is(err, archive.ErrTooLarge):
-		err = &detail{ErrTooLarge, err.Error(), err}
-	}
-	return r.fail(op, opts.Revision, err)
+		o := &archive.Options{
+			Format: format, Tree: t.Root, Commit: t.Commit, Time: r.s.now(),
+			Prefix: opts.Prefix, Level: opts.Level, Progress: opts.Progress,
+		}
+		for _, path := range opts.Paths {
+			path = strings.TrimSuffix(path, "/")
+			if path == "" {
+				return about(path, invalidf("path: a component is empty"))
+			}
+			if err := readPath(path); err != nil {
+				return about(path, err)
+			}
+			o.Paths = append(o.Paths, path)
+		}
+		src := archiveSource{r.s.objects, t.Pool, newGuard(ctx, r)}
+		asked := &substitution{}
+		if !t.Commit.IsZero() {
+			if asked, err = r.substitute(ctx, src, t.Commit, o); err != nil {
+				return about(opts.Revision, err)
+			}
+		}
+		err = archive.Write(ctx, w, src, o)
+		err = cmp.Or(err, asked.err)
+		switch {
+		case errors.Is(err, archive.ErrInvalid):
+			err = invalid("option", err)
+		case errors.Is(err, archive.ErrTooLarge):
+			err = &detail{ErrTooLarge, err.Error(), err}
+		}
+		return about(opts.Revision, err)
+	})
 }
 
 // A substitution answers what export-subst asks about a commit, when it is asked.

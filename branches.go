@@ -82,59 +82,53 @@ func (b Branches) All(ctx context.Context) iter.Seq2[Branch, error] { return b.l
 
 // Branch returns one branch, or ErrNotFound.
 func (b Branches) Branch(ctx context.Context, name string) (Branch, error) {
-	const op = "branch"
-	if err := b.r.s.calls.Enter(ctx); err != nil {
-		return Branch{}, b.r.fail(op, name, err)
-	}
-	defer b.r.s.calls.Leave()
-	full, err := branchRef(name)
-	if err != nil {
-		return Branch{}, b.r.fail(op, name, err)
-	}
-	var branch Branch
-	err = b.r.resolve(ctx, func(res *revision.Resolver) error {
-		found, err := res.View.Ref(b.r.id, full)
+	return call(ctx, b.r, "branch", name, func() (Branch, error) {
+		full, err := branchRef(name)
 		if err != nil {
-			return err
+			return Branch{}, err
 		}
-		branch, err = newBranch(ctx, res, found)
-		return err
+		var branch Branch
+		err = b.r.resolve(ctx, func(res *revision.Resolver) error {
+			found, err := res.View.Ref(b.r.id, full)
+			if err != nil {
+				return err
+			}
+			branch, err = newBranch(ctx, res, found)
+			return err
+		})
+		return branch, err
 	})
-	return branch, b.r.fail(op, name, err)
 }
 
 // Create makes a branch at the commit that the revision from names; "" is the default branch. It returns ErrExists
 // if there is such a branch, or one whose name is a directory of this name, or the reverse.
 func (b Branches) Create(ctx context.Context, name, from string) (Branch, error) {
-	const op = "create branch"
-	if err := b.r.s.calls.Enter(ctx); err != nil {
-		return Branch{}, b.r.fail(op, name, err)
-	}
-	defer b.r.s.calls.Leave()
-	full, err := branchRef(name)
-	if err != nil {
-		return Branch{}, b.r.fail(op, name, err)
-	}
-	var branch Branch
-	err = b.r.resolve(ctx, func(res *revision.Resolver) error {
-		at, err := res.ResolveAs(ctx, from, revision.Commitish)
-		if err == nil {
-			at, err = res.Peel(ctx, at, storage.Commit)
+	return call(ctx, b.r, "create branch", name, func() (Branch, error) {
+		full, err := branchRef(name)
+		if err != nil {
+			return Branch{}, err
 		}
-		if err == nil {
-			branch, err = newBranch(ctx, res, storage.Ref{Name: full, Hash: at})
+		var branch Branch
+		err = b.r.resolve(ctx, func(res *revision.Resolver) error {
+			at, err := res.ResolveAs(ctx, from, revision.Commitish)
+			if err == nil {
+				at, err = res.Peel(ctx, at, storage.Commit)
+			}
+			if err == nil {
+				branch, err = newBranch(ctx, res, storage.Ref{Name: full, Hash: at})
+			}
+			return err
+		})
+		if err != nil {
+			return Branch{}, about(from, err)
 		}
-		return err
+		setDefault(&from, ref.Head)
+		change := ref.Change{Name: full, New: git.Hash(branch.Commit.Hash), Old: &git.Hash{}}
+		if err := b.r.updateRefs(ctx, "branch: Created from "+from, []ref.Change{change}); err != nil {
+			return Branch{}, taken(err)
+		}
+		return branch, nil
 	})
-	if err != nil {
-		return Branch{}, b.r.fail(op, from, err)
-	}
-	setDefault(&from, ref.Head)
-	change := ref.Change{Name: full, New: git.Hash(branch.Commit.Hash), Old: &git.Hash{}}
-	if err := b.r.updateRefs(ctx, "branch: Created from "+from, []ref.Change{change}); err != nil {
-		return Branch{}, b.r.fail(op, name, taken(err))
-	}
-	return branch, nil
 }
 
 // taken makes the conflict of something that should not exist an ErrExists.
@@ -160,34 +154,31 @@ func sameDefault(v storage.View, repo storage.ID, head string) error {
 // may refuse: to be renamed is to be deleted, and what a rule names only admins rename, as the default branch. It
 // returns ErrExists, ErrNotFound or ErrProtected.
 func (b Branches) Rename(ctx context.Context, from, to string) error {
-	const op = "rename branch"
-	if err := b.r.s.calls.Enter(ctx); err != nil {
-		return b.r.fail(op, from, err)
-	}
-	defer b.r.s.calls.Leave()
-	oldName, err := branchRef(from)
-	if err != nil {
-		return b.r.fail(op, from, err)
-	}
-	newName, err := branchRef(to)
-	if err != nil {
-		return b.r.fail(op, to, err)
-	}
-	author, err := b.r.s.opts.Author.clean(b.r.s.now())
-	if err != nil {
-		return b.r.fail(op, from, err)
-	}
-	for {
-		err := b.rename(ctx, oldName, newName, author)
-		conflict, moved := classify(err).(*ConflictError)
-		if errors.Is(err, errOtherDefault) || moved && conflict.Name == oldName {
-			continue
+	return do(ctx, b.r, "rename branch", from, func() error {
+		oldName, err := branchRef(from)
+		if err != nil {
+			return err
 		}
-		if err = taken(err); errors.Is(classify(err), ErrExists) {
-			from = to
+		newName, err := branchRef(to)
+		if err != nil {
+			return about(to, err)
 		}
-		return b.r.fail(op, from, err)
-	}
+		author, err := b.r.s.opts.Author.clean(b.r.s.now())
+		if err != nil {
+			return err
+		}
+		for {
+			err := b.rename(ctx, oldName, newName, author)
+			conflict, moved := classify(err).(*ConflictError)
+			if errors.Is(err, errOtherDefault) || moved && conflict.Name == oldName {
+				continue
+			}
+			if err = taken(err); errors.Is(classify(err), ErrExists) {
+				return about(to, err)
+			}
+			return err
+		}
+	})
 }
 
 // rename gives a branch another full name, or returns errOtherDefault or a *ref.ConflictError if it, or the default
@@ -228,14 +219,11 @@ func (b Branches) rename(ctx context.Context, oldName, newName string, by git.Si
 // Delete removes a branch. It returns ErrNotFound, ErrProtected, or ErrInvalid for the default branch, which can't be
 // deleted. Of its commits, those are not found from then on to which no other ref leads.
 func (b Branches) Delete(ctx context.Context, name string) error {
-	const op = "delete branch"
-	if err := b.r.s.calls.Enter(ctx); err != nil {
-		return b.r.fail(op, name, err)
-	}
-	defer b.r.s.calls.Leave()
-	full, err := branchRef(name)
-	if err != nil {
-		return b.r.fail(op, name, err)
-	}
-	return b.r.fail(op, name, b.r.updateRefs(ctx, "branch: deleted", []ref.Change{{Name: full}}))
+	return do(ctx, b.r, "delete branch", name, func() error {
+		full, err := branchRef(name)
+		if err != nil {
+			return err
+		}
+		return b.r.updateRefs(ctx, "branch: deleted", []ref.Change{{Name: full}})
+	})
 }

@@ -27,31 +27,25 @@ type Collaborator struct {
 // with the most that any of it allows. It needs Write: who works together is not for everybody. The cost is that of all
 // these.
 func (c Collaborators) List(ctx context.Context) ([]Collaborator, error) {
-	const op = "list collaborators"
-	if err := c.r.s.calls.Enter(ctx); err != nil {
-		return nil, c.r.fail(op, "", err)
-	}
-	defer c.r.s.calls.Leave()
-	var list []Collaborator
-	err := c.r.readPeople(ctx, access.Write, func(v storage.View) error {
-		h, err := catalog.LoadHeader(v, c.r.id)
-		if err != nil {
-			return err
-		}
-		found, err := people.Collaborators(v, c.r.id, h.Owner)
-		list = make([]Collaborator, 0, len(found))
-		for _, f := range found {
-			if f.Login == h.Owner {
-				f.Permission = people.Admin
+	return call(ctx, c.r, "list collaborators", "", func() ([]Collaborator, error) {
+		var list []Collaborator
+		err := c.r.readPeople(ctx, access.Write, func(v storage.View) error {
+			h, err := catalog.LoadHeader(v, c.r.id)
+			if err != nil {
+				return err
 			}
-			list = append(list, Collaborator{f.Login, Permission(f.Permission)})
-		}
-		return err
+			found, err := people.Collaborators(v, c.r.id, h.Owner)
+			list = make([]Collaborator, 0, len(found))
+			for _, f := range found {
+				if f.Login == h.Owner {
+					f.Permission = people.Admin
+				}
+				list = append(list, Collaborator{f.Login, Permission(f.Permission)})
+			}
+			return err
+		})
+		return list, err
 	})
-	if err != nil {
-		return nil, c.r.fail(op, "", err)
-	}
-	return list, nil
 }
 
 // Add makes a user a collaborator, or gives one another permission. It needs Admin. It returns ErrNotFound if there is
@@ -59,31 +53,28 @@ func (c Collaborators) List(ctx context.Context) ([]Collaborator, error) {
 // more than 2,000 collaborators: a team can have more members; also, unless the host adds them, for a user who has
 // Limits.SharedPerUser of others' repositories.
 func (c Collaborators) Add(ctx context.Context, login string, p Permission) error {
-	const op = "add collaborator"
-	if err := c.r.s.calls.Enter(ctx); err != nil {
-		return c.r.fail(op, login, err)
-	}
-	defer c.r.s.calls.Leave()
-	key, err := checkLogin(login)
-	if err != nil {
-		return c.r.fail(op, login, err)
-	}
-	return c.r.fail(op, login, c.r.change(ctx, access.Admin, func(tx *txn.Tx) error {
-		h, err := catalog.LoadHeader(tx, c.r.id)
+	return do(ctx, c.r, "add collaborator", login, func() error {
+		key, err := checkLogin(login)
 		if err != nil {
 			return err
 		}
-		if h.Owner == key {
-			return invalidf("collaborator: the repository is his")
-		}
-		if err := c.r.s.checkShared(tx, c.r.id, key); err != nil {
-			return err
-		}
-		if err := people.AddCollaborator(tx, c.r.id, key, people.Permission(p)); err != nil {
-			return err
-		}
-		return c.r.s.noteAccess(tx, c.r.id, key, p)
-	}))
+		return c.r.change(ctx, access.Admin, func(tx *txn.Tx) error {
+			h, err := catalog.LoadHeader(tx, c.r.id)
+			if err != nil {
+				return err
+			}
+			if h.Owner == key {
+				return invalidf("collaborator: the repository is his")
+			}
+			if err := c.r.s.checkShared(tx, c.r.id, key); err != nil {
+				return err
+			}
+			if err := people.AddCollaborator(tx, c.r.id, key, people.Permission(p)); err != nil {
+				return err
+			}
+			return c.r.s.noteAccess(tx, c.r.id, key, p)
+		})
+	})
 }
 
 // checkShared returns ErrTooLarge if no more repositories can be shared with a user, in whose lists each of them is. A
@@ -100,38 +91,35 @@ func (s *Store) checkShared(v storage.View, repo storage.ID, login string) error
 }
 
 // Remove makes a user no collaborator. What teams allow them stays; if they may not read the repository any more, they
-// also watch it no more. It needs Admin; anybody may leave by themselves. It returns ErrNotFound if the user is none.
+// also watch it no more. It needs Admin; collaborators may leave by themselves. It returns ErrNotFound if the user is none.
 func (c Collaborators) Remove(ctx context.Context, login string) error {
-	const op = "remove collaborator"
-	if err := c.r.s.calls.Enter(ctx); err != nil {
-		return c.r.fail(op, login, err)
-	}
-	defer c.r.s.calls.Leave()
-	key, err := checkLogin(login)
-	if err != nil {
-		return c.r.fail(op, login, err)
-	}
-	return c.r.fail(op, login, c.r.s.backend.Update(ctx, c.r.s.actor, func(tx *txn.Tx) error {
-		// Whoever is a collaborator knows of the repository, also if it is withheld from them.
-		need := access.Admin
-		if c.r.s.actor.ActsFor(key) {
-			need = access.None
-		}
-		if _, err := tx.Repo(c.r.id, need); err != nil {
-			return err
-		}
-		was, err := people.RemoveCollaborator(tx, c.r.id, key)
-		if err == nil && !was {
-			err = storage.ErrNotFound
-		}
+	return do(ctx, c.r, "remove collaborator", login, func() error {
+		key, err := checkLogin(login)
 		if err != nil {
 			return err
 		}
-		if err := dropBlind(tx, c.r.id, key); err != nil {
-			return err
-		}
-		return c.r.s.noteAccess(tx, c.r.id, key, None)
-	}))
+		return c.r.s.backend.Update(ctx, c.r.s.actor, func(tx *txn.Tx) error {
+			// Whoever is a collaborator knows of the repository, also if it is withheld from them.
+			need := access.Admin
+			if c.r.s.actor.ActsFor(key) {
+				need = access.None
+			}
+			if _, err := tx.Repo(c.r.id, need); err != nil {
+				return err
+			}
+			was, err := people.RemoveCollaborator(tx, c.r.id, key)
+			if err == nil && !was {
+				err = storage.ErrNotFound
+			}
+			if err != nil {
+				return err
+			}
+			if err := dropBlind(tx, c.r.id, key); err != nil {
+				return err
+			}
+			return c.r.s.noteAccess(tx, c.r.id, key, None)
+		})
+	})
 }
 
 // keep makes the actor a collaborator who has Admin, unless he has it anyway: of a repository that he has brought to an
@@ -155,38 +143,32 @@ func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 // themselves, and holders of deploy keys get ErrForbidden. It returns ErrNotFound if there is no such user. A page
 // costs a look at each repository that was opened to the user.
 func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (Page[Info], error) {
-	const op = "pushable"
-	if err := s.calls.Enter(ctx); err != nil {
-		return Page[Info]{}, failed(op, "", login, err)
-	}
-	defer s.calls.Leave()
-	if s.actor.IsKey() {
-		return Page[Info]{}, failed(op, "", login, errKey)
-	}
-	key, err := checkLogin(login)
-	if err != nil {
-		return Page[Info]{}, failed(op, "", login, err)
-	}
-	q, err := opts.query()
-	if err != nil {
-		return Page[Info]{}, failed(op, "", login, err)
-	}
-	var page Page[Info]
-	err = s.backend.View(ctx, func(v storage.View) error {
-		if _, err := people.LoadUser(v, key); err != nil {
-			return err
+	return call(ctx, s, "pushable", login, func() (Page[Info], error) {
+		if s.actor.IsKey() {
+			return Page[Info]{}, errKey
 		}
-		q.Viewer = &catalog.Viewer{Name: s.actor.String() + " for " + key, Only: true}
-		if q.Viewer.Granted, err = s.pushable(v, key); err != nil {
-			return err
+		key, err := checkLogin(login)
+		if err != nil {
+			return Page[Info]{}, err
 		}
-		page, err = s.listSeen(ctx, v, q)
-		return err
+		q, err := opts.query()
+		if err != nil {
+			return Page[Info]{}, err
+		}
+		var page Page[Info]
+		err = s.backend.View(ctx, func(v storage.View) error {
+			if _, err := people.LoadUser(v, key); err != nil {
+				return err
+			}
+			q.Viewer = &catalog.Viewer{Name: s.actor.String() + " for " + key, Only: true}
+			if q.Viewer.Granted, err = s.pushable(v, key); err != nil {
+				return err
+			}
+			page, err = s.listSeen(ctx, v, q)
+			return err
+		})
+		return page, err
 	})
-	if err != nil {
-		return Page[Info]{}, failed(op, "", login, err)
-	}
-	return page, nil
 }
 
 // pushable returns what login may push to and does not own, as far as the actor may know.

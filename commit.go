@@ -73,8 +73,9 @@ func publicCommit(h git.Hash, stored *git.Commit) *Commit {
 
 // Write commits one file to the default branch. It is Commit with Put.
 func (r *Repo) Write(ctx context.Context, path string, data []byte, message string) (*Commit, error) {
-	c, err := r.commit(ctx, &CommitOptions{Message: message}, []Change{Put(path, data)})
-	return c, r.fail("write", path, err)
+	return call(ctx, r, "write", path, func() (*Commit, error) {
+		return r.commit(ctx, &CommitOptions{Message: message}, []Change{Put(path, data)})
+	})
 }
 
 // Commit applies changes to the tip of a branch, in order, and makes a commit of the outcome, all of it or nothing.
@@ -88,15 +89,10 @@ func (r *Repo) Commit(ctx context.Context, opts *CommitOptions, changes ...Chang
 	if opts == nil {
 		opts = &CommitOptions{}
 	}
-	c, err := r.commit(ctx, opts, changes)
-	return c, r.fail("commit", "", err)
+	return call(ctx, r, "commit", "", func() (*Commit, error) { return r.commit(ctx, opts, changes) })
 }
 
 func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change) (*Commit, error) {
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, err
-	}
-	defer r.s.calls.Leave()
 	if err := r.may(ctx, access.Write); err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func TestDeleteHalfSwept(t *testing.T) {
 		t.Errorf("Repo of a name that was taken = %v, %v", got, err)
 	}
 	err = s.backend.View(t.Context(), func(v storage.View) error {
-		swept, err := catalog.Swept(v)
+		swept, err := catalog.Deleted.Swept(v)
 		if err == nil && !swept {
 			err = errors.New("something is left")
 		}

@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/reposit/reposit/internal/attr"
 	"github.com/reposit/reposit/internal/describe"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/wildmatch"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -41,41 +41,38 @@ const (
 //
 // It returns ErrNotFound if no tag describes the commit. It reads the history back to the tags that come into question.
 func (r *Repo) Describe(ctx context.Context, rev string, opts *DescribeOptions) (string, error) {
-	const op = "describe"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return "", r.fail(op, rev, err)
-	}
-	defer r.s.calls.Leave()
-	if opts == nil {
-		opts = &DescribeOptions{}
-	}
-	if err := opts.check(); err != nil {
-		return "", r.fail(op, rev, err)
-	}
-	d := describer{r: r, DescribeOptions: *opts}
-	err := r.resolve(ctx, func(res *revision.Resolver) error {
-		h, err := res.ResolveAs(ctx, rev, revision.Commitish)
+	return call(ctx, r, "describe", rev, func() (string, error) {
+		if opts == nil {
+			opts = &DescribeOptions{}
+		}
+		if err := opts.check(); err != nil {
+			return "", err
+		}
+		d := describer{r: r, DescribeOptions: *opts}
+		err := r.resolve(ctx, func(res *revision.Resolver) error {
+			h, err := res.ResolveAs(ctx, rev, revision.Commitish)
+			if err == nil {
+				h, err = res.Peel(ctx, h, 0)
+			}
+			if err != nil {
+				return err
+			}
+			t, _, err := res.Objects.Stat(ctx, res.Pool, h)
+			if err == nil && t != storage.Commit {
+				err = invalidf("revision: it is a %s, not a commit", t)
+			}
+			if err != nil {
+				return err
+			}
+			d.commit, d.pool = h, res.Pool
+			return d.collect(ctx, res)
+		})
+		var text string
 		if err == nil {
-			h, err = res.Peel(ctx, h, 0)
+			text, err = d.describe(ctx)
 		}
-		if err != nil {
-			return err
-		}
-		t, _, err := res.Objects.Stat(ctx, res.Pool, h)
-		if err == nil && t != storage.Commit {
-			err = invalidf("revision: it is a %s, not a commit", t)
-		}
-		if err != nil {
-			return err
-		}
-		d.commit, d.pool = h, res.Pool
-		return d.collect(ctx, res)
+		return text, err
 	})
-	var text string
-	if err == nil {
-		text, err = d.describe(ctx)
-	}
-	return text, r.fail(op, rev, err)
 }
 
 func (o *DescribeOptions) check() error {
@@ -112,7 +109,7 @@ func (d *describer) collect(ctx context.Context, res *revision.Resolver) error {
 	d.tags = describe.Tags{}
 	matches := func(patterns []string, name string) bool {
 		for _, p := range patterns {
-			if attr.WildMatch(p, name) {
+			if wildmatch.Match(p, name) {
 				return true
 			}
 		}

@@ -120,20 +120,17 @@ func (s *Store) Events(ctx context.Context, after int64) iter.Seq2[Event, error]
 // they read what there is misses nothing. For other actors than the host each call returns other numbers, which tell
 // nothing.
 func (s *Store) EventRange(ctx context.Context) (first, last int64, err error) {
-	const op = "event range"
-	if err := s.calls.Enter(ctx); err != nil {
-		return 0, 0, failed(op, "", "", err)
-	}
-	defer s.calls.Leave()
-	var ends [2]uint64
-	err = s.backend.View(ctx, func(v storage.View) error {
-		if ends[0], err = event.First(v); err == nil {
-			ends[1], err = event.Last(v)
-		}
-		return err
+	ends, err := call(ctx, s, "event range", "", func() (ends [2]uint64, err error) {
+		err = s.backend.View(ctx, func(v storage.View) error {
+			if ends[0], err = event.First(v); err == nil {
+				ends[1], err = event.Last(v)
+			}
+			return err
+		})
+		return ends, err
 	})
 	if err != nil {
-		return 0, 0, failed(op, "", "", err)
+		return 0, 0, err
 	}
 	numbers := s.eventNumbers()
 	var salt [8]byte

@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/internal/txn"
@@ -43,64 +44,61 @@ type ForkOptions struct {
 // for an owner who may not read that, unless the host forks it, and for a fork of one into which go-git may have
 // brought a shallow history. It returns ErrTooLarge for more than 8 private forks of one another.
 func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
-	const op = "fork"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, r.fail(op, "", err)
-	}
-	defer r.s.calls.Leave()
-	if opts == nil {
-		opts = &ForkOptions{}
-	}
-	id, ok := r.s.opts.IDs().storage()
-	if !ok {
-		return nil, r.fail(op, "", invalidf("ID from Options.IDs"))
-	}
-	now := r.s.now()
-	var made *catalog.Repo
-	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
-		from, err := tx.Repo(r.id, access.Read)
+	return call(ctx, r, "fork", "", func() (*Repo, error) {
+		if opts == nil {
+			opts = &ForkOptions{}
+		}
+		id, ok := r.s.opts.IDs().storage()
+		if !ok {
+			return nil, invalidf("ID from Options.IDs")
+		}
+		now := r.s.now()
+		var made *catalog.Repo
+		err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
+			from, err := tx.Repo(r.id, access.Read)
+			if err != nil {
+				return err
+			}
+			if err := r.s.checkLabels(opts.Labels); err != nil {
+				return err
+			}
+			if made, err = r.s.newFork(from.Entry.Repo, opts); err != nil {
+				return err
+			}
+			if err := checkWhole(tx, r.id); err != nil {
+				return err
+			}
+			made.ID, made.Created = id, now
+			if err := r.s.actor.CheckOwner(tx, made.Owner); err != nil {
+				return err
+			}
+			if err := from.Fork(tx, made); err != nil {
+				return err
+			}
+			state, err := from.State(tx)
+			if err != nil {
+				return err
+			}
+			if err := search.Add(tx, searched(made, state.Language)); err != nil {
+				return err
+			}
+			r.s.note(tx, event.RepoCreated, made, event.ForkOf+from.ID.String())
+			if err := r.s.keep(tx, made.ID); err != nil {
+				return err
+			}
+			if err := r.s.checkUpstream(tx, made); err != nil {
+				return err
+			}
+			if opts.DefaultBranchOnly {
+				return r.forkDefault(tx, made)
+			}
+			return tx.ForkRepo(made.ID, r.id)
+		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := r.s.checkLabels(opts.Labels); err != nil {
-			return err
-		}
-		if made, err = r.s.newFork(from.Entry.Repo, opts); err != nil {
-			return err
-		}
-		if err := checkWhole(tx, r.id); err != nil {
-			return err
-		}
-		made.ID, made.Created = id, now
-		if err := r.s.actor.CheckOwner(tx, made.Owner); err != nil {
-			return err
-		}
-		if err := from.Fork(tx, made); err != nil {
-			return err
-		}
-		state, err := from.State(tx)
-		if err != nil {
-			return err
-		}
-		if err := search.Add(tx, searched(made, state.Language)); err != nil {
-			return err
-		}
-		r.s.note(tx, event.RepoCreated, made, event.ForkOf+from.ID.String())
-		if err := r.s.keep(tx, made.ID); err != nil {
-			return err
-		}
-		if err := r.s.checkUpstream(tx, made); err != nil {
-			return err
-		}
-		if opts.DefaultBranchOnly {
-			return r.forkDefault(tx, made)
-		}
-		return tx.ForkRepo(made.ID, r.id)
+		return &Repo{s: r.s, id: id, name: made.Owner + "/" + made.Slug}, nil
 	})
-	if err != nil {
-		return nil, r.fail(op, "", err)
-	}
-	return &Repo{s: r.s, id: id, name: made.Owner + "/" + made.Slug}, nil
 }
 
 // checkUpstream refuses a fork that its own owner could not read, or whoever brings it to them.
@@ -185,22 +183,16 @@ func (r *Repo) forkDefault(tx *txn.Tx, fork *catalog.Repo) error {
 // since their owners may not read what they were forked from: see Fork. In the orders by time of update or push, and by
 // owner or label, it costs a look at each, and for those who have Admin, at each private one.
 func (r *Repo) Forks(ctx context.Context, opts *ListOptions) (Page[Info], error) {
-	page, err := r.listWithin(ctx, opts, false)
-	return page, r.fail("forks", "", err)
+	return call(ctx, r, "forks", "", func() (Page[Info], error) { return r.listWithin(ctx, opts, false) })
 }
 
 // Network returns a page of all repositories that share a history of forks with this one, itself among them, and that
 // the actor may read. The root of the network is the one that is no fork. The cost is as with Forks.
 func (r *Repo) Network(ctx context.Context, opts *ListOptions) (Page[Info], error) {
-	page, err := r.listWithin(ctx, opts, true)
-	return page, r.fail("network", "", err)
+	return call(ctx, r, "network", "", func() (Page[Info], error) { return r.listWithin(ctx, opts, true) })
 }
 
 func (r *Repo) listWithin(ctx context.Context, opts *ListOptions, network bool) (page Page[Info], err error) {
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return page, err
-	}
-	defer r.s.calls.Leave()
 	q, err := opts.query()
 	if err != nil {
 		return page, err
@@ -273,19 +265,19 @@ func (r *Repo) addWithheld(v storage.View, repo *catalog.Repo, network bool, w *
 
 // alone is the network of a repository that was never forked.
 func (r *Repo) alone(v storage.View, repo *catalog.Repo, q *catalog.Query) (Page[Info], error) {
-	page := Page[Info]{Items: []Info{}}
+	list := Page[Info]{Items: []Info{}}
 	if q.Token != "" {
-		return page, catalog.ErrToken
+		return list, page.ErrToken
 	}
 	if !q.Matches(repo) {
-		return page, nil
+		return list, nil
 	}
-	page.TotalCount = 1
+	list.TotalCount = 1
 	if q.Skip > 0 {
-		return page, nil
+		return list, nil
 	}
-	page.Items = make([]Info, 1)
-	return page, r.info(v, &page.Items[0])
+	list.Items = make([]Info, 1)
+	return list, r.info(v, &list.Items[0])
 }
 
 // addNetwork fills in what an actor may know of a repository's forks and of what it was forked from.

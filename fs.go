@@ -20,24 +20,21 @@ import (
 // Open, Stat and ReadFile follow symlinks as long as they stay inside. Files have the commit's time, submodules are
 // empty directories. Names are as Git has them, which on some systems no file could have.
 func (r *Repo) FS(ctx context.Context, rev string) (fs.FS, error) {
-	const op = "fs"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, r.fail(op, rev, err)
-	}
-	defer r.s.calls.Leave()
-	t, err := r.treeAt(ctx, rev)
-	if err != nil {
-		return nil, r.fail(op, rev, err)
-	}
-	view := &treeFS{ctx: ctx, tree: t, guard: newGuard(ctx, r)}
-	if !t.Commit.IsZero() {
-		c, err := r.s.objects.Commit(ctx, t.Pool, t.Commit)
+	return call(ctx, r, "fs", rev, func() (fs.FS, error) {
+		t, err := r.treeAt(ctx, rev)
 		if err != nil {
-			return nil, r.fail(op, rev, err)
+			return nil, err
 		}
-		view.when = c.Committer.When
-	}
-	return view, nil
+		view := &treeFS{ctx: ctx, tree: t, guard: newGuard(ctx, r)}
+		if !t.Commit.IsZero() {
+			c, err := r.s.objects.Commit(ctx, t.Pool, t.Commit)
+			if err != nil {
+				return nil, err
+			}
+			view.when = c.Committer.When
+		}
+		return view, nil
+	})
 }
 
 type treeFS struct {

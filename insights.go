@@ -21,22 +21,19 @@ import (
 // Counts of the default branch are kept: the next cost what changed since. Those of another revision begin with them.
 // Once those of the default branch are returned, Info, lists and searches tell its language as of that commit.
 func (r *Repo) Languages(ctx context.Context, rev string) (map[string]int64, error) {
-	const op = "languages"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, r.fail(op, rev, err)
-	}
-	defer r.s.calls.Leave()
-	t, err := r.treeAt(ctx, rev)
-	if err != nil {
-		return nil, r.fail(op, rev, err)
-	}
-	counts, err := r.countsOf(ctx, &t)
-	if err != nil {
-		return nil, r.fail(op, rev, err)
-	}
-	bytes := make(map[string]int64, len(counts))
-	maps.Copy(bytes, counts) // what is kept is shared
-	return bytes, nil
+	return call(ctx, r, "languages", rev, func() (map[string]int64, error) {
+		t, err := r.treeAt(ctx, rev)
+		if err != nil {
+			return nil, err
+		}
+		counts, err := r.countsOf(ctx, &t)
+		if err != nil {
+			return nil, err
+		}
+		bytes := make(map[string]int64, len(counts))
+		maps.Copy(bytes, counts) // what is kept is shared
+		return bytes, nil
+	})
 }
 
 func (r *Repo) countsOf(ctx context.Context, t *tree) (map[string]int64, error) {
@@ -83,29 +80,26 @@ type Contributor struct {
 // What is counted of the default branch is kept: the first call costs a look at each commit, later ones at what is new.
 // Contributors returns ErrInvalid for a revision that is no commit.
 func (r *Repo) Contributors(ctx context.Context, opts *ContributorOptions) ([]Contributor, error) {
-	const op = "contributors"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, r.fail(op, "", err)
-	}
-	defer r.s.calls.Leave()
-	if opts == nil {
-		opts = &ContributorOptions{}
-	}
-	if opts.Limit < 0 {
-		return nil, r.fail(op, "", invalidf("limit: %d", opts.Limit))
-	}
-	listed, err := r.contributors(ctx, opts)
-	if err != nil {
-		return nil, r.fail(op, opts.Revision, err)
-	}
-	if opts.Limit > 0 && len(listed) > opts.Limit {
-		listed = listed[:opts.Limit]
-	}
-	all := make([]Contributor, 0, len(listed))
-	for _, c := range listed {
-		all = append(all, Contributor(c))
-	}
-	return all, nil
+	return call(ctx, r, "contributors", "", func() ([]Contributor, error) {
+		if opts == nil {
+			opts = &ContributorOptions{}
+		}
+		if opts.Limit < 0 {
+			return nil, invalidf("limit: %d", opts.Limit)
+		}
+		listed, err := r.contributors(ctx, opts)
+		if err != nil {
+			return nil, about(opts.Revision, err)
+		}
+		if opts.Limit > 0 && len(listed) > opts.Limit {
+			listed = listed[:opts.Limit]
+		}
+		all := make([]Contributor, 0, len(listed))
+		for _, c := range listed {
+			all = append(all, Contributor(c))
+		}
+		return all, nil
+	})
 }
 
 func (r *Repo) contributors(ctx context.Context, opts *ContributorOptions) ([]contributor.Contributor, error) {

@@ -37,24 +37,18 @@ type KeyOptions struct {
 
 // List returns the keys, the oldest first. It needs Admin.
 func (d DeployKeys) List(ctx context.Context) ([]DeployKey, error) {
-	const op = "list deploy keys"
-	if err := d.r.s.calls.Enter(ctx); err != nil {
-		return nil, d.r.fail(op, "", err)
-	}
-	defer d.r.s.calls.Leave()
-	var list []DeployKey
-	err := d.r.read(ctx, access.Admin, func(v storage.View) error {
-		found, err := people.DeployKeys(v, d.r.id)
-		list = make([]DeployKey, 0, len(found))
-		for _, k := range found {
-			list = append(list, publicKey(k))
-		}
-		return err
+	return call(ctx, d.r, "list deploy keys", "", func() ([]DeployKey, error) {
+		var list []DeployKey
+		err := d.r.read(ctx, access.Admin, func(v storage.View) error {
+			found, err := people.DeployKeys(v, d.r.id)
+			list = make([]DeployKey, 0, len(found))
+			for _, k := range found {
+				list = append(list, publicKey(k))
+			}
+			return err
+		})
+		return list, err
 	})
-	if err != nil {
-		return nil, d.r.fail(op, "", err)
-	}
-	return list, nil
 }
 
 func publicKey(k people.DeployKey) DeployKey {
@@ -68,52 +62,43 @@ func publicKey(k people.DeployKey) DeployKey {
 // needs Admin. It returns ErrInvalid for a line with options, a certificate, a DSA key and one of RSA with less than
 // 2,048 bits, ErrExists if this or any other repository has the key, and ErrTooLarge for more than 500 keys.
 func (d DeployKeys) Add(ctx context.Context, title, authorizedKey string, opts *KeyOptions) (DeployKey, error) {
-	const op = "add deploy key"
-	if err := d.r.s.calls.Enter(ctx); err != nil {
-		return DeployKey{}, d.r.fail(op, title, err)
-	}
-	defer d.r.s.calls.Leave()
-	parsed, err := sshkey.Parse(authorizedKey)
-	if err != nil {
-		return DeployKey{}, d.r.fail(op, title, err)
-	}
-	setDefault(&title, parsed.Comment)
-	if title != "" {
-		if err := names.CheckDisplayName(title); err != nil {
-			return DeployKey{}, d.r.fail(op, title, invalid("title", err))
+	return call(ctx, d.r, "add deploy key", title, func() (DeployKey, error) {
+		parsed, err := sshkey.Parse(authorizedKey)
+		if err != nil {
+			return DeployKey{}, err
 		}
-	}
-	key := people.DeployKey{Title: title, Key: parsed.Text, Fingerprint: parsed.Fingerprint, Created: d.r.s.now().UTC()}
-	if opts != nil {
-		key.Write = opts.Write
-	}
-	err = d.r.change(ctx, access.Admin, func(tx *txn.Tx) (err error) {
-		if key.Number, err = people.AddDeployKey(tx, d.r.id, key); err != nil {
-			return err
+		setDefault(&title, parsed.Comment)
+		if title != "" {
+			if err := names.CheckDisplayName(title); err != nil {
+				return DeployKey{}, about(title, invalid("title", err))
+			}
 		}
-		return d.note(tx, key, Permission(key.Allows()))
+		key := people.DeployKey{Title: title, Key: parsed.Text, Fingerprint: parsed.Fingerprint, Created: d.r.s.now().UTC()}
+		if opts != nil {
+			key.Write = opts.Write
+		}
+		err = d.r.change(ctx, access.Admin, func(tx *txn.Tx) (err error) {
+			if key.Number, err = people.AddDeployKey(tx, d.r.id, key); err != nil {
+				return err
+			}
+			return d.note(tx, key, Permission(key.Allows()))
+		})
+		return publicKey(key), about(title, err)
 	})
-	if err != nil {
-		return DeployKey{}, d.r.fail(op, title, err)
-	}
-	return publicKey(key), nil
 }
 
 // Remove takes a key off the repository. Whoever uses the store by it is shut out at once. It needs Admin. It returns
 // ErrNotFound if the repository has no such key.
 func (d DeployKeys) Remove(ctx context.Context, id int64) error {
-	const op = "remove deploy key"
-	if err := d.r.s.calls.Enter(ctx); err != nil {
-		return d.r.fail(op, "", err)
-	}
-	defer d.r.s.calls.Leave()
-	return d.r.fail(op, "", d.r.change(ctx, access.Admin, func(tx *txn.Tx) error {
-		key, err := people.RemoveDeployKey(tx, d.r.id, id)
-		if err != nil {
-			return err
-		}
-		return d.note(tx, key, None)
-	}))
+	return do(ctx, d.r, "remove deploy key", "", func() error {
+		return d.r.change(ctx, access.Admin, func(tx *txn.Tx) error {
+			key, err := people.RemoveDeployKey(tx, d.r.id, id)
+			if err != nil {
+				return err
+			}
+			return d.note(tx, key, None)
+		})
+	})
 }
 
 func (d DeployKeys) note(tx *txn.Tx, key people.DeployKey, p Permission) error {
@@ -128,26 +113,23 @@ var errKey = &detail{ErrForbidden, "forbidden: a deploy key is for content alone
 // that he holds the other half, so only the host may ask; others get ErrForbidden. It returns ErrNotFound for a key
 // that no repository has, and ErrInvalid for what Add does not take.
 func (s *Store) AsKey(ctx context.Context, authorizedKey string) (*Store, error) {
-	const op = "as key"
-	if err := s.calls.Enter(ctx); err != nil {
-		return nil, failed(op, "", "", err)
-	}
-	defer s.calls.Leave()
-	if !s.actor.IsHost() {
-		return nil, failed(op, "", "", ErrForbidden)
-	}
-	key, err := sshkey.Parse(authorizedKey)
-	if err != nil {
-		return nil, failed(op, "", "", err)
-	}
-	var actor access.Actor
-	err = s.backend.View(ctx, func(v storage.View) error {
-		repo, number, err := people.FindDeployKey(v, key.Fingerprint)
-		actor = access.Key(repo, number)
-		return err
+	return call(ctx, s, "as key", "", func() (*Store, error) {
+		if !s.actor.IsHost() {
+			return nil, ErrForbidden
+		}
+		key, err := sshkey.Parse(authorizedKey)
+		if err != nil {
+			return nil, err
+		}
+		var actor access.Actor
+		err = s.backend.View(ctx, func(v storage.View) error {
+			repo, number, err := people.FindDeployKey(v, key.Fingerprint)
+			actor = access.Key(repo, number)
+			return err
+		})
+		if err != nil {
+			return nil, about(sshkey.FormatFingerprint(key.Fingerprint), err)
+		}
+		return s.core.as(actor), nil
 	})
-	if err != nil {
-		return nil, failed(op, "", sshkey.FormatFingerprint(key.Fingerprint), err)
-	}
-	return s.core.as(actor), nil
 }

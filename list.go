@@ -6,6 +6,7 @@ import (
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -39,19 +40,6 @@ type ListOptions struct {
 	Page      int               // 1-based, instead of PageToken; costs a step for each repository before it
 }
 
-// A Page is a part of a list.
-type Page[T any] struct {
-	Items         []T
-	NextPageToken string // "" on the last page
-	TotalCount    int
-}
-
-const (
-	defaultPageSize = 30
-	maxPageSize     = 100
-	maxPage         = 1 << 24 // far beyond what can be counted to
-)
-
 // List returns a page of the repositories that the actor may read, but for forks of others on which they decide (see
 // Fork). Pages by token cost the same wherever they are: a repository that stays where it is in the order is on one
 // page just once, whatever others do meanwhile. A list by one label, or by owner, costs what it returns; several
@@ -60,17 +48,13 @@ const (
 // being listed, see Info.Damaged. List returns ErrInvalid for a token that another query, or the same of another actor,
 // gave out.
 func (s *Store) List(ctx context.Context, opts *ListOptions) (Page[Info], error) {
-	const op = "list"
-	if err := s.calls.Enter(ctx); err != nil {
-		return Page[Info]{}, failed(op, "", "", err)
-	}
-	defer s.calls.Leave()
-	q, err := opts.query()
-	if err != nil {
-		return Page[Info]{}, failed(op, "", "", err)
-	}
-	page, err := s.list(ctx, q)
-	return page, failed(op, "", "", err)
+	return call(ctx, s, "list", "", func() (Page[Info], error) {
+		q, err := opts.query()
+		if err != nil {
+			return Page[Info]{}, err
+		}
+		return s.list(ctx, q)
+	})
 }
 
 func (s *Store) list(ctx context.Context, q *catalog.Query) (page Page[Info], err error) {
@@ -122,7 +106,7 @@ func (o *ListOptions) query() (*catalog.Query, error) {
 	}
 	q := &catalog.Query{Owner: names.Key(o.Owner), Labels: o.Labels, Token: o.PageToken}
 	var err error
-	if q.Size, q.Skip, err = pageBounds(o.PageSize, o.Page, o.PageToken); err != nil {
+	if q.Bounds, err = pageBounds(o.PageSize, o.Page, o.PageToken); err != nil {
 		return nil, err
 	}
 	switch o.Sort {
@@ -148,44 +132,17 @@ func (o *ListOptions) query() (*catalog.Query, error) {
 	return q, nil
 }
 
-// pageBounds returns the size of a page and how many items come before it.
-func pageBounds(size, page int, token string) (int, int, error) {
-	switch {
-	case size < 0 || size > maxPageSize:
-		return 0, 0, invalidf("page size: %d is not between 1 and %d", size, maxPageSize)
-	case page < 0 || page > maxPage:
-		return 0, 0, invalidf("page: %d", page)
-	case page > 0 && token != "":
-		return 0, 0, invalidf("page: there is a page token too")
-	}
-	setDefault(&size, defaultPageSize)
-	return size, max(page-1, 0) * size, nil
-}
-
 // All yields the repositories that List lists, from the page that opts name to the last. It holds nothing while the
 // loop body runs.
 func (s *Store) All(ctx context.Context, opts *ListOptions) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
-		var o ListOptions
-		if opts != nil {
-			o = *opts
-		}
-		setDefault(&o.PageSize, maxPageSize)
-		for {
-			page, err := s.List(ctx, &o)
-			if err != nil {
-				yield(Info{}, err)
-				return
-			}
-			for _, info := range page.Items {
-				if !yield(info, nil) {
-					return
-				}
-			}
-			if page.NextPageToken == "" {
-				return
-			}
-			o.PageToken, o.Page = page.NextPageToken, 0
-		}
+	var first ListOptions
+	if opts != nil {
+		first = *opts
 	}
+	setDefault(&first.PageSize, page.MaxSize)
+	return page.All(first, func(o ListOptions) ([]Info, ListOptions, bool, error) {
+		found, err := s.List(ctx, &o)
+		o.PageToken, o.Page = found.NextPageToken, 0
+		return found.Items, o, o.PageToken != "", err
+	})
 }

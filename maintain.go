@@ -19,18 +19,15 @@ import (
 // changes meanwhile, what programs outside did to refs, and repositories whose data is damaged, which are logged. What
 // was done before an error stays done. Only the host may: others get ErrForbidden.
 func (s *Store) Upkeep(ctx context.Context) error {
-	const op = "upkeep"
-	if err := s.calls.Enter(ctx); err != nil {
-		return failed(op, "", "", err)
-	}
-	defer s.calls.Leave()
-	if !s.actor.IsHost() {
-		return failed(op, "", "", ErrForbidden)
-	}
-	if s.opts.ReadOnly {
-		return failed(op, "", "", storage.ErrReadOnly)
-	}
-	return failed(op, "", "", s.insight.FindAll(ctx))
+	return do(ctx, s, "upkeep", "", func() error {
+		if !s.actor.IsHost() {
+			return ErrForbidden
+		}
+		if s.opts.ReadOnly {
+			return storage.ErrReadOnly
+		}
+		return s.insight.FindAll(ctx)
+	})
 }
 
 const expiryBatch = 100
@@ -106,9 +103,9 @@ type sweeper struct {
 }
 
 var sweepers = [...]sweeper{
-	{people.Swept, func(tx *txn.Tx) (bool, error) { return people.Sweep(tx) }},
-	{pull.Swept, func(tx *txn.Tx) (bool, error) { return pull.Sweep(tx) }},
-	{catalog.Swept, func(tx *txn.Tx) (bool, error) { return catalog.Sweep(tx) }},
+	{people.Deleted.Swept, func(tx *txn.Tx) (bool, error) { return people.Deleted.Sweep(tx) }},
+	{pull.Deleted.Swept, func(tx *txn.Tx) (bool, error) { return pull.Deleted.Sweep(tx) }},
+	{catalog.Deleted.Swept, func(tx *txn.Tx) (bool, error) { return catalog.Deleted.Sweep(tx) }},
 }
 
 // sweep removes what deletions left, since it was more than one transaction should remove. Nothing shows it any more.

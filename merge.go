@@ -87,36 +87,30 @@ type MergeResult struct {
 // head that is not there, ErrProtected for a branch that takes pull requests only, ErrForbidden for a private HeadRepo
 // where this repository is public, and ErrInvalid, also for a HeadRepo of another network.
 func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (MergeResult, error) {
-	const op = "merge"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return MergeResult{}, r.fail(op, head, err)
-	}
-	defer r.s.calls.Leave()
-	if opts == nil {
-		opts = &MergeOptions{}
-	}
-	m := branchMerge{head: head}
-	var err error
-	if m.merging, err = r.merging(opts); err == nil && opts.Branch != "" {
-		if m.into, err = branchRef(opts.Branch); err != nil {
-			err = &named{opts.Branch, err}
+	return call(ctx, r, "merge", head, func() (MergeResult, error) {
+		if opts == nil {
+			opts = &MergeOptions{}
 		}
-	}
-	if err == nil {
-		m.from, err = r.headRepo(opts.HeadRepo)
-	}
-	for err == nil {
-		err = m.try(ctx)
-		var moved *ref.ConflictError
-		if !errors.As(err, &moved) || moved == m.unexpected {
-			break
+		m := branchMerge{head: head}
+		var err error
+		if m.merging, err = r.merging(opts); err == nil && opts.Branch != "" {
+			if m.into, err = branchRef(opts.Branch); err != nil {
+				err = &named{opts.Branch, err}
+			}
 		}
-		err = nil
-	}
-	if err != nil {
-		return MergeResult{}, r.fail(op, head, err)
-	}
-	return m.result, nil
+		if err == nil {
+			m.from, err = r.headRepo(opts.HeadRepo)
+		}
+		for err == nil {
+			err = m.try(ctx)
+			var moved *ref.ConflictError
+			if !errors.As(err, &moved) || moved == m.unexpected {
+				break
+			}
+			err = nil
+		}
+		return m.result, err
+	})
 }
 
 // A merging is a merge on its way.

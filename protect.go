@@ -54,45 +54,41 @@ type ProtectionRule struct {
 // List returns all rules in the order in which they are asked: those that name a branch before those with wildcards,
 // and the older ones first. It needs Read.
 func (p Protections) List(ctx context.Context) ([]ProtectionRule, error) {
-	rules, _, err := p.load(ctx, "")
-	if err != nil {
-		return nil, p.r.fail("list protections", "", err)
-	}
-	list := make([]ProtectionRule, 0, len(rules))
-	for _, rule := range rules.Sorted() {
-		list = append(list, publicRule(&rule))
-	}
-	return list, nil
+	return call(ctx, p.r, "list protections", "", func() ([]ProtectionRule, error) {
+		rules, _, err := p.load(ctx, "")
+		list := make([]ProtectionRule, 0, len(rules))
+		for _, rule := range rules.Sorted() {
+			list = append(list, publicRule(&rule))
+		}
+		return list, err
+	})
 }
 
 // Branch returns the rule that applies to a branch, which need not exist yet: of a symbolic one that of its own name,
 // or else that of the branch to which it leads. It returns ErrNotFound if there is none. It needs Read.
 func (p Protections) Branch(ctx context.Context, name string) (ProtectionRule, error) {
-	const op = "branch protection"
-	full, err := branchRef(name)
-	if err != nil {
-		return ProtectionRule{}, p.r.fail(op, name, err)
-	}
-	rules, leads, err := p.load(ctx, full[len(ref.Branches):])
-	if err != nil {
-		return ProtectionRule{}, p.r.fail(op, name, err)
-	}
-	rule := rules.For(full[len(ref.Branches):])
-	if rule == nil && leads != "" {
-		rule = rules.For(leads)
-	}
-	if rule == nil {
-		return ProtectionRule{}, p.r.fail(op, name, &detail{ErrNotFound, "not found: the branch is not protected", nil})
-	}
-	return publicRule(rule), nil
+	return call(ctx, p.r, "branch protection", name, func() (ProtectionRule, error) {
+		full, err := branchRef(name)
+		if err != nil {
+			return ProtectionRule{}, err
+		}
+		rules, leads, err := p.load(ctx, full[len(ref.Branches):])
+		if err != nil {
+			return ProtectionRule{}, err
+		}
+		rule := rules.For(full[len(ref.Branches):])
+		if rule == nil && leads != "" {
+			rule = rules.For(leads)
+		}
+		if rule == nil {
+			return ProtectionRule{}, &detail{ErrNotFound, "not found: the branch is not protected", nil}
+		}
+		return publicRule(rule), nil
+	})
 }
 
 // load returns all rules, and the branch that a name leads to, if it is one that is there.
 func (p Protections) load(ctx context.Context, name string) (rules protect.Rules, leads string, err error) {
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return nil, "", err
-	}
-	defer p.r.s.calls.Leave()
 	err = p.r.s.backend.View(ctx, func(v storage.View) error {
 		if _, err := p.r.s.actor.Check(v, p.r.id, access.Read); err != nil {
 			return err
@@ -114,53 +110,47 @@ func (p Protections) load(ctx context.Context, name string) (rules protect.Rules
 // returns ErrInvalid for a pattern that is malformed or matches no branch, whatever its wildcards stand for, and
 // ErrTooLarge beyond 256 patterns.
 func (p Protections) Set(ctx context.Context, pattern string, protection Protection) error {
-	const op = "protect"
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return p.r.fail(op, pattern, err)
-	}
-	defer p.r.s.calls.Leave()
-	rule := protect.Rule{
-		Pattern: pattern, RequirePR: protection.RequirePR, RequiredReviews: protection.RequiredReviews,
-		DismissStaleReviews: protection.DismissStaleReviews, RequireCodeOwnerReview: protection.RequireCodeOwnerReview,
-		RequireLastPushReview: protection.RequireLastPushApproval,
-		AllowForcePush:        protection.AllowForcePush, AllowDeletion: protection.AllowDeletion,
-		BypassAdmins: protection.BypassAdmins,
-	}
-	if err := rule.Check(); err != nil {
-		return p.r.fail(op, pattern, err)
-	}
-	return p.r.fail(op, pattern, p.r.s.backend.Update(ctx, p.r.s.actor, func(tx *txn.Tx) error {
-		r, err := tx.Repo(p.r.id, access.Admin)
-		if err != nil {
+	return do(ctx, p.r, "protect", pattern, func() error {
+		rule := protect.Rule{
+			Pattern: pattern, RequirePR: protection.RequirePR, RequiredReviews: protection.RequiredReviews,
+			DismissStaleReviews: protection.DismissStaleReviews, RequireCodeOwnerReview: protection.RequireCodeOwnerReview,
+			RequireLastPushReview: protection.RequireLastPushApproval,
+			AllowForcePush:        protection.AllowForcePush, AllowDeletion: protection.AllowDeletion,
+			BypassAdmins: protection.BypassAdmins,
+		}
+		if err := rule.Check(); err != nil {
 			return err
 		}
-		if err := protect.Set(tx, p.r.id, rule); err != nil {
-			return err
-		}
-		noteRule(r, pattern, "protected")
-		return r.Protect(tx, true)
-	}))
+		return p.r.s.backend.Update(ctx, p.r.s.actor, func(tx *txn.Tx) error {
+			r, err := tx.Repo(p.r.id, access.Admin)
+			if err != nil {
+				return err
+			}
+			if err := protect.Set(tx, p.r.id, rule); err != nil {
+				return err
+			}
+			noteRule(r, pattern, "protected")
+			return r.Protect(tx, true)
+		})
+	})
 }
 
 // Remove takes the rule of a pattern away. It needs Admin. It returns ErrNotFound if there is none.
 func (p Protections) Remove(ctx context.Context, pattern string) error {
-	const op = "unprotect"
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return p.r.fail(op, pattern, err)
-	}
-	defer p.r.s.calls.Leave()
-	return p.r.fail(op, pattern, p.r.s.backend.Update(ctx, p.r.s.actor, func(tx *txn.Tx) error {
-		r, err := tx.Repo(p.r.id, access.Admin)
-		if err != nil {
-			return err
-		}
-		left, err := protect.Remove(tx, p.r.id, pattern)
-		if err != nil {
-			return err
-		}
-		noteRule(r, pattern, "unprotected")
-		return r.Protect(tx, left)
-	}))
+	return do(ctx, p.r, "unprotect", pattern, func() error {
+		return p.r.s.backend.Update(ctx, p.r.s.actor, func(tx *txn.Tx) error {
+			r, err := tx.Repo(p.r.id, access.Admin)
+			if err != nil {
+				return err
+			}
+			left, err := protect.Remove(tx, p.r.id, pattern)
+			if err != nil {
+				return err
+			}
+			noteRule(r, pattern, "unprotected")
+			return r.Protect(tx, left)
+		})
+	})
 }
 
 // noteRule adds the event of a changed rule.

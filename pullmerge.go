@@ -29,37 +29,31 @@ type PullStatus struct {
 // Status returns whether a pull request can be merged, and what is missing. It needs Read. Whoever is exempt from the
 // base's protection can merge what only lacks what that asks for.
 func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
-	const op = "pull status"
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return PullStatus{}, p.r.fail(op, pullName(number), err)
-	}
-	defer p.r.s.calls.Leave()
-	var s PullStatus
-	err := p.r.s.backend.View(ctx, func(v storage.View) error {
-		m, err := p.look(ctx, v, access.Read, number)
-		if err != nil {
+	return call(ctx, p.r, "pull status", pullName(number), func() (PullStatus, error) {
+		var s PullStatus
+		err := p.r.s.backend.View(ctx, func(v storage.View) error {
+			m, err := p.look(ctx, v, access.Read, number)
+			if err != nil {
+				return err
+			}
+			judgement, err := m.pull.Judge(v, m.rule, m.needs.Requirements)
+			s = PullStatus{
+				Head: Hash(m.pull.Head), Base: Hash(m.base), Diverged: !m.fits,
+				Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Lacks(m.rule),
+			}
+			if m.needs.TooLarge {
+				s.Notes = append(s.Notes, "CODEOWNERS has more than 3 MiB, and is ignored")
+			}
+			if m.pull.State != pull.Open {
+				s.Lacks = append(s.Lacks, "it is not open")
+			} else if !m.fits {
+				s.Lacks = append(s.Lacks, fmt.Sprintf("%s has commits that the head has not", m.pull.BaseBranch))
+			}
+			s.Mergeable = len(s.Lacks) == 0
 			return err
-		}
-		judgement, err := m.pull.Judge(v, m.rule, m.needs.Requirements)
-		s = PullStatus{
-			Head: Hash(m.pull.Head), Base: Hash(m.base), Diverged: !m.fits,
-			Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Lacks(m.rule),
-		}
-		if m.needs.TooLarge {
-			s.Notes = append(s.Notes, "CODEOWNERS has more than 3 MiB, and is ignored")
-		}
-		if m.pull.State != pull.Open {
-			s.Lacks = append(s.Lacks, "it is not open")
-		} else if !m.fits {
-			s.Lacks = append(s.Lacks, fmt.Sprintf("%s has commits that the head has not", m.pull.BaseBranch))
-		}
-		s.Mergeable = len(s.Lacks) == 0
-		return err
+		})
+		return s, err
 	})
-	if err != nil {
-		return PullStatus{}, p.r.fail(op, pullName(number), err)
-	}
-	return s, nil
 }
 
 // A pullLook is what there is to know before a pull request is merged.
@@ -123,40 +117,34 @@ func (p Pulls) look(ctx context.Context, v storage.View, need access.Permission,
 // open, or one whose head is not what is expected (*ConflictError). ErrProtected tells what is missing. A Branch or
 // HeadRepo in opts is ErrInvalid.
 func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (MergeResult, error) {
-	const op = "merge pull"
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return MergeResult{}, p.r.fail(op, pullName(number), err)
-	}
-	defer p.r.s.calls.Leave()
-	if opts == nil {
-		opts = &MergeOptions{}
-	}
-	m := pullMerge{p: p, number: number}
-	var err error
-	if opts.Branch != "" {
-		err = &named{opts.Branch, invalidf("branch: a pull request has its own base")}
-	} else if opts.HeadRepo != "" {
-		err = &named{string(opts.HeadRepo), invalidf("head: a pull request has its own")}
-	} else {
-		m.merging, err = p.r.merging(opts)
-	}
-	for err == nil {
-		err = m.try(ctx)
-		var moved *ref.ConflictError
-		if errors.Is(err, errUnfit) {
-			err = m.settle(ctx)
-			break
+	return call(ctx, p.r, "merge pull", pullName(number), func() (MergeResult, error) {
+		if opts == nil {
+			opts = &MergeOptions{}
 		}
-		again := errors.Is(err, pull.ErrMoved) || errors.As(err, &moved) && moved.Name == ref.Branches+m.branch
-		if !again {
-			break
+		m := pullMerge{p: p, number: number}
+		var err error
+		if opts.Branch != "" {
+			err = &named{opts.Branch, invalidf("branch: a pull request has its own base")}
+		} else if opts.HeadRepo != "" {
+			err = &named{string(opts.HeadRepo), invalidf("head: a pull request has its own")}
+		} else {
+			m.merging, err = p.r.merging(opts)
 		}
-		err = nil
-	}
-	if err != nil {
-		return MergeResult{}, p.r.fail(op, pullName(number), err)
-	}
-	return m.result, nil
+		for err == nil {
+			err = m.try(ctx)
+			var moved *ref.ConflictError
+			if errors.Is(err, errUnfit) {
+				err = m.settle(ctx)
+				break
+			}
+			again := errors.Is(err, pull.ErrMoved) || errors.As(err, &moved) && moved.Name == ref.Branches+m.branch
+			if !again {
+				break
+			}
+			err = nil
+		}
+		return m.result, err
+	})
 }
 
 // A pullMerge is the merge of a pull request.

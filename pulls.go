@@ -3,7 +3,6 @@ package reposit
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -96,23 +95,17 @@ type PullOptions struct {
 // repository where the base's is public, and ErrTooLarge beyond 100 open ones of one head, and of those who may not
 // write to the base beyond Limits.PullsPerAuthor and Limits.PullsPerBranch.
 func (p Pulls) Open(ctx context.Context, base, head string, opts *PullOptions) (Pull, error) {
-	const op = "open pull"
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return Pull{}, p.r.fail(op, head, err)
-	}
-	defer p.r.s.calls.Leave()
-	o := opener{p: p, base: base, head: head}
-	if opts != nil {
-		o.PullOptions = *opts
-	}
-	err := o.check()
-	if err == nil {
-		err = p.update(ctx, o.open)
-	}
-	if err != nil {
-		return Pull{}, p.r.fail(op, head, err)
-	}
-	return o.made, nil
+	return call(ctx, p.r, "open pull", head, func() (Pull, error) {
+		o := opener{p: p, base: base, head: head}
+		if opts != nil {
+			o.PullOptions = *opts
+		}
+		err := o.check()
+		if err == nil {
+			err = p.update(ctx, o.open)
+		}
+		return o.made, err
+	})
 }
 
 // An opener is a pull request on its way.
@@ -298,21 +291,18 @@ func (p Pulls) public(v storage.View, from *pull.Pull) (Pull, error) {
 
 // Pull returns the pull request with that number, or ErrNotFound. It needs Read.
 func (p Pulls) Pull(ctx context.Context, number int) (Pull, error) {
-	const op = "pull"
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return Pull{}, p.r.fail(op, pullName(number), err)
-	}
-	defer p.r.s.calls.Leave()
-	var found Pull
-	err := p.r.read(ctx, access.Read, func(v storage.View) error {
-		loaded, err := pull.Load(v, p.r.id, number)
-		if err != nil {
+	return call(ctx, p.r, "pull", pullName(number), func() (Pull, error) {
+		var found Pull
+		err := p.r.read(ctx, access.Read, func(v storage.View) error {
+			loaded, err := pull.Load(v, p.r.id, number)
+			if err != nil {
+				return err
+			}
+			found, err = p.public(v, loaded)
 			return err
-		}
-		found, err = p.public(v, loaded)
-		return err
+		})
+		return found, err
 	})
-	return found, p.r.fail(op, pullName(number), err)
 }
 
 func pullName(number int) string { return "#" + strconv.Itoa(number) }
@@ -327,75 +317,57 @@ type PullListOptions struct {
 // List returns a page of the pull requests of a state, the latest first. It needs Read. A page costs what its rows
 // cost, with Page also a step for each row before.
 func (p Pulls) List(ctx context.Context, opts *PullListOptions) (Page[Pull], error) {
-	const op = "list pulls"
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return Page[Pull]{}, p.r.fail(op, "", err)
-	}
-	defer p.r.s.calls.Leave()
-	if opts == nil {
-		opts = &PullListOptions{}
-	}
-	page, err := p.page(ctx, opts)
-	if err != nil {
-		return Page[Pull]{}, p.r.fail(op, "", err)
-	}
-	return page, nil
+	return call(ctx, p.r, "list pulls", "", func() (Page[Pull], error) {
+		if opts == nil {
+			opts = &PullListOptions{}
+		}
+		return p.page(ctx, opts)
+	})
 }
 
-func (p Pulls) page(ctx context.Context, o *PullListOptions) (page Page[Pull], err error) {
+func (p Pulls) page(ctx context.Context, o *PullListOptions) (list Page[Pull], err error) {
 	if o.State < PullOpen || o.State > PullAny {
-		return page, invalidf("state: %d", o.State)
+		return list, invalidf("state: %d", o.State)
 	}
 	state := pullStates[o.State].state
-	size, skip, err := pageBounds(o.PageSize, o.Page, o.PageToken)
+	q, err := p.r.s.page(o.PageSize, o.Page, o.PageToken, "pulls of %s %d as %q", p.r.id, state, p.r.s.actor)
 	if err != nil {
-		return page, err
+		return list, err
 	}
-	text := fmt.Appendf(nil, "pulls of %s %d as %q", p.r.id, state, p.r.s.actor)
-	q := pull.Query{State: state, Skip: skip, Limit: size + 1}
-	if o.PageToken != "" {
-		at, err := p.r.s.secret.Position(text, o.PageToken)
-		if err != nil {
-			return page, err
-		}
-		q.Before = int(binary.BigEndian.Uint32(at))
+	before := 0
+	if q.after != nil {
+		before = int(binary.BigEndian.Uint32(q.after))
 	}
 	err = p.r.read(ctx, access.Read, func(v storage.View) error {
 		counts, err := pull.Count(v, p.r.id)
 		if err != nil {
 			return err
 		}
-		found, err := pull.List(v, p.r.id, q)
+		found, more, err := pull.List(v, p.r.id, state, before, q.Bounds)
 		if err != nil {
 			return err
 		}
-		page = Page[Pull]{Items: make([]Pull, 0, size), TotalCount: counts.Total(state)}
-		if len(found) > size {
-			found = found[:size]
-			at := binary.BigEndian.AppendUint32(nil, uint32(found[size-1].Number))
-			page.NextPageToken = p.r.s.secret.Token(text, at)
-		}
-		for _, f := range found {
-			item, err := p.public(v, f)
-			if err != nil {
+		list = Page[Pull]{Items: make([]Pull, len(found)), TotalCount: counts.Total(state)}
+		for i, f := range found {
+			if list.Items[i], err = p.public(v, f); err != nil {
 				return err
 			}
-			page.Items = append(page.Items, item)
+		}
+		if more {
+			last := uint32(found[len(found)-1].Number)
+			list.NextPageToken = q.token(binary.BigEndian.AppendUint32(nil, last), more)
 		}
 		return nil
 	})
-	return page, err
+	return list, err
 }
 
 // Close ends an open pull request unmerged. Its author may if he may read the repository, and who may write, but for
 // deploy keys. It returns ErrNotFound, or ErrConflict for one that is not open.
 func (p Pulls) Close(ctx context.Context, number int) error {
-	const op = "close pull"
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return p.r.fail(op, pullName(number), err)
-	}
-	defer p.r.s.calls.Leave()
-	return p.r.fail(op, pullName(number), p.update(ctx, func(u *pull.Unit) error { return p.close(u, number) }))
+	return do(ctx, p.r, "close pull", pullName(number), func() error {
+		return p.update(ctx, func(u *pull.Unit) error { return p.close(u, number) })
+	})
 }
 
 func (p Pulls) close(u *pull.Unit, number int) error {

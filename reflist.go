@@ -2,9 +2,9 @@ package reposit
 
 import (
 	"context"
-	"fmt"
 	"iter"
 
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
@@ -31,57 +31,35 @@ type itemMaker[T any] func(context.Context, storage.Ref) (T, error)
 
 // list returns a page of the refs, and how many there are in all.
 func (l refLister[T]) list(ctx context.Context, o *RefListOptions) (Page[T], error) {
-	if err := l.r.s.calls.Enter(ctx); err != nil {
-		return Page[T]{}, l.r.fail(l.op, "", err)
-	}
-	defer l.r.s.calls.Leave()
-	page, err := l.page(ctx, o)
-	if err != nil {
-		return Page[T]{}, l.r.fail(l.op, "", err)
-	}
-	l.tell(page.Items)
-	return page, nil
+	return call(ctx, l.r, l.op, "", func() (Page[T], error) {
+		found, err := l.page(ctx, o)
+		l.tell(found.Items)
+		return found, err
+	})
 }
 
-func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (page Page[T], err error) {
+func (l refLister[T]) page(ctx context.Context, o *RefListOptions) (found Page[T], err error) {
 	if o == nil {
 		o = &RefListOptions{}
 	}
-	size, skip, err := pageBounds(o.PageSize, o.Page, o.PageToken)
-	if err != nil {
-		return page, err
-	}
 	prefix := l.dir + o.Prefix
-	query := fmt.Appendf(nil, "refs of %s %q as %q", l.r.id, prefix, l.r.s.actor)
-	after := ""
-	if o.PageToken != "" {
-		position, err := l.r.s.secret.Position(query, o.PageToken)
-		if err != nil {
-			return page, err
-		}
-		after = string(position)
+	q, err := l.r.s.page(o.PageSize, o.Page, o.PageToken, "refs of %s %q as %q", l.r.id, prefix, l.r.s.actor)
+	if err != nil {
+		return found, err
 	}
 	err = l.r.resolve(ctx, func(res *revision.Resolver) error {
-		page = Page[T]{}
-		for found, err := range res.View.Refs(l.r.id, prefix, "") {
-			damaged := isDamagedRef(found, err)
-			if err == nil || damaged {
-				err = ctx.Err()
-			}
+		found = Page[T]{}
+		for _, err := range l.rows(ctx, res, prefix, "") {
 			if err != nil {
 				return err
 			}
-			if damaged || !dangling(res, found) {
-				page.TotalCount++
-			}
+			found.TotalCount++
 		}
-		items, last, err := l.items(ctx, res, prefix, after, skip, size)
-		if page.Items = items; last != "" {
-			page.NextPageToken = l.r.s.secret.Token(query, []byte(last))
-		}
+		items, last, err := l.items(ctx, res, prefix, string(q.after), q.Bounds)
+		found.Items, found.NextPageToken = items, q.token([]byte(last), last != "")
 		return err
 	})
-	return page, err
+	return found, err
 }
 
 // dangling reports whether a ref is symbolic and leads to none that exists: it is no branch or tag then. One that leads
@@ -97,84 +75,76 @@ func dangling(res *revision.Resolver, r storage.Ref) bool {
 	return end.Hash.IsZero()
 }
 
-// items returns up to size items of the refs after a name, less skip, and the name of the last if there are more.
-func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix, after string, skip,
-	size int) ([]T, string, error) {
-	items, last := []T{}, ""
+// A refRow is a ref under a directory, or what is known of a damaged one.
+type refRow struct {
+	storage.Ref
+	damage error
+}
+
+// rows yields the refs after a name that are branches or tags.
+func (l refLister[T]) rows(ctx context.Context, res *revision.Resolver, prefix,
+	after string) iter.Seq2[refRow, error] {
+	return func(yield func(refRow, error) bool) {
+		for found, err := range res.View.Refs(l.r.id, prefix, after) {
+			row := refRow{Ref: found}
+			if isDamagedRef(found, err) {
+				row.damage, err = err, nil
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err == nil && row.damage == nil && dangling(res, found) {
+				continue
+			}
+			if !yield(row, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// items returns the items of a page of the refs after a name, and the name of the last if there are more.
+func (l refLister[T]) items(ctx context.Context, res *revision.Resolver, prefix, after string,
+	b page.Bounds) (items []T, last string, err error) {
 	item, err := l.maker(res)
 	if err != nil {
 		return nil, "", err
 	}
-	for found, err := range res.View.Refs(l.r.id, prefix, after) {
-		var damage error
-		if isDamagedRef(found, err) {
-			damage, err = err, nil
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		if damage == nil && dangling(res, found) {
-			continue
-		}
-		if skip > 0 {
-			skip--
-			continue
-		}
-		if len(items) == size {
-			return items, last, nil
-		}
-		var it T
+	rows, more, err := page.Cut(l.rows(ctx, res, prefix, after), b)
+	if err != nil {
+		return nil, "", err
+	}
+	items = make([]T, len(rows))
+	for i, row := range rows {
+		damage := row.damage
 		if damage == nil {
-			it, err = item(ctx, found)
+			items[i], err = item(ctx, row.Ref)
 			if damage = damageOf(err); err != nil && damage == nil {
 				return nil, "", err
 			}
 		}
 		if damage != nil {
-			it = l.damaged(found.Name, classify(damage))
+			items[i] = l.damaged(row.Name, classify(damage))
 		}
-		items, last = append(items, it), found.Name
 	}
-	return items, "", nil
+	if more {
+		last = rows[len(rows)-1].Name
+	}
+	return items, last, nil
 }
 
 // all yields the items of all refs, read in pages.
 func (l refLister[T]) all(ctx context.Context) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		after := ""
-		for {
-			items, last, err := l.next(ctx, after)
-			if err != nil {
-				var none T
-				yield(none, l.r.fail(l.op, "", err))
-				return
-			}
-			for _, it := range items {
-				if !yield(it, nil) {
-					return
-				}
-			}
-			if after = last; after == "" {
-				return
-			}
-		}
-	}
-}
-
-func (l refLister[T]) next(ctx context.Context, after string) (items []T, last string, err error) {
-	if err := l.r.s.calls.Enter(ctx); err != nil {
-		return nil, "", err
-	}
-	defer l.r.s.calls.Leave()
-	err = l.r.resolve(ctx, func(res *revision.Resolver) error {
-		items, last, err = l.items(ctx, res, l.dir, after, 0, maxPageSize)
-		return err
+	return page.All("", func(after string) (items []T, last string, more bool, err error) {
+		err = do(ctx, l.r, l.op, "", func() error {
+			return l.r.resolve(ctx, func(res *revision.Resolver) error {
+				items, last, err = l.items(ctx, res, l.dir, after, page.Bounds{Size: page.MaxSize})
+				return err
+			})
+		})
+		l.tell(items)
+		return items, last, last != "", err
 	})
-	l.tell(items)
-	return items, last, err
 }
 
 // tell logs once what is damaged.

@@ -9,6 +9,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
@@ -27,21 +28,15 @@ import (
 // cost look-ups, as long as there is memory for what is known. To find a tree or blob by its hash, trees are compared
 // along the whole way to it.
 func (r *Repo) Resolve(ctx context.Context, rev string) (Hash, error) {
-	const op = "resolve"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return Hash{}, r.fail(op, rev, err)
-	}
-	defer r.s.calls.Leave()
-	var h git.Hash
-	err := r.resolve(ctx, func(res *revision.Resolver) error {
-		var err error
-		h, err = res.Resolve(ctx, rev)
-		return err
+	return call(ctx, r, "resolve", rev, func() (Hash, error) {
+		var h git.Hash
+		err := r.resolve(ctx, func(res *revision.Resolver) error {
+			var err error
+			h, err = res.Resolve(ctx, rev)
+			return err
+		})
+		return Hash(h), err
 	})
-	if err != nil {
-		return Hash{}, r.fail(op, rev, err)
-	}
-	return Hash(h), nil
 }
 
 // Refs are all refs of a repository: HEAD, and everything under refs/.
@@ -73,51 +68,34 @@ func (f Refs) All(ctx context.Context, prefix string) iter.Seq2[Ref, error] {
 	if strings.HasPrefix("refs/", prefix) {
 		prefix = "refs/"
 	}
-	return func(yield func(Ref, error) bool) {
-		after := ""
-		for {
-			page, err := f.r.refPage(ctx, prefix, after)
-			if err != nil {
-				yield(Ref{}, f.r.fail("refs", given, err))
-				return
-			}
-			for _, found := range page.refs {
-				if found.Name != ref.Head && !yield(found, nil) {
-					return
-				}
-			}
-			if page.next == "" {
-				return
-			}
-			after = page.next
-		}
-	}
+	return page.All("", func(after string) (refs []Ref, next string, more bool, err error) {
+		err = do(ctx, f.r, "refs", given, func() error {
+			refs, next, err = f.r.refPage(ctx, prefix, after)
+			return err
+		})
+		return refs, next, next != "", err
+	})
 }
 
 // refPageSize is how many refs are read at a time. Each page costs a look at whether the refs changed.
 const refPageSize = 4096
 
-type refPage struct {
-	refs []Ref
-	next string // the name after which the next page begins; "" on the last
-}
-
-// refPage returns the next refs after a name.
-func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, error) {
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return refPage{}, err
-	}
-	defer r.s.calls.Leave()
-	var page refPage
-	err := r.resolve(ctx, func(res *revision.Resolver) error {
-		page = refPage{}
+// refPage returns the next refs after a name but HEAD, and the name after which there are more; "" on the last page.
+func (r *Repo) refPage(ctx context.Context, prefix, after string) (refs []Ref, next string, err error) {
+	err = r.resolve(ctx, func(res *revision.Resolver) error {
+		refs, next = nil, ""
+		last := after
 		for found, err := range res.View.Refs(r.id, prefix, after) {
 			if err != nil && !isDamagedRef(found, err) {
 				return err
 			}
-			if len(page.refs) == refPageSize {
-				page.next = page.refs[refPageSize-1].Name
+			if len(refs) == refPageSize {
+				next = last
 				return nil
+			}
+			last = found.Name
+			if found.Name == ref.Head {
+				continue
 			}
 			out := Ref{Name: found.Name, Hash: Hash(found.Hash), Symbolic: found.Target, Damaged: damageOf(err)}
 			if found.Target != "" {
@@ -127,14 +105,14 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 				}
 				out.Hash = Hash(end.Hash)
 			}
-			page.refs = append(page.refs, out)
+			refs = append(refs, out)
 		}
 		return nil
 	})
-	for _, found := range page.refs {
+	for _, found := range refs {
 		r.s.tellDamage(r.ID(), found.Name, found.Damaged)
 	}
-	return page, err
+	return refs, next, err
 }
 
 // Update moves all the given refs, or none. Each new hash must be one that Resolve finds, under refs/heads/ a
@@ -144,28 +122,25 @@ func (r *Repo) refPage(ctx context.Context, prefix, after string) (refPage, erro
 // of refs/, those under refs/pull/, and the deletion of the default branch. A damaged ref is overwritten or deleted if
 // Old is nil; of a protected branch, unless it may be forced by anybody, admins alone overwrite it.
 func (f Refs) Update(ctx context.Context, updates ...RefUpdate) error {
-	const op = "update refs"
-	if err := f.r.s.calls.Enter(ctx); err != nil {
-		return f.r.fail(op, "", err)
-	}
-	defer f.r.s.calls.Leave()
-	changes := make([]ref.Change, len(updates))
-	for i, u := range updates {
-		if err := checkRef(u.Name); err != nil {
-			return f.r.fail(op, u.Name, err)
+	return do(ctx, f.r, "update refs", "", func() error {
+		changes := make([]ref.Change, len(updates))
+		for i, u := range updates {
+			if err := checkRef(u.Name); err != nil {
+				return about(u.Name, err)
+			}
+			changes[i] = ref.Change{Name: u.Name, New: git.Hash(u.New), Old: (*git.Hash)(u.Old)}
 		}
-		changes[i] = ref.Change{Name: u.Name, New: git.Hash(u.New), Old: (*git.Hash)(u.Old)}
-	}
-	if err := f.r.may(ctx, access.Write); err != nil {
-		return f.r.fail(op, "", err)
-	}
-	if err := f.r.reaches(ctx, changes); err != nil {
-		return f.r.fail(op, "", err)
-	}
-	if len(changes) == 0 {
-		return nil
-	}
-	return f.r.fail(op, "", f.r.updateRefs(ctx, "update", changes))
+		if err := f.r.may(ctx, access.Write); err != nil {
+			return err
+		}
+		if err := f.r.reaches(ctx, changes); err != nil {
+			return err
+		}
+		if len(changes) == 0 {
+			return nil
+		}
+		return f.r.updateRefs(ctx, "update", changes)
+	})
 }
 
 // checkRef checks the full name of a ref that callers may write.

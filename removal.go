@@ -23,19 +23,16 @@ import (
 // with more than a thousand watches or other ties loses them in several transactions, and is gone with the last one:
 // after an error, Remove goes on where it was.
 func (u Users) Remove(ctx context.Context, login string) error {
-	const op = "remove user"
-	if err := u.s.calls.Enter(ctx); err != nil {
-		return failed(op, "", login, err)
-	}
-	defer u.s.calls.Leave()
-	if !u.s.actor.IsHost() {
-		return failed(op, "", login, ErrForbidden)
-	}
-	key, err := checkLogin(login)
-	if err == nil {
-		err = u.remove(ctx, key, nil)
-	}
-	return failed(op, "", login, err)
+	return do(ctx, u.s, "remove user", login, func() error {
+		if !u.s.actor.IsHost() {
+			return ErrForbidden
+		}
+		key, err := checkLogin(login)
+		if err == nil {
+			err = u.remove(ctx, key, nil)
+		}
+		return err
+	})
 }
 
 // RemoveTo is Remove, but what the user owns goes to another login, the heir, who need not be a user: repositories with
@@ -44,31 +41,28 @@ func (u Users) Remove(ctx context.Context, login string) error {
 // another team with the name of one, and ErrInvalid for the user as the heir. More than 20 repositories or teams go in
 // several transactions, of at most as many: after an error, RemoveTo goes on where it was.
 func (u Users) RemoveTo(ctx context.Context, login, heir string) error {
-	const op = "remove user"
-	if err := u.s.calls.Enter(ctx); err != nil {
-		return failed(op, "", login, err)
-	}
-	defer u.s.calls.Leave()
-	if !u.s.actor.IsHost() {
-		return failed(op, "", login, ErrForbidden)
-	}
-	key, err := checkLogin(login)
-	if err != nil {
-		return failed(op, "", login, err)
-	}
-	to, err := checkLogin(heir)
-	if err == nil && to == key {
-		err = invalidf("heir: it is the user")
-	}
-	if err != nil {
-		return failed(op, "", heir, err)
-	}
-	b := bequest{s: u.s, from: key, to: to, now: u.s.now()}
-	err = u.s.backend.View(ctx, func(v storage.View) error { return b.check(ctx, v) })
-	if err == nil {
-		err = u.remove(ctx, key, b.some)
-	}
-	return failed(op, "", login, err)
+	return do(ctx, u.s, "remove user", login, func() error {
+		if !u.s.actor.IsHost() {
+			return ErrForbidden
+		}
+		key, err := checkLogin(login)
+		if err != nil {
+			return err
+		}
+		to, err := checkLogin(heir)
+		if err == nil && to == key {
+			err = invalidf("heir: it is the user")
+		}
+		if err != nil {
+			return about(heir, err)
+		}
+		b := bequest{s: u.s, from: key, to: to, now: u.s.now()}
+		err = u.s.backend.View(ctx, func(v storage.View) error { return b.check(ctx, v) })
+		if err == nil {
+			err = u.remove(ctx, key, b.some)
+		}
+		return err
+	})
 }
 
 // remove removes a user once before, which may be nil, has nothing more to do.

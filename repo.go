@@ -87,18 +87,15 @@ func (r *Repo) fail(op, name string, err error) error {
 
 // Info returns what is known of the repository.
 func (r *Repo) Info(ctx context.Context) (Info, error) {
-	const op = "info"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return Info{}, r.fail(op, "", err)
-	}
-	defer r.s.calls.Leave()
-	var info Info
-	err := r.s.backend.View(ctx, func(v storage.View) error { return r.info(v, &info) })
-	if err != nil {
-		return Info{}, r.fail(op, "", err)
-	}
-	r.s.tellDamage(info.ID, "", info.Damaged)
-	return info, nil
+	return call(ctx, r, "info", "", func() (Info, error) {
+		var info Info
+		err := r.s.backend.View(ctx, func(v storage.View) error { return r.info(v, &info) })
+		if err != nil {
+			return Info{}, err
+		}
+		r.s.tellDamage(info.ID, "", info.Damaged)
+		return info, nil
+	})
 }
 
 func (r *Repo) info(v storage.View, info *Info) error {
@@ -187,53 +184,50 @@ type RepoUpdate struct {
 // A repository that is made private again is there for those alone whom its owner, collaborators and teams are. Its
 // forks that were public stay so, and those that were private before it was public depend on it again: see Fork.
 func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
-	const op = "update"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return Info{}, r.fail(op, "", err)
-	}
-	defer r.s.calls.Leave()
-	if u == nil {
-		u = &RepoUpdate{}
-	}
-	now := r.s.now()
-	var info Info
-	update := func(tx *txn.Tx) error {
-		repo, err := tx.Repo(r.id, access.Admin)
+	return call(ctx, r, "update", "", func() (Info, error) {
+		if u == nil {
+			u = &RepoUpdate{}
+		}
+		now := r.s.now()
+		var info Info
+		update := func(tx *txn.Tx) error {
+			repo, err := tx.Repo(r.id, access.Admin)
+			if err != nil {
+				return err
+			}
+			if err := r.s.checkLabels(u.Labels); err != nil {
+				return err
+			}
+			old, changed, err := r.revise(repo, u, now)
+			if err != nil {
+				return err
+			}
+			noted := *changed
+			noted.Private = old.Private || changed.Private // what it was called while it was private is nobody else's business
+			r.s.note(tx, event.RepoUpdated, &noted, old.Owner+"/"+old.Slug)
+			state, err := repo.State(tx)
+			if err != nil {
+				return err
+			}
+			if err := search.Replace(tx, searched(changed, state.Language)); err != nil {
+				return err
+			}
+			return r.s.describe(tx, changed, *state, &info)
+		}
+		err := r.s.backend.Update(ctx, r.s.actor, update)
+		for errors.Is(err, errHidden) {
+			if err = r.closeHidden(ctx, *u.Private); err == nil {
+				err = r.s.backend.Update(ctx, r.s.actor, update)
+			}
+		}
 		if err != nil {
-			return err
+			return Info{}, err
 		}
-		if err := r.s.checkLabels(u.Labels); err != nil {
-			return err
+		if u.Private != nil || u.Owner != nil {
+			r.s.dropWatchers(ctx)
 		}
-		old, changed, err := r.revise(repo, u, now)
-		if err != nil {
-			return err
-		}
-		noted := *changed
-		noted.Private = old.Private || changed.Private // what it was called while it was private is nobody else's business
-		r.s.note(tx, event.RepoUpdated, &noted, old.Owner+"/"+old.Slug)
-		state, err := repo.State(tx)
-		if err != nil {
-			return err
-		}
-		if err := search.Replace(tx, searched(changed, state.Language)); err != nil {
-			return err
-		}
-		return r.s.describe(tx, changed, *state, &info)
-	}
-	err := r.s.backend.Update(ctx, r.s.actor, update)
-	for errors.Is(err, errHidden) {
-		if err = r.closeHidden(ctx, *u.Private); err == nil {
-			err = r.s.backend.Update(ctx, r.s.actor, update)
-		}
-	}
-	if err != nil {
-		return Info{}, r.fail(op, "", err)
-	}
-	if u.Private != nil || u.Owner != nil {
-		r.s.dropWatchers(ctx)
-	}
-	return info, nil
+		return info, nil
+	})
 }
 
 // hiddenAtOnce is how many pull requests are closed in one transaction at most because of what they would show.
@@ -380,61 +374,52 @@ const deleteTokenLife = 15 * time.Minute
 // that was given out before. It makes two calls of a deletion, so that a program which acts for people can ask them in
 // between, and whatever repeats or mistakes one call deletes nothing. It needs Admin.
 func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
-	const op = "delete token"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return "", r.fail(op, "", err)
-	}
-	defer r.s.calls.Leave()
-	var secret [20]byte
-	rand.Read(secret[:])
-	token := hex.EncodeToString(secret[:])
-	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
-		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
-			return err
-		}
-		return catalog.PutToken(tx, r.id, sha256.Sum256([]byte(token)), r.s.now().Add(deleteTokenLife))
+	return call(ctx, r, "delete token", "", func() (string, error) {
+		var secret [20]byte
+		rand.Read(secret[:])
+		token := hex.EncodeToString(secret[:])
+		err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
+			if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
+				return err
+			}
+			return catalog.PutToken(tx, r.id, sha256.Sum256([]byte(token)), r.s.now().Add(deleteTokenLife))
+		})
+		return token, err
 	})
-	if err != nil {
-		return "", r.fail(op, "", err)
-	}
-	return token, nil
 }
 
 // Delete removes the repository with all that belongs to it, and gives its storage back. It takes a token that
 // DeleteToken returned for it; another one, or one that is out of date, is ErrForbidden. The host need not have one,
 // and then passes "".
 func (r *Repo) Delete(ctx context.Context, token string) error {
-	const op = "delete"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return r.fail(op, "", err)
-	}
-	defer r.s.calls.Leave()
-	given := sha256.Sum256([]byte(token))
-	err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
-		if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
-			return err
-		}
-		if token == "" && r.s.actor.IsHost() {
+	return do(ctx, r, "delete", "", func() error {
+		given := sha256.Sum256([]byte(token))
+		err := r.s.backend.Update(ctx, r.s.actor, func(tx *txn.Tx) error {
+			if _, err := r.s.actor.Check(tx, r.id, access.Admin); err != nil {
+				return err
+			}
+			if token == "" && r.s.actor.IsHost() {
+				return r.s.remove(tx, r.id)
+			}
+			stored, ends, err := catalog.Token(tx, r.id)
+			switch {
+			case errors.Is(err, storage.ErrNotFound), err == nil && subtle.ConstantTimeCompare(given[:], stored[:]) == 0:
+				return &detail{ErrForbidden, "forbidden: not a delete token of this repository", nil}
+			case err != nil:
+				return err
+			case !r.s.now().Before(ends):
+				return &detail{ErrForbidden, "forbidden: the delete token is out of date", nil}
+			}
 			return r.s.remove(tx, r.id)
-		}
-		stored, ends, err := catalog.Token(tx, r.id)
-		switch {
-		case errors.Is(err, storage.ErrNotFound), err == nil && subtle.ConstantTimeCompare(given[:], stored[:]) == 0:
-			return &detail{ErrForbidden, "forbidden: not a delete token of this repository", nil}
-		case err != nil:
+		})
+		if err != nil {
 			return err
-		case !r.s.now().Before(ends):
-			return &detail{ErrForbidden, "forbidden: the delete token is out of date", nil}
 		}
-		return r.s.remove(tx, r.id)
+		if err := r.s.sweep(ctx); err != nil { // the repository is gone; the next deletion goes on
+			r.s.opts.Logger.Warn("records of a deleted repository are left", "repo", r.ID(), "err", err)
+		}
+		return nil
 	})
-	if err != nil {
-		return r.fail(op, "", err)
-	}
-	if err := r.s.sweep(ctx); err != nil { // the repository is gone; the next deletion goes on
-		r.s.opts.Logger.Warn("records of a deleted repository are left", "repo", r.ID(), "err", err)
-	}
-	return nil
 }
 
 // remove takes a repository out of the store.
@@ -444,7 +429,7 @@ func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
 		return err
 	}
 	s.note(tx, event.RepoDeleted, repo.Repo, "")
-	if err := pull.Drop(tx, id); err != nil {
+	if err := pull.Deleted.Bury(tx, id); err != nil {
 		return err
 	}
 	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop,

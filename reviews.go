@@ -9,6 +9,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
@@ -63,23 +64,17 @@ type ReviewOptions struct {
 // host names no reviewer, and ErrForbidden for more than a comment of the author, and for one who has no name or may
 // not read.
 func (p Pulls) Review(ctx context.Context, number int, state ReviewState, opts *ReviewOptions) (Review, error) {
-	const op = "review"
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return Review{}, p.r.fail(op, pullName(number), err)
-	}
-	defer p.r.s.calls.Leave()
-	if opts == nil {
-		opts = &ReviewOptions{}
-	}
-	made := pull.Review{Opinion: pull.Opinion(state), Body: opts.Body}
-	err := checkReview(state, opts)
-	if err == nil {
-		err = p.update(ctx, func(u *pull.Unit) error { return p.review(u, number, opts, &made) })
-	}
-	if err != nil {
-		return Review{}, p.r.fail(op, pullName(number), err)
-	}
-	return publicReview(&made), nil
+	return call(ctx, p.r, "review", pullName(number), func() (Review, error) {
+		if opts == nil {
+			opts = &ReviewOptions{}
+		}
+		made := pull.Review{Opinion: pull.Opinion(state), Body: opts.Body}
+		err := checkReview(state, opts)
+		if err == nil {
+			err = p.update(ctx, func(u *pull.Unit) error { return p.review(u, number, opts, &made) })
+		}
+		return publicReview(&made), err
+	})
 }
 
 func checkReview(state ReviewState, opts *ReviewOptions) error {
@@ -129,45 +124,33 @@ func publicReview(r *pull.Review) Review {
 // Reviews yields the reviews of a pull request, the earliest first. It needs Read, and returns ErrNotFound. It sees
 // them in pages, so later ones may tell of a head that moved meanwhile.
 func (p Pulls) Reviews(ctx context.Context, number int) iter.Seq2[Review, error] {
-	return func(yield func(Review, error) bool) {
-		last := 0
-		for {
-			page, err := p.reviewPage(ctx, number, last)
-			if err != nil {
-				yield(Review{}, p.r.fail("reviews", pullName(number), err))
-				return
-			}
-			for _, r := range page {
-				if !yield(r, nil) {
-					return
-				}
-				last = r.Number
-			}
-			if len(page) < maxPageSize {
-				return
-			}
+	return page.All(0, func(behind int) (list []Review, last int, more bool, err error) {
+		err = do(ctx, p.r, "reviews", pullName(number), func() error {
+			list, err = p.reviewsAfter(ctx, number, behind)
+			return err
+		})
+		if more = len(list) == page.MaxSize; more {
+			last = list[len(list)-1].Number
 		}
-	}
+		return list, last, more, err
+	})
 }
 
-func (p Pulls) reviewPage(ctx context.Context, number, behind int) (page []Review, err error) {
-	if err := p.r.s.calls.Enter(ctx); err != nil {
-		return nil, err
-	}
-	defer p.r.s.calls.Leave()
+// reviewsAfter returns the next reviews behind a number.
+func (p Pulls) reviewsAfter(ctx context.Context, number, behind int) (list []Review, err error) {
 	err = p.r.read(ctx, access.Read, func(v storage.View) error {
-		page = nil
+		list = nil
 		of, err := pull.Load(v, p.r.id, number)
 		if err != nil {
 			return err
 		}
-		found, err := of.ReviewsAfter(v, behind, maxPageSize)
+		found, err := of.ReviewsAfter(v, behind, page.MaxSize)
 		for _, r := range found {
 			out := publicReview(r)
 			out.Stale, out.Dismissed = r.Commit != of.Head, of.Dismisses(r)
-			page = append(page, out)
+			list = append(list, out)
 		}
 		return err
 	})
-	return page, err
+	return list, err
 }

@@ -373,7 +373,7 @@ func (w *script) removal() {
 	w.log(w.r.Delete(ctx, "no token"), "delete")
 	_, err = w.r.DeleteToken(ctx)
 	w.log(err, "delete token")
-	w.log(w.r.Delete(ctx, "x"), "delete")
+	w.log(w.r.Delete(ctx, "still no token"), "delete")
 	n, err := w.s.DeleteExpired(ctx)
 	w.log(err, "delete expired", n)
 	_, err = w.r.Info(ctx)

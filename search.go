@@ -3,10 +3,10 @@ package reposit
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/storage"
 )
@@ -44,92 +44,76 @@ type SearchResult struct {
 // It returns ErrInvalid for a query of more than 1 KiB, one that is not UTF-8 or holds a zero byte, and for a token
 // that another query, or the same of another actor, gave out.
 func (s *Store) Search(ctx context.Context, query string, opts *SearchOptions) (Page[SearchResult], error) {
-	const op = "search"
-	if err := s.calls.Enter(ctx); err != nil {
-		return Page[SearchResult]{}, failed(op, "", query, err)
-	}
-	defer s.calls.Leave()
-	if opts == nil {
-		opts = &SearchOptions{}
-	}
-	q := &search.Query{Text: query, Owner: names.Key(opts.Owner), Language: opts.Language}
-	var err error
-	if q.Size, q.Skip, err = pageBounds(opts.PageSize, opts.Page, opts.PageToken); err != nil {
-		return Page[SearchResult]{}, failed(op, "", query, err)
-	}
-	var page Page[SearchResult]
-	if q.IsList() {
-		page, err = s.searchAll(ctx, q, opts.PageToken)
-	} else {
+	return call(ctx, s, "search", query, func() (Page[SearchResult], error) {
+		if opts == nil {
+			opts = &SearchOptions{}
+		}
+		q := &search.Query{Text: query, Owner: names.Key(opts.Owner), Language: opts.Language}
+		if q.IsList() {
+			return s.searchAll(ctx, q, opts)
+		}
+		asked, err := s.page(opts.PageSize, opts.Page, opts.PageToken,
+			"search %q %q %q %s", q.Text, q.Owner, q.Language, s.actor)
+		if err != nil {
+			return Page[SearchResult]{}, err
+		}
+		q.Size, q.Skip, q.From = asked.Size, asked.Skip, asked.after
+		var found Page[SearchResult]
 		err = s.backend.View(ctx, func(v storage.View) error {
-			page, err = s.search(ctx, v, q, opts.PageToken)
+			found, err = s.search(ctx, v, q, &asked)
 			return err
 		})
-	}
-	if err != nil {
-		return Page[SearchResult]{}, failed(op, "", query, err)
-	}
-	for i := range page.Items {
-		s.tellDamage(page.Items[i].ID, "", page.Items[i].Damaged)
-	}
-	return page, nil
+		for _, of := range found.Items {
+			s.tellDamage(of.ID, "", of.Damaged)
+		}
+		return found, err
+	})
 }
 
 // search returns a page of what matches.
-func (s *Store) search(ctx context.Context, v storage.View, q *search.Query, token string) (Page[SearchResult], error) {
-	var page Page[SearchResult]
+func (s *Store) search(ctx context.Context, v storage.View, q *search.Query,
+	asked *pageQuery) (results Page[SearchResult], err error) {
 	viewer, err := s.actor.Viewer(v)
 	if err != nil {
-		return page, err
+		return results, err
 	}
 	if viewer != nil {
 		q.Viewer = &search.Viewer{Login: viewer.Owner, Granted: viewer.Granted, Only: viewer.Only}
 	}
-	asked := fmt.Appendf(nil, "search %q %q %q %s", q.Text, q.Owner, q.Language, s.actor)
-	if token != "" {
-		if q.From, err = s.secret.Position(asked, token); err != nil {
-			return page, err
-		}
-	}
 	found, err := search.Search(ctx, v, q)
 	if errors.Is(err, search.ErrPosition) {
-		err = catalog.ErrToken
+		err = page.ErrToken
 	}
 	if err != nil {
-		return page, err
+		return results, err
 	}
-	page.TotalCount = found.Total
-	if found.Next != nil {
-		page.NextPageToken = s.secret.Token(asked, found.Next)
-	}
-	page.Items = make([]SearchResult, len(found.Hits))
+	results.TotalCount, results.NextPageToken = found.Total, asked.token(found.Next, found.Next != nil)
+	results.Items = make([]SearchResult, len(found.Hits))
 	for i, hit := range found.Hits {
-		page.Items[i].Score = hit.Score
-		if err := (&Repo{s: s, id: hit.ID}).info(v, &page.Items[i].Info); err != nil {
+		results.Items[i].Score = hit.Score
+		if err := (&Repo{s: s, id: hit.ID}).info(v, &results.Items[i].Info); err != nil {
 			if !catalog.IsDamage(err) {
 				return Page[SearchResult]{}, err
 			}
-			page.Items[i].Info = Info{ID: publicID(hit.ID), Damaged: classify(err)}
+			results.Items[i].Info = Info{ID: publicID(hit.ID), Damaged: classify(err)}
 		}
 	}
-	return page, nil
+	return results, nil
 }
 
 // searchAll returns a page of a query that has no word: a list.
-func (s *Store) searchAll(ctx context.Context, q *search.Query, token string) (Page[SearchResult], error) {
-	list, err := s.list(ctx, &catalog.Query{
-		Owner: q.Owner, Sort: catalog.ByCreated, Descending: true, Size: q.Size, Skip: q.Skip, Token: token,
-	})
-	if err != nil {
+func (s *Store) searchAll(ctx context.Context, q *search.Query, o *SearchOptions) (Page[SearchResult], error) {
+	lq := &catalog.Query{Owner: q.Owner, Sort: catalog.ByCreated, Descending: true, Token: o.PageToken}
+	var err error
+	if lq.Bounds, err = pageBounds(o.PageSize, o.Page, o.PageToken); err != nil {
 		return Page[SearchResult]{}, err
 	}
-	page := Page[SearchResult]{
-		Items: make([]SearchResult, 0, len(list.Items)), NextPageToken: list.NextPageToken, TotalCount: list.TotalCount,
+	list, err := s.list(ctx, lq)
+	results := make([]SearchResult, len(list.Items))
+	for i, info := range list.Items {
+		results[i].Info = info
 	}
-	for _, info := range list.Items {
-		page.Items = append(page.Items, SearchResult{Info: info})
-	}
-	return page, nil
+	return Page[SearchResult]{results, list.NextPageToken, list.TotalCount}, err
 }
 
 // searched returns what a repository is found by.

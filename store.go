@@ -15,9 +15,11 @@ import (
 	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/search"
@@ -36,7 +38,7 @@ type Store struct {
 type core struct {
 	backend  *txn.Engine
 	events   *event.Log
-	secret   catalog.Secret
+	secret   page.Secret
 	objects  *object.Store
 	owners   *pull.Owners
 	reach    *reach.Index
@@ -65,7 +67,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	} else if err == nil {
 		err = backend.Update(ctx, catalog.Init)
 	}
-	var secret catalog.Secret
+	var secret page.Secret
 	var marked bool
 	if err == nil {
 		err = backend.View(ctx, func(v storage.View) error {
@@ -136,20 +138,13 @@ func (s *Store) splitSlug(slug string) (owner, name string, err error) {
 // repository had before leads to it until another one takes the name: then Repo.MovedFrom says so. It returns
 // ErrNotFound, or ErrInvalid for what can't be a slug.
 func (s *Store) Repo(ctx context.Context, slug string) (*Repo, error) {
-	const op = "repo"
-	if err := s.calls.Enter(ctx); err != nil {
-		return nil, failed(op, "", slug, err)
-	}
-	defer s.calls.Leave()
-	owner, name, err := s.splitSlug(slug)
-	if err != nil {
-		return nil, failed(op, "", slug, err)
-	}
-	r, err := s.find(ctx, owner, name)
-	if err != nil {
-		return nil, failed(op, "", slug, err)
-	}
-	return r, nil
+	return call(ctx, s, "repo", slug, func() (*Repo, error) {
+		owner, name, err := s.splitSlug(slug)
+		if err != nil {
+			return nil, err
+		}
+		return s.find(ctx, owner, name)
+	})
 }
 
 // find returns the repository that has or had a name.
@@ -215,30 +210,24 @@ func (s *Store) get(ctx context.Context, r *catalog.Repo) (*Repo, error) {
 
 // RepoByID returns the repository with that ID. It returns ErrNotFound, or ErrInvalid for what can't be an ID.
 func (s *Store) RepoByID(ctx context.Context, id ID) (*Repo, error) {
-	const op = "repo by ID"
-	if err := s.calls.Enter(ctx); err != nil {
-		return nil, failed(op, "", string(id), err)
-	}
-	defer s.calls.Leave()
-	key, ok := id.storage()
-	if !ok {
-		return nil, failed(op, "", string(id), invalidf("ID"))
-	}
-	r := &Repo{s: s, id: key}
-	err := s.backend.View(ctx, func(v storage.View) error {
-		if _, err := s.actor.Check(v, key, access.Read); err != nil {
+	return call(ctx, s, "repo by ID", string(id), func() (*Repo, error) {
+		key, ok := id.storage()
+		if !ok {
+			return nil, invalidf("ID")
+		}
+		r := &Repo{s: s, id: key}
+		err := s.backend.View(ctx, func(v storage.View) error {
+			if _, err := s.actor.Check(v, key, access.Read); err != nil {
+				return err
+			}
+			repo, err := catalog.Load(v, key)
+			if err == nil {
+				r.name = repo.Owner + "/" + repo.Slug
+			}
 			return err
-		}
-		repo, err := catalog.Load(v, key)
-		if err == nil {
-			r.name = repo.Owner + "/" + repo.Slug
-		}
-		return err
+		})
+		return r, err
 	})
-	if err != nil {
-		return nil, failed(op, "", string(id), err)
-	}
-	return r, nil
 }
 
 // CreateOptions say what a new repository is, besides its name.
@@ -255,43 +244,40 @@ type CreateOptions struct {
 // for just one of them, ErrInvalid for names that can't be, and ErrForbidden if the actor is neither the owner nor a
 // member of one of the owner's teams that have Admin. Such a member becomes a collaborator who has Admin.
 func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*Repo, error) {
-	const op = "create"
-	if err := s.calls.Enter(ctx); err != nil {
-		return nil, failed(op, "", name, err)
-	}
-	defer s.calls.Leave()
-	if opts == nil {
-		opts = &CreateOptions{}
-	}
-	repo, branch, err := s.newRepo(name, opts)
-	if err != nil {
-		return nil, failed(op, "", name, err)
-	}
-	fullName := repo.Owner + "/" + repo.Slug
-	entry := searched(repo, "")
-	err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
-		if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
-			return err
+	return call(ctx, s, "create", name, func() (*Repo, error) {
+		if opts == nil {
+			opts = &CreateOptions{}
 		}
-		if err := s.checkLabels(opts.Labels); err != nil {
-			return err
+		repo, branch, err := s.newRepo(name, opts)
+		if err != nil {
+			return nil, err
 		}
-		if err := s.add(tx, repo); err != nil {
-			return err
+		fullName := repo.Owner + "/" + repo.Slug
+		entry := searched(repo, "")
+		err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
+			if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
+				return err
+			}
+			if err := s.checkLabels(opts.Labels); err != nil {
+				return err
+			}
+			if err := s.add(tx, repo); err != nil {
+				return err
+			}
+			if err := search.Add(tx, entry); err != nil {
+				return err
+			}
+			s.note(tx, event.RepoCreated, repo, "")
+			if err := s.keep(tx, repo.ID); err != nil {
+				return err
+			}
+			return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: branch})
+		})
+		if err != nil {
+			return nil, about(fullName, err)
 		}
-		if err := search.Add(tx, entry); err != nil {
-			return err
-		}
-		s.note(tx, event.RepoCreated, repo, "")
-		if err := s.keep(tx, repo.ID); err != nil {
-			return err
-		}
-		return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: branch})
+		return &Repo{s: s, id: repo.ID, name: fullName}, nil
 	})
-	if err != nil {
-		return nil, failed(op, "", fullName, err)
-	}
-	return &Repo{s: s, id: repo.ID, name: fullName}, nil
 }
 
 // add puts a new repository into the catalog.
@@ -361,7 +347,7 @@ func checkRepo(r *catalog.Repo) error {
 	if err := names.CheckDescription(r.Homepage); err != nil {
 		return invalid("homepage", err)
 	}
-	if !r.Expires.IsZero() && (r.Expires.Before(catalog.MinTime) || r.Expires.After(catalog.MaxTime)) {
+	if !r.Expires.IsZero() && (r.Expires.Before(record.MinTime) || r.Expires.After(record.MaxTime)) {
 		return invalidf("expiry: the year %d can't be kept", r.Expires.Year())
 	}
 	if len(r.Labels) > maxLabels {

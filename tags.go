@@ -90,70 +90,64 @@ func (t Tags) All(ctx context.Context) iter.Seq2[Tag, error] { return t.lister()
 
 // Tag returns one tag, or ErrNotFound.
 func (t Tags) Tag(ctx context.Context, name string) (Tag, error) {
-	const op = "tag"
-	if err := t.r.s.calls.Enter(ctx); err != nil {
-		return Tag{}, t.r.fail(op, name, err)
-	}
-	defer t.r.s.calls.Leave()
-	full, err := tagRef(name)
-	if err != nil {
-		return Tag{}, t.r.fail(op, name, err)
-	}
-	var tag Tag
-	err = t.r.resolve(ctx, func(res *revision.Resolver) error {
-		found, err := res.View.Ref(t.r.id, full)
+	return call(ctx, t.r, "tag", name, func() (Tag, error) {
+		full, err := tagRef(name)
 		if err != nil {
-			return err
+			return Tag{}, err
 		}
-		tag, err = newTag(ctx, res, found)
-		return err
+		var tag Tag
+		err = t.r.resolve(ctx, func(res *revision.Resolver) error {
+			found, err := res.View.Ref(t.r.id, full)
+			if err != nil {
+				return err
+			}
+			tag, err = newTag(ctx, res, found)
+			return err
+		})
+		return tag, err
 	})
-	return tag, t.r.fail(op, name, err)
 }
 
 // Create makes a tag of the object that rev names; "" is the default branch. The tag is annotated if opts has a
 // Message. It returns ErrExists if there is such a tag.
 func (t Tags) Create(ctx context.Context, name, rev string, opts *TagOptions) (Tag, error) {
-	const op = "create tag"
-	if err := t.r.s.calls.Enter(ctx); err != nil {
-		return Tag{}, t.r.fail(op, name, err)
-	}
-	defer t.r.s.calls.Leave()
-	full, err := tagRef(name)
-	if err != nil {
-		return Tag{}, t.r.fail(op, name, err)
-	}
-	if opts == nil {
-		opts = &TagOptions{}
-	}
-	var tag Tag
-	var kind storage.Type
-	err = t.r.resolve(ctx, func(res *revision.Resolver) error {
-		h, err := res.Resolve(ctx, rev)
-		if err == nil {
-			kind, _, err = res.Objects.Stat(ctx, res.Pool, h)
-		}
-		if err == nil {
-			tag, err = tagAt(ctx, res, shortName(ref.Tags, full), h)
-		}
-		return err
-	})
-	if err != nil {
-		return Tag{}, t.r.fail(op, rev, err)
-	}
-	var objects []storage.Object
-	if opts.Message != "" {
-		o, err := t.annotate(&tag, full, kind, opts)
+	return call(ctx, t.r, "create tag", name, func() (Tag, error) {
+		full, err := tagRef(name)
 		if err != nil {
-			return Tag{}, t.r.fail(op, name, err)
+			return Tag{}, err
 		}
-		objects = []storage.Object{o}
-	}
-	change := ref.Change{Name: full, New: git.Hash(tag.Hash), Old: &git.Hash{}}
-	if err := t.r.updateRefs(ctx, "tag: tagging", []ref.Change{change}, objects...); err != nil {
-		return Tag{}, t.r.fail(op, name, taken(err))
-	}
-	return tag, nil
+		if opts == nil {
+			opts = &TagOptions{}
+		}
+		var tag Tag
+		var kind storage.Type
+		err = t.r.resolve(ctx, func(res *revision.Resolver) error {
+			h, err := res.Resolve(ctx, rev)
+			if err == nil {
+				kind, _, err = res.Objects.Stat(ctx, res.Pool, h)
+			}
+			if err == nil {
+				tag, err = tagAt(ctx, res, shortName(ref.Tags, full), h)
+			}
+			return err
+		})
+		if err != nil {
+			return Tag{}, about(rev, err)
+		}
+		var objects []storage.Object
+		if opts.Message != "" {
+			o, err := t.annotate(&tag, full, kind, opts)
+			if err != nil {
+				return Tag{}, err
+			}
+			objects = []storage.Object{o}
+		}
+		change := ref.Change{Name: full, New: git.Hash(tag.Hash), Old: &git.Hash{}}
+		if err := t.r.updateRefs(ctx, "tag: tagging", []ref.Change{change}, objects...); err != nil {
+			return Tag{}, taken(err)
+		}
+		return tag, nil
+	})
 }
 
 // annotate makes a tag with a full name, of an object of the given type, one of a tag object, which it returns.
@@ -176,14 +170,11 @@ func (t Tags) annotate(tag *Tag, full string, kind storage.Type, opts *TagOption
 
 // Delete removes a tag, or returns ErrNotFound.
 func (t Tags) Delete(ctx context.Context, name string) error {
-	const op = "delete tag"
-	if err := t.r.s.calls.Enter(ctx); err != nil {
-		return t.r.fail(op, name, err)
-	}
-	defer t.r.s.calls.Leave()
-	full, err := tagRef(name)
-	if err != nil {
-		return t.r.fail(op, name, err)
-	}
-	return t.r.fail(op, name, t.r.updateRefs(ctx, "tag: deleted", []ref.Change{{Name: full}}))
+	return do(ctx, t.r, "delete tag", name, func() error {
+		full, err := tagRef(name)
+		if err != nil {
+			return err
+		}
+		return t.r.updateRefs(ctx, "tag: deleted", []ref.Change{{Name: full}})
+	})
 }

@@ -38,60 +38,57 @@ type Team struct {
 // who are in Limits.TeamsPerUser of others' teams, and more than Limits.ReposPerTeam repositories. The cost is that of
 // all members and repositories.
 func (t Teams) Put(ctx context.Context, team Team) error {
-	const op = "put team"
 	name := team.Owner + "/" + team.Name
-	if err := t.s.calls.Enter(ctx); err != nil {
-		return failed(op, "", name, err)
-	}
-	defer t.s.calls.Leave()
-	made, err := team.internal()
-	if err != nil {
-		return failed(op, "", name, err)
-	}
-	if !t.s.actor.ActsFor(made.Owner) {
-		return failed(op, "", name, ErrForbidden)
-	}
-	err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
-		for _, id := range made.Repos {
-			h, err := catalog.LoadHeader(tx, id)
-			if err == nil && h.Owner != made.Owner {
-				err = storage.ErrNotFound
+	return do(ctx, t.s, "put team", name, func() error {
+		made, err := team.internal()
+		if err != nil {
+			return err
+		}
+		if !t.s.actor.ActsFor(made.Owner) {
+			return ErrForbidden
+		}
+		err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
+			for _, id := range made.Repos {
+				h, err := catalog.LoadHeader(tx, id)
+				if err == nil && h.Owner != made.Owner {
+					err = storage.ErrNotFound
+				}
+				if err != nil {
+					return &named{string(publicID(id)), err}
+				}
+			}
+			was, err := people.LoadTeam(tx, made.Owner, made.Name)
+			if errors.Is(err, storage.ErrNotFound) {
+				was, err = &people.Team{}, nil
 			}
 			if err != nil {
-				return &named{string(publicID(id)), err}
+				return err
 			}
+			if err := t.checkRoom(tx, was, made); err != nil {
+				return err
+			}
+			joined, left, err := people.PutTeam(tx, made)
+			if err != nil {
+				return err
+			}
+			lost := left
+			stay := make(map[string]bool, len(made.Members))
+			for _, login := range made.Members {
+				stay[login] = true
+			}
+			if slices.ContainsFunc(was.Members, func(login string) bool { return !stay[login] }) {
+				lost = was.Repos
+			}
+			if err := doubtWatchers(tx, lost); err != nil {
+				return err
+			}
+			return t.note(tx, made, joined, left)
+		})
+		if err == nil {
+			t.s.dropWatchers(ctx)
 		}
-		was, err := people.LoadTeam(tx, made.Owner, made.Name)
-		if errors.Is(err, storage.ErrNotFound) {
-			was, err = &people.Team{}, nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := t.checkRoom(tx, was, made); err != nil {
-			return err
-		}
-		joined, left, err := people.PutTeam(tx, made)
-		if err != nil {
-			return err
-		}
-		lost := left
-		stay := make(map[string]bool, len(made.Members))
-		for _, login := range made.Members {
-			stay[login] = true
-		}
-		if slices.ContainsFunc(was.Members, func(login string) bool { return !stay[login] }) {
-			lost = was.Repos
-		}
-		if err := doubtWatchers(tx, lost); err != nil {
-			return err
-		}
-		return t.note(tx, made, joined, left)
+		return err
 	})
-	if err == nil {
-		t.s.dropWatchers(ctx)
-	}
-	return failed(op, "", name, err)
 }
 
 // checkRoom returns ErrTooLarge for a team that would put more into the lists of its members than strangers may.
@@ -125,41 +122,38 @@ func (t Teams) checkRoom(v storage.View, was, team *people.Team) error {
 // Leave takes a user out of a team, with all that it gave them. Members may leave by themselves, and the owner and the
 // host may take them out; others get ErrForbidden. It returns ErrNotFound if the user is no member.
 func (t Teams) Leave(ctx context.Context, owner, name, login string) error {
-	const op = "leave team"
 	fullName := owner + "/" + name
-	if err := t.s.calls.Enter(ctx); err != nil {
-		return failed(op, "", fullName, err)
-	}
-	defer t.s.calls.Leave()
-	owner, name, err := checkTeam(owner, name)
-	if err != nil {
-		return failed(op, "", fullName, err)
-	}
-	key, err := checkLogin(login)
-	if err != nil {
-		return failed(op, "", login, err)
-	}
-	if !t.s.actor.ActsFor(key) && !t.s.actor.ActsFor(owner) {
-		return failed(op, "", fullName, ErrForbidden)
-	}
-	err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
-		lost, err := people.LeaveTeam(tx, owner, name, key)
+	return do(ctx, t.s, "leave team", fullName, func() error {
+		owner, name, err := checkTeam(owner, name)
 		if err != nil {
 			return err
 		}
-		p, err := people.TeamPermission(tx, owner, name)
+		key, err := checkLogin(login)
 		if err != nil {
-			return err
+			return &named{login, err}
 		}
-		if err := doubtWatchers(tx, lost); err != nil {
-			return err
+		if !t.s.actor.ActsFor(key) && !t.s.actor.ActsFor(owner) {
+			return ErrForbidden
 		}
-		return t.note(tx, &people.Team{Owner: owner, Name: name, Permission: p}, nil, nil)
+		err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
+			lost, err := people.LeaveTeam(tx, owner, name, key)
+			if err != nil {
+				return err
+			}
+			p, err := people.TeamPermission(tx, owner, name)
+			if err != nil {
+				return err
+			}
+			if err := doubtWatchers(tx, lost); err != nil {
+				return err
+			}
+			return t.note(tx, &people.Team{Owner: owner, Name: name, Permission: p}, nil, nil)
+		})
+		if err == nil {
+			t.s.dropWatchers(ctx)
+		}
+		return err
 	})
-	if err == nil {
-		t.s.dropWatchers(ctx)
-	}
-	return failed(op, "", fullName, err)
 }
 
 // note adds the events of a team that changed: one of its own, which only the host sees, and one of each repository
@@ -207,28 +201,25 @@ func (t *Team) internal() (*people.Team, error) {
 // Team returns a team. Its owner, its members and the host see it; for others it is ErrNotFound, as if it were not
 // there.
 func (t Teams) Team(ctx context.Context, owner, name string) (Team, error) {
-	const op = "team"
 	fullName := owner + "/" + name
-	if err := t.s.calls.Enter(ctx); err != nil {
-		return Team{}, failed(op, "", fullName, err)
-	}
-	defer t.s.calls.Leave()
-	owner, name, err := checkTeam(owner, name)
-	if err != nil {
-		return Team{}, failed(op, "", fullName, err)
-	}
-	var team Team
-	err = t.s.backend.View(ctx, func(v storage.View) error {
-		seen, err := t.seen(v, owner, name)
-		if err == nil && !seen {
-			err = storage.ErrNotFound
+	return call(ctx, t.s, "team", fullName, func() (Team, error) {
+		owner, name, err := checkTeam(owner, name)
+		if err != nil {
+			return Team{}, err
 		}
-		if err == nil {
-			team, err = t.s.team(v, owner, name)
-		}
-		return err
+		var team Team
+		err = t.s.backend.View(ctx, func(v storage.View) error {
+			seen, err := t.seen(v, owner, name)
+			if err == nil && !seen {
+				err = storage.ErrNotFound
+			}
+			if err == nil {
+				team, err = t.s.team(v, owner, name)
+			}
+			return err
+		})
+		return team, err
 	})
-	return team, failed(op, "", fullName, err)
 }
 
 // seen reports whether the actor may see a team.
@@ -242,106 +233,91 @@ func (t Teams) seen(v storage.View, owner, name string) (bool, error) {
 // Remove removes a team with all that it allows. The owner may do so, and the host; others get ErrForbidden. It returns
 // ErrNotFound if there is no such team, and ErrTooLarge as Put does, which can take out members in parts.
 func (t Teams) Remove(ctx context.Context, owner, name string) error {
-	const op = "remove team"
 	fullName := owner + "/" + name
-	if err := t.s.calls.Enter(ctx); err != nil {
-		return failed(op, "", fullName, err)
-	}
-	defer t.s.calls.Leave()
-	owner, name, err := checkTeam(owner, name)
-	if err != nil {
-		return failed(op, "", fullName, err)
-	}
-	if !t.s.actor.ActsFor(owner) {
-		return failed(op, "", fullName, ErrForbidden)
-	}
-	err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
-		left, err := people.RemoveTeam(tx, owner, name)
+	return do(ctx, t.s, "remove team", fullName, func() error {
+		owner, name, err := checkTeam(owner, name)
 		if err != nil {
 			return err
 		}
-		if err := doubtWatchers(tx, left); err != nil {
-			return err
+		if !t.s.actor.ActsFor(owner) {
+			return ErrForbidden
 		}
-		return t.note(tx, &people.Team{Owner: owner, Name: name}, nil, left)
+		err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
+			left, err := people.RemoveTeam(tx, owner, name)
+			if err != nil {
+				return err
+			}
+			if err := doubtWatchers(tx, left); err != nil {
+				return err
+			}
+			return t.note(tx, &people.Team{Owner: owner, Name: name}, nil, left)
+		})
+		if err == nil {
+			t.s.dropWatchers(ctx)
+		}
+		return err
 	})
-	if err == nil {
-		t.s.dropWatchers(ctx)
-	}
-	return failed(op, "", fullName, err)
 }
 
 // List returns the teams of an owner that the actor may see, by name.
 func (t Teams) List(ctx context.Context, owner string) ([]Team, error) {
-	const op = "list teams"
-	if err := t.s.calls.Enter(ctx); err != nil {
-		return nil, failed(op, "", owner, err)
-	}
-	defer t.s.calls.Leave()
-	key := names.Key(owner)
-	if err := names.CheckOwner(key); err != nil {
-		return nil, failed(op, "", owner, invalid("owner", err))
-	}
-	var list []Team
-	err := t.s.backend.View(ctx, func(v storage.View) error {
-		all, err := people.Teams(v, key)
-		if err != nil {
-			return err
+	return call(ctx, t.s, "list teams", owner, func() ([]Team, error) {
+		key := names.Key(owner)
+		if err := names.CheckOwner(key); err != nil {
+			return nil, invalid("owner", err)
 		}
-		list = make([]Team, 0, len(all))
-		for _, name := range all {
-			if seen, err := t.seen(v, key, name); err != nil || !seen {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			team, err := t.s.team(v, key, name)
+		var list []Team
+		err := t.s.backend.View(ctx, func(v storage.View) error {
+			all, err := people.Teams(v, key)
 			if err != nil {
 				return err
 			}
-			list = append(list, team)
-		}
-		return nil
+			list = make([]Team, 0, len(all))
+			for _, name := range all {
+				if seen, err := t.seen(v, key, name); err != nil || !seen {
+					if err != nil {
+						return err
+					}
+					continue
+				}
+				team, err := t.s.team(v, key, name)
+				if err != nil {
+					return err
+				}
+				list = append(list, team)
+			}
+			return nil
+		})
+		return list, err
 	})
-	if err != nil {
-		return nil, failed(op, "", owner, err)
-	}
-	return list, nil
 }
 
 // Teams returns the teams that have the repository, by name, and of their repositories those that the actor may read.
 // It needs Write: who works together is not for everybody.
 func (r *Repo) Teams(ctx context.Context) ([]Team, error) {
-	const op = "teams"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, r.fail(op, "", err)
-	}
-	defer r.s.calls.Leave()
-	var list []Team
-	err := r.readPeople(ctx, access.Write, func(v storage.View) error {
-		h, err := catalog.LoadHeader(v, r.id)
-		if err != nil {
-			return err
-		}
-		all, err := people.TeamsOf(v, r.id, h.Owner)
-		if err != nil {
-			return err
-		}
-		list = make([]Team, 0, len(all))
-		for _, name := range all {
-			team, err := r.s.team(v, h.Owner, name)
+	return call(ctx, r, "teams", "", func() ([]Team, error) {
+		var list []Team
+		err := r.readPeople(ctx, access.Write, func(v storage.View) error {
+			h, err := catalog.LoadHeader(v, r.id)
 			if err != nil {
 				return err
 			}
-			list = append(list, team)
-		}
-		return nil
+			all, err := people.TeamsOf(v, r.id, h.Owner)
+			if err != nil {
+				return err
+			}
+			list = make([]Team, 0, len(all))
+			for _, name := range all {
+				team, err := r.s.team(v, h.Owner, name)
+				if err != nil {
+					return err
+				}
+				list = append(list, team)
+			}
+			return nil
+		})
+		return list, err
 	})
-	if err != nil {
-		return nil, r.fail(op, "", err)
-	}
-	return list, nil
 }
 
 // team returns a team, with the repositories that the actor may read.

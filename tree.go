@@ -245,61 +245,51 @@ func (r *Repo) file(ctx context.Context, rev, path string) (tree, git.Entry, err
 // that does not exist, ErrInvalid for a path that is no file, and ErrCorrupt for damaged content. A repository
 // without commits reads as an empty tree.
 func (r *Repo) Read(ctx context.Context, rev, path string) ([]byte, error) {
-	const op = "read"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, r.fail(op, path, err)
-	}
-	defer r.s.calls.Leave()
-	t, e, err := r.file(ctx, rev, path)
-	if err != nil {
-		return nil, r.fail(op, path, err)
-	}
-	data, err := r.s.objects.Blob(ctx, t.Pool, e.Hash)
-	if err != nil {
-		return nil, r.fail(op, path, missingObject(err))
-	}
-	out := make([]byte, len(data))
-	copy(out, data)
-	return out, nil
+	return call(ctx, r, "read", path, func() ([]byte, error) {
+		t, e, err := r.file(ctx, rev, path)
+		if err != nil {
+			return nil, err
+		}
+		data, err := r.s.objects.Blob(ctx, t.Pool, e.Hash)
+		if err != nil {
+			return nil, missingObject(err)
+		}
+		out := make([]byte, len(data))
+		copy(out, data)
+		return out, nil
+	})
 }
 
 // Open returns a reader of what Read returns. Of a large file, it holds only pieces in memory. The reader is for one
 // goroutine, and must be closed. It ends with ctx, with the store, and with the actor's permission to read the
 // repository: ErrNotFound.
 func (r *Repo) Open(ctx context.Context, rev, path string) (io.ReadCloser, error) {
-	const op = "open"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, r.fail(op, path, err)
-	}
-	defer r.s.calls.Leave()
-	t, e, err := r.file(ctx, rev, path)
-	if err != nil {
-		return nil, r.fail(op, path, err)
-	}
-	_, content, err := r.s.objects.Open(ctx, t.Pool, e.Hash)
-	if err != nil {
-		return nil, r.fail(op, path, missingObject(err))
-	}
-	return &guarded{content, newGuard(ctx, r), func(err error) error { return r.fail(op, path, err) }}, nil
+	return call(ctx, r, "open", path, func() (io.ReadCloser, error) {
+		t, e, err := r.file(ctx, rev, path)
+		if err != nil {
+			return nil, err
+		}
+		_, content, err := r.s.objects.Open(ctx, t.Pool, e.Hash)
+		if err != nil {
+			return nil, missingObject(err)
+		}
+		return &guarded{content, newGuard(ctx, r), func(err error) error { return r.fail("open", path, err) }}, nil
+	})
 }
 
 // Stat returns the entry at a path. The empty path is the tree of the revision itself.
 func (r *Repo) Stat(ctx context.Context, rev, path string) (Entry, error) {
-	const op = "stat"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return Entry{}, r.fail(op, path, err)
-	}
-	defer r.s.calls.Leave()
-	t, err := r.at(ctx, rev, path)
-	if err != nil {
-		return Entry{}, r.fail(op, path, err)
-	}
-	e, err := t.find(ctx, path)
-	if err != nil {
-		return Entry{}, r.fail(op, path, err)
-	}
-	out, err := t.entry(ctx, path, e)
-	return out, r.fail(op, path, err)
+	return call(ctx, r, "stat", path, func() (Entry, error) {
+		t, err := r.at(ctx, rev, path)
+		if err != nil {
+			return Entry{}, err
+		}
+		e, err := t.find(ctx, path)
+		if err != nil {
+			return Entry{}, err
+		}
+		return t.entry(ctx, path, e)
+	})
 }
 
 // entry describes an entry, with the size of files and symlinks.
@@ -316,17 +306,13 @@ func (t *tree) entry(ctx context.Context, path string, e git.Entry) (Entry, erro
 // List returns the entries of a directory, in Git's order: by name, a directory as if it ended in "/". The empty dir
 // is the root. It returns ErrNotFound for a directory that does not exist, and ErrInvalid for a path that is none.
 func (r *Repo) List(ctx context.Context, rev, dir string) ([]Entry, error) {
-	const op = "list"
-	if err := r.s.calls.Enter(ctx); err != nil {
-		return nil, r.fail(op, dir, err)
-	}
-	defer r.s.calls.Leave()
-	t, e, err := r.directory(ctx, rev, dir)
-	if err != nil {
-		return nil, r.fail(op, dir, err)
-	}
-	entries, err := t.list(ctx, dir, e)
-	return entries, r.fail(op, dir, err)
+	return call(ctx, r, "list", dir, func() ([]Entry, error) {
+		t, e, err := r.directory(ctx, rev, dir)
+		if err != nil {
+			return nil, err
+		}
+		return t.list(ctx, dir, e)
+	})
 }
 
 func (r *Repo) directory(ctx context.Context, rev, dir string) (tree, git.Entry, error) {

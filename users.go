@@ -9,6 +9,7 @@ import (
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
@@ -38,24 +39,21 @@ const (
 // to which he may add no address, since nobody but the host vouches for it; others get ErrForbidden. It returns
 // ErrExists if another user has one of the addresses, whatever their case, and ErrInvalid.
 func (u Users) Put(ctx context.Context, p Profile) error {
-	const op = "put user"
-	if err := u.s.calls.Enter(ctx); err != nil {
-		return failed(op, "", p.Login, err)
-	}
-	defer u.s.calls.Leave()
-	p.Login = names.Key(p.Login)
-	if err := p.check(); err != nil {
-		return failed(op, "", p.Login, err)
-	}
-	user := people.User(p)
-	return failed(op, "", p.Login, u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error {
-		if !u.s.actor.IsHost() {
-			if err := u.checkOwn(tx, &user); err != nil {
-				return err
-			}
+	return do(ctx, u.s, "put user", p.Login, func() error {
+		p.Login = names.Key(p.Login)
+		if err := p.check(); err != nil {
+			return err
 		}
-		return people.PutUser(tx, &user)
-	}))
+		user := people.User(p)
+		return u.s.backend.Update(ctx, u.s.actor, func(tx *txn.Tx) error {
+			if !u.s.actor.IsHost() {
+				if err := u.checkOwn(tx, &user); err != nil {
+					return err
+				}
+			}
+			return people.PutUser(tx, &user)
+		})
+	})
 }
 
 // checkOwn returns ErrForbidden unless user is the actor, is known, and has no new address.
@@ -124,97 +122,65 @@ func checkEmail(address string) error {
 
 // User returns a user's profile, or ErrNotFound. Holders of deploy keys get ErrForbidden.
 func (u Users) User(ctx context.Context, login string) (Profile, error) {
-	const op = "user"
-	if err := u.s.calls.Enter(ctx); err != nil {
-		return Profile{}, failed(op, "", login, err)
-	}
-	defer u.s.calls.Leave()
-	if u.s.actor.IsKey() {
-		return Profile{}, failed(op, "", login, errKey)
-	}
-	key, err := checkLogin(login)
-	if err != nil {
-		return Profile{}, failed(op, "", login, err)
-	}
-	var found *people.User
-	err = u.s.backend.View(ctx, func(v storage.View) error {
-		found, err = people.LoadUser(v, key)
-		return err
+	return call(ctx, u.s, "user", login, func() (Profile, error) {
+		if u.s.actor.IsKey() {
+			return Profile{}, errKey
+		}
+		key, err := checkLogin(login)
+		if err != nil {
+			return Profile{}, err
+		}
+		var profile Profile
+		err = u.s.backend.View(ctx, func(v storage.View) error {
+			found, err := people.LoadUser(v, key)
+			if err == nil {
+				profile = u.s.profile(found)
+			}
+			return err
+		})
+		return profile, err
 	})
-	if err != nil {
-		return Profile{}, failed(op, "", login, err)
-	}
-	return u.s.profile(found), nil
 }
 
 // All yields all users, in the order of their logins. Holders of deploy keys get ErrForbidden.
 func (u Users) All(ctx context.Context) iter.Seq2[Profile, error] {
-	return func(yield func(Profile, error) bool) {
-		for behind := ""; ; {
-			page, err := u.page(ctx, behind)
-			if err != nil {
-				yield(Profile{}, failed("list users", "", "", err))
-				return
+	return page.All("", func(behind string) (list []Profile, last string, more bool, err error) {
+		err = do(ctx, u.s, "list users", "", func() error {
+			if u.s.actor.IsKey() {
+				return errKey
 			}
-			for i := range page {
-				if !yield(u.s.profile(&page[i]), nil) {
-					return
+			return u.s.backend.View(ctx, func(v storage.View) error {
+				found, err := people.Users(v, behind, page.MaxSize)
+				list = make([]Profile, len(found))
+				for i := range found {
+					list[i] = u.s.profile(&found[i])
 				}
-			}
-			if len(page) < maxPageSize {
-				return
-			}
-			behind = page[len(page)-1].Login
+				return err
+			})
+		})
+		if more = len(list) == page.MaxSize; more {
+			last = list[len(list)-1].Login
 		}
-	}
-}
-
-func (u Users) page(ctx context.Context, behind string) (page []people.User, err error) {
-	if err := u.s.calls.Enter(ctx); err != nil {
-		return nil, err
-	}
-	defer u.s.calls.Leave()
-	if u.s.actor.IsKey() {
-		return nil, errKey
-	}
-	err = u.s.backend.View(ctx, func(v storage.View) error {
-		page, err = people.Users(v, behind, maxPageSize)
-		return err
+		return list, last, more, err
 	})
-	return page, err
 }
 
 // Watching yields the IDs of the repositories that a user watches, in order. The user may ask, and the host; others get
 // ErrForbidden. It returns ErrNotFound if there is no such user. It sees the repositories in pages, so one that is
 // watched or not meanwhile may be seen or not.
 func (u Users) Watching(ctx context.Context, login string) iter.Seq2[ID, error] {
-	return func(yield func(ID, error) bool) {
-		var behind storage.ID
-		for {
-			page, last, err := u.watched(ctx, login, behind)
-			if err != nil {
-				yield("", failed("watching", "", login, err))
-				return
-			}
-			for _, id := range page {
-				if !yield(publicID(id), nil) {
-					return
-				}
-			}
-			if behind = last; behind.IsZero() {
-				return
-			}
-		}
-	}
+	return page.All(storage.ID{}, func(behind storage.ID) (ids []ID, last storage.ID, more bool, err error) {
+		err = do(ctx, u.s, "watching", login, func() error {
+			ids, last, err = u.watched(ctx, login, behind)
+			return err
+		})
+		return ids, last, !last.IsZero(), err
+	})
 }
 
 // watched returns the next repositories behind one, and the one behind which there may be more, or the zero ID.
 func (u Users) watched(ctx context.Context, login string,
-	behind storage.ID) (page []storage.ID, last storage.ID, err error) {
-	if err := u.s.calls.Enter(ctx); err != nil {
-		return nil, last, err
-	}
-	defer u.s.calls.Leave()
+	behind storage.ID) (ids []ID, last storage.ID, err error) {
 	key, err := checkLogin(login)
 	if err != nil {
 		return nil, last, err
@@ -226,7 +192,7 @@ func (u Users) watched(ctx context.Context, login string,
 		if _, err := people.LoadUser(v, key); err != nil {
 			return err
 		}
-		found, err := people.WatchedBy(v, key, behind, maxPageSize)
+		found, err := people.WatchedBy(v, key, behind, page.MaxSize)
 		if err != nil {
 			return err
 		}
@@ -236,14 +202,14 @@ func (u Users) watched(ctx context.Context, login string,
 			} else if err != nil {
 				return err
 			}
-			page = append(page, id)
+			ids = append(ids, publicID(id))
 		}
-		if len(found) == maxPageSize {
-			last = found[maxPageSize-1]
+		if len(found) == page.MaxSize {
+			last = found[page.MaxSize-1]
 		}
 		return nil
 	})
-	return page, last, err
+	return ids, last, err
 }
 
 // Unwatch is Watchers.Remove of a repository by its ID, which a user who lost Read can't get a Repo of any more. It

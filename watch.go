@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
@@ -25,133 +25,101 @@ func (r *Repo) Watchers() Watchers { return Watchers{r} }
 // costs what its rows cost, with Page also a step for each row before. It returns ErrInvalid for a token that another
 // query gave out.
 func (w Watchers) List(ctx context.Context, opts *ListOptions) (Page[Profile], error) {
-	const op = "list watchers"
-	if err := w.r.s.calls.Enter(ctx); err != nil {
-		return Page[Profile]{}, w.r.fail(op, "", err)
-	}
-	defer w.r.s.calls.Leave()
-	if opts == nil {
-		opts = &ListOptions{}
-	}
-	q, err := w.query(opts)
-	if err != nil {
-		return Page[Profile]{}, w.r.fail(op, "", err)
-	}
-	var page Page[Profile]
-	err = w.r.readPeople(ctx, access.Read, func(v storage.View) error {
-		page, err = w.page(v, q)
-		return err
+	return call(ctx, w.r, "list watchers", "", func() (Page[Profile], error) {
+		if opts == nil {
+			opts = &ListOptions{}
+		}
+		q, order, err := w.query(opts)
+		if err != nil {
+			return Page[Profile]{}, err
+		}
+		var found Page[Profile]
+		err = w.r.readPeople(ctx, access.Read, func(v storage.View) error {
+			found, err = w.page(v, &q, order)
+			return err
+		})
+		return found, err
 	})
-	if err != nil {
-		return Page[Profile]{}, w.r.fail(op, "", err)
-	}
-	return page, nil
 }
 
-// A watchersQuery is a page of watchers.
-type watchersQuery struct {
-	text       []byte // what its tokens are bound to
-	behind     []byte
-	order      storage.Order
-	size, skip int
-}
-
-func (w Watchers) query(o *ListOptions) (*watchersQuery, error) {
+func (w Watchers) query(o *ListOptions) (q pageQuery, order storage.Order, err error) {
 	if o.Owner != "" || len(o.Labels) > 0 || o.Sort != SortCreated {
-		return nil, invalidf("option: watchers have no owner, labels and sort")
+		return q, order, invalidf("option: watchers have no owner, labels and sort")
 	}
 	if o.Direction < DefaultDirection || o.Direction > Descending {
-		return nil, invalidf("direction: %d", o.Direction)
+		return q, order, invalidf("direction: %d", o.Direction)
 	}
-	q := &watchersQuery{order: storage.Order(o.Direction == Descending)}
-	q.text = fmt.Appendf(nil, "watchers of %s %t as %q", w.r.id, q.order, w.r.s.actor)
-	var err error
-	if q.size, q.skip, err = pageBounds(o.PageSize, o.Page, o.PageToken); err == nil && o.PageToken != "" {
-		q.behind, err = w.r.s.secret.Position(q.text, o.PageToken)
-	}
-	return q, err
+	order = storage.Order(o.Direction == Descending)
+	q, err = w.r.s.page(o.PageSize, o.Page, o.PageToken, "watchers of %s %t as %q", w.r.id, order, w.r.s.actor)
+	return q, order, err
 }
 
-func (w Watchers) page(v storage.View, q *watchersQuery) (Page[Profile], error) {
-	page := Page[Profile]{Items: make([]Profile, 0, q.size)}
+func (w Watchers) page(v storage.View, q *pageQuery, order storage.Order) (found Page[Profile], err error) {
 	repo, err := catalog.Load(v, w.r.id)
 	if err != nil {
-		return page, err
+		return found, err
 	}
 	state, err := catalog.LoadState(v, repo)
 	if err != nil {
-		return page, err
+		return found, err
 	}
-	page.TotalCount = state.Watchers
-	var last people.Watcher
-	skip := q.skip
-	for at, err := range people.Watchers(v, w.r.id, q.behind, q.order) {
-		if err != nil {
-			return page, err
-		}
-		if skip > 0 {
-			skip--
-			continue
-		}
-		if len(page.Items) == q.size {
-			page.NextPageToken = w.r.s.secret.Token(q.text, last.Position())
-			break
-		}
+	rows, more, err := page.Cut(people.Watchers(v, w.r.id, q.after, order), q.Bounds)
+	if err != nil {
+		return found, err
+	}
+	found = Page[Profile]{Items: make([]Profile, len(rows)), TotalCount: state.Watchers}
+	for i, at := range rows {
 		u, err := people.LoadUser(v, at.Login)
 		if err != nil {
-			return page, err
+			return found, err
 		}
-		page.Items = append(page.Items, w.r.s.profile(u))
-		last = at
+		found.Items[i] = w.r.s.profile(u)
 	}
-	return page, nil
+	if more {
+		found.NextPageToken = q.token(rows[len(rows)-1].Position(), more)
+	}
+	return found, nil
 }
 
 // Add makes a user watch the repository from now on; one who does already stays where they are in the list. Users may
 // do so for themselves, and the host for anyone who may read the repository; others get ErrForbidden. It returns
 // ErrNotFound if there is no such user.
 func (w Watchers) Add(ctx context.Context, login string) error {
-	const op = "watch"
-	if err := w.r.s.calls.Enter(ctx); err != nil {
-		return w.r.fail(op, login, err)
-	}
-	defer w.r.s.calls.Leave()
-	key, err := checkLogin(login)
-	if err != nil {
-		return w.r.fail(op, login, err)
-	}
-	now := w.r.s.now()
-	return w.r.fail(op, login, w.r.change(ctx, access.Read, func(tx *txn.Tx) error {
-		if !w.r.s.actor.ActsFor(key) {
-			return ErrForbidden
-		}
-		added, err := people.Watch(tx, w.r.id, key, now)
-		if err != nil || !added {
+	return do(ctx, w.r, "watch", login, func() error {
+		key, err := checkLogin(login)
+		if err != nil {
 			return err
 		}
-		if sees, err := access.User(key).Sees(tx, w.r.id); err != nil || !sees {
-			return cmp.Or(err, error(&detail{ErrForbidden, "forbidden: the user may not read the repository", nil}))
-		}
-		return catalog.Adjust(tx, w.r.id, func(s *catalog.State) { s.Watchers++ })
-	}))
+		now := w.r.s.now()
+		return w.r.change(ctx, access.Read, func(tx *txn.Tx) error {
+			if !w.r.s.actor.ActsFor(key) {
+				return ErrForbidden
+			}
+			added, err := people.Watch(tx, w.r.id, key, now)
+			if err != nil || !added {
+				return err
+			}
+			if sees, err := access.User(key).Sees(tx, w.r.id); err != nil || !sees {
+				return cmp.Or(err, error(&detail{ErrForbidden, "forbidden: the user may not read the repository", nil}))
+			}
+			return catalog.Adjust(tx, w.r.id, func(s *catalog.State) { s.Watchers++ })
+		})
+	})
 }
 
 // Remove makes a user stop watching the repository. Removing a user who is not watching is a no-op. Users may do so for
 // themselves, also if they may not read it any more; see Users.Unwatch. The host may for anyone; others get
 // ErrForbidden.
 func (w Watchers) Remove(ctx context.Context, login string) error {
-	const op = "unwatch"
-	if err := w.r.s.calls.Enter(ctx); err != nil {
-		return w.r.fail(op, login, err)
-	}
-	defer w.r.s.calls.Leave()
-	key, err := checkLogin(login)
-	if err != nil {
-		return w.r.fail(op, login, err)
-	}
-	return w.r.fail(op, login, w.r.s.backend.Update(ctx, w.r.s.actor, func(tx *txn.Tx) error {
-		return w.r.s.unwatch(tx, w.r.id, key)
-	}))
+	return do(ctx, w.r, "unwatch", login, func() error {
+		key, err := checkLogin(login)
+		if err != nil {
+			return err
+		}
+		return w.r.s.backend.Update(ctx, w.r.s.actor, func(tx *txn.Tx) error {
+			return w.r.s.unwatch(tx, w.r.id, key)
+		})
+	})
 }
 
 // unwatch makes a user no watcher, if the actor may.

@@ -32,6 +32,7 @@ import (
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/pretty"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -88,7 +89,9 @@ type Options struct {
 	// MaxEntries bounds how many entries of trees are looked at; 0 stands for 10 million.
 	MaxEntries int64
 
-	Subst Subst
+	// Subst answers what export-subst asks about the repository. Describe is called for the archive's first %(describe)
+	// alone, as git archive answers no other.
+	Subst pretty.Repository
 }
 
 // ErrTooLarge says that a tree is beyond what an archive may hold: its entries, its depth, the lengths of its paths,
@@ -116,7 +119,12 @@ func Write(ctx context.Context, w io.Writer, src Source, opts *Options) error {
 	if err := opts.check(); err != nil {
 		return err
 	}
-	commit := parseCommit(opts.Commit, opts.CommitData)
+	var commit *pretty.Commit
+	seconds := uint64(max(opts.Time.Unix(), 0))
+	if !opts.Commit.IsZero() {
+		commit = pretty.ParseCommit(opts.Commit, opts.CommitData)
+		seconds = commit.Time()
+	}
 	selected, err := selectPaths(ctx, src, opts.Tree, opts.Paths)
 	if err != nil {
 		return err
@@ -130,7 +138,7 @@ func Write(ctx context.Context, w io.Writer, src Source, opts *Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	out := newFormat(ctx, w, opts, commit)
+	out := newFormat(ctx, w, opts, seconds)
 	defer out.close()
 	files := &contents{ctx: ctx, src: src, expand: newExpander(commit, &opts.Subst)}
 	p := startPipeline(ctx, files, newWalker(ctx, src, opts, selected), out)
@@ -170,17 +178,17 @@ type format interface {
 	close() // lets go of goroutines; may come at any time
 }
 
-func newFormat(ctx context.Context, w io.Writer, opts *Options, commit *commit) format {
+func newFormat(ctx context.Context, w io.Writer, opts *Options, seconds uint64) format {
 	level := opts.Level
 	switch opts.Format {
 	case Zip:
-		return newZip(w, opts.Commit, commit.time(opts.Time), level)
+		return newZip(w, opts.Commit, seconds, level)
 	case TarGz:
-		return newTar(newGzip(ctx, w, level), opts.Commit, commit.time(opts.Time))
+		return newTar(newGzip(ctx, w, level), opts.Commit, seconds)
 	case TarZst:
-		return newTar(newZstd(ctx, w, level), opts.Commit, commit.time(opts.Time))
+		return newTar(newZstd(ctx, w, level), opts.Commit, seconds)
 	}
-	return newTar(plainWriter{bufio.NewWriterSize(w, copyBuffer)}, opts.Commit, commit.time(opts.Time))
+	return newTar(plainWriter{bufio.NewWriterSize(w, copyBuffer)}, opts.Commit, seconds)
 }
 
 func (o *Options) check() error {

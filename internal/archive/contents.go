@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/pretty"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -14,7 +15,7 @@ import (
 type contents struct {
 	ctx    context.Context
 	src    Source
-	expand *expander
+	expand *pretty.Expander
 }
 
 // An item is an entry on its way into the archive.
@@ -87,7 +88,7 @@ func (c *contents) open(it *item) (io.ReadCloser, error) {
 	}
 	if it.content != nil {
 		if it.treat.subst && it.isFile() && c.expand != nil && bytes.Contains(it.content, substStart) {
-			it.content = c.expand.filter(int64(len(it.content))).feed(nil, it.content, true)
+			it.content = newSubstFilter(c.expand, int64(len(it.content))).feed(nil, it.content, true)
 			it.size = int64(len(it.content))
 		}
 		return nil, nil
@@ -135,12 +136,12 @@ func (c *contents) describesLeft() int {
 	if c.expand == nil {
 		return 0
 	}
-	return c.expand.describesLeft
+	return c.expand.Describes
 }
 
 func (c *contents) setDescribesLeft(n int) {
 	if c.expand != nil {
-		c.expand.describesLeft = n
+		c.expand.Describes = n
 	}
 }
 
@@ -169,7 +170,7 @@ func (c *contents) treated(blob io.ReadCloser, t treatment, h storage.Hash, size
 		r.filters = append(r.filters, &crlfFilter{})
 	}
 	if t.subst {
-		r.filters = append(r.filters, c.expand.filter(size))
+		r.filters = append(r.filters, newSubstFilter(c.expand, size))
 	}
 	return r
 }

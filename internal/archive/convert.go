@@ -192,11 +192,3 @@ func encodeLatin1(src []byte) []byte {
 	}
 	return dst
 }
-
-func decodeLatin1(src []byte) []byte {
-	dst := make([]byte, 0, len(src)+len(src)/8)
-	for _, c := range src {
-		dst = utf8.AppendRune(dst, rune(c))
-	}
-	return dst
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/reposit/reposit/internal/pretty"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -54,18 +55,18 @@ func FuzzFilters(f *testing.F) {
 	f.Add("a\r\nb\n$Id$ $Id: x $ $Id: a b $\n", "$Format:%H %an %<(20)%s|%w(10,1,2)%b$", uint8(3))
 	f.Add("$Format:%-d%>>(1)%B", "$ $Format:%<|(30)%ad%n$", uint8(1))
 	f.Add("$Form", "at:%+s% b%x00%C(always,red bold)%(describe)$", uint8(5))
-	c := parseCommit(storage.Hash{1},
+	c := pretty.ParseCommit(storage.Hash{1},
 		[]byte("tree x\nauthor A <a@b> 1 +0100\ncommitter C <c> 2 -0100\n\nsubject\n\nbody of some words\n"))
 	f.Fuzz(func(t *testing.T, head, tail string, piece uint8) {
 		src := []byte(head + tail)
 		if len(src) > 16<<10 || piece == 0 {
 			return
 		}
-		x := newExpander(c, &Subst{Refs: func() []string { return []string{"tag: v1"} }})
+		x := newExpander(c, &pretty.Repository{Refs: func() []string { return []string{"tag: v1"} }})
 		for name, newFilter := range map[string]func() filter{
 			"crlf":  func() filter { return &crlfFilter{} },
 			"ident": func() filter { return &identFilter{hash: strings.Repeat("a", 40)} },
-			"subst": func() filter { x.describesLeft = 1; return x.filter(int64(len(src))) },
+			"subst": func() filter { x.Describes = 1; return newSubstFilter(x, int64(len(src))) },
 		} {
 			whole := newFilter().feed(nil, src, true)
 			if limit := substFactor*len(src) + substSpare; len(whole) > limit {

@@ -2,30 +2,9 @@ package archive
 
 import (
 	"bytes"
-	"time"
 
-	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/internal/pretty"
 )
-
-// Subst answers what export-subst asks about the repository that a commit is in. All of it may be left out.
-type Subst struct {
-	// Abbrev returns the shortest text that names an object, of at least 7 digits; by default the first 7.
-	Abbrev func(storage.Hash) string
-
-	// Refs returns those that point to the commit, in git log's words and order: "HEAD -> main", "tag: v1", "side". It
-	// is called once, and only where a file asks for them.
-	Refs func() []string
-
-	// Describe answers the archive's first %(describe), given the options of git describe that it asks for. It is
-	// not called for more. By default, nothing describes the commit.
-	Describe func(options []string) string
-
-	// Mailmap returns the name and address to show for those in the commit; by default, the same.
-	Mailmap func(name, mail string) (string, string)
-
-	// Now is the time that relative dates start from; by default, the commit's. They and %ah are in UTC.
-	Now time.Time
-}
 
 var substStart = []byte("$Format:")
 
@@ -33,19 +12,28 @@ const (
 	substSpare   = 1 << 20 // how much a file may grow, besides ten times its size
 	substFactor  = 10
 	maxExpansion = 1 << 20 // of one $Format:...$
-	maxWork      = 64 << 20
 )
 
 // A substFilter expands $Format:...$ in one file.
 type substFilter struct {
-	expand *expander
+	expand *pretty.Expander
 	room   int64 // how many bytes the file may still grow
 	held   []byte
 }
 
-// filter returns a filter of a file of the given size.
-func (x *expander) filter(size int64) *substFilter {
-	x.work = maxWork
+// newExpander returns one for an archive of the commit, or nil without one, as there is nothing to expand then.
+func newExpander(c *pretty.Commit, r *pretty.Repository) *pretty.Expander {
+	if c == nil {
+		return nil
+	}
+	x := pretty.New(c, r)
+	x.Describes, x.Encode = 1, true
+	return x
+}
+
+// newSubstFilter returns a filter of a file of the given size.
+func newSubstFilter(x *pretty.Expander, size int64) *substFilter {
+	x.Work = pretty.DefaultWork
 	return &substFilter{expand: x, room: size*(substFactor-1) + substSpare}
 }
 
@@ -88,7 +76,7 @@ func (f *substFilter) feed(dst, src []byte, last bool) []byte {
 func (f *substFilter) one(dst, whole []byte) []byte {
 	before := len(dst)
 	limit := min(f.room+int64(len(whole)), maxExpansion)
-	out, ok := f.expand.expand(dst, string(whole[len(substStart):len(whole)-1]), int(limit))
+	out, ok := f.expand.Append(dst, string(whole[len(substStart):len(whole)-1]), int(limit))
 	if !ok {
 		return append(dst[:before], whole...)
 	}

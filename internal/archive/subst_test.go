@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/archive"
+	"github.com/reposit/reposit/internal/pretty"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -149,6 +150,11 @@ func TestSubstOfOddCommitsIsGits(t *testing.T) {
 		"author A <a> 1 +0100\ncommitter C <c> 1 +0000\n",
 		"author A <a> 1 +0100\ncommitter C <c> 1 +0000\n\n",
 		"author A <a> 1 +0100\ncommitter C <c> 1 +0000\nencoding ISO-8859-1\n\ncaf\xe9\n\nb\xf6dy\n",
+		"author A\x83\x5c <a> 1 +0100\ncommitter C <c> 1 +0000\nencoding Shift_JIS\n\n\x93\xfa\x96\x7b\n\n\x8c\xea\n",
+		"author \xcf <a> 1 +0100\ncommitter C <c> 1 +0000\nencoding windows-1251\n\n\xcf\xf0\xe8\n\n\xe2\xe5\xf2\n",
+		"author A <a> 1 +0100\ncommitter C <c> 1 +0000\nencoding iso88591\n\ncaf\xe9\n",
+		"author A <a> 1 +0100\ncommitter C <c> 1 +0000\nencoding l1\n\ncaf\xe9\n",
+		"author A <a> 1 +0100\ncommitter C <c> 1 +0000\nencoding EUC-KR\n\n\xff\xff\n",
 		"author A <a> 1 +0100\ncommitter C <c> 1 +0000\nencoding nonsense\n\ncaf\xe9\n",
 		"author A <a> 1 +0100\ncommitter C <c> 1 +0000\nencoding utf8\n\ncaf\u00e9\n",
 		"author A <a> 1 +0100\ncommitter C <c> 1 +0000\n\nnul\x00after\n",
@@ -218,7 +224,7 @@ func TestSubstHooks(t *testing.T) {
 		file{path: "f", content: "$Format:%h %aN %aE %an %D %cr %(describe)$"})
 	all := r.objects()
 	opts := options(t, all, commit, archive.Tar)
-	opts.Subst = archive.Subst{
+	opts.Subst = pretty.Repository{
 		Abbrev:   func(h storage.Hash) string { return h.String()[:9] },
 		Mailmap:  func(name, mail string) (string, string) { return "Mapped", "m@example.com" },
 		Refs:     func() []string { return []string{"HEAD -> main", "tag: v1"} },

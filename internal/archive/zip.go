@@ -8,7 +8,9 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
@@ -366,13 +368,5 @@ func isASCII(s string) bool {
 	return true
 }
 
-func isUTF8(s string) bool {
-	for b := []byte(s); len(b) > 0; {
-		_, n := decodeRune(b)
-		if n == 0 {
-			return false
-		}
-		b = b[n:]
-	}
-	return true
-}
+// isUTF8 reports whether git takes s for UTF-8, which excludes U+FFFE and U+FFFF.
+func isUTF8(s string) bool { return utf8.ValidString(s) && !strings.ContainsAny(s, "\ufffe\uffff") }

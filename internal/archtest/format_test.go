@@ -35,7 +35,7 @@ var keyTables = []keyTable{
 	{file: "internal/contributor/record.go", section: "Records: contributors"},
 	{file: "storage/badger/doc.go", section: "storage/badger"},
 	{file: "storage/badger/key.go", section: "storage/badger", constants: `^[a-z]+Type$`, bare: true},
-	{file: "storage/billyfs/entry.go", section: "storage/billyfs", constants: `^kind[A-Z]`, bare: true},
+	{file: "storage/billyfs/internal/journal/entry.go", section: "storage/billyfs", constants: `^kind[A-Z]`, bare: true},
 }
 
 const recordConstants = `^key[A-Z]`

@@ -34,6 +34,7 @@ var rules = []rule{
 		"github.com/dgraph-io/badger/v4/...", "github.com/klauspost/compress/...", "golang.org/x/sys/..."},
 		"a backend knows the contract and its own engine only"},
 	{"storage/billyfs", []string{module + "/storage", module + "/storage/internal/...",
+		module + "/storage/billyfs/internal/...",
 		"github.com/go-git/go-billy/v5/...", "github.com/go-git/go-git/v5/plumbing/...",
 		"github.com/klauspost/compress/...", "github.com/pjbgf/sha1cd", "golang.org/x/sys/..."},
 		"a backend knows the contract and its own engine only"},

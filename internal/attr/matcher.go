@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"strings"
+
+	"github.com/reposit/reposit/internal/wildmatch"
 )
 
 // A Matcher says what some attributes are for paths of one tree. It holds the files of the directories on the way to
@@ -17,7 +19,7 @@ type Matcher struct {
 	values []Value
 	known  []bool
 	todo   []effects
-	glob   globber
+	glob   wildmatch.Matcher
 }
 
 // A file is what is left of a .gitattributes file: its lines about attributes that matter.
@@ -173,8 +175,8 @@ func (m *Matcher) Match(ctx context.Context, path string) ([]Value, error) {
 			if rules[r].pattern.match(dir, name, base, isDir, &m.glob) {
 				left -= m.apply(rules[r].effects)
 			}
-			if pause++; pause+m.glob.steps > 1<<20 {
-				pause, m.glob.steps = 0, 0
+			if pause++; pause+m.glob.Steps > 1<<20 {
+				pause, m.glob.Steps = 0, 0
 				if err := ctx.Err(); err != nil {
 					return nil, err
 				}

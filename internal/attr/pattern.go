@@ -1,6 +1,10 @@
 package attr
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/reposit/reposit/internal/wildmatch"
+)
 
 // A pattern is one of gitignore's, except that it never negates.
 type pattern struct {
@@ -43,7 +47,7 @@ func (p *pattern) parse(s string) bool {
 
 // match reports whether the pattern, from the file in directory dir, matches path, a directory if isDir; base is
 // where path's last component begins.
-func (p *pattern) match(dir, path string, base int, isDir bool, g *globber) bool {
+func (p *pattern) match(dir, path string, base int, isDir bool, g *wildmatch.Matcher) bool {
 	if p.flags&onlyDirs != 0 && !isDir {
 		return false
 	}
@@ -67,10 +71,10 @@ func (p *pattern) match(dir, path string, base int, isDir bool, g *globber) bool
 	if text == "" {
 		return name == ""
 	}
-	return g.match(text, name, true)
+	return g.MatchPath(text, name)
 }
 
-func (p *pattern) matchBase(name string, g *globber) bool {
+func (p *pattern) matchBase(name string, g *wildmatch.Matcher) bool {
 	switch {
 	case p.literal == len(p.text):
 		return name == p.text
@@ -79,7 +83,7 @@ func (p *pattern) matchBase(name string, g *globber) bool {
 	case !strings.HasPrefix(name, p.text[:p.literal]):
 		return false
 	}
-	return g.match(p.text, name, false)
+	return g.Match(p.text, name)
 }
 
 // below returns path relative to dir, if it is inside.

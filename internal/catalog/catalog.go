@@ -10,6 +10,7 @@ import (
 
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/language"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -33,7 +34,7 @@ func CheckVersion(v storage.View) error {
 func Init(tx storage.Tx) error {
 	err := CheckVersion(tx)
 	if errors.Is(err, storage.ErrNotFound) {
-		var secret Secret
+		var secret page.Secret
 		rand.Read(secret[:])
 		if err := tx.PutRecord([]byte{keySecret}, secret[:]); err != nil {
 			return err
@@ -41,6 +42,16 @@ func Init(tx storage.Tx) error {
 		return tx.PutRecord([]byte{keyVersion}, []byte{formatVersion})
 	}
 	return err
+}
+
+// LoadSecret returns what page tokens of the store are made with.
+func LoadSecret(v storage.View) (s page.Secret, err error) {
+	b, err := v.Record([]byte{keySecret})
+	if err == nil && len(b) != len(s) {
+		err = fmt.Errorf("%w: secret of page tokens", storage.ErrCorrupt)
+	}
+	copy(s[:], b)
+	return s, err
 }
 
 // Find returns the ID of the repository of that owner and slug, or of the one that had this name last and has moved, or
@@ -89,14 +100,9 @@ func Pool(v storage.View, id storage.ID) (pool storage.ID, err error) {
 	if err != nil {
 		return pool, err
 	}
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if version := d.Byte(); version != repoVersion && version != forkVersion {
-		return pool, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, version)
-	}
-	if pool = d.id(); d.Bad {
-		return pool, d.end()
-	}
-	return pool, nil
+	d := record.Decode(b)
+	d.Version(repoVersion, forkVersion)
+	return d.ID(), d.Err("repository")
 }
 
 // LoadHeader returns what every access to a repository must know of it, or storage.ErrNotFound.
@@ -105,12 +111,9 @@ func LoadHeader(v storage.View, id storage.ID) (Header, error) {
 	if err != nil {
 		return Header{}, err
 	}
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	h, _, err := d.head()
-	if err == nil && d.Bad {
-		err = d.end()
-	}
-	return h, err
+	d := record.Decode(b)
+	h, _ := decodeHead(&d)
+	return h, d.Err("repository")
 }
 
 func loadRaw(v storage.View, id storage.ID) ([]byte, error) {
@@ -251,7 +254,7 @@ func (e *Entry) Replace(tx Tx, r *Repo, now time.Time) error {
 
 // Remove takes a repository out of the catalog, and reports whether it was the last of its pool. Its forks then belong
 // to what it was forked from; those of the root of a network to the oldest of them, which is the new root. What go-git
-// stores and former names may be left for Sweep.
+// stores and former names may be left for Deleted to sweep.
 func (e *Entry) Remove(tx Tx) (last bool, err error) {
 	r := e.Repo
 	state, err := e.State(tx)
@@ -276,7 +279,7 @@ func (e *Entry) Remove(tx Tx) (last bool, err error) {
 			return false, err
 		}
 	}
-	if err := dropRest(tx, r.ID); err != nil {
+	if err := Deleted.Bury(tx, r.ID); err != nil {
 		return false, err
 	}
 	return r.leaveNetwork(tx, *state)
@@ -311,7 +314,7 @@ func (r *Repo) setExpiry(tx storage.Tx, from, to time.Time) error {
 		return nil
 	}
 	key := func(t time.Time) []byte {
-		return append(appendTime([]byte{keyExpiry}, t), r.ID[:]...)
+		return append(record.AppendTime([]byte{keyExpiry}, t), r.ID[:]...)
 	}
 	if !from.IsZero() {
 		if err := tx.DeleteRecord(key(from)); err != nil {
@@ -327,7 +330,7 @@ func (r *Repo) setExpiry(tx storage.Tx, from, to time.Time) error {
 // Expired returns up to limit repositories that expired at or before now, but for those to skip.
 func Expired(v storage.View, now time.Time, limit int, skip func(storage.ID) bool) ([]storage.ID, error) {
 	var ids []storage.ID
-	hi := record.After(appendTime([]byte{keyExpiry}, now))
+	hi := record.After(record.AppendTime([]byte{keyExpiry}, now))
 	for rec, err := range v.Records([]byte{keyExpiry}, hi, storage.Ascending) {
 		if err != nil {
 			return nil, err
@@ -348,7 +351,7 @@ func Expired(v storage.View, now time.Time, limit int, skip func(storage.ID) boo
 
 // PutToken stores the hash of a delete token and when it ends, in place of any other of the repository.
 func PutToken(tx storage.Tx, id storage.ID, hash [32]byte, ends time.Time) error {
-	return tx.PutRecord(idKey(keyToken, id), appendTime(hash[:], ends))
+	return tx.PutRecord(idKey(keyToken, id), record.AppendTime(hash[:], ends))
 }
 
 // Token returns what PutToken stored, or storage.ErrNotFound.
@@ -357,8 +360,8 @@ func Token(v storage.View, id storage.ID) (hash [32]byte, ends time.Time, err er
 	if err != nil {
 		return hash, ends, err
 	}
-	d := decoder{Decoder: record.Decoder{Rest: b}}
+	d := record.Decode(b)
 	copy(hash[:], d.Take(uint64(len(hash))))
-	ends = d.time()
-	return hash, ends, d.end()
+	ends = d.Time()
+	return hash, ends, d.End("delete token")
 }

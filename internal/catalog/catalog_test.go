@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/memory"
 )
@@ -54,26 +55,6 @@ func TestInit(t *testing.T) {
 		if !errors.Is(err, storage.ErrFormat) {
 			t.Errorf("Init() of version %v = %v, want %v", version, err, storage.ErrFormat)
 		}
-	}
-}
-
-func TestTimes(t *testing.T) {
-	times := []time.Time{
-		{}, time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 999999999, time.UTC),
-		time.Unix(0, 0), time.Unix(0, 1),
-		time.Unix(1, 0), time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600)), time.Unix(0, math.MaxInt64),
-	}
-	for i, at := range times {
-		k := timeKey(at)
-		if i > 0 && k <= timeKey(times[i-1]) {
-			t.Errorf("%v does not sort behind %v", at, times[i-1])
-		}
-		if back := keyTime(k); !back.Equal(at) && !at.Before(MinTime) {
-			t.Errorf("%v comes back as %v", at, back)
-		}
-	}
-	if a, b := timeKey(time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)), timeKey(MaxTime); a != b {
-		t.Errorf("a time that can't be kept has key %x, want %x", a, b)
 	}
 }
 
@@ -123,7 +104,7 @@ func TestCorruptIndex(t *testing.T) {
 	}
 	err = b.View(t.Context(), func(v storage.View) error {
 		for _, sort := range []Sort{ByCreated, ByName} {
-			page, _, total, err := List(t.Context(), v, &Query{Sort: sort, Size: 9})
+			page, _, total, err := List(t.Context(), v, &Query{Sort: sort, Bounds: page.Bounds{Size: 9}})
 			if err != nil {
 				return err
 			}
@@ -152,7 +133,7 @@ func TestForgedToken(t *testing.T) {
 	ask := func(q Query) (next string, err error) {
 		q.Size = 1
 		if q.Secret == nil {
-			q.Secret = &Secret{}
+			q.Secret = &page.Secret{}
 		}
 		err = b.View(t.Context(), func(v storage.View) error {
 			_, next, _, err = List(t.Context(), v, &q)
@@ -174,8 +155,8 @@ func TestForgedToken(t *testing.T) {
 		forged[i] ^= 1
 		q := bobs
 		q.Token = base64.RawURLEncoding.EncodeToString(forged)
-		if _, err := ask(q); !errors.Is(err, ErrToken) {
-			t.Errorf("List() with byte %d of the token changed = %v, want %v", i, err, ErrToken)
+		if _, err := ask(q); !errors.Is(err, page.ErrToken) {
+			t.Errorf("List() with byte %d of the token changed = %v, want %v", i, err, page.ErrToken)
 		}
 	}
 	for name, q := range map[string]Query{
@@ -184,12 +165,12 @@ func TestForgedToken(t *testing.T) {
 		"direction": {Owner: "bob", Sort: ByName, Descending: true},
 		"label":     {Owner: "bob", Sort: ByName, Labels: map[string]string{"a": "b"}},
 		"viewer":    {Owner: "bob", Sort: ByName, Viewer: &Viewer{Name: "carl"}},
-		"secret":    {Owner: "bob", Sort: ByName, Secret: &Secret{1}},
+		"secret":    {Owner: "bob", Sort: ByName, Secret: &page.Secret{1}},
 		"network":   {Owner: "bob", Sort: ByName, Within: &Within{Repo: repos[0], Network: true}},
 	} {
 		q.Token = good
-		if _, err := ask(q); !errors.Is(err, ErrToken) {
-			t.Errorf("List() with the token of another %s = %v, want %v", name, err, ErrToken)
+		if _, err := ask(q); !errors.Is(err, page.ErrToken) {
+			t.Errorf("List() with the token of another %s = %v, want %v", name, err, page.ErrToken)
 		}
 	}
 	bobs.Token = good
@@ -209,24 +190,6 @@ func FuzzDecodeRepo(f *testing.F) {
 		again, err := decodeRepo(id(1), r.encode())
 		if diff := cmp.Diff(r, again); diff != "" || err != nil {
 			t.Errorf("%v, -once +twice:\n%s", err, diff)
-		}
-	})
-}
-
-// FuzzToken asks for the position of what may be a token. None is taken but those that were given out.
-func FuzzToken(f *testing.F) {
-	secret := Secret{1, 2, 3}
-	query := []byte("query")
-	f.Add(secret.Token(query, []byte("position")))
-	f.Add(secret.Token(nil, nil))
-	f.Add("")
-	f.Fuzz(func(t *testing.T, token string) {
-		position, err := secret.Position(query, token)
-		if err != nil {
-			return
-		}
-		if got := secret.Token(query, position); got != token {
-			t.Errorf("token %q is taken for %q", token, got)
 		}
 	})
 }

@@ -2,14 +2,15 @@ package catalog
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
-// What a repository has of go-git's records and of former names knows no bound, but one transaction does. So a deletion
-// begins to remove them, and Sweep goes on.
+// Deleted removes what a deleted repository has of go-git's records and of former names, and the tombstones of a pool
+// that has no member any more.
+var Deleted = record.Sweeper[storage.Tx]{Kind: string(keyGone), Drop: dropRest}
+
 const (
 	dropRecords = 2000    // at most in one transaction
 	dropBytes   = 1 << 17 // of keys
@@ -21,10 +22,9 @@ type dropper struct {
 	records, bytes int // that may still be removed
 }
 
-func newDropper(tx storage.Tx) *dropper { return &dropper{tx, dropRecords, dropBytes} }
-
-// drop removes what there is, and reports whether there may be more.
-func (d *dropper) drop(id storage.ID) (more bool, err error) {
+// dropRest removes what there is, and reports whether there may be more.
+func dropRest(tx storage.Tx, id storage.ID) (more bool, err error) {
+	d := &dropper{tx, dropRecords, dropBytes}
 	if more, err := d.dropPrefix(GoGitKey(id, ""), nil); err != nil || more {
 		return more, err
 	}
@@ -57,43 +57,6 @@ func (d *dropper) dropPrefix(prefix, twin []byte) (more bool, err error) {
 		if err := d.tx.DeleteRecord(rec.Key); err != nil {
 			return false, err
 		}
-	}
-	return false, nil
-}
-
-// dropRest begins to remove what a deleted repository, or a pool that has no member any more, has without bound, and
-// leaves a mark if there is more.
-func dropRest(tx storage.Tx, id storage.ID) error {
-	more, err := newDropper(tx).drop(id)
-	if err != nil || !more {
-		return err
-	}
-	return tx.PutRecord(idKey(keyGone, id), nil)
-}
-
-// Swept reports whether nothing is left of deleted repositories.
-func Swept(v storage.View) (bool, error) {
-	for _, err := range v.Records([]byte{keyGone}, []byte{keyGone + 1}, storage.Ascending) {
-		return false, err
-	}
-	return true, nil
-}
-
-// Sweep removes some of what is left of deleted repositories, and reports whether there may be more.
-func Sweep(tx storage.Tx) (more bool, err error) {
-	d := newDropper(tx)
-	for rec, err := range tx.Records([]byte{keyGone}, []byte{keyGone + 1}, storage.Ascending) {
-		if err != nil {
-			return false, err
-		}
-		id, err := recordID(rec.Key[1:], "mark")
-		if err != nil {
-			return false, fmt.Errorf("deleted repository: %w", err)
-		}
-		if more, err := d.drop(id); err != nil || more {
-			return more, err
-		}
-		return true, tx.DeleteRecord(rec.Key)
 	}
 	return false, nil
 }

@@ -3,7 +3,6 @@ package catalog
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
@@ -38,13 +37,13 @@ func (r *Repo) scopes(fn func(scope string) error) error {
 // A timeEntry is one time of a repository, with the fields that have it.
 type timeEntry struct {
 	fields Sort
-	time   uint64
+	time   record.Stamp
 }
 
 // times returns the entries of the index by time. Those with no fields are none.
 func (r *Repo) times(s State) [3]timeEntry {
 	entries := [3]timeEntry{
-		{ByCreated, timeKey(r.Created)}, {ByUpdated, timeKey(s.Updated)}, {ByPushed, timeKey(s.Pushed)},
+		{ByCreated, record.StampOf(r.Created)}, {ByUpdated, record.StampOf(s.Updated)}, {ByPushed, record.StampOf(s.Pushed)},
 	}
 	for i := range entries {
 		for j := range i {
@@ -60,7 +59,7 @@ func (r *Repo) times(s State) [3]timeEntry {
 
 // created is the one entry in a static scope.
 func (r *Repo) created() [3]timeEntry {
-	return [3]timeEntry{{ByCreated, timeKey(r.Created)}}
+	return [3]timeEntry{{ByCreated, record.StampOf(r.Created)}}
 }
 
 // moveTimes replaces entries of the index by time with others.
@@ -153,17 +152,17 @@ func (t *tally) encode(b []byte) []byte {
 }
 
 func decodeTally(b []byte) (t tally, err error) {
-	d := record.Decoder{Rest: b}
-	for last := byte(0); len(d.Rest) > 0; {
-		fields, entries := d.Byte(), d.Uvarint()
-		if fields <= last || int(fields) >= len(t) || entries == 0 || entries > math.MaxInt32 {
-			d.Fail()
+	d := record.Decode(b)
+	for last := byte(0); d.Len() > 0; {
+		fields, entries := d.Byte(), d.Count(math.MaxInt32)
+		if fields <= last || int(fields) >= len(t) || entries == 0 {
+			d.Check(false)
 			break
 		}
-		t[fields], last = int(entries), fields
+		t[fields], last = entries, fields
 	}
-	if d.Bad {
-		return tally{}, fmt.Errorf("%w: count of repositories", storage.ErrCorrupt)
+	if err := d.End("count of repositories"); err != nil {
+		return tally{}, err
 	}
 	return t, nil
 }

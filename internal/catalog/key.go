@@ -1,9 +1,8 @@
 package catalog
 
 import (
-	"encoding/binary"
-
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -103,7 +102,7 @@ func networkScope(pool storage.ID) string { return "f" + string(pool[:]) }
 // isStatic reports whether only what a push does not change is indexed in a scope.
 func isStatic(scope string) bool { return scope != "" && (scope[0] == 'c' || scope[0] == 'f') }
 
-func idKey(kind byte, id storage.ID) []byte { return append([]byte{kind}, id[:]...) }
+func idKey(kind byte, id storage.ID) []byte { return record.IDKey(id, kind) }
 
 // indexPrefix is what the keys of an index in a scope begin with.
 func indexPrefix(b []byte, index byte, vis visibility, scope string) []byte {
@@ -115,8 +114,7 @@ func indexPrefix(b []byte, index byte, vis visibility, scope string) []byte {
 func timeIndexKey(b []byte, vis visibility, scope string, e timeEntry, id storage.ID) []byte {
 	b = indexPrefix(b, indexTime, vis, scope)
 	b = append(b, byte(e.fields))
-	b = binary.BigEndian.AppendUint64(b, e.time)
-	return append(b, id[:]...)
+	return append(record.AppendStamp(b, e.time), id[:]...)
 }
 
 func nameIndexKey(b []byte, vis visibility, scope, owner, slug string) []byte {
@@ -137,15 +135,15 @@ func aliasKey(owner, slug string) []byte { return appendName([]byte{keyAlias, 'n
 
 // aliasOfKey with no name is what the keys of all of a repository's aliases begin with.
 func aliasOfKey(id storage.ID, name []byte) []byte {
-	return append(append([]byte{keyAlias, 'i'}, id[:]...), name...)
+	return append(record.IDKeyFor(len(name), id, keyAlias, 'i'), name...)
 }
 
-func networkKey(pool storage.ID) []byte { return append([]byte{keyFork, 'p'}, pool[:]...) }
+func networkKey(pool storage.ID) []byte { return record.IDKey(pool, keyFork, 'p') }
 
-func holderKey(family storage.ID) []byte { return append([]byte{keyFork, 'h'}, family[:]...) }
+func holderKey(family storage.ID) []byte { return record.IDKey(family, keyFork, 'h') }
 
 func adoptedKey(id storage.ID, family []byte) []byte {
-	return append(append([]byte{keyFork, 'a'}, id[:]...), family...)
+	return append(record.IDKeyFor(len(family), id, keyFork, 'a'), family...)
 }
 
 // dependentKey with no ID is what the keys of all repositories of an owner begin with that have an upstream.
@@ -160,4 +158,6 @@ func tombstoneKey(pool storage.ID, id []byte) []byte {
 }
 
 // GoGitKey returns the key of what go-git stores under a name.
-func GoGitKey(id storage.ID, name string) []byte { return append(idKey(keyGoGit, id), name...) }
+func GoGitKey(id storage.ID, name string) []byte {
+	return append(record.IDKeyFor(len(name), id, keyGoGit), name...)
+}

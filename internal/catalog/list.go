@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -19,12 +20,11 @@ type Query struct {
 	Within     *Within // nil: of the whole store
 	Sort       Sort
 	Descending bool
-	Size       int    // of the page
-	Token      string // where the page before ended
-	Skip       int    // or how many repositories come before the page
+	Token      string // of the page before; "": the list begins
+	page.Bounds
 
-	Viewer *Viewer // who asks; nil: one who may see all
-	Secret *Secret // what tokens are made with
+	Viewer *Viewer      // who asks; nil: one who may see all
+	Secret *page.Secret // what tokens are made with
 }
 
 // Within bounds a query to the forks of a repository, or to all of its network.

@@ -3,7 +3,6 @@ package catalog
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"iter"
 
 	"github.com/reposit/reposit/internal/record"
@@ -29,12 +28,10 @@ func LoadNetwork(v storage.View, pool storage.ID) (Network, error) {
 	if err != nil {
 		return Network{}, err
 	}
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if version := d.Byte(); version != networkVersion {
-		return Network{}, fmt.Errorf("%w: fork network of version %d", storage.ErrFormat, version)
-	}
-	n := Network{Root: d.id(), Members: int(d.Uvarint())}
-	return n, d.end()
+	d := record.Decode(b)
+	d.Version(networkVersion, networkVersion)
+	n := Network{Root: d.ID(), Members: int(d.Uvarint())}
+	return n, d.End("fork network")
 }
 
 // Fork adds a fork of a repository, which it puts into the pool of that one, or returns ErrTaken or ErrDepth.
@@ -191,7 +188,7 @@ func (r *Repo) leaveNetwork(tx Tx, s State) (last bool, err error) {
 		if err := tx.DeleteRecord(networkKey(r.Pool)); err != nil {
 			return false, err
 		}
-		return true, dropRest(tx, r.Pool)
+		return true, Deleted.Bury(tx, r.Pool)
 	}
 	return false, tx.PutRecord(networkKey(r.Pool), n.encode())
 }

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"encoding/binary"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -89,8 +88,8 @@ func (r *Repo) encode() []byte {
 		b = record.AppendString(b, s)
 	}
 	b = binary.AppendUvarint(b, uint64(r.OpenIssues))
-	b = appendTime(b, r.Created)
-	b = appendTime(b, r.Expires)
+	b = record.AppendTime(b, r.Created)
+	b = record.AppendTime(b, r.Expires)
 	b = binary.AppendUvarint(b, uint64(len(r.Labels)))
 	if len(r.Labels) == 0 {
 		return b
@@ -114,55 +113,49 @@ func (r *Repo) flags() byte {
 	return f
 }
 
-// head reads what a repository's record begins with.
-func (d *decoder) head() (h Header, flags byte, err error) {
-	version := d.Byte()
-	if version != repoVersion && version != forkVersion {
-		return h, 0, fmt.Errorf("%w: repository record of version %d", storage.ErrFormat, version)
-	}
-	h.Pool = d.id()
+// decodeHead reads what a repository's record begins with.
+func decodeHead(d *record.Decoder) (h Header, flags byte) {
+	version := d.Version(repoVersion, forkVersion)
+	h.Pool = d.ID()
 	flags = d.Byte()
 	h.Owner = d.String()
 	h.Private, h.Protected = flags&flagPrivate != 0, flags&flagProtected != 0
 	if version == forkVersion {
-		h.Upstream = d.id()
+		h.Upstream = d.ID()
 	}
-	return h, flags, nil
+	return h, flags
 }
 
 func decodeRepo(id storage.ID, b []byte) (*Repo, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	h, flags, err := d.head()
-	if err != nil {
-		return nil, err
-	}
+	d := record.Decode(b)
+	h, flags := decodeHead(&d)
 	r := &Repo{
 		ID: id, Pool: h.Pool, Owner: h.Owner, Private: h.Private, Protected: h.Protected, Upstream: h.Upstream,
 	}
 	r.HasWiki, r.HasIssues = flags&flagWiki != 0, flags&flagIssues != 0
 	r.HasDownloads, r.Networked = flags&flagDownloads != 0, flags&flagNetworked != 0
 	if flags&flagFork != 0 {
-		r.Family = d.id()
+		r.Family = d.ID()
 	}
 	for _, to := range [4]*string{&r.Slug, &r.Name, &r.Description, &r.Homepage} {
 		*to = d.String()
 	}
 	r.OpenIssues = int(d.Uvarint())
-	r.Created, r.Expires = d.time(), d.time()
-	if n := d.Uvarint(); n > 0 && n <= uint64(len(b)) {
+	r.Created, r.Expires = d.Time(), d.Time()
+	if n := d.Count(uint64(d.Len())); n > 0 {
 		r.Labels = make(map[string]string, n)
 		for range n {
 			k := d.String()
 			r.Labels[k] = d.String()
 		}
 	}
-	return r, d.end()
+	return r, d.End("repository")
 }
 
 func (s *State) encode(b []byte) []byte {
 	b = append(b, stateVersion)
-	b = appendTime(b, s.Updated)
-	b = appendTime(b, s.Pushed)
+	b = record.AppendTime(b, s.Updated)
+	b = record.AppendTime(b, s.Pushed)
 	b = binary.AppendUvarint(b, uint64(s.Size))
 	b = binary.AppendUvarint(b, s.Moves)
 	for _, n := range [5]int{s.Forks, s.PrivateForks, s.Watchers, s.OpenPulls, s.Offered} {
@@ -177,80 +170,23 @@ func (s *State) encode(b []byte) []byte {
 }
 
 func decodeState(b []byte) (State, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if v := d.Byte(); v != stateVersion {
-		return State{}, fmt.Errorf("%w: state record of version %d", storage.ErrFormat, v)
-	}
-	s := State{Updated: d.time(), Pushed: d.time(), Size: int64(d.Uvarint()), Moves: d.Uvarint()}
+	d := record.Decode(b)
+	d.Version(stateVersion, stateVersion)
+	s := State{Updated: d.Time(), Pushed: d.Time(), Size: int64(d.Uvarint()), Moves: d.Uvarint()}
 	for _, to := range [5]*int{&s.Forks, &s.PrivateForks, &s.Watchers, &s.OpenPulls, &s.Offered} {
 		*to = int(d.Uvarint())
 	}
-	if len(d.Rest) > 0 {
-		s.LanguageMoves = d.Uvarint()
-		copy(s.LanguageAt[:], d.Take(uint64(len(s.LanguageAt))))
-		s.Language = string(d.Take(uint64(len(d.Rest))))
+	if d.Len() > 0 {
+		s.LanguageMoves, s.LanguageAt, s.Language = d.Uvarint(), d.Hash(), string(d.Rest())
 	}
-	return s, d.end()
+	return s, d.End("state")
 }
 
 // decodeMoves returns the Moves of a State alone.
 func decodeMoves(b []byte) (uint64, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if v := d.Byte(); v != stateVersion {
-		return 0, fmt.Errorf("%w: state record of version %d", storage.ErrFormat, v)
-	}
-	d.Take(2 * 8) // times
-	d.Uvarint()   // Size
-	moves := d.Uvarint()
-	d.Rest = nil
-	return moves, d.end()
-}
-
-// appendTime appends a time so that the bytes sort as the times do. The zero time is before every other.
-func appendTime(b []byte, t time.Time) []byte { return binary.BigEndian.AppendUint64(b, timeKey(t)) }
-
-// The times that are kept as they are. Others become the nearest of them.
-var (
-	MinTime = record.MinTime
-	MaxTime = record.MaxTime
-)
-
-// timeKey maps the nanoseconds since 1970, which may be negative, to numbers that sort alike. 0 is no time.
-func timeKey(t time.Time) uint64 {
-	if t.IsZero() {
-		return 0
-	}
-	return uint64(record.Nanos(t)) ^ 1<<63
-}
-
-func keyTime(k uint64) time.Time {
-	if k == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, int64(k^1<<63)).UTC()
-}
-
-// A decoder reads what the append functions wrote. After the first thing that is not there it yields zero values,
-// and end says so.
-type decoder struct {
-	record.Decoder
-}
-
-func (d *decoder) id() (id storage.ID) {
-	copy(id[:], d.Take(uint64(len(id))))
-	return id
-}
-
-func (d *decoder) time() time.Time {
-	if b := d.Take(8); b != nil {
-		return keyTime(binary.BigEndian.Uint64(b))
-	}
-	return time.Time{}
-}
-
-func (d *decoder) end() error {
-	if d.Bad || len(d.Rest) > 0 {
-		return fmt.Errorf("%w: catalog record", storage.ErrCorrupt)
-	}
-	return nil
+	d := record.Decode(b)
+	d.Version(stateVersion, stateVersion)
+	d.Take(2 * record.StampSize) // Updated, Pushed
+	d.Uvarint()                  // Size
+	return d.Uvarint(), d.Err("state")
 }

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"bytes"
-	"encoding/binary"
 	"iter"
 	"slices"
 	"strings"
@@ -225,16 +224,16 @@ func (l *lister) isBehind(position, from []byte) bool {
 
 // position returns where a repository stands in the list.
 func (l *lister) position(f *Found) []byte {
-	var at uint64
+	var at record.Stamp
 	switch l.Sort {
 	case ByName:
 		return appendName(nil, f.Owner, f.Slug)
 	case ByCreated:
-		at = timeKey(f.Created)
+		at = record.StampOf(f.Created)
 	case ByUpdated:
-		at = timeKey(f.Updated)
+		at = record.StampOf(f.Updated)
 	case ByPushed:
-		at = timeKey(f.Pushed)
+		at = record.StampOf(f.Pushed)
 	}
-	return append(binary.BigEndian.AppendUint64(nil, at), f.ID[:]...)
+	return append(record.AppendStamp(nil, at), f.ID[:]...)
 }

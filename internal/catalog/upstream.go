@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/names"
@@ -33,12 +32,10 @@ func LoadTombstone(v storage.View, pool, id storage.ID) (Tombstone, error) {
 	if err != nil {
 		return Tombstone{}, err
 	}
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if version := d.Byte(); version != tombstoneVersion {
-		return Tombstone{}, fmt.Errorf("%w: deleted upstream of version %d", storage.ErrFormat, version)
-	}
-	t := Tombstone{Upstream: d.id(), Owner: d.String()}
-	return t, d.end()
+	d := record.Decode(b)
+	d.Version(tombstoneVersion, tombstoneVersion)
+	t := Tombstone{Upstream: d.ID(), Owner: d.String()}
+	return t, d.End("deleted upstream")
 }
 
 // bury leaves a tombstone if private forks may depend on a repository that is deleted.

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/reposit/reposit/internal/glob"
+	"github.com/reposit/reposit/internal/fnmatch"
 	"github.com/reposit/reposit/internal/names"
 )
 
@@ -104,7 +104,7 @@ func patternEnd(s string) int {
 	return len(s)
 }
 
-// compile makes a pattern of gitignore's form one of package glob. Brackets stand for themselves.
+// compile makes a pattern of gitignore's form one of package fnmatch. Brackets stand for themselves.
 func (l *Line) compile(pattern string) bool {
 	if pattern == "/" || strings.Contains(pattern, "***") || strings.IndexByte(pattern, 0) >= 0 {
 		return false
@@ -117,7 +117,7 @@ func (l *Line) compile(pattern string) bool {
 		rest += "**"
 	}
 	l.exact = quoteBrackets(rest)
-	if glob.Check(l.exact) != nil {
+	if fnmatch.Check(l.exact) != nil {
 		return false
 	}
 	// "docs/*" is what lies directly in docs, and "docs/**" is all of it anyway.
@@ -125,7 +125,7 @@ func (l *Line) compile(pattern string) bool {
 		l.below = l.exact + "/**"
 	}
 	l.stem = l.exact
-	if i := strings.IndexAny(l.exact, glob.Special); i >= 0 {
+	if i := strings.IndexAny(l.exact, fnmatch.Special); i >= 0 {
 		l.stem = l.exact[:i]
 	}
 	return true
@@ -181,5 +181,5 @@ func (l *Line) matches(path string) bool {
 	if !strings.HasPrefix(path, l.stem) || !strings.Contains(path, l.part) {
 		return false
 	}
-	return glob.Match(l.exact, path) || l.below != "" && glob.Match(l.below, path)
+	return fnmatch.Match(l.exact, path) || l.below != "" && fnmatch.Match(l.below, path)
 }

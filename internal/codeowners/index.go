@@ -3,7 +3,7 @@ package codeowners
 import (
 	"strings"
 
-	"github.com/reposit/reposit/internal/glob"
+	"github.com/reposit/reposit/internal/fnmatch"
 )
 
 // An index finds the lines that may match a path. Those of the usual forms need no look at each. The numbers are
@@ -27,7 +27,7 @@ func newIndex(lines []Line) index {
 func (x *index) add(l *Line, i int) {
 	name, anywhere := strings.CutPrefix(l.exact, "**/")
 	end, isEnding := strings.CutPrefix(name, "*")
-	plain := func(s string) bool { return !strings.ContainsAny(s, glob.Special) }
+	plain := func(s string) bool { return !strings.ContainsAny(s, fnmatch.Special) }
 	switch {
 	case plain(l.exact) && l.below != "":
 		x.literal[l.exact] = i
@@ -51,7 +51,7 @@ func (x *index) add(l *Line, i int) {
 // longestPart returns the longest text that must be somewhere in what a pattern matches.
 func longestPart(pattern string) (longest string) {
 	for pattern != "" {
-		end := strings.IndexAny(pattern, glob.Special+"/")
+		end := strings.IndexAny(pattern, fnmatch.Special+"/")
 		if end < 0 {
 			end = len(pattern)
 		}

@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
-	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -21,11 +21,12 @@ const (
 	keyAuthors = 'a'
 )
 
-func headKey(repo storage.ID) []byte { return append([]byte{keyFirst, keyHead}, repo[:]...) }
+func headKey(repo storage.ID) []byte { return record.IDKey(repo, keyFirst, keyHead) }
+
+func pagePrefix(repo storage.ID) []byte { return record.IDKeyFor(4, repo, keyFirst, keyAuthors) }
 
 func pageKey(repo storage.ID, page int) []byte {
-	b := append([]byte{keyFirst, keyAuthors}, repo[:]...)
-	return binary.BigEndian.AppendUint32(b, uint32(page))
+	return binary.BigEndian.AppendUint32(pagePrefix(repo), uint32(page))
 }
 
 // headVersion is the first byte of a stored head. Tallies of version 1, whose names were not decoded, are made anew.
@@ -47,7 +48,7 @@ func Load(v storage.View, repo storage.ID) (*Tally, error) {
 		return nil, err
 	}
 	page := 0
-	for rec, err := range v.Records(pageKey(repo, 0), record.After(pageKey(repo, 0)[:2+len(repo)]), storage.Ascending) {
+	for rec, err := range v.Records(pagePrefix(repo), record.After(pagePrefix(repo)), storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +61,7 @@ func Load(v storage.View, repo storage.ID) (*Tally, error) {
 		}
 	}
 	if len(t.Authors) != n {
-		return nil, corrupt("%d authors of %d", len(t.Authors), n)
+		return nil, fmt.Errorf("%w: tally of contributors: %d authors of %d", storage.ErrCorrupt, len(t.Authors), n)
 	}
 	return t, nil
 }
@@ -123,7 +124,7 @@ func isStored(v storage.View, repo storage.ID, t *Tally) (bool, error) {
 // Drop removes all records of a repository.
 func Drop(tx storage.Tx, repo storage.ID) error {
 	var keys [][]byte
-	for rec, err := range tx.Records(pageKey(repo, 0), record.After(pageKey(repo, 0)[:2+len(repo)]), storage.Ascending) {
+	for rec, err := range tx.Records(pagePrefix(repo), record.After(pagePrefix(repo)), storage.Ascending) {
 		if err != nil {
 			return err
 		}
@@ -147,20 +148,17 @@ func (t *Tally) encodeHead(serial uint64) []byte {
 }
 
 func decodeHead(b []byte) (*Tally, int, error) {
-	d := record.Decoder{Rest: b}
-	if v := d.Take(1); v == nil || v[0] != headVersion {
-		return nil, 0, fmt.Errorf("%w: tally of contributors of version %v", storage.ErrFormat, v)
-	}
-	t := &Tally{}
-	copy(t.Tip[:], d.Take(uint64(len(git.Hash{}))))
-	t.span.latest = d.Varint()
-	t.span.skew = int64(d.Uvarint())
+	d := record.Decode(b)
+	d.Version(headVersion, headVersion)
+	t := &Tally{Tip: d.Hash()}
+	t.span.latest, t.span.skew = d.Varint(), int64(d.Uvarint())
 	t.serial = d.Uvarint()
-	n := d.Uvarint()
-	if d.Bad || len(d.Rest) > 0 || t.span.skew < 0 || n > maxKept {
-		return nil, 0, corrupt("head")
+	n := d.Count(maxKept)
+	d.Check(t.span.skew >= 0)
+	if err := d.End("tally of contributors"); err != nil {
+		return nil, 0, err
 	}
-	return t, int(n), nil
+	return t, n, nil
 }
 
 // pages returns the authors as they are stored, or false if they are too many.
@@ -183,17 +181,12 @@ func (t *Tally) pages() ([][]byte, bool) {
 }
 
 func decodePage(b []byte, authors []Author) ([]Author, error) {
-	d := record.Decoder{Rest: b}
-	for len(d.Rest) > 0 {
-		a := Author{Name: d.String(), Email: d.String(), Commits: int(d.Uvarint())}
-		if d.Bad || a.Commits < 0 {
-			return nil, corrupt("authors")
-		}
-		authors = append(authors, a)
+	d := record.Decode(b)
+	for d.Len() > 0 {
+		authors = append(authors, Author{Name: d.String(), Email: d.String(), Commits: d.Count(math.MaxInt)})
+	}
+	if err := d.End("authors in a tally of contributors"); err != nil {
+		return nil, err
 	}
 	return authors, nil
-}
-
-func corrupt(format string, args ...any) error {
-	return fmt.Errorf("%w: tally of contributors: %s", storage.ErrCorrupt, fmt.Sprintf(format, args...))
 }

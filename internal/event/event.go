@@ -57,7 +57,7 @@ const (
 
 func publicKey() []byte { return []byte{keyMark, 'p'} }
 
-func repoKey(repo storage.ID) []byte { return append([]byte{keyMark, 'r'}, repo[:]...) }
+func repoKey(repo storage.ID) []byte { return record.IDKey(repo, keyMark, 'r') }
 
 const (
 	flagPrivate = 1 << iota
@@ -80,7 +80,7 @@ func encode(events []Event, when time.Time, unit uint64) []byte {
 	b := make([]byte, 0, 24+len(events)*96)
 	b = append(b, recordVersion)
 	b = binary.AppendUvarint(b, unit)
-	b = binary.AppendVarint(b, record.Nanos(when))
+	b = record.AppendNanos(b, when)
 	b = binary.AppendUvarint(b, uint64(len(events)))
 	for i := range events {
 		b = events[i].append(b)
@@ -108,76 +108,57 @@ func (e *Event) append(b []byte) []byte {
 		b = append(b, e.New[:]...)
 	}
 	for _, s := range [3]string{e.By, e.Name, e.Detail} {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-		b = append(b, s...)
+		b = record.AppendString(b, s)
 	}
 	return binary.AppendUvarint(b, uint64(e.Pull))
 }
 
-// unit reads what a record begins with. In the first version the number of the last event stands for the unit: that is
-// no less.
-func (d *decoder) unit(last uint64) (uint64, error) {
-	switch v := d.Byte(); v {
-	case firstVersion:
-		return last, nil
-	case recordVersion:
-		return d.Uvarint(), nil
-	default:
-		return 0, fmt.Errorf("%w: events of version %d", storage.ErrFormat, v)
+// decodeUnit reads what a record begins with. In the first version the number of the last event stands for the unit:
+// that is no less.
+func decodeUnit(d *record.Decoder, last uint64) uint64 {
+	if d.Version(firstVersion, recordVersion) == firstVersion {
+		return last
 	}
+	return d.Uvarint()
 }
 
 // unitOf returns the unit of a record whose last event has a number.
 func unitOf(last uint64, b []byte) (uint64, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	unit, err := d.unit(last)
-	if err == nil && d.Bad {
-		err = fmt.Errorf("%w: events", storage.ErrCorrupt)
-	}
-	return unit, err
+	d := record.Decode(b)
+	return decodeUnit(&d, last), d.Err("events")
 }
 
 // decode returns the unit and the events of a record whose last event has a number.
 func decode(last uint64, b []byte) (unit uint64, events []Event, err error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if unit, err = d.unit(last); err != nil {
-		return 0, nil, err
-	}
-	when := time.Unix(0, d.Varint()).UTC()
-	n := d.Uvarint()
-	if n == 0 || n > uint64(len(d.Rest)) || n > last {
-		return 0, nil, fmt.Errorf("%w: events", storage.ErrCorrupt)
-	}
+	d := record.Decode(b)
+	unit = decodeUnit(&d, last)
+	when := d.Nanos()
+	n := d.Count(min(uint64(d.Len()), last))
+	d.Check(n > 0)
 	events = make([]Event, 0, n)
 	for i := range n {
-		e := Event{Number: last - n + 1 + i, When: when}
-		d.event(&e)
+		e := Event{Number: last - uint64(n) + 1 + uint64(i), When: when}
+		e.decode(&d)
 		events = append(events, e)
 	}
-	if d.Bad || len(d.Rest) > 0 {
-		return 0, nil, fmt.Errorf("%w: events", storage.ErrCorrupt)
+	if err := d.End("events"); err != nil {
+		return 0, nil, err
 	}
 	return unit, events, nil
 }
 
-// A decoder reads what encode wrote. After the first thing that is not there it yields zero values, and is bad.
-type decoder struct {
-	record.Decoder
-}
-
-func (d *decoder) event(e *Event) {
+// decode reads what append wrote.
+func (e *Event) decode(d *record.Decoder) {
 	e.Kind = Kind(d.Byte())
 	flags := d.Byte()
-	if e.Kind == 0 || e.Kind >= kinds {
-		d.Bad = true
-	}
+	d.Check(e.Kind > 0 && e.Kind < kinds)
 	e.Private = flags&flagPrivate != 0
-	copy(e.Repo[:], d.Take(uint64(len(e.Repo))))
+	e.Repo = d.ID()
 	if flags&flagOld != 0 {
-		copy(e.Old[:], d.Take(uint64(len(e.Old))))
+		e.Old = d.Hash()
 	}
 	if flags&flagNew != 0 {
-		copy(e.New[:], d.Take(uint64(len(e.New))))
+		e.New = d.Hash()
 	}
 	for _, to := range [3]*string{&e.By, &e.Name, &e.Detail} {
 		*to = d.String()

@@ -3,7 +3,6 @@ package event
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/reposit/reposit/internal/catalog"
@@ -128,9 +127,9 @@ func Trimmed(v storage.View, repo storage.ID) (m Marks, err error) {
 	if err != nil {
 		return m, err
 	}
-	d := record.Decoder{Rest: b}
+	d := record.Decode(b)
 	m.Read, m.Access = d.Uvarint(), d.Uvarint()
-	return m, endOf(&d)
+	return m, d.End("mark of dropped events")
 }
 
 // TrimmedPublic returns the number of the last event that all may learn of and that is not kept any more, given the
@@ -148,15 +147,8 @@ func readMark(v storage.View, key []byte) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	d := record.Decoder{Rest: b}
-	return d.Uvarint(), endOf(&d)
-}
-
-func endOf(d *record.Decoder) error {
-	if d.Bad || len(d.Rest) > 0 {
-		return fmt.Errorf("%w: mark of dropped events", storage.ErrCorrupt)
-	}
-	return nil
+	d := record.Decode(b)
+	return d.Uvarint(), d.End("mark of dropped events")
 }
 
 // Drop removes the marks of a repository.

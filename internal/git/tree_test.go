@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -281,13 +282,13 @@ func FuzzParseTree(f *testing.F) {
 func FuzzApply(f *testing.F) {
 	f.Add("a,a.b,a0,b", "a,c,-b")
 	f.Add("a/,a.b,a0/", "a,a0,-a.b")
-	f.Fuzz(func(t *testing.T, names, changes string) {
+	f.Fuzz(func(t *testing.T, before, changes string) {
 		parse := func(list string) (edits []Edit) {
 			seen := map[string]bool{}
 			for i, name := range strings.Split(list, ",") {
 				name, gone := strings.CutPrefix(name, "-")
 				name, dir := strings.CutSuffix(name, "/")
-				if name == "" || seen[name] || strings.ContainsAny(name, "\x00/") {
+				if seen[name] || names.CheckEntry(name) != nil {
 					continue
 				}
 				seen[name] = true
@@ -302,7 +303,7 @@ func FuzzApply(f *testing.F) {
 			}
 			return edits
 		}
-		tree := checkApply(t, mustParse(t, nil), parse(names))
+		tree := checkApply(t, mustParse(t, nil), parse(before))
 		checkApply(t, tree, parse(changes))
 	})
 }

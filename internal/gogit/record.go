@@ -70,11 +70,13 @@ func loadValue(v storage.View, key []byte) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
-	if len(header) != headerSize || header[0] != recordVersion {
-		return value{}, fmt.Errorf("%w: record of go-git", storage.ErrFormat)
+	d := record.Decode(header)
+	d.Version(recordVersion, recordVersion)
+	out := value{when: d.FixedNanos()}
+	size, sum := d.Uint64(), d.Uint32()
+	if err := d.End("go-git"); err != nil {
+		return value{}, err
 	}
-	out := value{when: time.Unix(0, int64(binary.BigEndian.Uint64(header[1:])))}
-	size := binary.BigEndian.Uint64(header[9:])
 	for part := 0; uint64(len(out.data)) < size; part++ {
 		b, err := v.Record(partKey(key, part))
 		if err != nil || len(b) == 0 {
@@ -82,7 +84,7 @@ func loadValue(v storage.View, key []byte) (value, error) {
 		}
 		out.data = append(out.data, b...)
 	}
-	if crc32.ChecksumIEEE(out.data) != binary.BigEndian.Uint32(header[17:]) {
+	if crc32.ChecksumIEEE(out.data) != sum {
 		return value{}, fmt.Errorf("%w: record of go-git", storage.ErrCorrupt)
 	}
 	return out, nil
@@ -107,7 +109,7 @@ func (s *Storer) update(fn func(*txn.Tx, *txn.Repo) error) error {
 func (s *Storer) putValue(tx storage.Tx, name string, v value) error {
 	header := make([]byte, 0, headerSize)
 	header = append(header, recordVersion)
-	header = binary.BigEndian.AppendUint64(header, uint64(record.Nanos(v.when)))
+	header = record.AppendFixedNanos(header, v.when)
 	header = binary.BigEndian.AppendUint64(header, uint64(len(v.data)))
 	header = binary.BigEndian.AppendUint32(header, crc32.ChecksumIEEE(v.data))
 	parts := (len(v.data) + partSize - 1) / partSize

@@ -23,7 +23,7 @@ const (
 	keyDirty  = 'd'
 )
 
-func key(kind byte, repo storage.ID) []byte { return append([]byte{keyFirst, kind}, repo[:]...) }
+func key(kind byte, repo storage.ID) []byte { return record.IDKey(repo, keyFirst, kind) }
 
 // Kept are counts with what they are for.
 type Kept struct {
@@ -106,43 +106,25 @@ func (k *Kept) encode() []byte {
 }
 
 func decode(b []byte) (Kept, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	if v := d.Take(1); v == nil || v[0] != keptVersion {
-		return Kept{}, fmt.Errorf("%w: counts of languages of version %v", storage.ErrFormat, v)
-	}
-	if d.String() != rulesName() && !d.Bad {
+	d := record.Decode(b)
+	d.Version(keptVersion, keptVersion)
+	if d.String() != rulesName() && !d.Bad() {
 		return Kept{}, fmt.Errorf("counts of languages by other rules: %w", storage.ErrNotFound)
 	}
 	var k Kept
-	copy(k.Commit[:], d.Take(uint64(len(k.Commit))))
-	copy(k.Tree[:], d.Take(uint64(len(k.Tree))))
-	k.Counts.Files, k.Counts.Dirs = d.count(), d.count()
-	n := d.Uvarint()
-	k.Counts.Bytes = make(map[string]int64, min(n, uint64(len(d.Rest))))
+	k.Commit, k.Tree = d.Hash(), d.Hash()
+	k.Counts.Files, k.Counts.Dirs = d.Count(MaxFiles), d.Count(MaxFiles)
+	n := d.Count(uint64(d.Len()))
+	k.Counts.Bytes = make(map[string]int64, n)
 	for range n {
-		name := d.String()
-		size := int64(d.Uvarint())
-		if size <= 0 || d.Bad {
-			d.Bad = true
+		name, size := d.String(), int64(d.Uvarint())
+		if d.Check(size > 0); d.Bad() {
 			break
 		}
 		k.Counts.Bytes[name] = size
 	}
-	if d.Bad || len(d.Rest) > 0 {
-		return Kept{}, fmt.Errorf("%w: counts of languages", storage.ErrCorrupt)
+	if err := d.End("counts of languages"); err != nil {
+		return Kept{}, err
 	}
 	return k, nil
-}
-
-// A decoder reads what encode wrote. After the first thing that is not there it yields zero values.
-type decoder struct {
-	record.Decoder
-}
-
-func (d *decoder) count() int {
-	n := d.Uvarint()
-	if n > MaxFiles {
-		d.Bad = true
-	}
-	return int(n)
 }

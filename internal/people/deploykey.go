@@ -112,11 +112,9 @@ func FindDeployKey(v storage.View, f Fingerprint) (repo storage.ID, number int64
 	if err != nil {
 		return repo, 0, err
 	}
-	if len(b) != len(repo)+8 {
-		return repo, 0, corrupt("owner of a deploy key")
-	}
-	copy(repo[:], b)
-	return repo, int64(binary.BigEndian.Uint64(b[len(repo):])), nil
+	d := record.Decode(b)
+	repo, number = d.ID(), int64(d.Uint64())
+	return repo, number, d.End("owner of a deploy key")
 }
 
 // DeployKeys returns the keys of a repository, the oldest first.
@@ -160,17 +158,17 @@ func (k *DeployKey) encode() []byte {
 		b[1] = 0
 	}
 	b = append(b, k.Fingerprint[:]...)
-	b = appendTime(b, k.Created)
+	b = record.AppendTime(b, record.Nearest(k.Created))
 	b = record.AppendString(b, k.Title)
 	return record.AppendString(b, k.Key)
 }
 
 func decodeDeployKey(number int64, b []byte) (DeployKey, error) {
-	d := newDecoder(b)
+	d := decode(b)
 	flags := d.Byte()
-	d.Bad = d.Bad || flags > flagReadOnly
+	d.Check(flags <= flagReadOnly)
 	k := DeployKey{Number: number, Write: flags&flagReadOnly == 0}
 	copy(k.Fingerprint[:], d.Take(uint64(len(k.Fingerprint))))
-	k.Created, k.Title, k.Key = d.time(), d.String(), d.String()
-	return k, d.end("deploy key")
+	k.Created, k.Title, k.Key = d.Time(), d.String(), d.String()
+	return k, d.End("deploy key")
 }

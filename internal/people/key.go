@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -53,10 +54,7 @@ const (
 
 // repoKey returns the key of what a repository has under a name.
 func repoKey(kind byte, repo storage.ID, name string) []byte {
-	b := make([]byte, 0, 2+len(repo)+max(len(name), names.MaxOwner))
-	b = append(b, keyPeople, kind)
-	b = append(b, repo[:]...)
-	return append(b, name...)
+	return append(record.IDKeyFor(max(len(name), names.MaxOwner), repo, keyPeople, kind), name...)
 }
 
 // nameKey returns the key that begins with names, with 00 between them.
@@ -83,7 +81,5 @@ func fingerprintKey(f Fingerprint) []byte { return append([]byte{keyDeploy, keyF
 const deployKeyPrefix = 2 + len(storage.ID{})
 
 func deployKeyKey(repo storage.ID, number int64) []byte {
-	b := append(make([]byte, 0, deployKeyPrefix+8), keyDeploy, keyRepoDeploy)
-	b = append(b, repo[:]...)
-	return binary.BigEndian.AppendUint64(b, uint64(number))
+	return binary.BigEndian.AppendUint64(record.IDKeyFor(8, repo, keyDeploy, keyRepoDeploy), uint64(number))
 }

@@ -33,7 +33,7 @@ func TestManyWatchers(t *testing.T) {
 	sweeps := 0
 	for more := true; more; sweeps++ {
 		update(t, b, func(tx storage.Tx) (err error) {
-			more, err = Sweep(tx)
+			more, err = Deleted.Sweep(tx)
 			return err
 		})
 	}

@@ -28,7 +28,7 @@ var (
 )
 
 // Drop removes what there is about a repository that is deleted. Nobody has a grant or a key of it from here on. Of
-// more watchers than one transaction should remove, the rest is left to Sweep: nothing shows them any more.
+// more watchers than one transaction should remove, the rest is left to Deleted to sweep.
 func Drop(tx storage.Tx, repo storage.ID) error {
 	s, err := loadSharing(tx, repo)
 	if err != nil {
@@ -55,36 +55,11 @@ func Drop(tx storage.Tx, repo storage.ID) error {
 	if err := tx.DeleteRecord(repoKey(keyDoubt, repo, "")); err != nil {
 		return err
 	}
-	more, err := dropWatchers(tx, repo)
-	if err != nil || !more {
-		return err
-	}
-	return tx.PutRecord(repoKey(keyDropped, repo, ""), nil)
+	return Deleted.Bury(tx, repo)
 }
 
-// Swept reports whether Drop left nothing to Sweep.
-func Swept(v storage.View) (bool, error) {
-	dropped, err := suffixes(v, nameKey(keyDropped), 1)
-	return len(dropped) == 0, err
-}
-
-// Sweep removes some of what Drop left, and reports whether there may be more.
-func Sweep(tx storage.Tx) (more bool, err error) {
-	prefix := nameKey(keyDropped)
-	dropped, err := suffixes(tx, prefix, 1)
-	if err != nil || len(dropped) == 0 {
-		return false, err
-	}
-	repo, err := parseID([]byte(dropped[0]))
-	if err != nil {
-		return false, err
-	}
-	more, err = dropWatchers(tx, repo)
-	if err != nil || more {
-		return more, err
-	}
-	return true, tx.DeleteRecord(repoKey(keyDropped, repo, ""))
-}
+// Deleted removes the watchers of a deleted repository.
+var Deleted = record.Sweeper[storage.Tx]{Kind: string([]byte{keyPeople, keyDropped}), Drop: dropWatchers}
 
 // Transferred takes the teams of the owner that a repository had off it: a team has only repositories of its own
 // owner. The new owner is no collaborator any more.

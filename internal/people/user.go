@@ -120,10 +120,8 @@ func Removals(v storage.View, login string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	d := newDecoder(b)
-	n := d.Uvarint()
-	d.Bad = d.Bad || n > math.MaxUint32
-	return int(n), d.end("removals")
+	d := decode(b)
+	return d.Count(math.MaxUint32), d.End("removals")
 }
 
 func countRemoval(tx storage.Tx, login string) error {
@@ -218,15 +216,15 @@ func (u *User) encode() []byte {
 	for _, s := range [...]string{u.Name, u.Email, u.Company, u.Blog, u.Location} {
 		b = record.AppendString(b, s)
 	}
-	return appendStrings(b, u.Emails)
+	return record.AppendStrings(b, u.Emails)
 }
 
 func decodeUser(login string, b []byte) (*User, error) {
-	d := newDecoder(b)
+	d := decode(b)
 	u := &User{Login: login}
 	for _, to := range [...]*string{&u.Name, &u.Email, &u.Company, &u.Blog, &u.Location} {
 		*to = d.String()
 	}
-	u.Emails = d.strings()
-	return u, d.end("user")
+	u.Emails = d.Strings()
+	return u, d.End("user")
 }

@@ -28,7 +28,8 @@ func Watch(tx storage.Tx, repo storage.ID, login string, now time.Time) (bool, e
 	if _, err := tx.Record(key); !errors.Is(err, storage.ErrNotFound) {
 		return false, err
 	}
-	if err := tx.PutRecord(key, appendTime(nil, now)); err != nil {
+	now = record.Nearest(now)
+	if err := tx.PutRecord(key, record.AppendTime(nil, now)); err != nil {
 		return false, err
 	}
 	return true, tx.PutRecord(watcherKey(repo, now, login), nil)
@@ -45,10 +46,12 @@ func Unwatch(tx storage.Tx, repo storage.ID, login string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if len(b) != timeSize {
-		return false, corrupt("watch of %s by %s", repo, login)
+	d := record.Decode(b)
+	since := d.Time()
+	if err := d.End("watch"); err != nil {
+		return false, err
 	}
-	if err := tx.DeleteRecord(watcherKey(repo, keyTime(b), login)); err != nil {
+	if err := tx.DeleteRecord(watcherKey(repo, since, login)); err != nil {
 		return false, err
 	}
 	return true, tx.DeleteRecord(key)
@@ -87,7 +90,7 @@ func WatchedBy(v storage.View, login string, behind storage.ID, limit int) ([]st
 }
 
 // Position returns where a watcher stands in the list of a repository's watchers.
-func (w Watcher) Position() []byte { return append(appendTime(nil, w.Since), w.Login...) }
+func (w Watcher) Position() []byte { return append(record.AppendTime(nil, w.Since), w.Login...) }
 
 // Watchers yields the watchers of a repository in the order in which they began, or the reverse of it. A position that
 // is not nil is that of the watcher before them.
@@ -104,15 +107,14 @@ func Watchers(v storage.View, repo storage.ID, behind []byte, order storage.Orde
 	}
 	return func(yield func(Watcher, error) bool) {
 		for rec, err := range v.Records(lo, hi, order) {
-			if err == nil && len(rec.Key) <= len(prefix)+timeSize {
-				err = corrupt("key of a watcher of %s", repo)
-			}
 			if err != nil {
 				yield(Watcher{}, err)
 				return
 			}
-			at := rec.Key[len(prefix):]
-			if !yield(Watcher{string(at[timeSize:]), keyTime(at)}, nil) {
+			d := record.Decode(rec.Key[len(prefix):])
+			w := Watcher{Since: d.Time(), Login: string(d.Rest())}
+			d.Check(w.Login != "")
+			if err := d.End("key of a watcher"); !yield(w, err) || err != nil {
 				return
 			}
 		}

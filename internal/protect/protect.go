@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/fault"
-	"github.com/reposit/reposit/internal/glob"
+	"github.com/reposit/reposit/internal/fnmatch"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/storage"
 )
@@ -49,11 +49,11 @@ func (r *Rule) Matches(branch string) bool {
 	if r.IsExact() {
 		return r.Pattern == branch
 	}
-	return glob.Match(r.Pattern, branch)
+	return fnmatch.Match(r.Pattern, branch)
 }
 
 // IsExact reports whether the rule names just one branch.
-func (r *Rule) IsExact() bool { return !strings.ContainsAny(r.Pattern, glob.Special) }
+func (r *Rule) IsExact() bool { return !strings.ContainsAny(r.Pattern, fnmatch.Special) }
 
 // PullsOnly reports whether commits reach the branch through pull requests only: whatever is asked of these could be
 // evaded otherwise.
@@ -80,7 +80,7 @@ func (r *Rule) Check() error {
 		return fmt.Errorf("%w: pattern of more than %d bytes", ErrRule, MaxPattern)
 	case strings.HasPrefix(r.Pattern, "refs/heads/"):
 		return fmt.Errorf("%w: pattern %q: it is matched with names without refs/heads/", ErrRule, r.Pattern)
-	case glob.Check(r.Pattern) != nil:
+	case fnmatch.Check(r.Pattern) != nil:
 		return fmt.Errorf("%w: pattern %q: a bracket is not closed, or nothing follows a backslash", ErrRule, r.Pattern)
 	}
 	if err := names.CheckBranch(sample(r.Pattern)); err != nil {

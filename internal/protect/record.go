@@ -14,7 +14,7 @@ import (
 //	B ID    the rules of a repository; absent if there are none
 const keyRules = 'B'
 
-func rulesKey(repo storage.ID) []byte { return append([]byte{keyRules}, repo[:]...) }
+func rulesKey(repo storage.ID) []byte { return record.IDKey(repo, keyRules) }
 
 // rulesVersion is the first byte of the stored value, and the version of its layout. Version 1 has one switch less.
 const rulesVersion = 2
@@ -97,8 +97,7 @@ func (rs Rules) encode() []byte {
 		r := &rs[i]
 		b = append(b, r.flags())
 		b = binary.AppendUvarint(b, uint64(r.RequiredReviews))
-		b = binary.AppendUvarint(b, uint64(len(r.Pattern)))
-		b = append(b, r.Pattern...)
+		b = record.AppendString(b, r.Pattern)
 	}
 	return b
 }
@@ -121,33 +120,25 @@ func (r *Rule) flags() byte {
 }
 
 func decode(b []byte) (Rules, error) {
-	d := record.Decoder{Rest: b}
+	d := record.Decode(b)
 	known := byte(allFlags)
-	switch v := d.Byte(); v {
-	case rulesVersion:
-	case 1:
+	if d.Version(1, rulesVersion) == 1 {
 		known = oldFlags
-	default:
-		return nil, fmt.Errorf("%w: branch protections of version %d", storage.ErrFormat, v)
 	}
-	n := d.Uvarint()
-	if n == 0 || n > MaxRules {
-		return nil, fmt.Errorf("%w: %d branch protections", storage.ErrCorrupt, n)
-	}
-	rules := make(Rules, n)
+	rules := make(Rules, d.Count(MaxRules))
+	d.Check(len(rules) > 0)
 	for i := range rules {
 		r := &rules[i]
 		flags := d.Byte()
 		for bit, to := range r.switches() {
 			*to = flags&(1<<bit) != 0
 		}
-		reviews := d.Uvarint()
-		r.RequiredReviews = int(min(reviews, MaxReviews))
-		r.Pattern = string(d.Take(d.Uvarint()))
-		d.Bad = d.Bad || flags&^known != 0 || reviews > MaxReviews || r.Pattern == ""
+		r.RequiredReviews = d.Count(MaxReviews)
+		r.Pattern = d.String()
+		d.Check(flags&^known == 0 && r.Pattern != "")
 	}
-	if d.Bad || len(d.Rest) > 0 {
-		return nil, fmt.Errorf("%w: branch protections", storage.ErrCorrupt)
+	if err := d.End("branch protections"); err != nil {
+		return nil, err
 	}
 	return rules, nil
 }

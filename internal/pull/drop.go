@@ -11,44 +11,12 @@ import (
 // batch is how many records at most are removed in one transaction, which all backends can make atomic.
 const batch = 4000
 
-// Drop removes the pull requests of a repository that is deleted, or begins to: what is left then is for Sweep.
-// Pull requests from it to others stay as they are.
-func Drop(tx catalog.Tx, repo storage.ID) error {
-	more, err := drop(tx, repo, batch)
-	if err != nil || !more {
-		return err
-	}
-	return tx.PutRecord(repoKey(keyGone, repo), nil)
-}
+// Deleted removes the pull requests of a deleted repository. Pull requests from it to others stay as they are.
+var Deleted = record.Sweeper[catalog.Tx]{Kind: string([]byte{keyPulls, keyGone}), Drop: drop}
 
-// Swept reports whether nothing is left of deleted repositories.
-func Swept(v storage.View) (bool, error) {
-	prefix := []byte{keyPulls, keyGone}
-	for _, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
-		return false, err
-	}
-	return true, nil
-}
-
-// Sweep removes some of what is left of deleted repositories, and reports whether there may be more.
-func Sweep(tx catalog.Tx) (more bool, err error) {
-	prefix := []byte{keyPulls, keyGone}
-	for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {
-		if err != nil {
-			return false, err
-		}
-		var repo storage.ID
-		copy(repo[:], rec.Key[len(prefix):])
-		if more, err := drop(tx, repo, batch); err != nil || more {
-			return more, err
-		}
-		return true, tx.DeleteRecord(rec.Key)
-	}
-	return false, nil
-}
-
-// drop removes up to limit records of a repository, and reports whether there may be more.
-func drop(tx catalog.Tx, repo storage.ID, limit int) (more bool, err error) {
+// drop removes some records of a repository, and reports whether there may be more.
+func drop(tx catalog.Tx, repo storage.ID) (more bool, err error) {
+	limit := batch
 	// First what other repositories have of it, which is found by what it has itself.
 	if limit, err = dropOpen(tx, repo, limit); err != nil || limit == 0 {
 		return true, err

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -38,9 +39,7 @@ const (
 var ownKinds = [...]byte{keyPull, keyText, keyState, keyBase, keyAuthor, keyReview, keyVerdict, keyCounts}
 
 func repoKey(kind byte, repo storage.ID) []byte {
-	b := make([]byte, 0, 2+len(repo)+64)
-	b = append(b, keyPulls, kind)
-	return append(b, repo[:]...)
+	return record.IDKeyFor(64, repo, keyPulls, kind)
 }
 
 func numberKey(kind byte, repo storage.ID, number int) []byte {

@@ -13,6 +13,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -149,47 +150,31 @@ func (p *Pull) Text(v storage.View) (string, error) {
 	return string(b[1:]), nil
 }
 
-// A Query says which pull requests are listed, the latest first.
-type Query struct {
-	State  State // 0: all
-	Before int   // the number at which the page before ended; 0: the list begins
-	Skip   int   // how many more come before the page
-	Limit  int
-}
-
-// List returns a page of pull requests. It costs a step for each that it skips.
-func List(v storage.View, repo storage.ID, q Query) ([]*Pull, error) {
+// List returns a page of the pull requests of a state, 0 for all, the latest first, and whether others follow: those
+// before a number, 0 for all. It costs a step for each that it skips.
+func List(v storage.View, repo storage.ID, state State, before int,
+	b page.Bounds) (list []*Pull, more bool, err error) {
 	prefix := repoKey(keyPull, repo)
-	if q.State != 0 {
-		prefix = append(repoKey(keyState, repo), byte(q.State))
+	if state != 0 {
+		prefix = append(repoKey(keyState, repo), byte(state))
 	}
 	hi := record.After(prefix)
-	if q.Before > 0 {
-		hi = binary.BigEndian.AppendUint32(bytes.Clone(prefix), uint32(q.Before))
+	if before > 0 {
+		hi = binary.BigEndian.AppendUint32(bytes.Clone(prefix), uint32(before))
 	}
-	var list []*Pull
-	for rec, err := range v.Records(prefix, hi, storage.Descending) {
-		if err != nil {
-			return nil, err
-		}
-		if q.Skip > 0 {
-			q.Skip--
-			continue
-		}
-		if len(list) == q.Limit {
-			break
-		}
+	rows, more, err := page.Cut(v.Records(prefix, hi, storage.Descending), b)
+	for _, rec := range rows {
 		number, err := lastNumber(rec.Key)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		p, err := Load(v, repo, number)
 		if err != nil {
-			return nil, dangling(err, repo, number)
+			return nil, false, dangling(err, repo, number)
 		}
 		list = append(list, p)
 	}
-	return list, nil
+	return list, more, err
 }
 
 // dangling makes the error of a pull request that an index names, but which is not there, one of damage.

@@ -175,16 +175,16 @@ func TestSweep(t *testing.T) {
 		}
 		return u.Open(&Pull{Repo: id(2), HeadRepo: id(1), HeadBranch: "x", Head: hash(7), BaseBranch: "main", Title: "t"}, "")
 	})
-	update(t, b, func(u *Unit) error { return Drop(u.Tx, id(1)) })
+	update(t, b, func(u *Unit) error { return Deleted.Bury(u.Tx, id(1)) })
 	rounds := 0
 	for more := true; more && rounds < 10; rounds++ {
 		update(t, b, func(u *Unit) (err error) {
-			more, err = Sweep(u.Tx)
+			more, err = Deleted.Sweep(u.Tx)
 			return err
 		})
 	}
 	err := b.View(t.Context(), func(v storage.View) error {
-		if swept, err := Swept(v); !swept || err != nil {
+		if swept, err := Deleted.Swept(v); !swept || err != nil {
 			t.Errorf("Swept() = %v, %v after %d rounds", swept, err, rounds)
 		}
 		records := 0

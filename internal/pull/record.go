@@ -2,7 +2,6 @@ package pull
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"time"
 
@@ -30,7 +29,7 @@ func (p *Pull) encode() []byte {
 	}
 	b = append(b, fits)
 	for _, t := range [3]time.Time{p.Created, p.Updated, p.Ended} {
-		b = appendTime(b, t)
+		b = record.AppendTime(b, t)
 	}
 	b = binary.AppendUvarint(b, uint64(p.Reviews))
 	b = binary.AppendUvarint(b, uint64(p.Dismissed))
@@ -41,45 +40,44 @@ func (p *Pull) encode() []byte {
 }
 
 func decodePull(repo storage.ID, number int, b []byte) (*Pull, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	version := d.Byte()
-	d.unknown = version != recordVersion && version != pullVersion
+	d := record.Decode(b)
+	version := d.Version(recordVersion, pullVersion)
 	p := &Pull{Repo: repo, Number: number, State: State(d.Byte())}
-	p.HeadRepo = d.id()
+	p.HeadRepo = d.ID()
 	for _, to := range [4]*git.Hash{&p.Head, &p.Base, &p.Tried, &p.Commit} {
-		*to = d.hash()
+		*to = d.Hash()
 	}
 	fits := d.Byte()
 	p.Fits = fits == 1
 	for _, to := range [3]*time.Time{&p.Created, &p.Updated, &p.Ended} {
-		*to = d.time()
+		*to = d.Time()
 	}
-	p.Reviews, p.Dismissed = d.count(), d.count()
+	p.Reviews, p.Dismissed = d.Count(math.MaxUint32), d.Count(math.MaxUint32)
 	for _, to := range [5]*string{&p.Author, &p.EndedBy, &p.BaseBranch, &p.HeadBranch, &p.Title} {
 		*to = d.String()
 	}
 	if p.Pusher = p.Author; version == pullVersion {
 		p.Pusher = d.String()
 	}
-	d.Bad = d.Bad || !p.State.valid() || fits > 1
-	return p, d.end("pull request")
+	d.Check(p.State.valid() && fits <= 1)
+	return p, d.End("pull request")
 }
 
 func (r *Review) encode() []byte {
 	b := append(make([]byte, 0, 64+len(r.Body)), recordVersion, byte(r.Opinion))
 	b = append(b, r.Commit[:]...)
-	b = appendTime(b, r.At)
+	b = record.AppendTime(b, r.At)
 	b = record.AppendString(b, r.Reviewer)
 	return record.AppendString(b, r.Body)
 }
 
 func decodeReview(number int, b []byte) (*Review, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	d.version()
-	r := &Review{Number: number, Opinion: Opinion(d.Byte()), Commit: d.hash(), At: d.time(), Reviewer: d.String(),
+	d := record.Decode(b)
+	d.Version(recordVersion, recordVersion)
+	r := &Review{Number: number, Opinion: Opinion(d.Byte()), Commit: d.Hash(), At: d.Time(), Reviewer: d.String(),
 		Body: d.String()}
-	d.Bad = d.Bad || !r.Opinion.Valid()
-	return r, d.end("review")
+	d.Check(r.Opinion.Valid())
+	return r, d.End("review")
 }
 
 // verdictVersion is the version of a Verdict. One of version 1 has no Removals.
@@ -92,15 +90,14 @@ func (v *Verdict) encode() []byte {
 }
 
 func decodeVerdict(reviewer string, b []byte) (Verdict, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	version := d.Byte()
-	d.unknown = version != recordVersion && version != verdictVersion
-	v := Verdict{Reviewer: reviewer, Opinion: Opinion(d.Byte()), Commit: d.hash(), Review: d.count()}
+	d := record.Decode(b)
+	version := d.Version(recordVersion, verdictVersion)
+	v := Verdict{Reviewer: reviewer, Opinion: Opinion(d.Byte()), Commit: d.Hash(), Review: d.Count(math.MaxUint32)}
 	if version == verdictVersion {
-		v.Removals = d.count()
+		v.Removals = d.Count(math.MaxUint32)
 	}
-	d.Bad = d.Bad || v.Opinion != Approved && v.Opinion != ChangesRequested
-	return v, d.end("verdict")
+	d.Check(v.Opinion == Approved || v.Opinion == ChangesRequested)
+	return v, d.End("verdict")
 }
 
 func (c *Counts) encode() []byte {
@@ -112,13 +109,13 @@ func (c *Counts) encode() []byte {
 }
 
 func decodeCounts(b []byte) (Counts, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	d.version()
-	c := Counts{Last: d.count()}
+	d := record.Decode(b)
+	d.Version(recordVersion, recordVersion)
+	c := Counts{Last: d.Count(math.MaxUint32)}
 	for s := Open; s < states; s++ {
-		c.Of[s] = d.count()
+		c.Of[s] = d.Count(math.MaxUint32)
 	}
-	return c, d.end("counts of pull requests")
+	return c, d.End("counts of pull requests")
 }
 
 func encodeNumber(n int) []byte {
@@ -126,80 +123,15 @@ func encodeNumber(n int) []byte {
 }
 
 func decodeNumber(b []byte) (int, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	d.version()
-	n := d.Take(4)
-	if err := d.end("number of a pull request"); err != nil {
-		return 0, err
-	}
-	return int(binary.BigEndian.Uint32(n)), nil
+	d := record.Decode(b)
+	d.Version(recordVersion, recordVersion)
+	return int(d.Uint32()), d.End("number of a pull request")
 }
 
 func encodeHash(h git.Hash) []byte { return append([]byte{recordVersion}, h[:]...) }
 
 func decodeHash(b []byte) (git.Hash, error) {
-	d := decoder{Decoder: record.Decoder{Rest: b}}
-	d.version()
-	h := d.hash()
-	return h, d.end("head of a pull request")
-}
-
-// appendTime appends the nanoseconds since 1970 with the sign bit flipped. 0 is no time.
-func appendTime(b []byte, t time.Time) []byte {
-	if t.IsZero() {
-		return binary.BigEndian.AppendUint64(b, 0)
-	}
-	return binary.BigEndian.AppendUint64(b, uint64(record.Nanos(t))^1<<63)
-}
-
-// A decoder reads what the append functions wrote. After the first thing that is not there it yields zero values, and
-// end says so.
-type decoder struct {
-	record.Decoder
-	unknown bool
-}
-
-func (d *decoder) version() { d.unknown = d.Byte() != recordVersion }
-
-func (d *decoder) id() (id storage.ID) {
-	copy(id[:], d.Take(uint64(len(id))))
-	return id
-}
-
-func (d *decoder) hash() (h git.Hash) {
-	copy(h[:], d.Take(uint64(len(h))))
-	return h
-}
-
-// count reads a number that a key can hold.
-func (d *decoder) count() int {
-	v, n := binary.Uvarint(d.Rest)
-	if n <= 0 || v > math.MaxUint32 {
-		d.Fail()
-		return 0
-	}
-	d.Rest = d.Rest[n:]
-	return int(v)
-}
-
-func (d *decoder) time() time.Time {
-	b := d.Take(8)
-	if b == nil {
-		return time.Time{}
-	}
-	k := binary.BigEndian.Uint64(b)
-	if k == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, int64(k^1<<63)).UTC()
-}
-
-func (d *decoder) end(what string) error {
-	switch {
-	case d.unknown:
-		return fmt.Errorf("%w: record of a %s", storage.ErrFormat, what)
-	case d.Bad || len(d.Rest) > 0:
-		return fmt.Errorf("%w: record of a %s", storage.ErrCorrupt, what)
-	}
-	return nil
+	d := record.Decode(b)
+	d.Version(recordVersion, recordVersion)
+	return d.Hash(), d.End("head of a pull request")
 }

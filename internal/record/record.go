@@ -1,94 +1,39 @@
-// Package record has what all packages need that keep records: a Decoder of values that trusts nothing, and the bounds
-// of ranges of keys.
+// Package record has what all packages share that keep records: how values are written and read, how times are, the
+// bounds of ranges of keys, and the removal of what deleted repositories leave.
+//
+// A value is put together from bytes, numbers as encoding/binary writes them (varints, and big-endian ones of a fixed
+// size where they sort), IDs and hashes of 20 bytes, strings with their length, and times. Most values begin with the
+// version of their layout.
 package record
 
 import (
 	"encoding/binary"
-	"math"
-	"time"
+
+	"github.com/reposit/reposit/storage"
 )
 
-// The times that are kept as they are, to the nanosecond. Others become the nearest of them.
-var (
-	MinTime = time.Unix(0, math.MinInt64+1).UTC()
-	MaxTime = time.Unix(0, math.MaxInt64).UTC()
-)
-
-// Nanos returns the nanoseconds since 1970 that stand for a time in records.
-func Nanos(t time.Time) int64 {
-	switch {
-	case t.Before(MinTime):
-		t = MinTime
-	case t.After(MaxTime):
-		t = MaxTime
-	}
-	return t.UnixNano()
-}
-
-// A Decoder reads a value piece by piece. After the first thing that is not there it yields zero values, and is Bad.
-// What it yields shares memory with the value.
-type Decoder struct {
-	Rest []byte // what is not read yet
-	Bad  bool
-}
-
-// Fail makes the value bad.
-func (d *Decoder) Fail() { d.Bad, d.Rest = true, nil }
-
-// Take reads n bytes. It returns nil if there are not as many.
-func (d *Decoder) Take(n uint64) []byte {
-	if n > uint64(len(d.Rest)) {
-		d.Fail()
-		return nil
-	}
-	b := d.Rest[:n]
-	d.Rest = d.Rest[n:]
-	return b
-}
-
-// Byte reads one byte.
-func (d *Decoder) Byte() byte {
-	if b := d.Take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-// Uvarint reads a number as binary.AppendUvarint writes it.
-func (d *Decoder) Uvarint() uint64 {
-	v, n := binary.Uvarint(d.Rest)
-	if !d.skip(n) {
-		return 0
-	}
-	return v
-}
-
-// Varint reads a number as binary.AppendVarint writes it.
-func (d *Decoder) Varint() int64 {
-	v, n := binary.Varint(d.Rest)
-	if !d.skip(n) {
-		return 0
-	}
-	return v
-}
-
-// skip passes a number of n bytes, and reports whether there was one.
-func (d *Decoder) skip(n int) bool {
-	if n <= 0 {
-		d.Fail()
-		return false
-	}
-	d.Rest = d.Rest[n:]
-	return true
-}
-
-// String reads what AppendString wrote.
-func (d *Decoder) String() string { return string(d.Take(d.Uvarint())) }
-
-// AppendString appends a string with its length.
+// AppendString appends a string with its length, a uvarint.
 func AppendString(b []byte, s string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	return append(b, s...)
+}
+
+// AppendStrings appends the number of strings, a uvarint, and each.
+func AppendStrings(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, s := range list {
+		b = AppendString(b, s)
+	}
+	return b
+}
+
+// IDKey returns a key that is made of the bytes of its kind and an ID.
+func IDKey(id storage.ID, kind ...byte) []byte { return IDKeyFor(0, id, kind...) }
+
+// IDKeyFor is IDKey with room for n bytes more.
+func IDKeyFor(n int, id storage.ID, kind ...byte) []byte {
+	b := make([]byte, 0, len(kind)+len(id)+n)
+	return append(append(b, kind...), id[:]...)
 }
 
 // After returns the least key that is greater than all that begin with prefix, or nil if there is none.

@@ -10,11 +10,11 @@ import (
 	"cmp"
 	"errors"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -127,7 +127,7 @@ func (d *Doc) document() *document {
 		c.words[i].stem = stem(c.words[i].text)
 	}
 	return &document{
-		private: d.Private, created: timeKey(d.Created),
+		private: d.Private, created: record.StampOf(d.Created),
 		owner: d.Owner, slug: d.Slug, language: strings.ReplaceAll(d.Language, "\x00", ""), words: c.words,
 	}
 }
@@ -138,19 +138,6 @@ func sortedKeys[V any](m map[string]V) []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(m))
-}
-
-// timeKey maps the nanoseconds since 1970, which may be negative, to numbers that sort alike. Times that have none
-// become the nearest that has.
-func timeKey(t time.Time) uint64 {
-	nanos := t.UnixNano()
-	switch {
-	case t.Before(time.Unix(0, math.MinInt64)):
-		nanos = math.MinInt64
-	case t.After(time.Unix(0, math.MaxInt64)):
-		nanos = math.MaxInt64
-	}
-	return uint64(nanos) ^ 1<<63
 }
 
 // A collector keeps the best class of each word, up to a number of words.

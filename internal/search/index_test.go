@@ -2,10 +2,8 @@ package search
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/memory"
@@ -86,16 +84,4 @@ func (c *countingTx) PutRecord(key, value []byte) error {
 func (c *countingTx) DeleteRecord(key []byte) error {
 	c.writes++
 	return c.Tx.DeleteRecord(key)
-}
-
-func TestTimeKey(t *testing.T) {
-	var before uint64
-	for _, at := range []time.Time{{}, time.Unix(-1, 0), time.Unix(0, 0), time.Unix(0, math.MaxInt64),
-		time.Unix(math.MaxInt32*100, 0)} {
-		if k := timeKey(at); k < before {
-			t.Errorf("timeKey(%v) is before that of an earlier time", at)
-		} else {
-			before = k
-		}
-	}
 }

@@ -1,8 +1,7 @@
 package search
 
 import (
-	"encoding/binary"
-
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -52,7 +51,7 @@ func partKey(b []byte, kind byte, p part, s string) []byte {
 // A place is where a document stands among those with the same term.
 type place struct {
 	class   class
-	created uint64
+	created record.Stamp
 	id      storage.ID
 }
 
@@ -64,8 +63,7 @@ const placeSize = 1 + 8 + len(storage.ID{})
 
 func postingKey(b []byte, p part, term string, at place) []byte {
 	b = append(partKey(b, keyPosting, p, term), 0, byte(at.class))
-	b = binary.BigEndian.AppendUint64(b, at.created)
-	return append(b, at.id[:]...)
+	return append(record.AppendStamp(b, at.created), at.id[:]...)
 }
 
 // placeOf returns the place at the end of a posting's key.
@@ -73,8 +71,8 @@ func placeOf(key []byte) (place, bool) {
 	if len(key) < placeSize {
 		return place{}, false
 	}
-	key = key[len(key)-placeSize:]
-	return place{class(key[0]), binary.BigEndian.Uint64(key[1:]), storage.ID(key[9:])}, true
+	d := record.Decode(key[len(key)-placeSize:])
+	return place{class(d.Byte()), d.Stamp(), d.ID()}, true
 }
 
 // end returns the least key that is greater than all that begin with prefix, which does not end in FF.

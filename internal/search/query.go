@@ -159,7 +159,7 @@ func (p *position) encode() []byte {
 		b[1] = 1
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(p.score))
-	b = binary.BigEndian.AppendUint64(b, p.created)
+	b = record.AppendStamp(b, p.created)
 	b = append(b, p.id[:]...)
 	for _, w := range p.weights {
 		b = binary.BigEndian.AppendUint16(b, w)
@@ -168,17 +168,14 @@ func (p *position) encode() []byte {
 }
 
 func decodePosition(b []byte) (*position, error) {
-	r := reader{Decoder: record.Decoder{Rest: b}}
-	r.version()
+	r := record.Decode(b)
+	r.Version(recordVersion, recordVersion)
 	p := &position{apart: r.Byte() == 1}
-	if raw := r.Take(4); raw != nil {
-		p.score = int(binary.BigEndian.Uint32(raw))
+	p.score, p.created, p.id = int(r.Uint32()), r.Stamp(), r.ID()
+	for r.Len() > 0 {
+		p.weights = append(p.weights, r.Uint16())
 	}
-	p.created, p.id = r.fixed(), r.id()
-	for len(r.Rest) > 1 {
-		p.weights = append(p.weights, binary.BigEndian.Uint16(r.Take(2)))
-	}
-	if r.end("position") != nil {
+	if r.End("position") != nil {
 		return nil, ErrPosition
 	}
 	return p, nil

@@ -5,13 +5,14 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
 
 // A ranked document is one of a result. Higher scores come first, then later documents, then greater IDs.
 type ranked struct {
 	score   int
-	created uint64
+	created record.Stamp
 	id      storage.ID
 }
 

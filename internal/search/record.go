@@ -2,10 +2,8 @@ package search
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"github.com/reposit/reposit/internal/record"
-	"github.com/reposit/reposit/storage"
 )
 
 // recordVersion is the first byte of each stored value.
@@ -14,7 +12,7 @@ const recordVersion = 1
 // A document is what is indexed of a repository.
 type document struct {
 	private               bool
-	created               uint64
+	created               record.Stamp
 	owner, slug, language string
 	words                 []word // sorted by text, each once
 
@@ -33,7 +31,7 @@ func (d *document) encode() []byte {
 	if d.private {
 		b[1] = 1
 	}
-	b = binary.BigEndian.AppendUint64(b, d.created)
+	b = record.AppendStamp(b, d.created)
 	for _, s := range [3]string{d.owner, d.slug, d.language} {
 		b = record.AppendString(b, s)
 	}
@@ -66,16 +64,16 @@ type wordSpans struct {
 }
 
 func (s *scratch) decode(b []byte) (*document, error) {
-	r := reader{Decoder: record.Decoder{Rest: b}}
-	r.version()
+	r := record.Decode(b)
+	r.Version(recordVersion, recordVersion)
 	d := &s.document
-	d.private, d.created = r.Byte() == 1, r.fixed()
+	d.private, d.created = r.Byte() == 1, r.Stamp()
 	for _, to := range [3]*string{&d.owner, &d.slug, &d.language} {
 		*to = r.String()
 	}
 	s.spans, s.text, d.words = s.spans[:0], s.text[:0], d.words[:0]
 	var before span
-	for len(r.Rest) > 0 && !r.Bad {
+	for r.Len() > 0 {
 		w := wordSpans{class: class(r.Byte())}
 		w.text = s.shared(&r, before)
 		w.stem = s.shared(&r, w.text)
@@ -86,14 +84,14 @@ func (s *scratch) decode(b []byte) (*document, error) {
 	for _, w := range s.spans {
 		d.words = append(d.words, word{text[w.text.from:w.text.to], text[w.stem.from:w.stem.to], w.class})
 	}
-	return d, r.end("document")
+	return d, r.End("search document")
 }
 
 // shared reads what appendShared wrote after another string.
-func (s *scratch) shared(r *reader, before span) span {
+func (s *scratch) shared(r *record.Decoder, before span) span {
 	n, rest := int(r.Byte()), r.Take(r.Uvarint())
 	if n > before.to-before.from {
-		r.Bad = true
+		r.Check(false)
 		return span{}
 	}
 	if len(rest) == 0 {
@@ -121,13 +119,13 @@ func (g *group) encode() []byte {
 }
 
 func decodeGroup(b []byte) (group, error) {
-	r := reader{Decoder: record.Decoder{Rest: b}}
-	r.version()
+	r := record.Decode(b)
+	r.Version(recordVersion, recordVersion)
 	g := group{excess: int(r.Uvarint())}
-	for len(r.Rest) > 0 && !r.Bad {
+	for r.Len() > 0 {
 		g.words = append(g.words, r.String())
 	}
-	return g, r.end("group")
+	return g, r.End("search group")
 }
 
 // appendShared appends s as the number of bytes it shares with the string before it, and the rest.
@@ -143,35 +141,4 @@ func shared(a, b string) byte {
 		n++
 	}
 	return byte(n)
-}
-
-// A reader reads what the encode methods wrote. After the first thing that is not there it yields zero values, and end
-// says so.
-type reader struct {
-	record.Decoder
-	unknown bool // the version
-}
-
-func (r *reader) version() { r.unknown = r.Byte() != recordVersion }
-
-func (r *reader) fixed() uint64 {
-	if b := r.Take(8); b != nil {
-		return binary.BigEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (r *reader) id() (id storage.ID) {
-	copy(id[:], r.Take(uint64(len(id))))
-	return id
-}
-
-func (r *reader) end(what string) error {
-	switch {
-	case r.unknown:
-		return fmt.Errorf("%w: search %s record of another version", storage.ErrFormat, what)
-	case r.Bad || len(r.Rest) > 0:
-		return fmt.Errorf("%w: search %s record", storage.ErrCorrupt, what)
-	}
-	return nil
 }

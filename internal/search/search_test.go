@@ -17,6 +17,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/badger"
 	"github.com/reposit/reposit/storage/memory"
@@ -112,7 +113,7 @@ func (m model) searchWords(q *Query, words []queryWord) []Hit {
 				score += wholeNameBonus
 			}
 		}
-		found = append(found, ranked{score, uint64(d.Created.UnixNano()), d.ID})
+		found = append(found, ranked{score, record.StampOf(d.Created), d.ID})
 	}
 	slices.SortFunc(found, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.created, a.created), bytes.Compare(b.id[:], a.id[:]))

@@ -68,25 +68,24 @@ func (t *term) encode(b []byte) []byte {
 		return append(b, recordVersion, termOfMany)
 	}
 	b = append(b, recordVersion, termOfOne, byte(t.only.class), t.only.shared)
-	b = binary.BigEndian.AppendUint64(b, t.only.created)
-	return append(b, t.only.id[:]...)
+	return append(record.AppendStamp(b, t.only.created), t.only.id[:]...)
 }
 
 // decode reads what encode wrote. The counts of a term of many are left to decodeCounts.
 func (t *term) decode(b []byte) error {
-	r := reader{Decoder: record.Decoder{Rest: b}}
-	r.version()
+	r := record.Decode(b)
+	r.Version(recordVersion, recordVersion)
 	switch r.Byte() {
 	case termOfMany:
 	case termOfOne:
 		t.inline, t.total = true, 1
 		t.only.class, t.only.shared = class(r.Byte()), r.Byte()
-		t.only.created, t.only.id = r.fixed(), r.id()
+		t.only.created, t.only.id = r.Stamp(), r.ID()
 		t.classes, t.shared = tally{{byte(t.only.class), 1}}, tally{{t.only.shared, 1}}
 	default:
-		r.Bad = true
+		r.Check(false)
 	}
-	return r.end("term")
+	return r.End("search term")
 }
 
 func (t *term) encodeCounts(b []byte) []byte {
@@ -101,18 +100,18 @@ func (t *term) encodeCounts(b []byte) []byte {
 }
 
 func (t *term) decodeCounts(b []byte) error {
-	r := reader{Decoder: record.Decoder{Rest: b}}
-	r.version()
+	r := record.Decode(b)
+	r.Version(recordVersion, recordVersion)
 	totals := [2]int{}
 	for i, tallied := range [2]*tally{&t.classes, &t.shared} {
 		n := r.Byte()
 		if n > 0 {
-			*tallied = make(tally, 0, min(int(n)+1, len(r.Rest))) // mostly one more comes
+			*tallied = make(tally, 0, min(int(n)+1, r.Len())) // mostly one more comes
 		}
 		for range n {
 			e := count{r.Byte(), int(r.Uvarint())}
 			if n := len(*tallied); e.n <= 0 || n > 0 && (*tallied)[n-1].of >= e.of {
-				r.Bad = true
+				r.Check(false)
 				break
 			}
 			*tallied = append(*tallied, e)
@@ -120,8 +119,8 @@ func (t *term) decodeCounts(b []byte) error {
 		}
 	}
 	t.total = totals[0]
-	r.Bad = r.Bad || totals[0] != totals[1] || t.total < 2
-	return r.end("counts")
+	r.Check(totals[0] == totals[1] && t.total >= 2)
+	return r.End("search counts")
 }
 
 // loadTerm returns a term of a part, which is zero if no document has it. It makes keys in the room of key.

@@ -7,105 +7,107 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
 const trashDir = "reposit/trash"
 
 func trashRepo(repo repoRef) string {
 	var born [8]byte
-	binary.BigEndian.PutUint64(born[:], repo.born)
-	return trashDir + "/" + repo.repo.String() + "-" + hex.EncodeToString(born[:])
+	binary.BigEndian.PutUint64(born[:], repo.Born)
+	return trashDir + "/" + repo.Repo.String() + "-" + hex.EncodeToString(born[:])
 }
 
 func trashPool(pool storage.ID) string { return trashDir + "/" + pool.String() + "-pool" }
 
 // apply brings the files in line with a commit that is in the journal. What is removed comes first: it may be in the
 // way of what is new.
-func (s *store) apply(p *plan) error {
-	s.forgetRefs(p.commit)
-	defer s.forgetRefs(p.commit)
-	for _, repo := range p.commit.drops {
-		if err := s.dropDir(repo, p.number); err != nil {
+func (p *prepared) apply() error {
+	p.s.refs.forget(p.commit)
+	defer p.s.refs.forget(p.commit)
+	for _, repo := range p.commit.Drops {
+		if err := p.s.repos.drop(repo, p.number); err != nil {
 			return err
 		}
 	}
-	for _, c := range p.commit.creates {
-		dir := repoDir(c.repo)
-		if p.staged[c.repo] == dir {
+	for _, c := range p.commit.Creates {
+		dir := repoDir(c.Repo)
+		if p.staged[c.Repo] == dir {
 			continue
 		}
-		if err := s.m.publish(p.staged[c.repo], dir); err != nil {
+		if err := p.s.m.Publish(p.staged[c.Repo], dir); err != nil {
 			return err
 		}
-		s.m.renamed(p.staged[c.repo], dir)
+		p.s.m.Renamed(p.staged[c.Repo], dir)
 	}
 	if err := p.applyRefs(); err != nil {
 		return err
 	}
-	for _, pool := range p.commit.pools {
-		if err := s.dropPool(pool); err != nil {
+	for _, pool := range p.commit.Pools {
+		if err := p.s.objects.dropPool(pool); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// dropDir moves the directory of a repository to the trash. It is removed when no View reads it any more.
-func (s *store) dropDir(repo repoRef, number uint64) error {
-	dir, to := repoDir(repo.repo), trashRepo(repo)
-	s.packed.remove(dir)
-	return s.overlay.move(repo, to, number, func() error {
-		err := s.m.inDir(to, func() error { return s.m.Rename(dir, to) })
-		if err != nil && !absent(err) {
+// drop moves the directory of a repository to the trash. It is removed when no View reads it any more.
+func (r *repos) drop(repo repoRef, number uint64) error {
+	dir, to := repoDir(repo.Repo), trashRepo(repo)
+	r.refs.packed.remove(dir)
+	return r.overlay.move(repo, to, number, func() error {
+		err := r.m.InDir(to, func() error { return r.m.Rename(dir, to) })
+		if err != nil && !disk.Absent(err) {
 			return err
 		}
-		s.m.named(dir)
+		r.m.Named(dir)
 		return nil
 	})
 }
 
 // dropPool moves the directory of a pool to the trash. There are no snapshots of objects.
-func (s *store) dropPool(pool storage.ID) error {
+func (s *objects) dropPool(pool storage.ID) error {
 	s.mu.Lock()
 	delete(s.pools, pool)
 	s.mu.Unlock()
 	s.forgetDir(poolDir(pool) + "/objects")
 	dir, to := poolDir(pool), trashPool(pool)
-	err := s.m.inDir(to, func() error { return s.m.Rename(dir, to) })
-	if err != nil && !absent(err) {
+	err := s.m.InDir(to, func() error { return s.m.Rename(dir, to) })
+	if err != nil && !disk.Absent(err) {
 		return err
 	}
 	s.forgetDir(dir + "/objects") // a reader may have come by before the directory was gone
-	s.m.named(dir)
+	s.m.Named(dir)
 	return nil
 }
 
 // applyRefs writes the refs of repositories that were there before.
-func (p *plan) applyRefs() error {
-	lines := p.commit.lines()
+func (p *prepared) applyRefs() error {
+	lines := p.commit.Lines()
 	deleted := map[storage.ID][]string{}
-	for _, r := range p.commit.refs {
-		if _, isNew := p.staged[r.repo]; !isNew && r.new.isZero() {
-			deleted[r.repo] = append(deleted[r.repo], r.name)
+	for _, r := range p.commit.Refs {
+		if _, isNew := p.staged[r.Repo]; !isNew && r.New.IsZero() {
+			deleted[r.Repo] = append(deleted[r.Repo], r.Name)
 		}
 	}
 	for id, names := range deleted {
-		if err := p.s.unpackRefs(repoDir(id), names); err != nil {
+		if err := p.s.refs.unpack(repoDir(id), names); err != nil {
 			return err
 		}
 		if p.packed[id] {
-			if err := p.s.removeLock(path.Join(repoDir(id), packedLock)); err != nil {
+			if err := p.s.locks.remove(path.Join(repoDir(id), packedLock)); err != nil {
 				return err
 			}
 			delete(p.packed, id)
 		}
 	}
 	for _, deletes := range []bool{true, false} {
-		for _, r := range p.commit.refs {
-			if _, isNew := p.staged[r.repo]; isNew || r.new.isZero() != deletes {
+		for _, r := range p.commit.Refs {
+			if _, isNew := p.staged[r.Repo]; isNew || r.New.IsZero() != deletes {
 				continue
 			}
-			if err := p.applyRef(r, lines[lockName{r.repo, r.name}]); err != nil {
+			if err := p.applyRef(r, lines[r.RefName]); err != nil {
 				return err
 			}
 		}
@@ -113,59 +115,59 @@ func (p *plan) applyRefs() error {
 	return nil
 }
 
-func (p *plan) applyRef(r refWrite, lines string) error {
-	dir := repoDir(r.repo)
+func (p *prepared) applyRef(r journal.RefWrite, lines string) error {
+	dir := repoDir(r.Repo)
 	if lines != "" {
-		if err := p.s.appendLog(dir, r.name, lines); err != nil {
+		if err := p.s.logs.append(dir, r.Name, lines); err != nil {
 			return err
 		}
 	}
-	lock := lockName{r.repo, r.name}
-	file := path.Join(dir, r.name+lockSuffix)
-	if r.new.isZero() {
-		if err := p.s.removeRef(dir, r.name, p.locked[lock]); err != nil {
+	lock := r.RefName
+	file := path.Join(dir, r.Name+lockSuffix)
+	if r.New.IsZero() {
+		if err := p.s.refs.remove(dir, r.Name, p.locked[lock]); err != nil {
 			return err
 		}
 		delete(p.locked, lock)
-		return p.s.buryLog(dir, r.name)
+		return p.s.logs.moveDeleted(dir, r.Name)
 	}
 	if !p.locked[lock] {
-		return p.s.writeRef(dir, r.name, r.new)
+		return p.s.refs.write(dir, r.Name, r.New)
 	}
-	p.s.m.wrote(path.Join(dir, r.name))
-	err := p.s.clearPath(dir, r.name, func() error { return p.s.m.publish(file+lockValue, path.Join(dir, r.name)) })
+	p.s.m.Wrote(path.Join(dir, r.Name))
+	err := p.s.m.ClearPath(dir, r.Name, func() error { return p.s.m.Publish(file+lockValue, path.Join(dir, r.Name)) })
 	if err != nil {
 		return err
 	}
-	if err := p.s.m.remove(file); err != nil {
+	if err := p.s.m.RemoveAny(file); err != nil {
 		return err
 	}
 	delete(p.locked, lock)
 	return nil
 }
 
-// writeRef writes the file of a ref.
-func (s *store) writeRef(dir, name string, v refValue) error {
-	return s.clearPath(dir, name, func() error { return s.m.replace(path.Join(dir, name), v.file(), 0) })
+// write writes the file of a ref.
+func (f *refFiles) write(dir, name string, v refValue) error {
+	return f.m.ClearPath(dir, name, func() error { return f.m.Replace(path.Join(dir, name), refFile(v), 0) })
 }
 
-// removeRef removes the file of a ref, its lock if there is one, and the directories that are empty then.
-func (s *store) removeRef(dir, name string, locked bool) error {
+// remove removes the file of a ref, its lock if there is one, and the directories that are empty then.
+func (f *refFiles) remove(dir, name string, locked bool) error {
 	file := path.Join(dir, name)
 	if name == "HEAD" { // without the file, git no longer takes the directory for a repository
-		if err := s.m.replace(file, []byte("ref: "+noHead+"\n"), 0); err != nil {
+		if err := f.m.Replace(file, []byte("ref: "+noHead+"\n"), 0); err != nil {
 			return err
 		}
-	} else if err := s.m.remove(file); err != nil {
+	} else if err := f.m.RemoveAny(file); err != nil {
 		return err
 	}
 	if locked {
-		if err := s.removeLock(file + lockSuffix); err != nil {
+		if err := f.locks.remove(file + lockSuffix); err != nil {
 			return err
 		}
 	}
 	if parts := strings.SplitN(name, "/", 3); len(parts) == 3 {
-		s.m.removeEmpty(path.Dir(file), path.Join(dir, parts[0], parts[1]))
+		f.m.RemoveEmpty(path.Dir(file), path.Join(dir, parts[0], parts[1]))
 	}
 	return nil
 }

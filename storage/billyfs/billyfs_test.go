@@ -26,15 +26,23 @@ func openOn(t *testing.T, root billy.Filesystem, opts *billyfs.Options) storage.
 
 var noSync = &billyfs.Options{Durability: storage.NoSync}
 
+var levels = flag.Bool("levels", false, "run the contract on all kinds of filesystems at all levels of durability")
+
+// TestContract runs the contract in memory, and on a disk with syncs, which has all that there is without them, too.
 func TestContract(t *testing.T) {
+	in := func(opts *billyfs.Options, kind ...osfs.Option) func(t *testing.T) storage.Backend {
+		return func(t *testing.T) storage.Backend { return openOn(t, osfs.New(storagetest.TempDir(t), kind...), opts) }
+	}
 	for name, open := range map[string]func(t *testing.T) storage.Backend{
-		"memfs":   func(t *testing.T) storage.Backend { return openOn(t, memfs.New(), nil) },
-		"osfs":    func(t *testing.T) storage.Backend { return openOn(t, osfs.New(t.TempDir()), noSync) },
-		"boundos": func(t *testing.T) storage.Backend { return openOn(t, osfs.New(t.TempDir(), osfs.WithBoundOS()), nil) },
+		"memfs":          func(t *testing.T) storage.Backend { return openOn(t, memfs.New(), nil) },
+		"osfs":           in(nil),
+		"osfs nosync":    in(noSync),
+		"boundos":        in(nil, osfs.WithBoundOS()),
+		"boundos nosync": in(noSync, osfs.WithBoundOS()),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if testing.Short() && name == "boundos" {
-				t.Skip("long: osfs goes the same way, without syncs")
+			if !*levels && name != "memfs" && name != "osfs" {
+				t.Skip("long: needs -levels")
 			}
 			storagetest.Run(t, open)
 		})
@@ -54,7 +62,7 @@ func TestReopen(t *testing.T) {
 	for name, opts := range map[string]*billyfs.Options{"sync": nil, "nosync": noSync} {
 		t.Run(name, func(t *testing.T) {
 			storagetest.RunReopen(t, func(t *testing.T) func() storage.Backend {
-				dir := t.TempDir()
+				dir := storagetest.TempDir(t)
 				return func() storage.Backend { return openOn(t, osfs.New(dir), opts) }
 			})
 		})
@@ -62,10 +70,12 @@ func TestReopen(t *testing.T) {
 }
 
 func TestKill(t *testing.T) {
+	t.Parallel()
 	storagetest.RunKill(t, rounds(), func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), nil) })
 }
 
 func TestKillNoSync(t *testing.T) {
+	t.Parallel()
 	storagetest.RunKill(t, rounds(), func(dir string) (storage.Backend,
 		error) {
 		return billyfs.Open(osfs.New(dir), noSync)

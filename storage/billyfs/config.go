@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // fine are the extensions of a repository that change nothing of what is read here, by name and value in lower case; ""
@@ -20,23 +21,23 @@ var fine = map[string]string{
 // Extensions that git heeds in a repository of version 0, too, or refuses there.
 var always = []string{"objectformat", "refstorage", "compatobjectformat"}
 
-// checkRepo returns storage.ErrFormat, saying why, if a repository has a format that this package does not read: git
+// check returns storage.ErrFormat, saying why, if a repository has a format that this package does not read: git
 // can give it one. It looks once in a session: for git to change it later shows in refs that can't be read.
-func (s *store) checkRepo(repo repoRef, dir string) error {
-	if s.m.volatile {
+func (r *repos) check(repo repoRef, dir string) error {
+	if r.m.Volatile {
 		return nil
 	}
-	if _, ok := s.checked.Load(repo); ok {
+	if _, ok := r.checked.Load(repo); ok {
 		return nil
 	}
-	data, err := s.m.ReadFile(path.Join(dir, "config"))
-	if err != nil && !absent(err) && !errors.Is(err, storage.ErrCorrupt) { // without a config, it is as it was made
+	data, err := r.m.ReadFile(path.Join(dir, "config"))
+	if err != nil && !disk.Absent(err) && !errors.Is(err, storage.ErrCorrupt) { // without a config, it is as it was made
 		return err
 	}
 	if odd := foreign(string(data)); odd != "" {
 		return fmt.Errorf("%s/config: %s: %w", dir, odd, storage.ErrFormat)
 	}
-	s.checked.Store(repo, struct{}{})
+	r.checked.Store(repo, struct{}{})
 	return nil
 }
 

@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/storagetest"
 	"github.com/reposit/reposit/storage/storagetest/crashfs"
 )
 
 // By default not every operation is tried, which takes minutes.
-var every = flag.Int("every", 61, "cut the power, or fail, at every n-th operation only")
+var every = flag.Int("every", 97, "cut the power, or fail, at every n-th operation only")
 
 // stride is every, or with -short more.
 func stride() int {
@@ -25,25 +26,29 @@ func stride() int {
 	return *every
 }
 
+// strideAgain is how much denser the power cuts are within an Open than before.
+const strideAgain = 6
+
 // A gitDisk is a filesystem on which locks are taken as if git programs worked there, too. When it is cut off from
 // power, the machine stays up.
-type gitDisk struct{ *billyDisk }
+type gitDisk struct{ disk.Disk }
 
-func (d gitDisk) traits() traits {
-	t := d.billyDisk.traits()
-	t.shared, t.boot = true, "the only one"
+func (d gitDisk) Traits() disk.Traits {
+	t := d.Disk.Traits()
+	t.Shared, t.Boot = true, "the only one"
 	return t
 }
 
 // openCrashable opens a store that syncs its files and writes its journal afresh every now and then.
 func openCrashable(fs *crashfs.FS, shared bool) (*store, error) {
-	var d disk = &billyDisk{fs: fs}
+	d := disk.NewBilly(fs)
 	if shared {
-		d = gitDisk{&billyDisk{fs: fs}}
+		d = gitDisk{d}
 	}
 	s, err := open(d, &Options{Durability: storage.Sync})
 	if err == nil {
 		s.upkeep.flushFiles, s.upkeep.flushBytes, s.upkeep.minRewrite, s.upkeep.packFrom = 60, 8<<10, 24<<10, 3
+		s.packer.limit = 2
 	}
 	return s, err
 }
@@ -72,9 +77,10 @@ func verify(ctx context.Context, fs *crashfs.FS, shared bool, seed uint64, acked
 	return n, s.Close()
 }
 
-// TestPowerCut cuts the power, of the disk alone for every other one, before every operation of some workloads, and,
-// for some of the cuts, again before every operation of the Open that follows.
+// TestPowerCut cuts the power, of the disk alone for every other one, before operations of some workloads, and, for
+// some of the cuts, again before operations of the Open that follows.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	var points, again atomic.Int64
 	t.Run("seed", func(t *testing.T) {
 		for seed := range uint64(6) {
@@ -123,10 +129,11 @@ func (c *cutter) run(units int) {
 }
 
 func (c *cutter) cut(fs *crashfs.FS, when string, n uint64) {
+	again := n == 0 || c.points/3%int64(max(10, 331 / *every)) == 0
 	for _, pct := range []int{0, 50, 100} {
 		c.points++
 		left := fs.Clone(n, pct)
-		if n%331 == 0 {
+		if again && pct == 50 {
 			c.cutAgain(fs.Clone(n, pct), fmt.Sprintf("%s, with %d%%", when, pct))
 		}
 		if _, err := verify(c.Context(), left, c.shared, c.seed, c.acked); err != nil {
@@ -135,10 +142,10 @@ func (c *cutter) cut(fs *crashfs.FS, when string, n uint64) {
 	}
 }
 
-// cutAgain cuts the power before every operation of an Open.
+// cutAgain cuts the power before operations of an Open.
 func (c *cutter) cutAgain(fs *crashfs.FS, when string) {
 	fs.Hook(func(op crashfs.Op) {
-		if c.Failed() {
+		if c.Failed() || op.N%max(1, stride()/strideAgain) != 0 {
 			return
 		}
 		c.again++
@@ -160,6 +167,7 @@ func (c *cutter) cutAgain(fs *crashfs.FS, when string) {
 // TestFaults has every operation of some workloads fail, in different ways. What was acknowledged stays, what was
 // not is there as a whole or not at all, and what the next View shows is what stays.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	faults := map[string]crashfs.Fault{
 		"EIO once":         {Err: syscall.EIO},
 		"EIO for ever":     {Err: syscall.EIO, Forever: true},

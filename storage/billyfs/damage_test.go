@@ -25,7 +25,8 @@ import (
 // TestDamage flips a bit, zeroes a page or cuts off the end of each kind of file, and reads everything: wrong content
 // is never handed out, nothing panics, and records that are gone are not passed over.
 func TestDamage(t *testing.T) {
-	pristine := t.TempDir()
+	t.Parallel()
+	pristine := storagetest.TempDir(t)
 	pool, repo := id("p1"), id("r1")
 	var objects []storage.Object
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -66,7 +67,7 @@ func TestDamage(t *testing.T) {
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no files are called %s: %v", pattern, err)
 		}
-		dir := t.TempDir()
+		dir := storagetest.TempDir(t)
 		if err := os.CopyFS(dir, os.DirFS(pristine)); err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +170,7 @@ func readDamaged(t *testing.T, dir, file string, pool storage.ID, objects []stor
 
 // TestDamagedObjectIsReplaced has files that a crash left empty or cut: they do not count as objects.
 func TestDamagedObjectIsReplaced(t *testing.T) {
-	dir := t.TempDir()
+	dir := storagetest.TempDir(t)
 	b := openOn(t, osfs.New(dir), nil)
 	pool := id("p1")
 	o := storagetest.NewObject(storage.Blob, bytes.Repeat([]byte("content "), 100))
@@ -218,8 +219,8 @@ func TestUnsyncableFilesystem(t *testing.T) {
 	}
 	for want, b := range map[storage.Durability]storage.Backend{
 		storage.Volatile: openOn(t, memfs.New(), nil),
-		storage.NoSync:   openOn(t, osfs.New(t.TempDir()), noSync),
-		storage.Sync:     openOn(t, osfs.New(t.TempDir()), nil),
+		storage.NoSync:   openOn(t, osfs.New(storagetest.TempDir(t)), noSync),
+		storage.Sync:     openOn(t, osfs.New(storagetest.TempDir(t)), nil),
 	} {
 		if got := b.Durability(); got != want {
 			t.Errorf("Durability() = %v, want %v", got, want)
@@ -229,7 +230,7 @@ func TestUnsyncableFilesystem(t *testing.T) {
 
 // TestSymlinksLeadNowhere has a link in the store that leads out of it.
 func TestSymlinksLeadNowhere(t *testing.T) {
-	dir, outside := t.TempDir(), t.TempDir()
+	dir, outside := storagetest.TempDir(t), storagetest.TempDir(t)
 	b := openOn(t, osfs.New(dir), noSync)
 	repo, pool := id("r1"), id("p1")
 	if err := b.Update(t.Context(), func(tx storage.Tx) error { return tx.CreateRepo(repo, pool) }); err != nil {
@@ -282,9 +283,10 @@ func TestNamesLeadNowhere(t *testing.T) {
 
 // TestManyWriters has goroutines append to one branch, each on the tip that it read, while others list and read.
 func TestManyWriters(t *testing.T) {
+	t.Parallel()
 	for name, open := range map[string]func() storage.Backend{
 		"memfs": func() storage.Backend { return openOn(t, memfs.New(), nil) },
-		"osfs":  func() storage.Backend { return openOn(t, osfs.New(t.TempDir()), noSync) },
+		"osfs":  func() storage.Backend { return openOn(t, osfs.New(storagetest.TempDir(t)), noSync) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			const writers, each = 32, 20

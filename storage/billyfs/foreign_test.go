@@ -16,6 +16,7 @@ import (
 // TestPushOfBadTrees has git push trees whose entries lead elsewhere: it is refused, also in a store of the former
 // format once it was opened. A mode with a zero before it, which old programs wrote, is not.
 func TestPushOfBadTrees(t *testing.T) {
+	t.Parallel()
 	for _, former := range []bool{false, true} {
 		d := newDisk(t, nil)
 		repo, pool := id("r1"), id("p1")

@@ -70,6 +70,7 @@ func (d *disk) readsAll(repo storage.ID) {
 // TestGitForks forks a repository into which git has pushed loose objects and packs, and has git work in both, until
 // the parent is gone.
 func TestGitForks(t *testing.T) {
+	t.Parallel()
 	d := newDisk(t, nil)
 	parent, fork, nested, second, pool := id("r1"), id("r2"), id("r3"), id("r4"), id("p1")
 	d.create(parent, pool)
@@ -151,6 +152,7 @@ func TestGitForks(t *testing.T) {
 
 // TestForkBesideGC forks while git packs what was pushed, so that objects move from one file to another meanwhile.
 func TestForkBesideGC(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("long")
 	}

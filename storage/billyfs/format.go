@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
@@ -66,40 +68,40 @@ func parseFormat(text string) (f format, err error) {
 
 // writeFormat replaces reposit/format. It is synced at any level of durability, if the medium can: what it says must
 // not be older than the journal that comes next.
-func (s *store) writeFormat(f format) error {
+func writeFormat(m *disk.Medium, f format) error {
 	f.version = formatNow
-	if s.m.volatile {
-		return s.m.WriteFile(formatName, []byte(f.text()), 0)
+	if m.Volatile {
+		return m.WriteFile(formatName, []byte(f.text()), 0)
 	}
-	temp := s.m.temp()
-	err := s.m.WriteFile(temp, []byte(f.text()), syncFile)
+	temp := m.Temp()
+	err := m.WriteFile(temp, []byte(f.text()), disk.SyncData)
 	if err == nil {
-		err = s.m.Rename(temp, formatName)
+		err = m.Rename(temp, formatName)
 	}
 	if err != nil {
-		return errors.Join(err, s.m.remove(temp))
+		return errors.Join(err, m.RemoveAny(temp))
 	}
-	return s.m.SyncDir("reposit")
+	return m.SyncDir("reposit")
 }
 
 // readFormat reads reposit/format. Without the file, it returns storage.ErrFormat, naming what it found, unless the
 // folder is as good as empty, or one in which a store was about to be made.
-func readFormat(d disk) (format, error) {
+func readFormat(d disk.Disk) (format, error) {
 	data, err := d.ReadFile(formatName, maxSmall)
 	if err == nil {
 		return parseFormat(string(data))
 	}
-	if !absent(err) {
+	if !disk.Absent(err) {
 		return format{}, err
 	}
 	entries, err := d.ReadDir(".")
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		return format{}, err
 	}
 	var names []string
 	for _, e := range entries {
-		if !slices.Contains(layout, e.name) && e.name != probeName {
-			names = append(names, e.name)
+		if !slices.Contains(layout, e.Name) && e.Name != disk.ProbeName {
+			names = append(names, e.Name)
 		}
 	}
 	if found := folders.Describe(names); found != "" {
@@ -122,62 +124,71 @@ func readFormat(d disk) (format, error) {
 var layout = []string{"reposit", "repos", "pools"}
 
 // namesIn returns the names in a directory, without strays. It may be missing.
-func namesIn(d disk, dir string) ([]string, error) {
+func namesIn(d disk.Disk, dir string) ([]string, error) {
 	entries, err := d.ReadDir(dir)
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		return nil, err
 	}
 	var names []string
 	for _, e := range entries {
-		if !folders.Stray(e.name) {
-			names = append(names, e.name)
+		if !folders.Stray(e.Name) {
+			names = append(names, e.Name)
 		}
 	}
 	return names, nil
 }
 
-// fit compares what was read of the journal, its first end bytes of size, with what else says what there must be:
-// reposit/format, and the repositories that there are. It returns storage.ErrCorrupt if the journal lacks any of it.
-func (s *store) fit(f format, h *history, end, size int64) error {
+// A fitting compares what was read of the journal with what else says what there must be: reposit/format, and the
+// repositories that there are.
+type fitting struct {
+	s *store
+	f format
+	h *journal.History
+}
+
+// check is told that the first end bytes of size could be read. It returns storage.ErrCorrupt if the journal lacks any
+// of what there must be.
+func (t fitting) check(end, size int64) error {
+	f, h := t.f, t.h
 	switch {
-	case f.version == 0 && s.seq > 0:
+	case f.version == 0 && h.Seq > 0:
 		return fmt.Errorf("%s is missing beside a journal of %d Updates: the store needs a repair: %w",
-			formatName, s.seq, storage.ErrCorrupt)
+			formatName, h.Seq, storage.ErrCorrupt)
 	case f.version == formatNow && end == 0:
 		return journalLacks("is missing, or empty")
-	case f.closed && (!h.closed || s.seq != f.seq || end != f.size || size != f.size):
+	case f.closed && (!h.Closed || h.Seq != f.seq || end != f.size || size != f.size):
 		return journalLacks("ends with Update %d after %d bytes, it was closed with Update %d after %d bytes",
-			s.seq, size, f.seq, f.size)
-	case s.seq < f.seq:
-		return journalLacks("ends with Update %d, it had %d when it was last opened", s.seq, f.seq)
-	case end > 0 && !h.opened:
+			h.Seq, size, f.seq, f.size)
+	case h.Seq < f.seq:
+		return journalLacks("ends with Update %d, it had %d when it was last opened", h.Seq, f.seq)
+	case end > 0 && !h.Opened:
 		return journalLacks("ends within its records")
 	}
 	if f.version == formatOld && end == 0 {
-		if pools, err := namesIn(s.m.disk, "pools"); err != nil || len(pools) > 0 {
+		if pools, err := namesIn(t.s.m.Disk, "pools"); err != nil || len(pools) > 0 {
 			return cmp.Or(err, journalLacks("is missing, or empty, beside pools/%s", slices.Max(append(pools, ""))))
 		}
 	}
-	if s.m.volatile || f.version == 0 {
+	if t.s.m.Volatile || f.version == 0 {
 		return nil
 	}
-	return s.fitRepos(f.version == formatNow && !f.closed && !f.synced)
+	return t.checkRepos(f.version == formatNow && !f.closed && !f.synced)
 }
 
 func journalLacks(what string, args ...any) error {
-	return fmt.Errorf("%s %s: the store needs a repair: %w", journalName, fmt.Sprintf(what, args...), storage.ErrCorrupt)
+	return fmt.Errorf("%s %s: the store needs a repair: %w", journal.Name, fmt.Sprintf(what, args...), storage.ErrCorrupt)
 }
 
 const lostDir = "reposit/lost"
 
-// fitRepos looks for repositories that were created after the last Update in the journal. After a session without
+// checkRepos looks for repositories that were created after the last Update in the journal. After a session without
 // syncs, they may be what a power cut left of Updates that it took, and are put aside.
-func (s *store) fitRepos(aside bool) error {
-	names, err := namesIn(s.m.disk, "repos")
+func (t fitting) checkRepos(aside bool) error {
+	names, err := namesIn(t.s.m.Disk, "repos")
 	if err != nil {
 		return err
 	}
-	now := s.records.Snapshot()
+	now := t.s.records.Snapshot()
 	defer now.Close()
 	for _, name := range names {
 		base, ok := strings.CutSuffix(name, ".git")
@@ -188,15 +199,15 @@ func (s *store) fitRepos(aside bool) error {
 		if _, _, ok := findRepo(now, id); ok {
 			continue
 		}
-		born, ok := s.bornIn(repoDir(id))
-		if !ok || born <= s.seq { // the journal knows that it was dropped
+		born, ok := t.s.repos.bornIn(repoDir(id))
+		if !ok || born <= t.h.Seq { // the journal knows that it was dropped
 			continue
 		}
 		if !aside {
-			return journalLacks("ends with Update %d, %s is of Update %d", s.seq, repoDir(id), born)
+			return journalLacks("ends with Update %d, %s is of Update %d", t.h.Seq, repoDir(id), born)
 		}
 		to := fmt.Sprintf("%s/%s-%d", lostDir, id, born)
-		if err := s.m.inDir(to, func() error { return s.m.Rename(repoDir(id), to) }); err != nil {
+		if err := t.s.m.InDir(to, func() error { return t.s.m.Rename(repoDir(id), to) }); err != nil {
 			return err
 		}
 	}

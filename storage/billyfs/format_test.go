@@ -13,6 +13,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs"
+	"github.com/reposit/reposit/storage/storagetest"
 )
 
 const formerFormat = "reposit billyfs 1\n"
@@ -52,7 +53,7 @@ func count(t *testing.T, b storage.Backend) (n int) {
 // copyOf copies a store, with the lock of which nothing is to be done.
 func copyOf(t *testing.T, dir string) string {
 	t.Helper()
-	to := t.TempDir()
+	to := storagetest.TempDir(t)
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -72,9 +73,10 @@ func write(t *testing.T, name, text string) {
 // TestJournalCut cuts the journal of a store, and opens it: a store that lost part of what was acknowledged is not
 // passed off as a smaller one.
 func TestJournalCut(t *testing.T) {
+	t.Parallel()
 	const repos = 16
 	for name, opts := range map[string]*billyfs.Options{"sync": nil, "nosync": noSync} {
-		dir := t.TempDir()
+		dir := storagetest.TempDir(t)
 		b := openOn(t, osfs.New(dir), opts)
 		fill(t, b, 0, repos/2)
 		if err := b.Close(); err != nil {
@@ -154,7 +156,7 @@ func TestJournalCut(t *testing.T) {
 
 // TestJournalOfAnotherTime puts a store together from two copies.
 func TestJournalOfAnotherTime(t *testing.T) {
-	dir := t.TempDir()
+	dir := storagetest.TempDir(t)
 	b := openOn(t, osfs.New(dir), nil)
 	fill(t, b, 0, 3)
 	if err := b.Close(); err != nil {
@@ -199,7 +201,7 @@ func TestOpenElsewhere(t *testing.T) {
 		"letter.txt":            {"letter.txt"},
 		"repos":                 {"repos/mine.txt"},
 	} {
-		dir := t.TempDir()
+		dir := storagetest.TempDir(t)
 		for _, file := range files {
 			write(t, filepath.Join(dir, file), "x")
 		}
@@ -233,7 +235,7 @@ func tree(t *testing.T, dir string) (names []string) {
 
 // TestOpenBesideStrays opens a store in a folder with what systems leave anywhere, and in the store's own folders.
 func TestOpenBesideStrays(t *testing.T) {
-	dir := t.TempDir()
+	dir := storagetest.TempDir(t)
 	for _, name := range []string{"lost+found/x", ".DS_Store", "desktop.ini", "System Volume Information/x", "._x"} {
 		write(t, filepath.Join(dir, name), "x")
 	}
@@ -260,7 +262,7 @@ func TestOpenHalfMade(t *testing.T) {
 		{"reposit/lock", "reposit/journal"},
 		{"reposit/lock", "reposit/tmp/0000000000000001", "reposit-probe"},
 	} {
-		dir := t.TempDir()
+		dir := storagetest.TempDir(t)
 		for _, sub := range []string{"reposit", "repos", "pools"} {
 			if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 				t.Fatal(err)

@@ -62,7 +62,7 @@ func (d *disk) git(dir string, args ...string) string {
 	return out
 }
 
-// commit returns the objects of a commit with one file, and the name of the commit, which is the last of them.
+// commitOf returns the objects of a commit with one file, and the name of the commit, which is the last of them.
 func commitOf(parent storage.Hash, content string) ([]storage.Object, storage.Hash) {
 	blob := storagetest.NewObject(storage.Blob, []byte(content))
 	tree := storagetest.NewObject(storage.Tree, append([]byte("100644 file\x00"), blob.Hash[:]...))

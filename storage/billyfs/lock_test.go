@@ -116,6 +116,7 @@ func TestLockWait(t *testing.T) {
 // TestLostWithoutRestart opens a store after a crash that took all bytes which were not synced, while the machine
 // stayed up: a disk that was pulled.
 func TestLostWithoutRestart(t *testing.T) {
+	t.Parallel()
 	for kind, spoil := range map[string]func(data []byte) []byte{
 		"empty": func([]byte) []byte { return nil },
 		"zeros": func(data []byte) []byte { return make([]byte, len(data)) },

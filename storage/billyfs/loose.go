@@ -17,6 +17,7 @@ import (
 	"github.com/pjbgf/sha1cd"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // maxAlloc bounds what is allocated for a size that nothing has proven yet.
@@ -180,8 +181,14 @@ func typeNamed(name string) storage.Type {
 	return 0
 }
 
-// parseLoose reads the file of an object that is called h.
-func (s *store) parseLoose(file []byte, h storage.Hash) (storage.Object, error) {
+// A looseFiles is the objects that have a file of their own.
+type looseFiles struct {
+	m     *disk.Medium
+	codec *codec
+}
+
+// parse reads the file of an object that is called h.
+func (s *looseFiles) parse(file []byte, h storage.Hash) (storage.Object, error) {
 	r, err := s.codec.inflater(bytes.NewReader(file))
 	if err != nil {
 		return storage.Object{}, err
@@ -202,17 +209,17 @@ func (s *store) parseLoose(file []byte, h storage.Hash) (storage.Object, error) 
 	return storage.Object{Hash: h, Type: t, Size: size, Data: data}, nil
 }
 
-// readLoose reads an object from its file.
-func (s *store) readLoose(file string, h storage.Hash) (storage.Object, error) {
+// read reads an object from its file.
+func (s *looseFiles) read(file string, h storage.Hash) (storage.Object, error) {
 	data, err := s.m.ReadFile(file)
 	if err != nil {
 		return storage.Object{}, err
 	}
-	return s.parseLoose(data, h)
+	return s.parse(data, h)
 }
 
-// statLoose reads the header of an object.
-func (s *store) statLoose(file string) (storage.Type, int64, error) {
+// stat reads the header of an object.
+func (s *looseFiles) stat(file string) (storage.Type, int64, error) {
 	f, err := s.m.OpenFile(file, 0, 0)
 	if err != nil {
 		return 0, 0, err
@@ -226,8 +233,8 @@ func (s *store) statLoose(file string) (storage.Type, int64, error) {
 	return parseHeader(bufio.NewReaderSize(r, 64))
 }
 
-// openLoose returns a reader of an object's content, which ends with an error if the content has another name.
-func (s *store) openLoose(file string, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
+// open returns a reader of an object's content, which ends with an error if the content has another name.
+func (s *looseFiles) open(file string, h storage.Hash) (storage.Type, int64, io.ReadCloser, error) {
 	f, err := s.m.OpenFile(file, 0, 0)
 	if err != nil {
 		return 0, 0, nil, err

@@ -4,38 +4,37 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // An objectDir is what is known of an objects directory: of a pool, or of a repository into which git programs push.
 type objectDir struct {
-	s    *store
-	path string
+	objects *objects
+	path    string
 
 	mu    sync.Mutex
 	packs listing // names of packs, without directory and suffix
 	inner listing // names of the directories in it that hold objects
 
-	adopted map[string]bool // files that are in the pool, too; belongs to the writer
+	imported map[string]bool // files that are in the pool, too; belongs to the writer
 }
 
 // A listing is the content of a directory, for as long as the directory does not change.
 type listing struct {
 	names []string
-	info  fs.FileInfo
-	racy  bool
+	dir   disk.Reading // of the directory
 	read  bool
 	turn  int // how often the names changed
 }
 
-// objectDir returns what is known of a directory.
-func (s *store) objectDir(name string) *objectDir {
+// dir returns what is known of a directory.
+func (s *objects) dir(name string) *objectDir {
 	if d, ok := s.dirs.get(name); ok {
 		return d
 	}
@@ -44,41 +43,41 @@ func (s *store) objectDir(name string) *objectDir {
 	if d, ok := s.dirs.get(name); ok {
 		return d
 	}
-	d := &objectDir{s: s, path: name}
+	d := &objectDir{objects: s, path: name}
 	s.dirs.add(name, d, 1)
 	return d
 }
 
 // forgetDir drops what is known of a directory, and closes its packs.
-func (s *store) forgetDir(name string) {
+func (s *objects) forgetDir(name string) {
 	if d, ok := s.dirs.get(name); ok {
 		for _, p := range d.packNames() {
-			s.packs.remove(path.Join(name, "pack", p))
+			s.packs.cache.remove(path.Join(name, "pack", p))
 		}
 	}
 	s.dirs.remove(name)
 }
 
 // refresh reads a directory if it changed since.
-func (d *objectDir) refresh(l *listing, dir string, keep func(dirEntry) (string, bool)) error {
-	if l.read && !d.s.shared {
+func (d *objectDir) refresh(l *listing, dir string, keep func(disk.Entry) (string, bool)) error {
+	if l.read && !d.objects.shared {
 		return nil
 	}
-	info, err := d.s.m.Stat(dir)
+	info, err := d.objects.m.Stat(dir)
 	if err != nil {
-		if !absent(err) {
+		if !disk.Absent(err) {
 			return err
 		}
 		l.set(nil)
-		l.info = nil
+		l.dir = disk.Reading{}
 		return nil
 	}
-	if l.read && !l.racy && l.info != nil && unchanged(l.info, info) {
+	if l.read && l.dir.Holds(info) {
 		return nil
 	}
-	racy := racy(info)
-	entries, err := d.s.m.ReadDir(dir)
-	if err != nil && !absent(err) {
+	reading := disk.NewReading(info)
+	entries, err := d.objects.m.ReadDir(dir)
+	if err != nil && !disk.Absent(err) {
 		return err
 	}
 	var names []string
@@ -89,7 +88,7 @@ func (d *objectDir) refresh(l *listing, dir string, keep func(dirEntry) (string,
 	}
 	slices.Sort(names)
 	l.set(names)
-	l.info, l.racy = info, racy
+	l.dir = reading
 	return nil
 }
 
@@ -100,17 +99,17 @@ func (l *listing) set(names []string) {
 	l.names, l.read = names, true
 }
 
-func packName(e dirEntry) (string, bool) {
-	name, ok := strings.CutSuffix(e.name, ".idx")
-	return name, ok && !e.dir
+func packName(e disk.Entry) (string, bool) {
+	name, ok := strings.CutSuffix(e.Name, ".idx")
+	return name, ok && !e.Dir
 }
 
 const packDir = "pack"
 
 // innerName accepts the directory of packs, and those of loose objects, which are called by two digits.
-func innerName(e dirEntry) (string, bool) {
-	_, err := hex.DecodeString(e.name)
-	return e.name, e.dir && (err == nil && len(e.name) == 2 || e.name == packDir)
+func innerName(e disk.Entry) (string, bool) {
+	_, err := hex.DecodeString(e.Name)
+	return e.Name, e.Dir && (err == nil && len(e.Name) == 2 || e.Name == packDir)
 }
 
 // refreshPacks looks for new packs.
@@ -147,7 +146,7 @@ func (d *objectDir) inners() ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := &d.inner
-	if !d.s.shared {
+	if !d.objects.shared {
 		l = &listing{}
 	}
 	err := d.refresh(l, d.path, innerName)
@@ -176,13 +175,13 @@ func (d *objectDir) looseFiles() (names []string, err error) {
 		return nil, err
 	}
 	for _, fan := range fanouts {
-		entries, err := d.s.m.ReadDir(path.Join(d.path, fan))
-		if err != nil && !absent(err) {
+		entries, err := d.objects.m.ReadDir(path.Join(d.path, fan))
+		if err != nil && !disk.Absent(err) {
 			return nil, err
 		}
 		for _, e := range entries {
-			if _, ok := parseHash(fan + e.name); ok && !e.dir {
-				names = append(names, fan+"/"+e.name)
+			if _, ok := parseHash(fan + e.Name); ok && !e.Dir {
+				names = append(names, fan+"/"+e.Name)
 			}
 		}
 	}
@@ -210,9 +209,9 @@ func (d *objectDir) find(h storage.Hash) (p *pack, offset int64, err error) {
 	}
 	var bad error
 	for _, name := range d.packNames() {
-		p, err := d.s.openPack(path.Join(d.path, "pack", name))
+		p, err := d.objects.packs.open(path.Join(d.path, "pack", name))
 		if err != nil {
-			if !absent(err) { // else git gc took it away, or its index is here before it
+			if !disk.Absent(err) { // else git gc took it away, or its index is here before it
 				bad = errors.Join(bad, err)
 			}
 			continue
@@ -237,9 +236,9 @@ func (d *objectDir) hashes(dst []storage.Hash, first byte, lo, hi storage.Hash) 
 		return bytes.Compare(h[:], lo[:]) >= 0 && bytes.Compare(h[:], hi[:]) <= 0
 	}
 	for _, name := range d.packNames() {
-		p, err := d.s.openPack(path.Join(d.path, "pack", name))
+		p, err := d.objects.packs.open(path.Join(d.path, "pack", name))
 		if err != nil {
-			if absent(err) {
+			if disk.Absent(err) {
 				continue
 			}
 			return dst, err
@@ -256,12 +255,12 @@ func (d *objectDir) hashes(dst []storage.Hash, first byte, lo, hi storage.Hash) 
 		p.release()
 	}
 	fan := hex.EncodeToString([]byte{first})
-	entries, err := d.s.m.ReadDir(path.Join(d.path, fan))
-	if err != nil && !absent(err) {
+	entries, err := d.objects.m.ReadDir(path.Join(d.path, fan))
+	if err != nil && !disk.Absent(err) {
 		return dst, err
 	}
 	for _, e := range entries {
-		if h, ok := parseHash(fan + e.name); ok && !e.dir && within(h) {
+		if h, ok := parseHash(fan + e.Name); ok && !e.Dir && within(h) {
 			dst = append(dst, h)
 		}
 	}

@@ -11,13 +11,13 @@ import (
 // snapshot must not see, what it left is the answer, and what he read does not matter.
 type overlay struct {
 	mu    sync.RWMutex
-	refs  map[repoRef]map[string][]preimage // the oldest Update first
-	moved map[repoRef]string                // where dropped repositories went
-	order []leftBy                          // what to forget, the oldest first
+	refs  map[repoRef]map[string][]beforeImage // the oldest Update first
+	moved map[repoRef]string                   // where dropped repositories went
+	order []leftBy                             // what to forget, the oldest first
 }
 
-// A preimage is what a ref held before an Update.
-type preimage struct {
+// A beforeImage is what a ref held before an Update.
+type beforeImage struct {
 	commit  uint64
 	value   refValue
 	logSize int     // bytes of the log
@@ -31,15 +31,15 @@ type leftBy struct {
 }
 
 func newOverlay() *overlay {
-	return &overlay{refs: map[repoRef]map[string][]preimage{}, moved: map[repoRef]string{}}
+	return &overlay{refs: map[repoRef]map[string][]beforeImage{}, moved: map[repoRef]string{}}
 }
 
 // leave adds what a ref holds before an Update.
-func (o *overlay) leave(repo repoRef, name string, p preimage) {
+func (o *overlay) leave(repo repoRef, name string, p beforeImage) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.refs[repo] == nil {
-		o.refs[repo] = map[string][]preimage{}
+		o.refs[repo] = map[string][]beforeImage{}
 	}
 	o.refs[repo][name] = append(o.refs[repo][name], p)
 	o.order = append(o.order, leftBy{p.commit, repo, name})
@@ -61,23 +61,23 @@ func (o *overlay) move(repo repoRef, dir string, commit uint64, rename func() er
 }
 
 // find returns what a ref held when commit was the newest, if it was changed since.
-func (o *overlay) find(repo repoRef, name string, commit uint64) (preimage, bool) {
+func (o *overlay) find(repo repoRef, name string, commit uint64) (beforeImage, bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return firstAfter(o.refs[repo][name], commit)
 }
 
-func firstAfter(list []preimage, commit uint64) (preimage, bool) {
+func firstAfter(list []beforeImage, commit uint64) (beforeImage, bool) {
 	for _, p := range list {
 		if p.commit > commit {
 			return p, true
 		}
 	}
-	return preimage{}, false
+	return beforeImage{}, false
 }
 
 // each calls fn with all refs of a repository that changed since commit was the newest.
-func (o *overlay) each(repo repoRef, commit uint64, fn func(name string, p preimage)) {
+func (o *overlay) each(repo repoRef, commit uint64, fn func(name string, p beforeImage)) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	for name, list := range o.refs[repo] {
@@ -94,7 +94,7 @@ func (o *overlay) dir(repo repoRef) string {
 	if dir, ok := o.moved[repo]; ok {
 		return dir
 	}
-	return repoDir(repo.repo)
+	return repoDir(repo.Repo)
 }
 
 // forget drops what no snapshot needs if oldest is the oldest, and returns the directories of dropped repositories

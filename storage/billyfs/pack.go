@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // Types that only packs have (gitformat-pack).
@@ -25,7 +26,7 @@ const maxChain = 4096
 type pack struct {
 	name  string // without the suffix
 	index *packIndex
-	f     file
+	f     disk.File
 	size  int64
 	users atomic.Int64
 }
@@ -54,9 +55,28 @@ func (p *pack) Close() error {
 	return nil
 }
 
-// openPack returns a pack, which must be released.
-func (s *store) openPack(name string) (*pack, error) {
-	if p, ok := s.packs.get(name); ok && p.acquire() {
+// A packFiles is the packs that are open.
+type packFiles struct {
+	m     *disk.Medium
+	codec *codec
+	cache *lru[string, *pack]
+	bases *lru[packSpot, baseObject]
+}
+
+// Weights of what is cached of packs.
+const (
+	packWeight = 256 << 20 // bytes of indexes, each pack one megabyte at least
+	baseWeight = 32 << 20  // bytes of objects that deltas are against
+)
+
+func newPackFiles(m *disk.Medium, c *codec) *packFiles {
+	return &packFiles{m: m, codec: c, cache: newLRU[string](packWeight, (*pack).release),
+		bases: newLRU[packSpot, baseObject](baseWeight, nil)}
+}
+
+// open returns a pack, which must be released.
+func (s *packFiles) open(name string) (*pack, error) {
+	if p, ok := s.cache.get(name); ok && p.acquire() {
 		return p, nil
 	}
 	data, err := s.m.ReadFile(name + ".idx")
@@ -78,7 +98,7 @@ func (s *store) openPack(name string) (*pack, error) {
 	p := &pack{name: name, index: index, f: f, size: size}
 	p.users.Store(2)
 	// Each counts a megabyte at least, which bounds the number of open files, too.
-	s.packs.add(name, p, max(int64(len(data)), 1<<20))
+	s.cache.add(name, p, max(int64(len(data)), 1<<20))
 	return p, nil
 }
 
@@ -181,7 +201,7 @@ type baseObject struct {
 const maxBase = 4 << 20
 
 // read builds the object at an offset.
-func (s *store) readPacked(p *pack, offset int64) (storage.Type, []byte, error) {
+func (s *packFiles) read(p *pack, offset int64) (storage.Type, []byte, error) {
 	var deltas [][]byte
 	var spots []int64
 	base := baseObject{}
@@ -194,7 +214,7 @@ func (s *store) readPacked(p *pack, offset int64) (storage.Type, []byte, error) 
 		if err != nil {
 			return 0, nil, err
 		}
-		data, err := p.inflate(&s.codec, o)
+		data, err := p.inflate(s.codec, o)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -225,14 +245,14 @@ func (s *store) readPacked(p *pack, offset int64) (storage.Type, []byte, error) 
 	return base.kind, base.data, nil
 }
 
-func (s *store) keepBase(p *pack, offset int64, base baseObject) {
+func (s *packFiles) keepBase(p *pack, offset int64, base baseObject) {
 	if len(base.data) <= maxBase {
 		s.bases.add(packSpot{p.name, offset}, base, int64(len(base.data))+128)
 	}
 }
 
-// statPacked returns the type and size of the object at an offset.
-func (s *store) statPacked(p *pack, offset int64) (storage.Type, int64, error) {
+// stat returns the type and size of the object at an offset.
+func (s *packFiles) stat(p *pack, offset int64) (storage.Type, int64, error) {
 	o, err := p.header(offset)
 	if err != nil {
 		return 0, 0, err
@@ -259,7 +279,7 @@ func (s *store) statPacked(p *pack, offset int64) (storage.Type, int64, error) {
 }
 
 // resultSize reads the size of what a delta makes from its first bytes.
-func (s *store) resultSize(p *pack, o packedObject) (int64, error) {
+func (s *packFiles) resultSize(p *pack, o packedObject) (int64, error) {
 	r, err := s.codec.inflater(p.stream(o, 512))
 	if err != nil {
 		return 0, err

@@ -2,20 +2,19 @@ package billyfs
 
 import (
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // A packedRef is a line of packed-refs.
 type packedRef struct {
-	name string
-	hash storage.Hash
+	name         string
+	hash, peeled storage.Hash // peeled is zero for what is no tag
 }
 
 // packedRefs are the lines of a packed-refs file, by name. The text stays as it was read, and a line is taken apart
@@ -24,38 +23,33 @@ type packedRefs struct {
 	text   string
 	starts []uint32 // where the line of each ref begins, in the order of their names
 	header string   // the comment that says what git may rely on
-	read   reading
+	read   disk.Reading
 }
 
-// unchanged reports whether the file that old describes is the same as info describes.
-func unchanged(old, info fs.FileInfo) bool {
-	return os.SameFile(old, info) && old.Size() == info.Size() && old.ModTime().Equal(info.ModTime())
-}
-
-// packedRefs returns the packed-refs of the repository in dir. The file is read again when it changed.
-func (s *store) packedRefs(dir string) (*packedRefs, error) {
+// packedIn returns the packed-refs of the repository in dir. The file is read again when it changed.
+func (f *refFiles) packedIn(dir string) (*packedRefs, error) {
 	name := path.Join(dir, "packed-refs")
-	writes := s.packedWrites.Load()
-	cached, ok := s.packed.get(dir)
-	if ok && !s.shared {
+	writes := f.packedWrites.Load()
+	cached, ok := f.packed.get(dir)
+	if ok && !f.shared {
 		return cached, nil
 	}
-	info, err := s.m.Stat(name)
+	info, err := f.m.Stat(name)
 	if err != nil {
-		if !absent(err) {
+		if !disk.Absent(err) {
 			return nil, err
 		}
-		if !s.shared {
-			s.cachePacked(dir, &noPackedRefs, 1, writes)
+		if !f.shared {
+			f.cachePacked(dir, &noPackedRefs, 1, writes)
 		}
 		return &noPackedRefs, nil
 	}
-	if ok && cached.read.holds(info) {
+	if ok && cached.read.Holds(info) {
 		return cached, nil
 	}
-	data, err := s.m.ReadFile(name)
+	data, err := f.m.ReadFile(name)
 	if err != nil {
-		if absent(err) {
+		if disk.Absent(err) {
 			return &noPackedRefs, nil
 		}
 		return nil, err
@@ -66,8 +60,8 @@ func (s *store) packedRefs(dir string) (*packedRefs, error) {
 	} else if p, err = parsePackedRefs(string(data)); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	p.read = newReading(info)
-	s.cachePacked(dir, p, int64(len(data))+4*int64(len(p.starts)), writes)
+	p.read = disk.NewReading(info)
+	f.cachePacked(dir, p, int64(len(data))+4*int64(len(p.starts)), writes)
 	return p, nil
 }
 
@@ -76,10 +70,10 @@ var noPackedRefs packedRefs
 
 // cachePacked keeps what was read unless a write came in between: writePackedRefs counts before and after, and
 // removes what was cached last.
-func (s *store) cachePacked(dir string, p *packedRefs, size int64, writes uint64) {
-	s.packed.add(dir, p, size)
-	if s.packedWrites.Load() != writes {
-		s.packed.remove(dir)
+func (f *refFiles) cachePacked(dir string, p *packedRefs, size int64, writes uint64) {
+	f.packed.add(dir, p, size)
+	if f.packedWrites.Load() != writes {
+		f.packed.remove(dir)
 	}
 }
 
@@ -193,15 +187,23 @@ func (p *packedRefs) index(name string) int {
 
 const packedHeader = "# pack-refs with:"
 
+// peels reports whether each ref that can be peeled has a line which says what to: git believes that of a file that
+// says so.
+func (p *packedRefs) peels() bool {
+	return p.len() == 0 || strings.Contains(p.header+" ", " fully-peeled ")
+}
+
 // change returns the file with refs in place of what it has of the same names, and without those of which drop reports
-// true. The refs are in the order of their names.
-func (p *packedRefs) change(refs []packedRef, drop func(name string) bool) []byte {
+// true. The refs are in the order of their names. With peeled, they say what they peel to.
+func (p *packedRefs) change(refs []packedRef, peeled bool, drop func(name string) bool) []byte {
 	header := packedHeader + " sorted \n"
 	switch {
 	case len(refs) == 0 && strings.Contains(p.header+" ", " sorted "):
 		header = p.header + "\n"
 	case len(refs) == 0 && p.header != "":
 		header = strings.TrimRight(p.header, " ") + " sorted \n"
+	case peeled && p.peels():
+		header = packedHeader + " peeled fully-peeled sorted \n"
 	}
 	b := append(make([]byte, 0, len(p.text)+len(header)+128*len(refs)), header...)
 	for i := range p.len() {
@@ -223,17 +225,23 @@ func (r packedRef) appendTo(b []byte) []byte {
 	b = append(b, r.hash.String()...)
 	b = append(b, ' ')
 	b = append(b, r.name...)
-	return append(b, '\n')
+	b = append(b, '\n')
+	if !r.peeled.IsZero() {
+		b = append(b, '^')
+		b = append(b, r.peeled.String()...)
+		b = append(b, '\n')
+	}
+	return b
 }
 
 func sortPacked(refs []packedRef) {
 	slices.SortFunc(refs, func(a, b packedRef) int { return strings.Compare(a.name, b.name) })
 }
 
-// unpackRefs takes lines out of packed-refs. The caller holds its lock. The file is synced before it replaces the
+// unpack takes lines out of packed-refs. The caller holds its lock. The file is synced before it replaces the
 // old one: most of its lines are in no journal.
-func (s *store) unpackRefs(dir string, names []string) error {
-	p, err := s.packedRefs(dir)
+func (f *refFiles) unpack(dir string, names []string) error {
+	p, err := f.packedIn(dir)
 	if err != nil {
 		return err
 	}
@@ -246,13 +254,13 @@ func (s *store) unpackRefs(dir string, names []string) error {
 	if len(listed) == 0 {
 		return nil
 	}
-	return s.writePackedRefs(dir, p.change(nil, func(name string) bool { return listed[name] }))
+	return f.writePacked(dir, p.change(nil, false, func(name string) bool { return listed[name] }))
 }
 
-func (s *store) writePackedRefs(dir string, text []byte) error {
-	s.packedWrites.Add(1)
-	err := s.m.replace(path.Join(dir, packedName), text, syncFile)
-	s.packedWrites.Add(1)
-	s.packed.remove(dir)
+func (f *refFiles) writePacked(dir string, text []byte) error {
+	f.packedWrites.Add(1)
+	err := f.m.Replace(path.Join(dir, packedName), text, disk.SyncData)
+	f.packedWrites.Add(1)
+	f.packed.remove(dir)
 	return err
 }

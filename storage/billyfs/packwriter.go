@@ -15,14 +15,15 @@ import (
 	"github.com/pjbgf/sha1cd"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // A packWriter writes objects into a pack of a pool.
 type packWriter struct {
-	s       *store
+	objects *objects
 	pool    storage.ID
 	temp    string
-	f       file
+	f       disk.File
 	w       *bufio.Writer
 	offset  int64
 	entries []packEntry
@@ -39,16 +40,16 @@ type packedAt struct {
 // maxDepth bounds the deltas that are written, as git does (pack.depth).
 const maxDepth = 50
 
-func (s *store) newPackWriter(pool storage.ID) (*packWriter, error) {
+func (s *objects) newPack(pool storage.ID) (*packWriter, error) {
 	if err := s.ensurePool(pool); err != nil {
 		return nil, err
 	}
-	temp := s.m.temp()
-	f, err := s.m.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, objectPerm)
+	temp := s.m.Temp()
+	f, err := s.m.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, disk.ReadOnlyPerm)
 	if err != nil {
 		return nil, err
 	}
-	p := &packWriter{s: s, pool: pool, temp: temp, f: f, w: bufio.NewWriterSize(f, 64<<10),
+	p := &packWriter{objects: s, pool: pool, temp: temp, f: f, w: bufio.NewWriterSize(f, 64<<10),
 		at: map[storage.Hash]packedAt{}}
 	if _, err := p.w.Write(packHeader(0)); err != nil {
 		return nil, errors.Join(err, p.discard())
@@ -79,12 +80,12 @@ func (p *packWriter) add(o storage.Object) error {
 		at.depth = base.depth + 1
 		p.buf.Write(entryHeader(ofsDelta, int64(len(o.Delta.Ops))))
 		p.buf.Write(backOffset(p.offset - base.offset))
-		if err := p.s.codec.deflate(&p.buf, o.Delta.Ops); err != nil {
+		if err := p.objects.codec.deflate(&p.buf, o.Delta.Ops); err != nil {
 			return err
 		}
 	} else {
 		p.buf.Write(entryHeader(o.Type, int64(len(o.Data))))
-		if err := p.s.codec.deflate(&p.buf, o.Data); err != nil {
+		if err := p.objects.codec.deflate(&p.buf, o.Data); err != nil {
 			return err
 		}
 	}
@@ -140,16 +141,16 @@ func (p *packWriter) finish() error {
 	objects := poolDir(p.pool) + "/objects"
 	name := "pack-" + hex.EncodeToString(sum[:])
 	file := path.Join(objects, "pack", name)
-	if err := p.s.m.publish(p.temp, file+".pack"); err != nil {
-		return errors.Join(err, p.s.m.Remove(p.temp))
+	if err := p.objects.m.Publish(p.temp, file+".pack"); err != nil {
+		return errors.Join(err, p.objects.m.Remove(p.temp))
 	}
-	if err := p.s.m.replace(file+".idx", encodeIndex(p.entries, sum), readOnly|syncFile); err != nil {
+	if err := p.objects.m.Replace(file+".idx", encodeIndex(p.entries, sum), disk.ReadOnly|disk.SyncData); err != nil {
 		return err
 	}
-	if err := p.s.syncParents(file); err != nil {
+	if err := p.objects.m.SyncParents(file); err != nil {
 		return err
 	}
-	p.s.objectDir(objects).addPack(name)
+	p.objects.dir(objects).addPack(name)
 	return nil
 }
 
@@ -175,7 +176,7 @@ func (p *packWriter) seal() (sum [20]byte, err error) {
 	if _, err := p.f.Write(sum[:]); err != nil {
 		return sum, err
 	}
-	if p.s.m.sync {
+	if p.objects.m.Syncs {
 		if err := p.f.Sync(); err != nil {
 			return sum, err
 		}
@@ -192,12 +193,12 @@ func (p *packWriter) discard() error {
 		err = p.f.Close()
 		p.f = nil
 	}
-	return errors.Join(err, p.s.m.remove(p.temp))
+	return errors.Join(err, p.objects.m.RemoveAny(p.temp))
 }
 
 // writePack writes objects as one pack.
-func (s *store) writePack(pool storage.ID, objects []storage.Object) error {
-	p, err := s.newPackWriter(pool)
+func (s *objects) writePack(pool storage.ID, objects []storage.Object) error {
+	p, err := s.newPack(pool)
 	if err != nil {
 		return err
 	}

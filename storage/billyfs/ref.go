@@ -5,42 +5,40 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync/atomic"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
-// A refValue is what a ref holds. The zero refValue says that there is no such ref.
-type refValue struct {
-	hash   storage.Hash
-	target string
-}
+// Words of the journal for what is kept in files.
+type (
+	refValue = journal.RefValue
+	refName  = journal.RefName
+	repoRef  = journal.RepoRef
+)
 
 // noHead is what HEAD points to while there is no ref of this name: without the file, git takes the directory for
 // anything but a repository, and its fsck wants a branch there.
 const noHead = "refs/heads/reposit/no-HEAD"
 
-func (v refValue) isZero() bool { return v == refValue{} }
-
-func (v refValue) ref(name string) storage.Ref {
-	return storage.Ref{Name: name, Hash: v.hash, Target: v.target}
-}
-
-// file returns the content of the file of a ref.
-func (v refValue) file() []byte {
-	if v.target != "" {
-		return []byte("ref: " + v.target + "\n")
+// refFile returns the content of the file of a ref.
+func refFile(v refValue) []byte {
+	if v.Target != "" {
+		return []byte("ref: " + v.Target + "\n")
 	}
-	return []byte(v.hash.String() + "\n")
+	return []byte(v.Hash.String() + "\n")
 }
 
-// lockFile returns the content of a ref's lock file. It is what the ref is to hold, as with git: to rename the lock
+// lockFile returns the content of a ref's lock file. That is what the ref is to hold, as with git: to rename the lock
 // to the ref takes no space.
-func (v refValue) lockFile() []byte {
-	if v.isZero() {
+func lockFile(v refValue) []byte {
+	if v.IsZero() {
 		return nil
 	}
-	return v.file()
+	return refFile(v)
 }
 
 // parseRef reads the file of a ref as git does: white space may follow.
@@ -54,13 +52,13 @@ func parseRef(data []byte) (refValue, error) {
 		if !validRef(target) {
 			return refValue{}, storage.ErrCorrupt
 		}
-		return refValue{target: target}, nil
+		return refValue{Target: target}, nil
 	}
 	h, ok := parseHash(s)
 	if !ok || h.IsZero() {
 		return refValue{}, storage.ErrCorrupt
 	}
-	return refValue{hash: h}, nil
+	return refValue{Hash: h}, nil
 }
 
 func parseHash(s string) (h storage.Hash, ok bool) {
@@ -117,12 +115,36 @@ var refBytes = func() (kinds [256]byte) {
 	return kinds
 }()
 
-// readRef reads a ref of the repository in dir: its file, else its line in packed-refs.
-func (s *store) readRef(dir, name string) (refValue, error) {
+// A refFiles is the refs of repositories, in files and in packed-refs.
+type refFiles struct {
+	m      *disk.Medium
+	locks  *refLocks
+	shared bool // other programs may change them between two calls
+
+	packed       *lru[string, *packedRefs]
+	packedWrites atomic.Uint64
+	states       *lru[string, *refState]
+	numbers      atomic.Uint64 // of states
+	writes       atomic.Uint64
+}
+
+// Weights of what is cached of refs.
+const (
+	packedWeight = 32 << 20 // bytes of packed-refs
+	stateWeight  = 16 << 20 // bytes of refs that have files
+)
+
+func newRefFiles(m *disk.Medium, locks *refLocks, shared bool) *refFiles {
+	return &refFiles{m: m, locks: locks, shared: shared,
+		packed: newLRU[string, *packedRefs](packedWeight, nil), states: newLRU[string, *refState](stateWeight, nil)}
+}
+
+// read reads a ref of the repository in dir: its file, else its line in packed-refs.
+func (f *refFiles) read(dir, name string) (refValue, error) {
 	if !validRef(name) {
 		return refValue{}, nil
 	}
-	data, err := s.m.ReadFile(path.Join(dir, name))
+	data, err := readRefFile(f.m, path.Join(dir, name))
 	if err == nil {
 		v, err := parseRef(data)
 		if err != nil && folders.Stray(path.Base(name)) {
@@ -133,12 +155,28 @@ func (s *store) readRef(dir, name string) (refValue, error) {
 		}
 		return v, nil
 	}
-	if !absent(err) {
+	if !disk.Absent(err) {
 		return refValue{}, err
 	}
-	packed, err := s.packedRefs(dir)
+	packed, err := f.packedIn(dir)
 	if err != nil {
 		return refValue{}, err
 	}
-	return refValue{hash: packed.find(name)}, nil
+	return refValue{Hash: packed.find(name)}, nil
+}
+
+// readRefFile reads the file of a ref, or another of a repository. A HEAD that is a symbolic link to a ref, as old
+// versions of git made it, reads as the symbolic ref that it stands for (git-symbolic-ref).
+func readRefFile(m *disk.Medium, name string) ([]byte, error) {
+	data, err := m.ReadFile(name)
+	if path.Base(name) != "HEAD" || err == nil && strings.HasPrefix(string(data), "ref:") {
+		return data, err
+	}
+	if err != nil && !disk.Absent(err) {
+		return data, err
+	}
+	if target, linkErr := m.Readlink(name); linkErr == nil && strings.HasPrefix(target, "refs/") && validRef(target) {
+		return []byte("ref: " + target + "\n"), nil
+	}
+	return data, err
 }

@@ -12,14 +12,15 @@ import (
 	"github.com/pjbgf/sha1cd"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // A ref's log is where git keeps it, below logs/. When the ref is deleted, its log moves to a directory that git does
 // not look into, since git takes a log for the sign of a ref, and a file there may be in the way of another ref's.
-// Both together, the buried part first, are the log.
+// Both together, the gone part first, are the log.
 func logPath(dir, name string) string { return path.Join(dir, "logs", name) }
 
-func buriedPath(dir, name string) string {
+func deletedLogPath(dir, name string) string {
 	file := strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
 	if len(file) > maxFileName {
 		sum, _ := sha1cd.Sum([]byte(name))
@@ -84,15 +85,18 @@ func parseWhen(s string) (time.Time, error) {
 	return time.Unix(unix, 0).In(time.FixedZone("", east)), nil
 }
 
-// readLog reads the log of a ref, the oldest line first.
-func (s *store) readLog(dir, name string) (string, error) {
+// A refLogs is the logs of refs.
+type refLogs struct{ m *disk.Medium }
+
+// read reads the log of a ref, the oldest line first.
+func (l *refLogs) read(dir, name string) (string, error) {
 	if !validRef(name) {
 		return "", nil
 	}
 	var text strings.Builder
-	for _, file := range []string{buriedPath(dir, name), logPath(dir, name)} {
-		data, err := s.m.ReadFile(file)
-		if err != nil && !absent(err) {
+	for _, file := range []string{deletedLogPath(dir, name), logPath(dir, name)} {
+		data, err := l.m.ReadFile(file)
+		if err != nil && !disk.Absent(err) {
 			return "", err
 		}
 		text.Write(data)
@@ -100,61 +104,45 @@ func (s *store) readLog(dir, name string) (string, error) {
 	return text.String(), nil
 }
 
-// appendLog adds lines to the log of a ref that exists.
-func (s *store) appendLog(dir, name, lines string) error {
+// append adds lines to the log of a ref that exists.
+func (l *refLogs) append(dir, name, lines string) error {
 	file := logPath(dir, name)
-	return s.clearPath(path.Join(dir, "logs"), name, func() error { return s.m.appendTo(file, []byte(lines)) })
+	return l.m.ClearPath(path.Join(dir, "logs"), name, func() error { return l.m.Append(file, []byte(lines)) })
 }
 
-// buryLog moves the log of a ref that was deleted.
-func (s *store) buryLog(dir, name string) error {
+// moveDeleted moves the log of a ref that was deleted.
+func (l *refLogs) moveDeleted(dir, name string) error {
 	from := logPath(dir, name)
-	live, err := s.m.ReadFile(from)
+	live, err := l.m.ReadFile(from)
 	if err != nil {
-		if absent(err) {
+		if disk.Absent(err) {
 			return nil
 		}
 		return err
 	}
-	buried, err := s.m.ReadFile(buriedPath(dir, name))
-	if err != nil && !absent(err) {
+	gone, err := l.m.ReadFile(deletedLogPath(dir, name))
+	if err != nil && !disk.Absent(err) {
 		return err
 	}
-	if err := s.writeBuried(dir, name, append(buried, live...)); err != nil {
+	if err := l.writeDeleted(dir, name, append(gone, live...)); err != nil {
 		return err
 	}
-	if err := s.m.remove(from); err != nil {
+	if err := l.m.RemoveAny(from); err != nil {
 		return err
 	}
-	s.m.removeEmpty(path.Dir(from), path.Join(dir, "logs"))
+	l.m.RemoveEmpty(path.Dir(from), path.Join(dir, "logs"))
 	return nil
 }
 
-// writeBuried replaces a buried log, and syncs it: what comes next is that the other one goes, and most of its lines
+// writeDeleted replaces a gone log, and syncs it: what comes next is that the other one goes, and most of its lines
 // may be in no journal any more.
-func (s *store) writeBuried(dir, name string, text []byte) error {
-	file := buriedPath(dir, name)
-	if err := s.m.replace(file, text, syncFile); err != nil || !s.m.sync {
+func (l *refLogs) writeDeleted(dir, name string, text []byte) error {
+	file := deletedLogPath(dir, name)
+	if err := l.m.Replace(file, text, disk.SyncData); err != nil || !l.m.Syncs {
 		return err
 	}
-	if err := s.m.SyncDir(path.Dir(file)); err != nil {
+	if err := l.m.SyncDir(path.Dir(file)); err != nil {
 		return err
 	}
-	return s.m.SyncDir(dir)
-}
-
-// clearPath runs write, and once more after removing what git leaves in the way of a file called name below top:
-// directories in which nothing is left.
-func (s *store) clearPath(top, name string, write func() error) error {
-	err := write()
-	if err == nil {
-		return nil
-	}
-	if info, statErr := s.m.Stat(path.Join(top, name)); statErr != nil || !info.IsDir() {
-		return err
-	}
-	if err := s.m.removeEmptyTree(path.Join(top, name)); err != nil {
-		return err
-	}
-	return write()
+	return l.m.SyncDir(dir)
 }

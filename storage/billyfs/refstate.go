@@ -10,9 +10,10 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 )
 
@@ -30,7 +31,7 @@ type looseRef struct {
 	name  string
 	value refValue
 	err   error // says what is wrong with the file
-	read  reading
+	read  disk.Reading
 }
 
 // unread reports whether the file could not be read, which may be otherwise the next time.
@@ -46,44 +47,15 @@ type refDir struct {
 	name  string
 	files []looseRef
 	dirs  []*refDir
-	read  reading
+	read  disk.Reading
 }
 
-// A reading is what is known of a file or directory that was read.
-type reading struct {
-	info fs.FileInfo // nil if it was not there
-	racy bool        // it may have changed after it was read without looking so
-}
-
-func newReading(info fs.FileInfo) reading { return reading{info, racy(info)} }
-
-// holds reports whether the file is the same still.
-func (r reading) holds(now fs.FileInfo) bool {
-	return r.info != nil && !r.racy && unchanged(r.info, now)
-}
-
-// Windows for which a change need not show in the time of change. Filesystems that do not count parts of a second count
-// in steps of up to two (FAT); others take the time of the last tick of the kernel.
-const (
-	coarseWindow = 2 * time.Second
-	fineWindow   = 50 * time.Millisecond
-)
-
-// racy reports whether a file that is read now may change without looking so.
-func racy(info fs.FileInfo) bool {
-	window := fineWindow
-	if info.ModTime().Nanosecond() == 0 {
-		window = coarseWindow
-	}
-	return time.Since(info.ModTime()) < window
-}
-
-// refs returns the state of the refs of the repository in dir. Where other programs may change them, that costs a look
+// state returns the state of the refs of the repository in dir. Where other programs may change them, that costs a look
 // at each directory and at each ref that has a file of its own, and at packed-refs; only what changed is read.
-func (s *store) refs(dir string) (*refState, error) {
-	writes := s.refWrites.Load()
-	old, ok := s.states.get(dir)
-	if ok && !s.shared {
+func (f *refFiles) state(dir string) (*refState, error) {
+	writes := f.writes.Load()
+	old, ok := f.states.get(dir)
+	if ok && !f.shared {
 		return old, nil
 	}
 	if !ok {
@@ -91,14 +63,14 @@ func (s *store) refs(dir string) (*refState, error) {
 	}
 	st := &refState{}
 	var err error
-	if st.head, err = s.readHead(dir, old.head); err != nil {
+	if st.head, err = f.readHead(dir, old.head); err != nil {
 		return nil, err
 	}
-	if st.top, err = s.readRefDir(dir, "refs", old.top); err != nil {
+	if st.top, err = f.readDir(dir, "refs", old.top); err != nil {
 		return nil, err
 	}
 	// Files first: a ref that is packed in between is then found twice, not missed.
-	if st.packed, err = s.packedRefs(dir); err != nil {
+	if st.packed, err = f.packedIn(dir); err != nil {
 		return nil, err
 	}
 	if ok && st.packed == old.packed && st.top == old.top && st.head == old.head {
@@ -110,11 +82,11 @@ func (s *store) refs(dir string) (*refState, error) {
 	}
 	slices.SortFunc(st.loose, func(a, b looseRef) int { return strings.Compare(a.name, b.name) })
 	if st.number = old.number; !ok || !st.equal(old) {
-		st.number = s.stateNumbers.Add(1)
+		st.number = f.numbers.Add(1)
 	}
-	s.states.add(dir, st, int64(len(st.loose))*looseWeight+1)
-	if !s.shared && (s.refWrites.Load() != writes || slices.ContainsFunc(st.loose, looseRef.unread)) {
-		s.states.remove(dir)
+	f.states.add(dir, st, int64(len(st.loose))*looseWeight+1)
+	if !f.shared && (f.writes.Load() != writes || slices.ContainsFunc(st.loose, looseRef.unread)) {
+		f.states.remove(dir)
 	}
 	return st, nil
 }
@@ -122,18 +94,18 @@ func (s *store) refs(dir string) (*refState, error) {
 // looseWeight is about how many bytes a looseRef takes.
 const looseWeight = 512
 
-// forgetRefs lets go of what was read of refs that a commit changes. It comes before and after the change: what is read
+// forget lets go of what was read of refs that a commit changes. It comes before and after the change: what is read
 // in between is not kept.
-func (s *store) forgetRefs(c *commit) {
-	if s.shared { // files tell of each change
+func (f *refFiles) forget(c *journal.Commit) {
+	if f.shared { // files tell of each change
 		return
 	}
-	s.refWrites.Add(1)
-	for _, d := range c.drops {
-		s.states.remove(repoDir(d.repo))
+	f.writes.Add(1)
+	for _, d := range c.Drops {
+		f.states.remove(repoDir(d.Repo))
 	}
-	for _, r := range c.refs {
-		s.states.remove(repoDir(r.repo))
+	for _, r := range c.Refs {
+		f.states.remove(repoDir(r.Repo))
 	}
 }
 
@@ -145,11 +117,11 @@ func (st *refState) equal(o *refState) bool {
 }
 
 // readHead reads HEAD, which is in no directory of refs. It returns old, which may be nil, if nothing changed.
-func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
+func (f *refFiles) readHead(dir string, old *looseRef) (*looseRef, error) {
 	name := path.Join(dir, "HEAD")
-	info, err := s.m.Stat(name)
-	if absent(err) { // or a symbolic link to a ref that is not there
-		if data, err := s.m.ReadFile(name); err == nil {
+	info, err := f.m.Stat(name)
+	if disk.Absent(err) { // or a symbolic link to a ref that is not there
+		if data, err := readRefFile(f.m, name); err == nil {
 			v, err := parseRef(data)
 			return &looseRef{name: "HEAD", value: v, err: err}, nil
 		}
@@ -158,10 +130,10 @@ func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.shared && old != nil && old.read.holds(info) {
+	if f.shared && old != nil && old.read.Holds(info) {
 		return old, nil
 	}
-	r, ok := readLooseRef("HEAD", info, func() ([]byte, error) { return s.m.ReadFile(name) })
+	r, ok := readLooseRef("HEAD", info, func() ([]byte, error) { return readRefFile(f.m, name) })
 	if !ok {
 		return nil, nil
 	}
@@ -170,7 +142,7 @@ func (s *store) readHead(dir string, old *looseRef) (*looseRef, error) {
 
 // readLooseRef makes a looseRef of a file, unless the file is gone.
 func readLooseRef(name string, info fs.FileInfo, read func() ([]byte, error)) (r looseRef, ok bool) {
-	r = looseRef{name: name, read: newReading(info)}
+	r = looseRef{name: name, read: disk.NewReading(info)}
 	err := fmt.Errorf("not a regular file: %w", storage.ErrCorrupt)
 	if info.Mode().IsRegular() {
 		var data []byte
@@ -178,71 +150,71 @@ func readLooseRef(name string, info fs.FileInfo, read func() ([]byte, error)) (r
 			r.value, err = parseRef(data)
 		}
 	}
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		r.err = fmt.Errorf("ref %s: %w", name, err)
 		if !errors.Is(err, storage.ErrCorrupt) {
-			r.read = reading{} // the next time it may be read
+			r.read = disk.Reading{} // the next time it may be read
 		}
 	}
 	return r, err == nil || r.err != nil
 }
 
-// readRefDir reads what changed of a directory since it was as in old, which may be nil. It returns old if that is
+// readDir reads what changed of a directory since it was as in old, which may be nil. It returns old if that is
 // nothing.
-func (s *store) readRefDir(dir, name string, old *refDir) (*refDir, error) {
+func (f *refFiles) readDir(dir, name string, old *refDir) (*refDir, error) {
 	var err error
 	if old == nil { // to open a pipe might take for ever
 		var info fs.FileInfo
-		if info, err = s.m.Stat(path.Join(dir, name)); err == nil && !info.IsDir() {
+		if info, err = f.m.Stat(path.Join(dir, name)); err == nil && !info.IsDir() {
 			err = syscall.ENOTDIR
 		}
 	}
-	var f folder
+	var folder disk.Folder
 	if err == nil {
-		f, err = openFolder(s.m.disk, path.Join(dir, name))
+		folder, err = disk.OpenFolder(f.m.Disk, path.Join(dir, name))
 	}
 	if err == nil {
-		defer f.Close()
+		defer folder.Close()
 		var info fs.FileInfo
-		if info, err = f.Stat("."); err == nil {
-			return s.readFolder(dir, name, old, f, info)
+		if info, err = folder.Stat("."); err == nil {
+			return f.readFolder(dir, name, old, folder, info)
 		}
 	}
-	if absent(err) {
+	if disk.Absent(err) {
 		return &refDir{name: name}, nil
 	}
 	return nil, err
 }
 
-func (s *store) readFolder(dir, name string, old *refDir, f folder, info fs.FileInfo) (*refDir, error) {
-	d := &refDir{name: name, read: newReading(info)}
+func (f *refFiles) readFolder(dir, name string, old *refDir, folder disk.Folder, info fs.FileInfo) (*refDir, error) {
+	d := &refDir{name: name, read: disk.NewReading(info)}
 	if old == nil {
 		old = &refDir{}
 	}
-	known := s.shared && old.read.holds(info)
+	known := f.shared && old.read.Holds(info)
 	var files, dirs []string
 	if known {
 		d.read = old.read
 	} else {
-		entries, err := f.ReadDir()
-		if absent(err) { // it was removed since it was opened
+		entries, err := folder.ReadDir()
+		if disk.Absent(err) { // it was removed since it was opened
 			return &refDir{name: name}, nil
 		}
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range entries {
-			child := name + "/" + e.name
-			if e.dir && !strings.HasSuffix(e.name, lockSuffix) {
+			child := name + "/" + e.Name
+			if e.Dir && !strings.HasSuffix(e.Name, lockSuffix) {
 				dirs = append(dirs, child)
-			} else if !e.dir && validRef(child) { // others are locks, or strays
+			} else if !e.Dir && validRef(child) { // others are locks, or strays
 				files = append(files, child)
 			}
 		}
 		slices.Sort(files)
 		slices.Sort(dirs)
 	}
-	changed := d.readFiles(f, old, files, known, s.shared)
+	changed := d.readFiles(folder, old, files, known, f.shared)
 	if known {
 		for _, o := range old.dirs {
 			dirs = append(dirs, o.name)
@@ -253,7 +225,7 @@ func (s *store) readFolder(dir, name string, old *refDir, f folder, info fs.File
 		if i, ok := slices.BinarySearchFunc(old.dirs, child, byDirName); ok {
 			was = old.dirs[i]
 		}
-		is, err := s.readRefDir(dir, child, was)
+		is, err := f.readDir(dir, child, was)
 		if err != nil {
 			return nil, err
 		}
@@ -271,23 +243,24 @@ func byLooseName(r looseRef, name string) int { return strings.Compare(r.name, n
 
 // readFiles reads the files of a directory that changed: of those in names, or where the names are known to be the
 // same, of those in old. It reports whether any did.
-func (d *refDir) readFiles(f folder, old *refDir, names []string, known, shared bool) (changed bool) {
+func (d *refDir) readFiles(f disk.Folder, old *refDir, names []string, known, shared bool) (changed bool) {
 	check := func(name string, was *looseRef) {
 		base := path.Base(name)
 		info, err := f.Stat(base)
 		if err != nil {
 			changed = true
-			if !absent(err) {
+			if !disk.Absent(err) {
 				d.files = append(d.files, looseRef{name: name, err: fmt.Errorf("ref %s: %w", name, err)})
 			}
 			return
 		}
-		if was != nil && shared && was.read.holds(info) {
+		if was != nil && shared && was.read.Holds(info) {
 			d.files = append(d.files, *was)
 			return
 		}
 		changed = true
-		if r, ok := readLooseRef(name, info, func() ([]byte, error) { return f.ReadFile(base) }); ok && !r.isStray() {
+		read := func() ([]byte, error) { return f.ReadFile(base, maxSmall) }
+		if r, ok := readLooseRef(name, info, read); ok && !r.isStray() {
 			d.files = append(d.files, r)
 		}
 	}
@@ -315,6 +288,14 @@ func (d *refDir) collect(list []looseRef) []looseRef {
 		list = sub.collect(list)
 	}
 	return list
+}
+
+// find returns what a ref holds; the zero value for one that is not there.
+func (st *refState) find(name string) (refValue, error) {
+	if i, ok := slices.BinarySearchFunc(st.loose, name, byLooseName); ok {
+		return st.loose[i].value, st.loose[i].err
+	}
+	return refValue{Hash: st.packed.find(name)}, nil
 }
 
 // A refItem is a ref of a list. It has an error if it is damaged.
@@ -349,7 +330,7 @@ func (st *refState) list(prefix, after string, over []refItem) iter.Seq[refItem]
 				return
 			}
 			if packed < st.packed.len() && st.packed.name(packed) == it.name {
-				it.value = refValue{hash: st.packed.hash(packed)}
+				it.value = refValue{Hash: st.packed.hash(packed)}
 				packed++
 			}
 			if len(loose) > 0 && loose[0].name == it.name {
@@ -360,7 +341,7 @@ func (st *refState) list(prefix, after string, over []refItem) iter.Seq[refItem]
 				it = over[0]
 				over = over[1:]
 			}
-			if it.name == after || it.value.isZero() && it.err == nil {
+			if it.name == after || it.value.IsZero() && it.err == nil {
 				continue
 			}
 			it.name = strings.Clone(it.name) // else it keeps all of packed-refs in memory
@@ -386,7 +367,7 @@ func yieldRefs(list iter.Seq[refItem], err error, yield func(storage.Ref, error)
 			if !yield(storage.Ref{Name: it.name}, it.err) || !damaged {
 				return
 			}
-		} else if !yield(it.value.ref(it.name), nil) {
+		} else if !yield(it.value.Ref(it.name), nil) {
 			return
 		}
 	}

@@ -7,8 +7,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
 // repoConfig is the config of a bare repository. Its objects are kept in a pool, in which no program but this one
@@ -28,23 +31,32 @@ const (
 		"[extensions]\n\tpreciousObjects = true\n[gc]\n\tauto = 0\n"
 )
 
-// buildRepo makes what git takes for a repository in dir, or what is missing of it. Its refs come later.
-func (s *store) buildRepo(dir string, repo repoRef, pool storage.ID) error {
-	if err := s.ensurePool(pool); err != nil {
+// A repos is the directories of repositories: what is in them beside refs, logs and objects.
+type repos struct {
+	m       *disk.Medium
+	refs    *refFiles
+	objects *objects
+	overlay *overlay
+	checked sync.Map // of repoRef: repositories of which the format is known to be ours
+}
+
+// build makes what git takes for a repository in dir, or what is missing of it. Its refs come later.
+func (r *repos) build(dir string, repo repoRef, pool storage.ID) error {
+	if err := r.objects.ensurePool(pool); err != nil {
 		return err
 	}
 	for _, sub := range []string{"objects/info", "refs/heads"} {
-		if err := s.m.mkdirAll(path.Join(dir, sub)); err != nil {
+		if err := r.m.MkdirAll(path.Join(dir, sub)); err != nil {
 			return err
 		}
 	}
 	files := []struct{ name, content string }{
 		{"objects/info/alternates", "../../../" + poolDir(pool) + "/objects\n"},
 		{"HEAD", "ref: " + noHead + "\n"},
-		{"config", fmt.Sprintf(repoConfig, repo.born)},
+		{"config", fmt.Sprintf(repoConfig, repo.Born)},
 	}
 	for _, f := range files {
-		if err := s.ensureFile(path.Join(dir, f.name), f.content); err != nil {
+		if err := ensureFile(r.m, path.Join(dir, f.name), f.content); err != nil {
 			return err
 		}
 	}
@@ -52,50 +64,48 @@ func (s *store) buildRepo(dir string, repo repoRef, pool storage.ID) error {
 }
 
 // ensureFile writes a file unless there is one with text in it.
-func (s *store) ensureFile(name, content string) error {
-	data, err := s.m.ReadFile(name)
+func ensureFile(m *disk.Medium, name, content string) error {
+	data, err := readRefFile(m, name)
 	if err == nil && len(data) > 0 && !strings.Contains(string(data), "\x00") {
 		return nil
 	}
-	if err != nil && !absent(err) {
+	if err != nil && !disk.Absent(err) {
 		return err
 	}
 	if err != nil { // nobody can see half of a file in a directory that is not there yet
-		if err := s.m.inDir(name, func() error { return s.m.WriteFile(name, []byte(content), 0) }); err != nil {
+		if err := m.InDir(name, func() error { return m.WriteFile(name, []byte(content), 0) }); err != nil {
 			return err
 		}
-		s.m.wrote(name)
-		s.m.named(name)
+		m.Wrote(name)
+		m.Named(name)
 		return nil
 	}
-	return s.m.replace(name, []byte(content), 0)
+	return m.Replace(name, []byte(content), 0)
 }
 
 // addFsck has git check what it receives in the repositories of a store of version 1, unless they say themselves
 // whether it should.
-func (s *store) addFsck() error {
-	now := s.records.Snapshot()
-	defer now.Close()
+func (r *repos) addFsck(now reader) error {
 	for key := range now.Scan(repoKey, nextPrefix(repoKey), false) {
 		name := path.Join(repoDir(storage.ID([]byte(key[len(repoKey):]))), "config")
-		data, err := s.m.ReadFile(name)
+		data, err := r.m.ReadFile(name)
 		text := strings.ToLower(string(data))
-		if absent(err) || errors.Is(err, storage.ErrCorrupt) || err == nil && !strings.Contains(text, "born = ") ||
+		if disk.Absent(err) || errors.Is(err, storage.ErrCorrupt) || err == nil && !strings.Contains(text, "born = ") ||
 			strings.Contains(text, "fsckobjects") {
 			continue // what a crash left of a config is written anew by recover
 		}
 		if err == nil {
-			err = s.m.replace(name, append(bytes.TrimRight(data, "\n"), "\n"+fsckConfig...), syncFile)
+			err = r.m.Replace(name, append(bytes.TrimRight(data, "\n"), "\n"+fsckConfig...), disk.SyncData)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return s.m.flush()
+	return r.m.Flush()
 }
 
 // ensurePool makes the directory of a pool. git takes it for a repository without refs.
-func (s *store) ensurePool(pool storage.ID) error {
+func (s *objects) ensurePool(pool storage.ID) error {
 	if !validID(pool) {
 		return fmt.Errorf("pool %q: %w", pool, storage.ErrNotFound)
 	}
@@ -107,14 +117,14 @@ func (s *store) ensurePool(pool storage.ID) error {
 	}
 	dir := poolDir(pool)
 	for _, sub := range []string{"objects/pack", "objects/info", "refs"} {
-		if err := s.m.mkdirAll(path.Join(dir, sub)); err != nil {
+		if err := s.m.MkdirAll(path.Join(dir, sub)); err != nil {
 			return err
 		}
 	}
-	if err := s.ensureFile(path.Join(dir, "config"), poolConfig); err != nil {
+	if err := ensureFile(s.m, path.Join(dir, "config"), poolConfig); err != nil {
 		return err
 	}
-	if err := s.ensureFile(path.Join(dir, "HEAD"), "ref: "+noHead+"\n"); err != nil {
+	if err := ensureFile(s.m, path.Join(dir, "HEAD"), "ref: "+noHead+"\n"); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -124,8 +134,8 @@ func (s *store) ensurePool(pool storage.ID) error {
 }
 
 // bornIn returns the number of the Update that created the repository in dir.
-func (s *store) bornIn(dir string) (born uint64, ok bool) {
-	data, err := s.m.ReadFile(path.Join(dir, "config"))
+func (r *repos) bornIn(dir string) (born uint64, ok bool) {
+	data, err := r.m.ReadFile(path.Join(dir, "config"))
 	if err != nil {
 		return 0, false
 	}
@@ -141,45 +151,45 @@ func (s *store) bornIn(dir string) (born uint64, ok bool) {
 const manyRefs = 16
 
 // stage builds a new repository with its refs aside, so that it appears all at once.
-func (p *plan) stage(r *txRepo) error {
-	dir := repoDir(r.repo)
-	old := slices.ContainsFunc(p.commit.drops, func(d repoRef) bool { return d.repo == r.repo }) // stands there still
-	if old || !p.s.m.volatile {
-		dir = p.s.m.temp()
+func (p *prepared) stage(r *txRepo) error {
+	dir := repoDir(r.Repo)
+	old := slices.ContainsFunc(p.commit.Drops, func(d repoRef) bool { return d.Repo == r.Repo }) // stands there still
+	if old || !p.s.m.Volatile {
+		dir = p.s.m.Temp()
 	}
-	p.staged[r.repo] = dir
-	p.commit.creates = append(p.commit.creates, repoCreate{r.repo, r.pool})
-	if err := p.s.buildRepo(dir, r.repoRef, r.pool); err != nil {
+	p.staged[r.Repo] = dir
+	p.commit.Creates = append(p.commit.Creates, journal.RepoCreate{Repo: r.Repo, Pool: r.pool})
+	if err := p.s.repos.build(dir, r.repoRef, r.pool); err != nil {
 		return err
 	}
 	var packed []packedRef
 	many := len(r.refs) > manyRefs
-	for _, name := range r.written() {
+	for _, name := range r.written {
 		ref := r.refs[name]
 		p.add(r, name, refValue{}, 0)
-		if err := p.s.stageRef(dir, name, ref, many, &packed); err != nil {
+		if err := p.stageRef(dir, name, ref, many, &packed); err != nil {
 			return err
 		}
 	}
 	if len(packed) > 0 {
-		return p.s.writePackedRefs(dir, noPackedRefs.change(packed, nil))
+		return p.s.refs.writePacked(dir, noPackedRefs.change(packed, false, nil))
 	}
 	return nil
 }
 
-func (s *store) stageRef(dir, name string, ref *txRef, many bool, packed *[]packedRef) error {
+func (p *prepared) stageRef(dir, name string, ref *txRef, many bool, packed *[]packedRef) error {
 	if ref.lines != "" {
-		if err := s.appendLog(dir, name, ref.lines); err != nil {
+		if err := p.s.logs.append(dir, name, ref.lines); err != nil {
 			return err
 		}
 	}
 	switch v := ref.value; {
-	case v.isZero():
-		return s.buryLog(dir, name)
-	case many && v.target == "" && name != "HEAD":
-		*packed = append(*packed, packedRef{name: name, hash: v.hash})
+	case v.IsZero():
+		return p.s.logs.moveDeleted(dir, name)
+	case many && v.Target == "" && name != "HEAD":
+		*packed = append(*packed, packedRef{name: name, hash: v.Hash})
 		return nil
 	default:
-		return s.m.replace(path.Join(dir, name), v.file(), 0)
+		return p.s.m.Replace(path.Join(dir, name), refFile(v), 0)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
 // A stage collects a few objects in memory, and writes a pack as soon as they are many.
@@ -64,13 +65,13 @@ func (g *stage) Put(ctx context.Context, o storage.Object) error {
 	}
 	g.names[o.Hash] = true
 	if g.pack != nil {
-		return mediumError(g.pack.add(o))
+		return disk.Explain(g.pack.add(o))
 	}
 	g.few = append(g.few, o)
 	if g.size += len(o.Data); len(g.few) <= manyObjects && g.size <= maxHeld {
 		return nil
 	}
-	return mediumError(g.begin())
+	return disk.Explain(g.begin())
 }
 
 // has reports whether an object is staged or stored. One that is stored is synced, if that is in doubt, for what
@@ -80,22 +81,22 @@ func (g *stage) has(h storage.Hash) (bool, error) {
 		return true, nil
 	}
 	name := objectName{g.pool, h}
-	file, ok, err := g.s.holds(name, false)
+	file, ok, err := g.s.objects.holds(name, false)
 	if err != nil || !ok {
 		return false, err
 	}
 	if file != "" {
-		if err := g.s.m.syncNow(file); err != nil {
+		if err := g.s.m.SyncNow(file); err != nil {
 			return false, err
 		}
-		g.s.makeSure(name)
+		g.s.objects.makeDurable(name)
 	}
 	return true, nil
 }
 
 // begin moves what is held to a pack.
 func (g *stage) begin() error {
-	p, err := g.s.newPackWriter(g.pool)
+	p, err := g.s.objects.newPack(g.pool)
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (g *stage) Close(ctx context.Context) error {
 	defer g.s.leave()
 	g.ended = true
 	if err := g.close(); err != nil {
-		return errors.Join(mediumError(err), g.drop())
+		return errors.Join(disk.Explain(err), g.drop())
 	}
 	return nil
 }
@@ -134,17 +135,17 @@ func (g *stage) close() error {
 		}
 	}
 	if len(g.few)+len(g.large) > 0 {
-		if err := g.s.ensurePool(g.pool); err != nil {
+		if err := g.s.objects.ensurePool(g.pool); err != nil {
 			return err
 		}
 	}
 	for _, o := range g.few {
-		data, err := g.s.writeLoose(g.pool, o)
+		data, err := g.s.objects.writeLoose(g.pool, o)
 		if err != nil {
 			return err
 		}
 		if data != nil {
-			if err := g.s.m.syncNow(loosePath(poolDir(g.pool)+"/objects", o.Hash)); err != nil {
+			if err := g.s.m.SyncNow(loosePath(poolDir(g.pool)+"/objects", o.Hash)); err != nil {
 				return err
 			}
 		}
@@ -152,10 +153,10 @@ func (g *stage) close() error {
 	g.few = nil
 	for len(g.large) > 0 {
 		file := loosePath(poolDir(g.pool)+"/objects", g.large[0].hash)
-		if err := g.s.m.publish(g.large[0].temp, file); err != nil {
+		if err := g.s.m.Publish(g.large[0].temp, file); err != nil {
 			return err
 		}
-		if err := g.s.syncParents(file); err != nil {
+		if err := g.s.m.SyncParents(file); err != nil {
 			return err
 		}
 		g.large = g.large[1:]
@@ -183,7 +184,7 @@ func (g *stage) drop() error {
 		g.pack = nil
 	}
 	for _, l := range g.large {
-		err = errors.Join(err, g.s.m.remove(l.temp))
+		err = errors.Join(err, g.s.m.RemoveAny(l.temp))
 	}
 	g.large, g.few = nil, nil
 	return err
@@ -193,7 +194,7 @@ func (g *stage) drop() error {
 type writer struct {
 	stage *stage
 	temp  string
-	f     file
+	f     disk.File
 	w     *bufio.Writer
 	size  int64
 }
@@ -207,10 +208,10 @@ func (g *stage) Create(ctx context.Context) (storage.Writer, error) {
 		return nil, err
 	}
 	defer g.s.leave()
-	temp := g.s.m.temp()
+	temp := g.s.m.Temp()
 	f, err := g.s.m.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return nil, mediumError(err)
+		return nil, disk.Explain(err)
 	}
 	return &writer{stage: g, temp: temp, f: f, w: bufio.NewWriterSize(f, 64<<10)}, nil
 }
@@ -224,7 +225,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	}
 	n, err := w.w.Write(p)
 	w.size += int64(n)
-	return n, mediumError(err)
+	return n, disk.Explain(err)
 }
 
 // Content implements storage.Writer.
@@ -233,7 +234,7 @@ func (w *writer) Content() (io.ReadCloser, error) {
 		return nil, errCommitted
 	}
 	if err := w.w.Flush(); err != nil {
-		return nil, mediumError(err)
+		return nil, disk.Explain(err)
 	}
 	return w.stage.s.m.OpenFile(w.temp, os.O_RDONLY, 0)
 }
@@ -252,7 +253,7 @@ func (w *writer) Commit(ctx context.Context, h storage.Hash, t storage.Type) err
 	if err == nil && !has {
 		err = w.compress(ctx, h, t)
 	}
-	return errors.Join(mediumError(err), w.Discard())
+	return errors.Join(disk.Explain(err), w.Discard())
 }
 
 // compress writes the content as a loose object.
@@ -263,17 +264,17 @@ func (w *writer) compress(ctx context.Context, h storage.Hash, t storage.Type) e
 		return err
 	}
 	defer content.Close()
-	temp := s.m.temp()
-	f, err := s.m.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, objectPerm)
+	temp := s.m.Temp()
+	f, err := s.m.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, disk.ReadOnlyPerm)
 	if err != nil {
 		return err
 	}
-	err = s.codec.copyObject(ctx, f, t, w.size, content)
-	if err == nil && s.m.sync {
+	err = s.objects.codec.copyObject(ctx, f, t, w.size, content)
+	if err == nil && s.m.Syncs {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, s.m.remove(temp))
+		return errors.Join(err, s.m.RemoveAny(temp))
 	}
 	w.stage.large = append(w.stage.large, largeObject{h, temp})
 	w.stage.names[h] = true
@@ -287,5 +288,5 @@ func (w *writer) Discard() error {
 	}
 	err := w.f.Close()
 	w.f = nil
-	return errors.Join(err, w.stage.s.m.remove(w.temp))
+	return errors.Join(err, w.stage.s.m.RemoveAny(w.temp))
 }

@@ -30,13 +30,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-git/go-billy/v5"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	folders "github.com/reposit/reposit/storage/internal/folder"
 	"github.com/reposit/reposit/storage/internal/mvcc"
 )
@@ -52,55 +53,32 @@ type Options struct {
 	LockWait time.Duration
 }
 
+// tempDir is where temporary files are.
+const tempDir = "reposit/tmp"
+
 type store struct {
-	m          *medium
-	journal    *journal
+	m          *disk.Medium
+	journal    *journal.Journal
 	lock       io.Closer
 	durability storage.Durability
 	shared     bool // other programs may read and write between two calls
 
 	records *mvcc.Map[[]byte]
 	overlay *overlay
-	codec   codec
+	repos   *repos
+	refs    *refFiles
+	logs    *refLogs
+	locks   *refLocks
+	objects *objects
 
-	packs        *lru[string, *pack]
-	bases        *lru[packSpot, baseObject]
-	dirs         *lru[string, *objectDir]
-	packed       *lru[string, *packedRefs]
-	packedWrites atomic.Uint64
-	states       *lru[string, *refState]
-	stateNumbers atomic.Uint64
-	refWrites    atomic.Uint64
-
-	mu      sync.Mutex
-	pools   map[storage.ID]bool // whose directories are there
-	members map[storage.ID]map[storage.ID]struct{}
-	used    map[storage.ID]map[storage.ID]struct{} // members in which objects were found that the pool lacks
-	// loose objects that are whole and, if need be, synced or in the journal
-	sure map[objectName]struct{}
-
-	writer    chan struct{} // holds a value while someone writes
-	seq       uint64        // of the last commit in the journal
-	unsettled *plan
-	stalled   atomic.Bool // settle has something to do
-	strays    []string    // lock files of ours that could not be removed
-	upkeep    upkeep
-
-	checked sync.Map // of repoRef: repositories of which the format is known to be ours
+	committer *committer
+	upkeep    *upkeep
+	packer    *refPacker
 
 	calls  atomic.Int64
 	closed atomic.Bool
 	idle   chan struct{}
 }
-
-// Weights of the caches.
-const (
-	packWeight   = 256 << 20 // bytes of indexes, each pack one megabyte at least
-	baseWeight   = 32 << 20  // bytes of objects that deltas are against
-	dirWeight    = 16 << 10  // directories
-	packedWeight = 32 << 20  // bytes of packed-refs
-	stateWeight  = 16 << 20  // bytes of refs that have files
-)
 
 // Open opens the store that is kept in root, and makes it if root is empty but for what systems leave in any folder. It
 // returns storage.ErrFormat, naming what it found, if root holds anything else, and storage.ErrCorrupt, naming the
@@ -114,50 +92,35 @@ func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 	}
 	var s *store
 	err := folders.Wait(opts.LockWait, func() error {
-		d, err := newDisk(root)
+		d, err := disk.New(root)
 		if err == nil {
 			s, err = open(d, opts)
 		}
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), mediumError(err))
+		return nil, fmt.Errorf("billyfs: open %s: %w", root.Root(), disk.Explain(err))
 	}
 	return s, nil
 }
 
-func open(d disk, opts *Options) (_ *store, err error) {
+func open(d disk.Disk, opts *Options) (_ *store, err error) {
 	if _, err := readFormat(d); err != nil { // before anything is made there
 		return nil, errors.Join(err, d.Close())
 	}
-	t := d.traits()
+	t := d.Traits()
 	durability := opts.Durability
 	switch {
-	case durability == storage.Sync && !t.syncs:
+	case durability == storage.Sync && !t.Syncs:
 		return nil, errors.Join(errors.New("filesystem cannot sync files and directories"), d.Close())
-	case t.volatile:
+	case t.Volatile:
 		durability = storage.Volatile
-	case durability == storage.Volatile && t.syncs:
+	case durability == storage.Volatile && t.Syncs:
 		durability = storage.Sync
 	case durability == storage.Volatile:
 		durability = storage.NoSync
 	}
-	s := &store{
-		m: newMedium(d, t.volatile, durability == storage.Sync), durability: durability, shared: t.shared,
-		records: mvcc.New[[]byte](), overlay: newOverlay(),
-		packs:   newLRU[string](packWeight, (*pack).release),
-		bases:   newLRU[packSpot, baseObject](baseWeight, nil),
-		dirs:    newLRU[string, *objectDir](dirWeight, nil),
-		packed:  newLRU[string, *packedRefs](packedWeight, nil),
-		states:  newLRU[string, *refState](stateWeight, nil),
-		pools:   map[storage.ID]bool{},
-		members: map[storage.ID]map[storage.ID]struct{}{},
-		used:    map[storage.ID]map[storage.ID]struct{}{},
-		sure:    map[objectName]struct{}{},
-		writer:  make(chan struct{}, 1),
-		idle:    make(chan struct{}, 1),
-		upkeep:  newUpkeep(),
-	}
+	s := newStore(d, durability)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.letGo())
@@ -166,18 +129,20 @@ func open(d disk, opts *Options) (_ *store, err error) {
 	if err := s.lockFolder(); err != nil {
 		return nil, err
 	}
-	f, err := readFormat(s.m.disk)
+	f, err := readFormat(s.m.Disk)
 	if err != nil {
 		return nil, err
 	}
-	h := &history{}
-	s.journal, err = openJournal(s.m, func(payload []byte) error { return s.replay(h, payload) },
-		func(end, size int64) error { return s.fit(f, h, end, size) })
+	h := &journal.History{Put: s.putRecords}
+	s.journal, err = journal.Open(s.m, h, func(end, size int64) error { return fitting{s, f, h}.check(end, size) })
 	if err != nil {
 		return nil, err
 	}
+	s.committer.seq = h.Seq
 	if f.version == formatOld {
-		if err := s.addFsck(); err != nil {
+		now := s.records.Snapshot()
+		defer now.Close()
+		if err := s.repos.addFsck(now); err != nil {
 			return nil, err
 		}
 	}
@@ -187,10 +152,37 @@ func open(d disk, opts *Options) (_ *store, err error) {
 	return s, nil
 }
 
+func newStore(d disk.Disk, durability storage.Durability) *store {
+	t := d.Traits()
+	m := disk.NewMedium(d, disk.Options{Volatile: t.Volatile, Syncs: durability == storage.Sync, TempDir: tempDir,
+		Limit: sizeLimit})
+	s := &store{m: m, durability: durability, shared: t.Shared, records: mvcc.New[[]byte](), overlay: newOverlay(),
+		logs: &refLogs{m}, locks: &refLocks{m: m}, objects: newObjects(m, t.Shared), idle: make(chan struct{}, 1)}
+	s.refs = newRefFiles(m, s.locks, t.Shared)
+	s.repos = &repos{m: m, refs: s.refs, objects: s.objects, overlay: s.overlay}
+	s.committer = &committer{s: s, turn: make(chan struct{}, 1)}
+	s.upkeep = newUpkeep(s)
+	s.packer = newRefPacker(s)
+	return s
+}
+
+// putRecords takes records of the journal.
+func (s *store) putRecords(writes []journal.RecordWrite) {
+	t := s.records.Begin()
+	for _, r := range writes {
+		if r.Gone {
+			t.Delete(r.Key)
+		} else {
+			t.Put(r.Key, r.Value)
+		}
+	}
+	t.Commit()
+}
+
 // lockFolder makes the directories that are missing, and takes the lock of the store.
 func (s *store) lockFolder() error {
 	for _, dir := range []string{"reposit", tempDir, trashDir, "repos", "pools"} {
-		if err := s.m.mkdirAll(dir); err != nil {
+		if err := s.m.MkdirAll(dir); err != nil {
 			return err
 		}
 	}
@@ -210,18 +202,18 @@ func (s *store) emptyDirs() error {
 			return err
 		}
 		for _, e := range entries {
-			if err := s.m.RemoveAll(dir + "/" + e.name); err != nil {
+			if err := s.m.RemoveAll(dir + "/" + e.Name); err != nil {
 				return err
 			}
 		}
 	}
-	return s.m.flush()
+	return s.m.Flush()
 }
 
 // start makes up for what the last process left undone, and begins a session. From here on, the store is not as Close
 // left it.
-func (s *store) start(h *history) error {
-	if err := s.writeFormat(format{seq: s.seq, synced: s.m.sync}); err != nil {
+func (s *store) start(h *journal.History) error {
+	if err := writeFormat(s.m, format{seq: s.committer.seq, synced: s.m.Syncs}); err != nil {
 		return err
 	}
 	if err := s.emptyDirs(); err != nil {
@@ -230,45 +222,33 @@ func (s *store) start(h *history) error {
 	now := s.records.Snapshot()
 	for key, v := range now.Scan(repoKey, nextPrefix(repoKey), false) {
 		pool, _ := decodeRepo(v)
-		s.join(pool, storage.ID([]byte(key[len(repoKey):])))
+		s.objects.members.join(pool, storage.ID([]byte(key[len(repoKey):])))
 	}
 	now.Close()
 	if err := s.recover(h); err != nil {
 		return err
 	}
-	if err := s.m.flush(); err != nil {
+	if err := s.m.Flush(); err != nil {
 		return err
 	}
-	return s.upkeep.begin(s, len(h.commits) > 0)
-}
-
-// join makes a repository a member of a pool.
-func (s *store) join(pool, repo storage.ID) {
-	if s.members[pool] == nil {
-		s.members[pool] = map[storage.ID]struct{}{}
-	}
-	s.members[pool][repo] = struct{}{}
+	return s.upkeep.begin(len(h.Commits) > 0)
 }
 
 // joinPools keeps the members of pools in line with a commit.
-func (s *store) joinPools(c *commit) {
-	if len(c.creates)+len(c.drops) == 0 {
+func (s *store) joinPools(c *journal.Commit) {
+	if len(c.Creates)+len(c.Drops) == 0 {
 		return
+	}
+	s.objects.members.leave(c.Drops)
+	for _, d := range c.Drops {
+		s.repos.checked.Delete(d)
+		s.objects.dirs.remove(repoDir(d.Repo) + "/objects")
 	}
 	now := s.records.Snapshot()
 	defer now.Close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range c.drops {
-		s.checked.Delete(d)
-		s.dirs.remove(repoDir(d.repo) + "/objects")
-		for _, members := range s.members {
-			delete(members, d.repo)
-		}
-	}
-	for _, r := range c.creates {
-		if _, pool, ok := findRepo(now, r.repo); ok {
-			s.join(pool, r.repo)
+	for _, r := range c.Creates {
+		if _, pool, ok := findRepo(now, r.Repo); ok {
+			s.objects.members.join(pool, r.Repo)
 		}
 	}
 }
@@ -313,20 +293,20 @@ func (s *store) Close() error {
 	for s.calls.Load() > 0 {
 		<-s.idle
 	}
-	err := s.settle()
+	err := s.committer.finishPending()
 	s.forget()
 	if err == nil {
-		err = s.upkeep.end(s)
+		err = s.upkeep.end()
 	}
 	return errors.Join(err, s.letGo())
 }
 
 // letGo frees what the store holds.
 func (s *store) letGo() error {
-	s.packs.clear()
+	s.objects.packs.cache.clear()
 	var err error
 	if s.journal != nil {
-		err = s.journal.f.Close()
+		err = s.journal.Close()
 	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())

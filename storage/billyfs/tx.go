@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	"github.com/reposit/reposit/storage/internal/mvcc"
 )
 
@@ -17,7 +20,7 @@ type tx struct {
 	s       *store
 	ctx     context.Context
 	records *mvcc.Tx[[]byte]
-	writes  []recordWrite // the same as in records, in the order of the calls
+	writes  []journal.RecordWrite // the same as in records, in the order of the calls
 	repos   map[storage.ID]*txRepo
 	drops   []repoRef
 	pools   []storage.ID // to drop
@@ -51,6 +54,9 @@ type txRepo struct {
 	pool storage.ID
 	gone bool
 	refs map[string]*txRef
+
+	state   *refState // what all files of refs held, if read
+	written []string  // the names of the refs that change, sorted
 }
 
 type txRef struct {
@@ -79,7 +85,7 @@ func (t *tx) empty() bool {
 
 func (t *tx) writesRefs() bool {
 	for _, r := range t.repos {
-		if r != nil && len(r.written()) > 0 {
+		if r != nil && len(r.written) > 0 {
 			return true
 		}
 	}
@@ -108,10 +114,16 @@ func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
 		ref = &txRef{}
 	}
 	if !ref.read && !ref.written && r.dir != "" {
-		if err := t.s.checkRepo(r.repoRef, r.dir); err != nil {
+		if err := t.s.repos.check(r.repoRef, r.dir); err != nil {
 			return nil, err
 		}
-		base, err := t.s.readRef(r.dir, name)
+		var base refValue
+		var err error
+		if r.state != nil && strings.HasPrefix(name, "refs/") {
+			base, err = r.state.find(name)
+		} else {
+			base, err = t.s.refs.read(r.dir, name)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -138,8 +150,8 @@ func (t *tx) Ref(id storage.ID, name string) (storage.Ref, error) {
 	if err != nil {
 		return storage.Ref{}, err
 	}
-	if v := ref.current(); !v.isZero() {
-		return v.ref(name), nil
+	if v := ref.current(); !v.IsZero() {
+		return v.Ref(name), nil
 	}
 	return storage.Ref{}, storage.ErrNotFound
 }
@@ -151,22 +163,44 @@ func (t *tx) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, er
 		if r == nil {
 			return
 		}
-		st := &noRefs
-		var err error
-		if r.dir != "" {
-			if err = t.s.checkRepo(r.repoRef, r.dir); err == nil {
-				st, err = t.s.refs(r.dir)
-			}
+		st, err := t.state(r)
+		if err != nil {
+			yield(storage.Ref{}, err)
+			return
 		}
-		var over []refItem
-		for name, ref := range r.refs {
-			if ref.written {
-				over = append(over, refItem{name: name, value: ref.value})
-			}
-		}
-		sortItems(over)
-		yieldRefs(st.list(prefix, after, over), err, yield)
+		yieldRefs(st.list(prefix, after, r.over(prefix, max(prefix, after))), nil, yield)
 	}
+}
+
+// over returns what the transaction has written of the refs whose names begin with prefix and are not less than start.
+func (r *txRepo) over(prefix, start string) (over []refItem) {
+	i, _ := slices.BinarySearch(r.written, start)
+	for _, name := range r.written[i:] {
+		if !strings.HasPrefix(name, prefix) {
+			break
+		}
+		over = append(over, refItem{name: name, value: r.refs[name].value})
+	}
+	return over
+}
+
+// state returns what the files of a repository's refs held when the transaction first asked. What it then writes is
+// compared with the files once more, under their locks.
+func (t *tx) state(r *txRepo) (*refState, error) {
+	if r.dir == "" {
+		return &noRefs, nil
+	}
+	if r.state == nil {
+		if err := t.s.repos.check(r.repoRef, r.dir); err != nil {
+			return nil, err
+		}
+		st, err := t.s.refs.state(r.dir)
+		if err != nil {
+			return nil, err
+		}
+		r.state = st
+	}
+	return r.state, nil
 }
 
 // noRefs is the state of a repository that has no ref.
@@ -183,7 +217,7 @@ func (t *tx) Log(id storage.ID, name string) iter.Seq2[storage.LogEntry, error] 
 			return
 		}
 		if r.dir != "" {
-			text, err := t.s.readLog(r.dir, name)
+			text, err := t.s.logs.read(r.dir, name)
 			yieldLog(text, name, err, yield)
 		}
 	}
@@ -214,12 +248,12 @@ func (t *tx) DeleteRecord(key []byte) error {
 
 func (t *tx) put(key string, value []byte) {
 	t.records.Put(key, value)
-	t.writes = append(t.writes, recordWrite{key: key, value: value})
+	t.writes = append(t.writes, journal.RecordWrite{Key: key, Value: value})
 }
 
 func (t *tx) delete(key string) {
 	t.records.Delete(key)
-	t.writes = append(t.writes, recordWrite{key: key, gone: true})
+	t.writes = append(t.writes, journal.RecordWrite{Key: key, Gone: true})
 }
 
 // PutRef implements storage.Tx.
@@ -228,11 +262,11 @@ func (t *tx) PutRef(id storage.ID, r storage.Ref, entry *storage.LogEntry) error
 	if repo == nil {
 		return t.doom(fmt.Errorf("repository %s: %w", id, storage.ErrNotFound))
 	}
-	v := refValue{hash: r.Hash, target: r.Target}
-	if v.target != "" {
-		v.hash = storage.Hash{}
+	v := refValue{Hash: r.Hash, Target: r.Target}
+	if v.Target != "" {
+		v.Hash = storage.Hash{}
 	}
-	if !validRef(r.Name) || v.target != "" && !validRef(v.target) || v.isZero() {
+	if !validRef(r.Name) || v.Target != "" && !validRef(v.Target) || v.IsZero() {
 		return t.doom(fmt.Errorf("ref %q: %w", r.Name, fs.ErrInvalid))
 	}
 	t.setRef(repo, r.Name, v, entry)
@@ -250,7 +284,7 @@ func (t *tx) DeleteRef(id storage.ID, name string, entry *storage.LogEntry) erro
 	if err != nil && !damaged {
 		return t.doom(err)
 	}
-	if damaged || !ref.current().isZero() {
+	if damaged || !ref.current().IsZero() {
 		t.setRef(repo, name, refValue{}, entry)
 	}
 	return nil
@@ -261,6 +295,10 @@ func (t *tx) setRef(repo *txRepo, name string, v refValue, entry *storage.LogEnt
 	if !ok {
 		ref = &txRef{}
 		repo.refs[name] = ref
+	}
+	if !ref.written {
+		i, _ := slices.BinarySearch(repo.written, name)
+		repo.written = slices.Insert(repo.written, i, name)
 	}
 	ref.written, ref.value = true, v
 	if entry != nil {
@@ -283,7 +321,7 @@ func (t *tx) HasObject(pool storage.ID, h storage.Hash) (bool, error) {
 
 // hasStored reports whether an object is stored and whole. If its file was not synced, commit will.
 func (t *tx) hasStored(name objectName, members bool) (bool, error) {
-	file, ok, err := t.s.holds(name, members)
+	file, ok, err := t.s.objects.holds(name, members)
 	if ok && file != "" {
 		t.unsure = append(t.unsure, unsureObject{name, file})
 	}
@@ -324,8 +362,8 @@ func (t *tx) CreateRepo(id, pool storage.ID) error {
 	if !validID(id) || !validID(pool) {
 		return t.doom(fmt.Errorf("repository %q in pool %q: %w", id, pool, fs.ErrInvalid))
 	}
-	born := t.s.seq + 1
-	t.repos[id] = &txRepo{repoRef: repoRef{id, born}, pool: pool, refs: map[string]*txRef{}}
+	born := t.s.committer.seq + 1
+	t.repos[id] = &txRepo{repoRef: repoRef{Repo: id, Born: born}, pool: pool, refs: map[string]*txRef{}}
 	t.put(repoKey+string(id[:]), encodeRepo(pool, born))
 	return nil
 }

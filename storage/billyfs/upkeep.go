@@ -1,14 +1,16 @@
 package billyfs
 
 import (
-	"context"
 	"errors"
 
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
-// upkeep is when to sync the files, and when to write the journal afresh.
+// An upkeep is when to sync the files, and when to write the journal afresh.
 type upkeep struct {
+	s *store
+
 	flushFiles int   // sync all when so many files are not synced
 	flushBytes int64 // or when the journal has grown by so much
 	minRewrite int64 // size below which the journal is not written afresh
@@ -20,135 +22,106 @@ type upkeep struct {
 	stuck     error                         // a sync failed: what it was to make permanent stays in the journal
 }
 
-func newUpkeep() upkeep {
-	return upkeep{flushFiles: 2048, flushBytes: 2 << 20, minRewrite: 4 << 20, packFrom: 200,
+func newUpkeep(s *store) *upkeep {
+	return &upkeep{s: s, flushFiles: 2048, flushBytes: 2 << 20, minRewrite: 4 << 20, packFrom: 200,
 		fresh: map[storage.ID][]storage.Hash{}}
 }
 
-// recordsChunk is about how many bytes of records are in one entry.
-const recordsChunk = 1 << 20
-
 // begin says in the journal that a process has the store. After a crash, it first writes the journal afresh: what was
 // made up for must not be made up for again.
-func (u *upkeep) begin(s *store, crashed bool) error {
-	u.liveBytes = s.liveBytes()
-	if crashed || u.oversized(s) {
-		return u.rewrite(s)
+func (u *upkeep) begin(crashed bool) error {
+	u.liveBytes = u.recordBytes()
+	if crashed || u.oversized() {
+		return u.rewrite()
 	}
-	if err := s.journal.append(openMark(s)); err != nil {
+	if err := u.s.journal.Begin(u.s.m.Traits().Boot); err != nil {
 		return err
 	}
-	u.flushedAt = s.journal.end
-	return s.journal.force()
+	u.flushedAt = u.s.journal.Size()
+	return u.s.journal.Force()
 }
 
-func openMark(s *store) []byte { return append([]byte{kindOpen}, s.m.traits().boot...) }
-
 // end makes permanent what is not yet, and says so in the journal and beside it.
-func (u *upkeep) end(s *store) error {
+func (u *upkeep) end() error {
 	if u.stuck != nil {
 		return u.stuck
 	}
-	if err := u.flush(s); err != nil {
+	if err := u.flush(); err != nil {
 		return err
 	}
-	if err := s.journal.force(); err != nil {
+	if err := u.s.journal.End(); err != nil {
 		return err
 	}
-	if err := s.journal.append([]byte{kindClosed}); err != nil {
-		return err
-	}
-	if err := s.journal.force(); err != nil {
-		return err
-	}
-	return s.writeFormat(format{closed: true, seq: s.seq, size: s.journal.end})
+	return writeFormat(u.s.m, format{closed: true, seq: u.s.committer.seq, size: u.s.journal.Size()})
 }
 
 // oversized reports whether more than half of the journal is of no use any more.
-func (u *upkeep) oversized(s *store) bool {
-	return s.journal.end > max(u.minRewrite, 2*u.liveBytes)
+func (u *upkeep) oversized() bool {
+	return u.s.journal.Size() > max(u.minRewrite, 2*u.liveBytes)
 }
 
 // maintain syncs the files and writes the journal afresh when it is time. The Update that it comes after has happened
 // in any case: what fails here is tried again, or stays in the journal.
-func (s *store) maintain(ctx context.Context) {
-	u := &s.upkeep
-	if u.stuck != nil || s.journal.broken != nil {
+func (u *upkeep) maintain() {
+	if u.stuck != nil || u.s.journal.Broken() != nil {
 		return
 	}
-	if s.m.unsynced() >= u.flushFiles || s.m.sync && s.journal.end-u.flushedAt >= u.flushBytes {
-		if u.flush(s) != nil {
+	if u.s.m.Unsynced() >= u.flushFiles || u.s.m.Syncs && u.s.journal.Size()-u.flushedAt >= u.flushBytes {
+		if u.flush() != nil {
 			return
 		}
 	}
-	if u.oversized(s) {
-		if u.liveBytes = s.liveBytes(); u.oversized(s) {
-			_ = u.rewrite(s)
+	if u.oversized() {
+		if u.liveBytes = u.recordBytes(); u.oversized() {
+			_ = u.rewrite()
 		}
 	}
 }
 
 // flush syncs all files.
-func (u *upkeep) flush(s *store) error {
+func (u *upkeep) flush() error {
 	for pool, hashes := range u.fresh {
 		if len(hashes) >= u.packFrom {
-			_ = s.packLoose(pool, hashes) // what is still there is synced
+			_ = u.packLoose(pool, hashes) // what is still there is synced
 		}
 	}
 	clear(u.fresh)
-	if err := s.m.flush(); err != nil {
+	if err := u.s.m.Flush(); err != nil {
 		// The kernel may have given up what it could not write, and call it synced the next time (fsync errors are
 		// reported once). The journal still has it all: no part of it is dropped any more, and the next Open is told
 		// to write the files again.
 		u.stuck = err
-		return errors.Join(err, s.journal.append([]byte{kindOpen}))
+		return errors.Join(err, u.s.journal.Begin(""))
 	}
-	u.flushedAt = s.journal.end
-	if s.journal.broken != nil {
+	u.flushedAt = u.s.journal.Size()
+	if u.s.journal.Broken() != nil {
 		return nil // it is about to be replaced
 	}
-	return s.journal.append(encodeMark(kindFlushed, s.seq))
+	return u.s.journal.Flushed(u.s.committer.seq)
 }
 
 // rewrite writes the journal afresh, with the records only.
-func (u *upkeep) rewrite(s *store) error {
+func (u *upkeep) rewrite() error {
 	if u.stuck != nil {
 		return u.stuck
 	}
-	if err := u.flush(s); err != nil {
+	if err := u.flush(); err != nil {
 		return err
 	}
-	err := s.journal.rewrite(func(add func([]byte) error) error {
-		now := s.records.Snapshot()
-		defer now.Close()
-		e := &encoder{buf: []byte{kindBase}}
-		e.uint(s.seq)
-		for key, value := range now.Scan("", "", false) {
-			e.string(key)
-			e.bytes(value)
-			if len(e.buf) >= recordsChunk {
-				if err := add(e.buf); err != nil {
-					return err
-				}
-				e.buf = append(e.buf[:0], kindRecords)
-			}
-		}
-		if err := add(e.buf); err != nil {
-			return err
-		}
-		return add(openMark(s))
-	})
+	now := u.s.records.Snapshot()
+	defer now.Close()
+	err := u.s.journal.Rewrite(u.s.committer.seq, u.s.m.Traits().Boot, now.Scan("", "", false))
 	if err != nil {
 		return err
 	}
-	u.flushedAt = s.journal.end
-	u.liveBytes = s.journal.end
+	u.flushedAt = u.s.journal.Size()
+	u.liveBytes = u.s.journal.Size()
 	return nil
 }
 
-// liveBytes returns about how much journal the records take.
-func (s *store) liveBytes() (n int64) {
-	now := s.records.Snapshot()
+// recordBytes returns about how much journal the records take.
+func (u *upkeep) recordBytes() (n int64) {
+	now := u.s.records.Snapshot()
 	defer now.Close()
 	for key, value := range now.Scan("", "", false) {
 		n += int64(len(key)+len(value)) + 4
@@ -157,14 +130,14 @@ func (s *store) liveBytes() (n int64) {
 }
 
 // packLoose moves loose objects to a pack, which takes three syncs rather than one for each.
-func (s *store) packLoose(pool storage.ID, hashes []storage.Hash) error {
-	p, err := s.newPackWriter(pool)
+func (u *upkeep) packLoose(pool storage.ID, hashes []storage.Hash) error {
+	p, err := u.s.objects.newPack(pool)
 	if err != nil {
 		return err
 	}
 	dir := poolDir(pool) + "/objects"
 	for _, h := range hashes {
-		o, err := s.readLoose(loosePath(dir, h), h)
+		o, err := u.s.objects.loose.read(loosePath(dir, h), h)
 		if err == nil {
 			err = p.add(o)
 		}
@@ -176,20 +149,20 @@ func (s *store) packLoose(pool storage.ID, hashes []storage.Hash) error {
 		return err
 	}
 	for _, h := range hashes {
-		if err := s.m.remove(loosePath(dir, h)); err != nil {
+		if err := u.s.m.RemoveAny(loosePath(dir, h)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// written notes the objects of a commit.
-func (s *store) written(c *commit) {
-	for _, pool := range c.pools {
-		delete(s.upkeep.fresh, pool)
+// wrote notes the objects of a commit.
+func (u *upkeep) wrote(c *journal.Commit) {
+	for _, pool := range c.Pools {
+		delete(u.fresh, pool)
 	}
-	for _, o := range c.objects {
-		s.makeSure(objectName{o.pool, o.hash})
-		s.upkeep.fresh[o.pool] = append(s.upkeep.fresh[o.pool], o.hash)
+	for _, o := range c.Objects {
+		u.s.objects.makeDurable(objectName{o.Pool, o.Hash})
+		u.fresh[o.Pool] = append(u.fresh[o.Pool], o.Hash)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
@@ -41,7 +42,7 @@ func findRepo(r reader, id storage.ID) (repo repoRef, pool storage.ID, ok bool) 
 		return repoRef{}, pool, false
 	}
 	pool, born := decodeRepo(v)
-	return repoRef{id, born}, pool, true
+	return repoRef{Repo: id, Born: born}, pool, true
 }
 
 func readRecord(r reader, key []byte) ([]byte, error) {
@@ -70,6 +71,11 @@ func readRecords(r reader, lo, hi []byte, order storage.Order) iter.Seq2[storage
 type view struct {
 	s  *store
 	at mvcc.Snapshot[[]byte]
+
+	mu     sync.Mutex
+	states map[string]*refState // of the refs in a directory, as they were when they were first asked for
+
+	crowded storage.ID // a repository in which many refs have files of their own, if any
 }
 
 // View implements storage.Backend.
@@ -81,8 +87,8 @@ func (s *store) View(ctx context.Context, fn func(storage.View) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.stalled.Load() {
-		if err := s.settleFor(ctx); err != nil {
+	if s.committer.stalled.Load() {
+		if err := s.committer.finishPendingFor(ctx); err != nil {
 			return err
 		}
 	}
@@ -91,6 +97,9 @@ func (s *store) View(ctx context.Context, fn func(storage.View) error) error {
 		v.at.Close()
 		if !s.overlay.empty() {
 			s.forget()
+		}
+		if !v.crowded.IsZero() {
+			s.packer.afterView(ctx, v.crowded)
 		}
 	}()
 	return fn(v)
@@ -111,7 +120,7 @@ func (v *view) inRepo(id storage.ID, read func(repo repoRef, dir string) error) 
 	}
 	for {
 		dir := v.s.overlay.dir(repo)
-		err := v.s.checkRepo(repo, dir)
+		err := v.s.repos.check(repo, dir)
 		if err == nil {
 			err = read(repo, dir)
 		}
@@ -125,7 +134,7 @@ func (v *view) inRepo(id storage.ID, read func(repo repoRef, dir string) error) 
 func (v *view) Ref(id storage.ID, name string) (storage.Ref, error) {
 	var value refValue
 	err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
-		value, err = v.s.readRef(dir, name)
+		value, err = v.s.refs.read(dir, name)
 		if p, ok := v.s.overlay.find(repo, name, v.at.Commit()); ok {
 			value, err = p.value, nil
 		}
@@ -134,10 +143,10 @@ func (v *view) Ref(id storage.ID, name string) (storage.Ref, error) {
 	if err != nil {
 		return storage.Ref{}, err
 	}
-	if value.isZero() {
+	if value.IsZero() {
 		return storage.Ref{}, storage.ErrNotFound
 	}
-	return value.ref(name), nil
+	return value.Ref(name), nil
 }
 
 // Refs implements storage.View.
@@ -155,17 +164,39 @@ func (v *view) Refs(id storage.ID, prefix, after string) iter.Seq2[storage.Ref, 
 // no such repository.
 func (v *view) refs(id storage.ID) (st *refState, over []refItem, err error) {
 	err = v.inRepo(id, func(repo repoRef, dir string) (err error) {
-		if st, err = v.s.refs(dir); err != nil {
+		if st, err = v.state(id, dir); err != nil {
 			return err
 		}
 		over = nil
-		v.s.overlay.each(repo, v.at.Commit(), func(name string, p preimage) {
+		v.s.overlay.each(repo, v.at.Commit(), func(name string, p beforeImage) {
 			over = append(over, refItem{name: name, value: p.value})
 		})
 		sortItems(over)
 		return nil
 	})
 	return st, over, err
+}
+
+// state returns what the files of the refs in a directory held when the view first asked. What has changed since is in
+// the overlay if an Update did it, and what other programs do, the view need not see.
+func (v *view) state(id storage.ID, dir string) (*refState, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if st, ok := v.states[dir]; ok {
+		return st, nil
+	}
+	st, err := v.s.refs.state(dir)
+	if err != nil {
+		return nil, err
+	}
+	if v.states == nil {
+		v.states = map[string]*refState{}
+	}
+	v.states[dir] = st
+	if v.s.packer.crowded(st) {
+		v.crowded = id
+	}
+	return st, nil
 }
 
 func sortItems(items []refItem) {
@@ -186,7 +217,7 @@ func (v *view) Log(id storage.ID, name string) iter.Seq2[storage.LogEntry, error
 	return func(yield func(storage.LogEntry, error) bool) {
 		var text string
 		err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
-			text, err = v.s.readLog(dir, name)
+			text, err = v.s.logs.read(dir, name)
 			if p, ok := v.s.overlay.find(repo, name, v.at.Commit()); ok {
 				if p.log != nil {
 					text, err = *p.log, nil

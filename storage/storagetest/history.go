@@ -50,10 +50,11 @@ func historiesAlone(f *fixture) {
 	}
 }
 
-// historiesTogether has several writers at once, each in a world of its own, and a reader who looks at all of them.
+// historiesTogether has several writers at once, each in a world of its own, and a reader who looks at all of them. What
+// differs from one run to the next is how they meet, so one seed will do.
 func historiesTogether(f *fixture) {
 	const writers, units = 4, 50
-	for i, seed := range seeds() {
+	for i, seed := range seeds()[:1] {
 		f.Logf("seed %d", seed)
 		all := make([]*Workload, writers)
 		for w := range all {

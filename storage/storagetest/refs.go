@@ -228,8 +228,11 @@ func refsPrefixAndAfter(f *fixture) {
 		"refs/heads/aa",
 		"refs/heads/\xff\xff", "refs/tags", "refs/tags/v1\x00", "z"}, oddNames[:8]...)
 	f.view(func(v storage.View) error {
-		for _, prefix := range bounds {
-			for _, after := range bounds {
+		for i, prefix := range bounds {
+			for j, after := range bounds {
+				if prefix != "" && after != "" && (i+j)%3 != 0 { // a third of the pairs: some backends read all of it each time
+					continue
+				}
 				var want []string
 				for _, name := range sorted {
 					if strings.HasPrefix(name, prefix) && name > after {

@@ -78,7 +78,15 @@ func TestAgainstMap(t *testing.T) {
 		for range 500 {
 			tx := m.Begin()
 			own := maps.Clone(now)
-			for range r.IntN(30) {
+			checkOwn := func() {
+				check(t, r, "transaction", own, tx.Get, func(lo, hi string, desc bool) func(func(string, int) bool) {
+					return tx.Scan(lo, hi, desc)
+				})
+			}
+			for range r.IntN(30) << (r.IntN(10) / 9) {
+				if r.IntN(30) == 0 { // and goes on with what a scan has put in order
+					checkOwn()
+				}
 				k := randomKey(r)
 				if r.IntN(3) == 0 {
 					tx.Delete(k)
@@ -90,10 +98,7 @@ func TestAgainstMap(t *testing.T) {
 				}
 			}
 			if r.IntN(5) == 0 {
-				check(t, r, "transaction", own, tx.Get, func(lo, hi string,
-					desc bool) func(func(string, int) bool) {
-					return tx.Scan(lo, hi, desc)
-				})
+				checkOwn()
 			}
 			if r.IntN(10) > 0 { // else it is dropped
 				tx.Commit()

@@ -12,6 +12,7 @@ type Tx[V any] struct {
 	m      *Map[V]
 	writes []write[V]
 	index  map[string]int // of writes, once they are many
+	order  []int32        // of the writes up to some time, by key: Scan adds the later ones
 }
 
 type write[V any] struct {
@@ -90,12 +91,7 @@ func (t *Tx[V]) set(w write[V]) {
 // what it yields.
 func (t *Tx[V]) Scan(lo, hi string, desc bool) iter.Seq2[string, V] {
 	stored := t.m.scan(lo, hi, desc, t.m.now.Load())
-	own := make([]write[V], 0, len(t.writes))
-	for _, w := range t.writes {
-		if w.key >= lo && (hi == "" || w.key < hi) {
-			own = append(own, w)
-		}
-	}
+	own := t.between(lo, hi)
 	if len(own) == 0 {
 		return stored
 	}
@@ -105,7 +101,9 @@ func (t *Tx[V]) Scan(lo, hi string, desc bool) iter.Seq2[string, V] {
 		}
 		return strings.Compare(a, b)
 	}
-	slices.SortFunc(own, func(a, b write[V]) int { return order(a.key, b.key) })
+	if desc {
+		slices.Reverse(own)
+	}
 	return func(yield func(string, V) bool) {
 		own := own
 		for key, value := range stored {
@@ -130,6 +128,57 @@ func (t *Tx[V]) Scan(lo, hi string, desc bool) iter.Seq2[string, V] {
 	}
 }
 
+// between returns the writes from lo to hi, as Scan takes them, in the order of their keys. Many Scans of a transaction
+// of many writes cost little more than the writes.
+func (t *Tx[V]) between(lo, hi string) (own []write[V]) {
+	if len(t.writes) <= manyWrites {
+		for _, w := range t.writes {
+			if w.key >= lo && (hi == "" || w.key < hi) {
+				own = append(own, w)
+			}
+		}
+		slices.SortFunc(own, func(a, b write[V]) int { return strings.Compare(a.key, b.key) })
+		return own
+	}
+	t.sort()
+	from := t.position(lo)
+	to := len(t.order)
+	if hi != "" {
+		to = max(from, t.position(hi))
+	}
+	if from == to {
+		return nil
+	}
+	own = make([]write[V], 0, to-from)
+	for _, i := range t.order[from:to] {
+		own = append(own, t.writes[i])
+	}
+	return own
+}
+
+// position returns how many of the writes that are in order have keys less than key.
+func (t *Tx[V]) position(key string) int {
+	i, _ := slices.BinarySearchFunc(t.order, key, func(i int32, key string) int {
+		return strings.Compare(t.writes[i].key, key)
+	})
+	return i
+}
+
+// sort brings all writes in order: one by one if few are new.
+func (t *Tx[V]) sort() {
+	sorted := len(t.order)
+	if len(t.writes)-sorted > manyWrites {
+		for i := sorted; i < len(t.writes); i++ {
+			t.order = append(t.order, int32(i))
+		}
+		slices.SortFunc(t.order, func(a, b int32) int { return strings.Compare(t.writes[a].key, t.writes[b].key) })
+		return
+	}
+	for i := sorted; i < len(t.writes); i++ {
+		t.order = slices.Insert(t.order, t.position(t.writes[i].key), int32(i))
+	}
+}
+
 // Commit makes the writes visible to the snapshots that are taken from now on, all at once, and returns the number
 // of the commit. The map keeps the keys.
 func (t *Tx[V]) Commit() uint64 {
@@ -143,6 +192,6 @@ func (t *Tx[V]) Commit() uint64 {
 		clear(t.writes)
 		t.m.spare = t.writes[:0]
 	}
-	t.writes, t.index = nil, nil
+	t.writes, t.index, t.order = nil, nil, nil
 	return commit
 }

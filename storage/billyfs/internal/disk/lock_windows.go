@@ -1,0 +1,31 @@
+package disk
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/reposit/reposit/storage"
+)
+
+const sharingViolation = syscall.Errno(32)
+
+// lockFile opens a file that nobody else may then open.
+func lockFile(root *os.Root, name string) (io.Closer, error) {
+	path := filepath.Join(root.Name(), filepath.FromSlash(name))
+	p, err := syscall.UTF16PtrFromString(path)
+	if err != nil {
+		return nil, err
+	}
+	h, err := syscall.CreateFile(p, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil, syscall.OPEN_ALWAYS,
+		syscall.FILE_ATTRIBUTE_NORMAL, 0)
+	if err != nil {
+		if errors.Is(err, sharingViolation) {
+			return nil, storage.ErrLocked
+		}
+		return nil, err
+	}
+	return os.NewFile(uintptr(h), path), nil
+}

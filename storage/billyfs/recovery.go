@@ -1,0 +1,297 @@
+package billyfs
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/billyfs/internal/disk"
+	"github.com/reposit/reposit/storage/billyfs/internal/journal"
+)
+
+// recover makes up for what the last process did not finish. Any file that it wrote may be as it was at the last
+// flush, or worse, also if the machine is the same and was not started again: a disk that was pulled, or went away with
+// the network, takes with it what was not synced. So all that the journal vouches for is looked at, what is missing,
+// stale or damaged is written again, and all of it is synced.
+func (s *store) recover(h *journal.History) error {
+	if h.Closed || !h.Opened {
+		return nil
+	}
+	now := s.records.Snapshot()
+	defer now.Close()
+	if s.shared {
+		if err := s.locks.dropFormer(h.Locks); err != nil {
+			return err
+		}
+		boot := s.m.Traits().Boot
+		if err := s.locks.dropAll(now, boot != "" && h.Boot != "" && h.Boot != boot); err != nil {
+			return err
+		}
+	}
+	for _, c := range h.Commits {
+		s.noteFiles(c)
+	}
+	r := recovery{s, now, true, 0}
+	return r.redo(h.Commits)
+}
+
+// noteFiles notes what was written for a commit and may not be synced.
+func (s *store) noteFiles(c *journal.Commit) {
+	note := func(name string) {
+		s.m.Wrote(name)
+		for ; name != "."; name = path.Dir(name) {
+			s.m.Named(name)
+		}
+	}
+	for _, o := range c.Objects {
+		note(loosePath(poolDir(o.Pool)+"/objects", o.Hash))
+	}
+	for _, r := range c.Creates {
+		for _, name := range []string{"objects/info/alternates", "HEAD", "config", "packed-refs", "refs/heads/x"} {
+			note(path.Join(repoDir(r.Repo), name))
+		}
+	}
+	for _, r := range c.Refs {
+		note(path.Join(repoDir(r.Repo), r.Name))
+	}
+	for _, l := range c.Logs {
+		note(logPath(repoDir(l.Repo), l.Name))
+		note(deletedLogPath(repoDir(l.Repo), l.Name))
+	}
+	for _, d := range c.Drops {
+		note(repoDir(d.Repo))
+	}
+}
+
+// A recovery brings files in line with commits that are in the journal.
+type recovery struct {
+	s      *store
+	now    reader // the records, after them
+	cut    bool   // any file that they wrote may be stale or damaged; otherwise each write was done or not
+	number uint64 // of the last commit in memory, for the readers that there are; 0: none
+}
+
+// A refStory is what the commits to redo did to one ref.
+type refStory struct {
+	values       []refValue // what it held before each
+	final        refValue
+	logSize      int      // bytes of its log before the first
+	deleted      bool     // at least once
+	deletedLines []string // of its log, up to the last deletion
+	live         []string // and after it
+}
+
+func (st *refStory) add(r journal.RefWrite, lines string) {
+	if len(st.values) == 0 {
+		st.logSize = r.LogSize
+	} else {
+		st.values = append(st.values, st.final)
+	}
+	st.values = append(st.values, r.Old)
+	st.final = r.New
+	for line := range strings.Lines(lines) {
+		st.live = append(st.live, line)
+	}
+	if r.New.IsZero() {
+		st.deleted, st.deletedLines, st.live = true, append(st.deletedLines, st.live...), nil
+	}
+}
+
+// redo brings the files in line with commits. A ref which holds what none of the commits gave it was moved by another
+// program later, and stays.
+func (r *recovery) redo(commits []*journal.Commit) error {
+	if r.cut {
+		if err := r.s.objects.restore(commits); err != nil {
+			return err
+		}
+	}
+	stories := map[refName]*refStory{}
+	created := map[storage.ID]bool{}
+	for _, c := range commits {
+		if err := r.redoRepos(c); err != nil {
+			return err
+		}
+		for _, n := range c.Creates {
+			created[n.Repo] = true
+		}
+		lines := c.Lines()
+		for _, w := range c.Refs {
+			if repo, _, ok := findRepo(r.now, w.Repo); ok && c.Seq >= repo.Born {
+				if stories[w.RefName] == nil {
+					stories[w.RefName] = &refStory{}
+				}
+				stories[w.RefName].add(w, lines[w.RefName])
+			}
+		}
+	}
+	for id := range created {
+		if err := r.redoPacked(id, stories); err != nil {
+			return err
+		}
+	}
+	for _, deletes := range []bool{true, false} {
+		for l, st := range stories {
+			if st.final.IsZero() == deletes {
+				if err := r.redoRef(l, st); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// redoRepos drops and creates repositories, and drops pools.
+func (r *recovery) redoRepos(c *journal.Commit) error {
+	for _, repo := range c.Drops {
+		if born, ok := r.s.repos.bornIn(repoDir(repo.Repo)); ok && born != repo.Born {
+			continue
+		}
+		if err := r.s.repos.drop(repo, r.number); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.Creates {
+		repo, pool, ok := findRepo(r.now, n.Repo)
+		if !ok || repo.Born != c.Seq {
+			continue
+		}
+		if err := r.s.repos.build(repoDir(n.Repo), repo, pool); err != nil {
+			return err
+		}
+	}
+	for _, pool := range c.Pools {
+		if err := r.s.objects.dropPool(pool); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// redoPacked writes the packed-refs of a new repository that has many refs: those that are missing, which each would
+// else get a file.
+func (r *recovery) redoPacked(id storage.ID, stories map[refName]*refStory) error {
+	dir := repoDir(id)
+	var missing []packedRef
+	for l, st := range stories {
+		if l.Repo != id || l.Name == "HEAD" || st.final.Hash.IsZero() {
+			continue
+		}
+		holds, err := r.s.refs.read(dir, l.Name)
+		if err != nil && !errors.Is(err, storage.ErrCorrupt) {
+			return err
+		}
+		if err == nil && holds.IsZero() {
+			missing = append(missing, packedRef{name: l.Name, hash: st.final.Hash})
+		}
+	}
+	if len(missing) <= manyRefs {
+		return nil
+	}
+	old, err := r.s.refs.packedIn(dir)
+	if err != nil {
+		return err
+	}
+	sortPacked(missing)
+	return r.s.refs.writePacked(dir, old.change(missing, false, nil))
+}
+
+func (r *recovery) redoRef(l refName, st *refStory) error {
+	dir := repoDir(l.Repo)
+	holds, err := r.s.refs.read(dir, l.Name)
+	damaged := errors.Is(err, storage.ErrCorrupt)
+	if err != nil && !damaged {
+		return err
+	}
+	stale := damaged || slices.Contains(st.values, holds) || r.cut && holds.IsZero()
+	if holds != st.final && stale || damaged {
+		if st.final.IsZero() {
+			if err := r.redoDelete(dir, l.Name); err != nil {
+				return err
+			}
+		} else if err := r.s.refs.write(dir, l.Name, st.final); err != nil {
+			return err
+		}
+	}
+	return r.redoLog(dir, l.Name, st)
+}
+
+func (r *recovery) redoDelete(dir, name string) error {
+	if err := r.s.refs.unpack(dir, []string{name}); err != nil {
+		return err
+	}
+	return r.s.refs.remove(dir, name, false)
+}
+
+// redoLog adds the lines that a log lacks, after cutting off what a crash left of one. What was there before the
+// first of the commits is there still, if perhaps twice: a log is copied before it goes.
+func (r *recovery) redoLog(dir, name string, st *refStory) error {
+	gone, err := r.s.m.ReadText(deletedLogPath(dir, name))
+	if err != nil {
+		return err
+	}
+	old, err := r.s.m.ReadText(logPath(dir, name))
+	if err != nil {
+		return err
+	}
+	live := wholeLines(old)
+	if st.deleted {
+		size := st.logSize
+		for _, line := range st.deletedLines {
+			size += len(line)
+		}
+		if len(gone) < size {
+			all := gone + live
+			all += missing(st.deletedLines, all[min(st.logSize, len(all)):])
+			if err := r.s.logs.writeDeleted(dir, name, []byte(all)); err != nil {
+				return err
+			}
+			live = ""
+		} else if len(st.live) == 0 || !strings.HasPrefix(live, st.live[0]) {
+			live = "" // what is there is among the deleted lines
+		}
+		live += missing(st.live, live)
+	} else {
+		live += missing(st.live, live[min(max(st.logSize-len(gone), 0), len(live)):])
+	}
+	switch {
+	case live == old:
+		return nil
+	case live == "":
+		return r.s.m.RemoveAny(logPath(dir, name))
+	}
+	// It is synced before it replaces the old one: its first lines may be in no journal any more, and the power may be cut
+	// again.
+	return r.s.m.ClearPath(path.Join(dir, "logs"), name, func() error {
+		return r.s.m.Replace(logPath(dir, name), []byte(live), disk.SyncData)
+	})
+}
+
+// missing returns the lines that are not in text.
+func missing(lines []string, text string) string {
+	have := map[string]int{}
+	for line := range strings.Lines(text) {
+		have[line]++
+	}
+	var lack strings.Builder
+	for _, line := range lines {
+		if have[line]--; have[line] < 0 {
+			lack.WriteString(line)
+		}
+	}
+	return lack.String()
+}
+
+// wholeLines returns a log up to its last line that is one.
+func wholeLines(text string) string {
+	for text != "" {
+		line := text[strings.LastIndexByte(strings.TrimSuffix(text, "\n"), '\n')+1:]
+		if _, err := parseLog(strings.TrimSuffix(line, "\n")); err == nil && strings.HasSuffix(line, "\n") {
+			break
+		}
+		text = text[:len(text)-len(line)]
+	}
+	return text
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package storagetest
+
+const memoryDir = ""
+
+func roomInMemory() bool { return false }
