@@ -69,6 +69,9 @@ func (c Collaborators) Add(ctx context.Context, login string, p Permission) erro
 			if err := c.r.s.checkShared(tx, c.r.id, key); err != nil {
 				return err
 			}
+			if err := c.r.s.checkShared(tx, c.r.id, key); err != nil {
+				return err
+			}
 			if err := people.AddCollaborator(tx, c.r.id, key, people.Permission(p)); err != nil {
 				return err
 			}
@@ -91,7 +94,8 @@ func (s *Store) checkShared(v storage.View, repo storage.ID, login string) error
 }
 
 // Remove makes a user no collaborator. What teams allow them stays; if they may not read the repository any more, they
-// also watch it no more. It needs Admin; anybody may leave by themselves. It returns ErrNotFound if the user is none.
+// also watch it no more. It needs Admin; collaborators may leave by themselves. It returns ErrNotFound if the user is
+// none.
 func (c Collaborators) Remove(ctx context.Context, login string) error {
 	return do(ctx, c.r, "remove collaborator", login, func() error {
 		key, err := checkLogin(login)

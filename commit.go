@@ -106,7 +106,7 @@ func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change
 	}
 	made, err := r.s.commits.Commit(ctx, req)
 	if err != nil {
-		r.charge(ctx, &req.Content)
+		r.s.commits.Owe(r.id, &req.Content)
 		return nil, err
 	}
 	return publicCommit(made.Hash, made.Commit), nil
@@ -227,7 +227,7 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	}
 	hashes, content, err := r.s.commits.Store(ctx, pool, sources, bounds)
 	if err != nil {
-		r.charge(ctx, &content)
+		r.s.commits.Owe(r.id, &content)
 		var which *commit.SourceError
 		if errors.As(err, &which) {
 			err = &commit.PathError{Path: changes[owners[which.Index]].edit.Path, Err: which.Err}
@@ -239,14 +239,6 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	}
 	req.Content = content
 	return nil
-}
-
-// charge counts the content of a refused commit that was stored nevertheless. The error of the commit is what its
-// caller is told, so another one is logged.
-func (r *Repo) charge(ctx context.Context, c *commit.Content) {
-	if err := r.s.commits.Charge(ctx, r.id, c); err != nil && !errors.Is(err, storage.ErrClosed) {
-		r.s.opts.Logger.Error("the content of a refused commit can't be counted", "repo", r.ID(), "err", err)
-	}
 }
 
 // room returns the repository's pool, and the bounds of content, with how many bytes the repository may still grow.
@@ -263,7 +255,7 @@ func (r *Repo) room(ctx context.Context, l *Limits) (pool storage.ID, c commit.L
 			return err
 		}
 		state, err := catalog.LoadState(v, repo)
-		pool, c.Room, c.Shared = repo.Pool, l.RepoSize-state.Size, repo.Networked
+		pool, c.Room, c.Shared = repo.Pool, l.RepoSize-state.Size-r.s.backend.Debt(r.id), repo.Networked
 		return err
 	})
 	return pool, c, err

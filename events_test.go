@@ -434,7 +434,8 @@ func TestEventNumbers(t *testing.T) {
 	}
 }
 
-// TestEventsNotFlushed holds that few calls of one tenant, however much each of them changes, take no events from others.
+// TestEventsNotFlushed holds that few calls of one tenant, however much each of them changes, take no events from
+// others.
 func TestEventsNotFlushed(t *testing.T) {
 	const keep, calls, each = 300, 30, 400
 	s, ctx := openMemory(t, &reposit.Options{KeepEvents: keep}), t.Context()

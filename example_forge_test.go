@@ -36,6 +36,31 @@ func ExampleStore_RepoByID() {
 	// Output: rp_00000000000000000001 "# Hello\n" <nil>
 }
 
+// Whoever comes first makes the repository, and everybody gets it, also by a name that it had before.
+func ExampleStore_GetOrCreate() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	opts := &reposit.CreateOptions{Owner: "ann"}
+	for range 2 {
+		repo, err := store.GetOrCreate(ctx, "My notes", opts)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(repo.ID())
+		slug := "kept"
+		if _, err := repo.Update(ctx, &reposit.RepoUpdate{Slug: &slug}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	repo, err := store.GetOrCreate(ctx, "My notes", opts)
+	fmt.Println(repo.MovedFrom(), err)
+	// Output:
+	// rp_00000000000000000001
+	// rp_00000000000000000001
+	// ann/my-notes <nil>
+}
+
 // A name that a repository had before leads to it until another repository takes the name.
 func ExampleStore_Repo() {
 	ctx := context.Background()

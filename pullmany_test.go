@@ -6,13 +6,16 @@ import (
 
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/badger"
 )
 
-// TestPullsOfBranch holds that what follows from a change of a branch fits into a transaction of Badger, with as many
-// pull requests as Limits allow strangers to open: all of them follow a new name, are merged at once, and end with it.
+// TestPullsOfBranch holds that what follows from a change of a branch fits into the smallest transaction that Badger
+// can be told to make, with as many pull requests as Limits allow strangers to open: all of them follow a new name, are
+// merged at once, and end with it.
 func TestPullsOfBranch(t *testing.T) {
 	const many = 1000
-	s, ctx := openStore(t, rawBackend(t, "badger"), "", nil), t.Context()
+	b := must(badger.Open(t.TempDir(), &badger.Options{Durability: storage.NoSync, MemoryBudget: 1}))(t)
+	s, ctx := openStore(t, b, "", nil), t.Context()
 	r := create(t, s, "r", nil)
 	first := write(t, r, "f", "0")
 	refs := []reposit.RefUpdate{{Name: "refs/heads/gone", New: first.Hash}}

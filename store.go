@@ -117,6 +117,9 @@ func (s *Store) Close() error {
 	}
 	s.insight.Stop()
 	s.events.Wake()
+	if err := s.backend.Settle(context.Background()); err != nil {
+		s.opts.Logger.Warn("the content of refused commits is not counted", "err", err)
+	}
 	return failed("close", "", "", s.backend.Close())
 }
 

@@ -18,6 +18,7 @@ import (
 type Content struct {
 	Blobs  []storage.Object
 	pool   storage.ID
+	shared bool
 	staged map[git.Hash]int64 // sizes, also of what the pool had before
 }
 
@@ -188,7 +189,7 @@ func (s *storer) storeAhead() error {
 	if s.stage, err = s.e.backend.Stage(s.ctx, s.pool); err != nil {
 		return err
 	}
-	s.content.pool, s.content.staged = s.pool, make(map[git.Hash]int64, len(s.sources))
+	s.content = Content{pool: s.pool, shared: s.limits.Shared, staged: make(map[git.Hash]int64, len(s.sources))}
 	for i := range s.sources {
 		if err := s.ctx.Err(); err != nil {
 			return err

@@ -1,7 +1,6 @@
 package commit
 
 import (
-	"context"
 	"sync"
 
 	"github.com/reposit/reposit/internal/git"
@@ -23,30 +22,22 @@ type stored struct {
 
 const maxUnlanded = 1 << 17
 
-// Charge counts the content of a commit that was refused towards a repository's size, as far as it was stored ahead and
+// Owe counts the content of a commit that was refused towards a repository's size, as far as it was stored ahead and
 // does not count yet. It does not count again when such a commit lands after all.
-func (e *Engine) Charge(ctx context.Context, repo storage.ID, c *Content) error {
+func (e *Engine) Owe(repo storage.ID, c *Content) {
 	if len(c.staged) == 0 {
-		return nil
+		return
 	}
-	var added, again int64
+	var owed int64
 	fresh := e.staged.take(c.pool, []*Content{{staged: c.staged}})
 	for h, size := range c.staged {
-		if _, is := fresh[h]; is {
-			added += size
-		} else if !e.charged.has(repo, h) {
-			again += size
-		}
-	}
-	err := e.backend.Charge(context.WithoutCancel(ctx), repo, added, again, 0)
-	for h, size := range c.staged {
-		if err == nil {
+		_, is := fresh[h]
+		if is || c.shared && !e.charged.has(repo, h) {
+			owed += size
 			e.charged.add(repo, h, size)
-		} else if size, is := fresh[h]; is {
-			e.staged.add(c.pool, h, size)
 		}
 	}
-	return err
+	e.backend.Owe(repo, owed)
 }
 
 func (u *staged) add(pool storage.ID, h git.Hash, size int64) {

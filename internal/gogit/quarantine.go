@@ -278,7 +278,7 @@ func (s *Storer) checkQuota(size, again int64) error {
 		if r.Networked {
 			size += again
 		}
-		if err == nil && state.Size+size > s.Limits.Repo {
+		if err == nil && state.Size+s.Backend.Debt(s.Repo)+size > s.Limits.Repo {
 			err = txn.ErrQuota
 		}
 		return err

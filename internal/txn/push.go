@@ -2,7 +2,6 @@ package txn
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -26,37 +25,6 @@ type Push struct {
 
 	// Check refuses the changes of refs by what there is in the transaction that makes them; nil: it does not.
 	Check func(storage.View) error
-}
-
-// Charge counts objects towards a repository's size that were stored ahead, whether or not anything will ever reach
-// them: added bytes of new ones, and again of such as its pool had. It returns ErrQuota, having counted them, if the
-// repository is over a quota then, and nothing if it was deleted.
-func (e *Engine) Charge(ctx context.Context, repo storage.ID, added, again, quota int64) error {
-	over := false
-	err := e.Update(ctx, access.Host(), func(tx *Tx) error {
-		over = false
-		r, err := tx.repo(repo)
-		if errors.Is(err, storage.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		grown := added
-		if r.counts(false) {
-			grown += again
-		}
-		s, err := r.Edit(tx.Tx)
-		if err == nil {
-			s.Size += grown
-			over = quota > 0 && grown > 0 && s.Size > quota
-		}
-		return err
-	})
-	if err == nil && over {
-		err = ErrQuota
-	}
-	return err
 }
 
 // Push runs a transaction that does nothing but a Push, on behalf of those who change its refs.
@@ -86,12 +54,14 @@ func (t *Tx) Push(repo storage.ID, p *Push) error {
 	if err != nil {
 		return err
 	}
-	s, err := r.Edit(t.Tx)
+	if over, err := r.growBy(grown, p.Quota); err != nil {
+		return err
+	} else if over {
+		return ErrQuota
+	}
+	s, err := r.State(t.Tx)
 	if err != nil {
 		return err
-	}
-	if s.Size += grown; p.Quota > 0 && grown > 0 && s.Size > p.Quota {
-		return ErrQuota
 	}
 	if err := r.checkNamed(p); err != nil {
 		return err

@@ -35,6 +35,7 @@ type Engine struct {
 	events  *event.Log
 	now     func() time.Time
 	guards  []func(*Repo) Guard
+	debts   debts
 }
 
 // New returns an Engine. Each of guards makes the guard of one repository in one transaction. Guards are asked in
@@ -58,8 +59,9 @@ type Tx struct {
 	repos   []*Repo // few
 	events  []event.Event
 	objects []put
-	commits map[git.Hash]int // the commits among the first of objects
-	indexed int              // how many these are
+	commits map[git.Hash]int     // the commits among the first of objects
+	indexed int                  // how many these are
+	settled map[storage.ID]int64 // of the debts of repositories, what it counts
 }
 
 // A put is an object that the transaction stores.
@@ -97,6 +99,9 @@ func (e *Engine) Update(ctx context.Context, by access.Actor, fn func(*Tx) error
 			return err
 		}
 		tx.remember()
+		for repo, n := range tx.settled {
+			e.debts.add(repo, -n)
+		}
 		if len(tx.events) > 0 {
 			e.events.Wake()
 		}
@@ -111,6 +116,7 @@ func (t *Tx) begin(tx storage.Tx) {
 	t.Tx, t.DryRun = tx, false
 	t.repos, t.events, t.objects = t.repos[:0], t.events[:0], t.objects[:0]
 	t.answers.asked, t.commits, t.indexed = t.answers.asked[:0], nil, 0
+	clear(t.settled)
 }
 
 // finish stores what the transaction keeps until its end.
