@@ -40,7 +40,9 @@ type Options struct {
 
 	// MinFreeSpace is how many bytes stay free on the medium: an Update that would write with less fails with
 	// storage.ErrNoSpace, unless it only deletes, for which half must be free. Zero means what a compaction may take,
-	// twice the memory budget but at most 256 MiB; on a full medium Badger kills the process.
+	// twice the memory budget but at most 256 MiB. It is at least 20 to 80 MiB, more than half of the memory budget: a
+	// memtable that is made a table takes half of that, at once, and a process that finds no room for a map is killed.
+	// What is written to a memtable has its room already, where the system is Linux and the file system able.
 	MinFreeSpace int64
 
 	// LockWait is how long Open waits for another process, or another Open in this one, to close the store, before it
@@ -235,9 +237,14 @@ func (o Options) memoryBudget() int64 {
 
 func (o Options) minFreeSpace(settings engine.Options) int64 {
 	if o.MinFreeSpace > 0 {
-		return o.MinFreeSpace
+		return max(o.MinFreeSpace, tableRoom(settings))
 	}
 	return 8 * settings.MemTableSize
+}
+
+// tableRoom is what is free when a memtable is made a table: twice what that takes.
+func tableRoom(settings engine.Options) int64 {
+	return 2*settings.MemTableSize + settings.MemTableSize/2
 }
 
 // Sizes of memtables. A transaction is limited to 15 % of one, and must hold a record of the largest size.
@@ -416,6 +423,10 @@ func (b *backend) shut() (err error) {
 		b.files.give(reserveFiles)
 		b.keeper.close()
 		err = b.files.room.Load().close()
+		// What is on the way to become a table goes on. It had its room when it began.
+		if left, e := freeSpace(b.dir); e == nil && left < tableRoom(b.db.Opts()) {
+			err = errors.Join(err, leaveMemtable(b.db))
+		}
 	}
 	err = errors.Join(err, b.db.Close())
 	if b.keeper != nil {
