@@ -18,9 +18,9 @@ import (
 // Options say how to open a store. The zero value is good for most.
 //
 // An open store takes 40 descriptors and one for each table. With the default memory budget, most of its bytes are in
-// tables of nearly 2 MiB up to a size of 320 MiB, of 8 MiB above that, of 32 MiB above 3.2 GiB, and of 128 MiB above 32
-// GiB; up to 60 tables are smaller, or not yet as large. With half the budget, or less, these sizes are half as large;
-// with twice the budget, or more, twice. More memory per table is what larger ones would cost.
+// tables of nearly 2 MiB up to a size of 640 MiB, of 4 MiB above that, of 8 MiB above 6.4 GiB, and so on; up to 60
+// tables are smaller, or not yet as large. With half the budget, or less, the steps are at half these sizes of a
+// store; with twice the budget, or more, at twice. Larger tables would take more memory to make.
 type Options struct {
 	// Durability is Sync or NoSync; zero means Sync.
 	Durability storage.Durability
@@ -284,9 +284,9 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	// the writer then waits for good.
 	s.NumMemtables = 1
 	s.NumCompactors = 2
-	s.BaseLevelSize = 2 * s.MemTableSize
-	s.BaseTableSize = s.MemTableSize / 8
-	s.TableSizeMultiplier = 4
+	s.BaseLevelSize = 4 * s.MemTableSize
+	// What makes a table takes twice its size, and five are made at a time.
+	s.BaseTableSize = 2 * mib
 	s.ValueThreshold = mib
 	s.ValueLogFileSize = mib
 	// Values are compressed one by one, when they are stored. So tables are read in place, without Badger's caches and

@@ -36,6 +36,7 @@ func smallDisk(t *testing.T, size string) (dir string) {
 // TestFullDisk fills a small disk beside a store that keeps the smallest reserve, takes some away and fills it again:
 // the process lives, what does not fit is refused by name, and what was acknowledged is there.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	dir := smallDisk(t, "96m")
 	out, err := childCommand(t, "full", dir).CombinedOutput()
 	if err != nil {
