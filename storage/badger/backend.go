@@ -18,9 +18,9 @@ import (
 // Options say how to open a store. The zero value is good for most.
 //
 // An open store takes 40 descriptors and one for each table. With the default memory budget, most of its bytes are in
-// tables of nearly 2 MiB up to a size of 320 MiB, of 8 MiB above that, of 32 MiB above 3.2 GiB, and of 128 MiB above 32
-// GiB; up to 60 tables are smaller, or not yet as large. With half the budget, or less, these sizes are half as large;
-// with twice the budget, or more, twice. More memory per table is what larger ones would cost.
+// tables of nearly 2 MiB up to a size of 640 MiB, of 4 MiB above that, of 8 MiB above 6.4 GiB, and so on; up to 60
+// tables are smaller, or not yet as large. With half the budget, or less, the steps are at half these sizes of a
+// store; with twice the budget, or more, at twice. Larger tables would take more memory to make.
 type Options struct {
 	// Durability is Sync or NoSync; zero means Sync.
 	Durability storage.Durability
@@ -40,7 +40,9 @@ type Options struct {
 
 	// MinFreeSpace is how many bytes stay free on the medium: an Update that would write with less fails with
 	// storage.ErrNoSpace, unless it only deletes, for which half must be free. Zero means what a compaction may take,
-	// twice the memory budget but at most 256 MiB; on a full medium Badger kills the process.
+	// twice the memory budget but at most 256 MiB. It is at least 20 to 80 MiB, more than half of the memory budget: a
+	// memtable that is made a table takes half of that, at once, and a process that finds no room for a map is killed.
+	// What is written to a memtable has its room already, where the system is Linux and the file system able.
 	MinFreeSpace int64
 
 	// LockWait is how long Open waits for another process, or another Open in this one, to close the store, before it
@@ -235,9 +237,14 @@ func (o Options) memoryBudget() int64 {
 
 func (o Options) minFreeSpace(settings engine.Options) int64 {
 	if o.MinFreeSpace > 0 {
-		return o.MinFreeSpace
+		return max(o.MinFreeSpace, tableRoom(settings))
 	}
 	return 8 * settings.MemTableSize
+}
+
+// tableRoom is what is free when a memtable is made a table: twice what that takes.
+func tableRoom(settings engine.Options) int64 {
+	return 2*settings.MemTableSize + settings.MemTableSize/2
 }
 
 // Sizes of memtables. A transaction is limited to 15 % of one, and must hold a record of the largest size.
@@ -277,9 +284,9 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	// the writer then waits for good.
 	s.NumMemtables = 1
 	s.NumCompactors = 2
-	s.BaseLevelSize = 2 * s.MemTableSize
-	s.BaseTableSize = s.MemTableSize / 8
-	s.TableSizeMultiplier = 4
+	s.BaseLevelSize = 4 * s.MemTableSize
+	// What makes a table takes twice its size, and five are made at a time.
+	s.BaseTableSize = 2 * mib
 	s.ValueThreshold = mib
 	s.ValueLogFileSize = mib
 	// Values are compressed one by one, when they are stored. So tables are read in place, without Badger's caches and
@@ -416,6 +423,10 @@ func (b *backend) shut() (err error) {
 		b.files.give(reserveFiles)
 		b.keeper.close()
 		err = b.files.room.Load().close()
+		// What is on the way to become a table goes on. It had its room when it began.
+		if left, e := freeSpace(b.dir); e == nil && left < tableRoom(b.db.Opts()) {
+			err = errors.Join(err, leaveMemtable(b.db))
+		}
 	}
 	err = errors.Join(err, b.db.Close())
 	if b.keeper != nil {

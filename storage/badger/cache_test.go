@@ -13,6 +13,7 @@ import (
 
 // TestCacheAndSnapshots has readers check that each View shows one state, while the keys change and others evict them.
 func TestCacheAndSnapshots(t *testing.T) {
+	t.Parallel()
 	b := openTest(t, "", &Options{InMemory: true, MemoryBudget: 1})
 	b.cache = newCache(64 * 1024) // so small that entries come and go
 	const keys = 20

@@ -143,6 +143,7 @@ func lastStep(b *backend) (n int, err error) {
 }
 
 func TestKill(t *testing.T) {
+	t.Parallel()
 	t.Logf("seed %d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 0))
 	for _, durability := range []storage.Durability{storage.Sync, storage.NoSync} {
@@ -199,6 +200,7 @@ const flipSteps = 300
 // TestBitFlips flips one bit of a closed store and has a child read everything. The child may refuse to open the store,
 // or miss something by ErrCorrupt; it must not serve other bytes, or die.
 func TestBitFlips(t *testing.T) {
+	t.Parallel()
 	t.Logf("seed %d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 1))
 	for name, key := range map[string]string{"plain": "", "encrypted": "0123456789abcdef"} {

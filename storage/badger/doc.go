@@ -37,11 +37,11 @@
 //
 // # Too many open files
 //
-// Where descriptors, or space, run out, what would need some is refused with ErrNoFiles or ErrNoSpace. If others of the
-// process take the last ones while Badger makes a file, its engine has failed: a memtable is missing, or a table of a
-// compaction. Then every call is refused with that error until the engine was opened again, which happens by itself when
-// there is enough for it. What was acknowledged is kept: the tables of a compaction stay, by a pin in the process and by
-// a log beside it, until Badger's manifest shows that all that it was to make is there.
+// Where descriptors, or space, run out, what would need some is refused with ErrNoFiles or ErrNoSpace. If others of
+// the process take the last ones while Badger makes a file, its engine has failed: a memtable is missing, or a table
+// of a compaction. Then every call is refused with that error until the engine was opened again, which happens by
+// itself when there is enough for it. What was acknowledged is kept: the tables of a compaction stay, by a pin in the
+// process and by a log beside it, until Badger's manifest shows that all that it was to make is there.
 //
 // # Drops
 //

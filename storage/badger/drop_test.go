@@ -83,6 +83,7 @@ func rawKeys(t *testing.T, b *backend) (n int) {
 }
 
 func TestDropGivesSpaceBack(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := openTest(t, dir, &Options{Durability: storage.NoSync})
 	for i := range 250 {

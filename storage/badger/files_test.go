@@ -24,6 +24,7 @@ var churns = flag.Int("churns", 400, "how many steps TestChurningFiles tries")
 // TestTooManyFiles takes all descriptors of a process, again and again, between the Updates of a store: what cannot be
 // written is refused by name, it goes on when there are descriptors again, and what tables were made of is all there.
 func TestTooManyFiles(t *testing.T) {
+	t.Parallel()
 	out, err := childCommand(t, "files", t.TempDir()).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -138,6 +139,7 @@ func closeFiles(files []*os.File) {
 // all the time: nothing that was acknowledged is lost, what fails is refused by name, and when they end the store goes
 // on.
 func TestChurningFiles(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cmd := childCommand(t, "churn", dir)
 	cmd.Args = append(cmd.Args, fmt.Sprint("-churns=", rounds(*churns)), fmt.Sprint("-seed=", *seed))

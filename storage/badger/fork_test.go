@@ -110,6 +110,7 @@ func stackOf(t *testing.T, b *backend, repo storage.ID) stack.Stack {
 
 // TestLayersStayFew changes much between forks, so that layers are merged, in one Update and in many.
 func TestLayersStayFew(t *testing.T) {
+	t.Parallel()
 	b := openTest(t, "", &Options{InMemory: true})
 	const branches = 3 * mergeBatch
 	manyBranches(t, b, branches)
@@ -177,6 +178,7 @@ func TestLayersAreGivenBack(t *testing.T) {
 
 // TestMergeAfterCrash opens a store that was left in the midst of a merge.
 func TestMergeAfterCrash(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	b := openTest(t, dir, nil)
 	manyBranches(t, b, 2*mergeBatch)

@@ -12,9 +12,36 @@ import (
 // healedArena is enough for the head of a list that stays empty.
 const healedArena = 16 << 10
 
-// heal gives db an empty memtable in place of one that it could not make: where one should be, it then has nil, which it
-// dereferences when it is read from. Nothing may be written any more. Badger has no way to do this. Where it names or types things differently, reads fail until the store is opened again.
+// heal gives db an empty memtable in place of one that it could not make: where one should be, it then has nil, which
+// it dereferences when it is read from. Nothing may be written any more. Badger has no way to do this. Where it names
+// or types things differently, reads fail until the store is opened again.
 func heal(db *engine.DB) {
+	replaceMemtable(db, func(old reflect.Value) bool { return old.IsNil() })
+}
+
+// leaveMemtable has db close without making a table of its memtable, whose log, as after a crash, has all of it. It
+// does nothing where Badger names or types things differently.
+func leaveMemtable(db *engine.DB) (err error) {
+	var log interface{ Close(int64) error }
+	replaceMemtable(db, func(old reflect.Value) bool {
+		if old.IsNil() {
+			return false
+		}
+		field, ok := fieldOf(old.Elem(), "wal")
+		if ok {
+			log, ok = field.Interface().(interface{ Close(int64) error })
+		}
+		return ok && !field.IsNil()
+	})
+	if log == nil {
+		return nil
+	}
+	const whole = -1 // It is not cut.
+	return log.Close(whole)
+}
+
+// replaceMemtable puts an empty memtable in place of the one of db, if the function that gets that agrees.
+func replaceMemtable(db *engine.DB, agree func(old reflect.Value) bool) {
 	mt, ok := fieldOf(reflect.ValueOf(db).Elem(), "mt")
 	if !ok || mt.Kind() != reflect.Pointer || mt.Type().Elem().Kind() != reflect.Struct {
 		return
@@ -34,7 +61,7 @@ func heal(db *engine.DB) {
 	}
 	lock.Lock()
 	defer lock.Unlock()
-	if mt.IsNil() {
+	if agree(mt) {
 		list.Set(reflect.ValueOf(skl.NewSkiplist(healedArena)))
 		mt.Set(empty)
 	}

@@ -68,7 +68,8 @@ func flushError(cause any) error {
 	return noSpace(noFiles(fmt.Errorf("badger: making a table: %w", err)))
 }
 
-// noSpace makes err match ErrNoSpace if it says that the medium is full. Badger keeps no more of an error than its text.
+// noSpace makes err match ErrNoSpace if it says that the medium is full. Badger keeps no more of an error than its
+// text.
 func noSpace(err error) error {
 	if err == nil || errors.Is(err, storage.ErrNoSpace) || !strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
 		return err

@@ -3,6 +3,8 @@ package badger
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -10,15 +12,16 @@ import (
 	"time"
 
 	engine "github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/table"
 )
 
 // A keeper sees to it that a compaction loses nothing. If Badger cannot make a table of a compaction, for whatever
-// reason, it goes on without it and deletes what it was made from: the goroutine that makes it hands on its error before
-// there is one. So one compaction at a time makes tables. Before it makes the first one, all tables that there are get
-// one more holder, so that their files stay, and a log names them. When the compaction has ended, Badger's manifest
-// tells how many tables it has made: if that is as many as it announced, the log is cleared, and then the tables are let
-// go. Otherwise the store is closed with the files left as they are, and what the log names is restored by the open that
-// follows, as after a crash.
+// reason, it goes on without it and deletes what it was made from: the goroutine that makes it hands on its error
+// before there is one. So one compaction at a time makes tables. Before it makes the first one, all tables that there
+// are get one more holder, so that their files stay, and a log names them. When the compaction has ended, Badger's
+// manifest tells how many tables it has made: if that is as many as it announced, the log is cleared, and then the
+// tables are let go. Otherwise the store is closed with the files left as they are, and what the log names is
+// restored by the open that follows, as after a crash.
 type keeper struct {
 	files *files
 	cause func() error // why a table could not be made, as far as can be told
@@ -33,15 +36,16 @@ type keeper struct {
 
 	busy atomic.Bool // a compaction makes tables and is not yet judged, or has lost some
 
-	mu       sync.Mutex
-	changed  sync.Cond // current has changed
-	current  *compaction
-	pins     *pinLog
-	manifest manifestTail
-	kept     []*pin // never let go of, but with the process
-	lost     error
-	counts   bool          // made is called
-	place    chan struct{} // held by the table that a compaction makes
+	mu        sync.Mutex
+	changed   sync.Cond // current has changed
+	current   *compaction
+	pins      *pinLog
+	manifest  manifestTail
+	kept      []*pin // never let go of, but with the process
+	lost      error
+	obstacles []string      // empty files in the place of tables
+	counts    bool          // made is called
+	place     chan struct{} // held by the table that a compaction makes
 
 	making func() // nil; a test may prevent that a table is made
 }
@@ -93,17 +97,14 @@ func (k *keeper) added(id int, some bool) {
 	}
 }
 
-// closingTries is how many times a compaction looks for space while the store is being closed, which waits for it.
-const closingTries = 500
-
-// awaitSpace returns when the medium has room for a table: the system kills a process that writes to a map of a file for
-// which there is none.
+// awaitSpace returns when the medium has room for a table: the system kills a process that writes to a map of a file
+// for which there is none. If the store is being closed, which waits for the compaction, it has the table fail.
 func (k *keeper) awaitSpace() {
 	if k.db == nil || k.free == nil {
 		return
 	}
 	defer k.starving.Store(false)
-	for tries := 0; tries < closingTries; {
+	for {
 		need := k.db.Opts().BaseTableSize
 		for _, t := range k.db.Tables() {
 			need = max(need, int64(t.OnDiskSize))
@@ -112,11 +113,41 @@ func (k *keeper) awaitSpace() {
 			return
 		}
 		k.starving.Store(true)
-		time.Sleep(fileWait)
-		if k.files.closing.Load() {
-			tries++
+		if k.files.closing.Load() && k.obstruct() {
+			return
 		}
+		time.Sleep(fileWait)
 	}
+}
+
+// obstructed is how many tables that are to fail may be begun at a time, by parts of one compaction and by a flush.
+const obstructed = 32
+
+// obstruct puts empty files in the place of the next tables, so that Badger fails to make them, and what the compaction
+// loses is restored by the next Open. It reports whether it could.
+func (k *keeper) obstruct() bool {
+	next, ok := nextTable(k.db)
+	if !ok {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.current.pin == nil {
+		return false
+	}
+	for id := next; id < next+obstructed; id++ {
+		name := table.NewFilename(id, filepath.Dir(k.manifest.path))
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return false
+		}
+		f.Close()
+		k.obstacles = append(k.obstacles, name)
+	}
+	return true
 }
 
 // placeWait is how long a compaction waits at most until the table before is written. There is no harm in two at once.
@@ -298,6 +329,9 @@ func (k *keeper) close() { k.files.closing.Store(true) }
 func (k *keeper) closed() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	for _, name := range k.obstacles {
+		_ = os.Remove(name) // Badger does when it opens.
+	}
 	return errors.Join(k.pins.close(), k.manifest.close())
 }
 

@@ -108,8 +108,10 @@ func checkSteps(t *testing.T, b *backend, n int) {
 // TestLostTable has Badger fail to make a table of a compaction: nothing is lost, reads are right or refused by name,
 // and the store goes on by itself.
 func TestLostTable(t *testing.T) {
+	t.Parallel()
 	for _, key := range []string{"", "0123456789abcdef"} {
 		t.Run(fmt.Sprintf("key=%t", key != ""), func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			b := openTest(t, dir, &Options{
 				Durability: storage.NoSync, MemoryBudget: 1, EncryptionKey: []byte(key),
@@ -153,6 +155,7 @@ func TestLostTable(t *testing.T) {
 
 // TestLostTableCrash kills the process after a compaction has lost a table.
 func TestLostTableCrash(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	out, err := childCommand(t, "lose", dir).CombinedOutput()
 	_, said, ok := bytes.Cut(out, []byte("acked "))

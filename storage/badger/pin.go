@@ -3,6 +3,7 @@ package badger
 import (
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	engine "github.com/dgraph-io/badger/v4"
@@ -70,8 +71,25 @@ func levelsOf(db *engine.DB) (all []level, ok bool) {
 	return all, len(all) > 0
 }
 
-// renew makes the tables of the first level look new, so that Badger does not compact them into one that stays there. It
-// would take a buffer of 256 MiB for that, however small they are.
+// nextTable returns the number of the next table that db makes.
+func nextTable(db *engine.DB) (id uint64, ok bool) {
+	controller, ok := fieldOf(reflect.ValueOf(db).Elem(), "lc")
+	if !ok || controller.Kind() != reflect.Pointer || controller.IsNil() {
+		return 0, false
+	}
+	field, ok := fieldOf(controller.Elem(), "nextFileID")
+	if !ok {
+		return 0, false
+	}
+	next, ok := field.Addr().Interface().(*atomic.Uint64)
+	if !ok {
+		return 0, false
+	}
+	return next.Load(), true
+}
+
+// renew makes the tables of the first level look new, so that Badger does not compact them into one that stays there.
+// It would take a buffer of 256 MiB for that, however small they are.
 func renew(db *engine.DB) {
 	levels, ok := levelsOf(db)
 	if !ok {

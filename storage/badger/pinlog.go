@@ -15,26 +15,24 @@ const pinsName = "PINS"
 // A pinLog is a log of sets of tables, the last of which counts. A set is CRC-32C(4) number(4) id(8)..., the checksum
 // over all that follows it.
 type pinLog struct {
-	f   *os.File
-	end int64
+	f     *os.File
+	end   int64
+	named bool // its name is permanent
 }
 
 // maxPinLog is how long the log becomes before it begins anew.
 const maxPinLog = 64 << 10
 
-// openPins opens the log in dir, which must be empty.
+// openPins makes an empty log in dir.
 func openPins(dir string) (*pinLog, error) {
 	f, err := os.OpenFile(filepath.Join(dir, pinsName), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, noFiles(err)
 	}
-	if err := errors.Join(f.Sync(), syncDir(dir)); err != nil {
-		return nil, errors.Join(noFiles(err), f.Close())
-	}
 	return &pinLog{f: f}, nil
 }
 
-// set makes tables the set that counts. It needs no descriptor.
+// set makes tables the set that counts. It needs no descriptor, but the first time.
 func (l *pinLog) set(tables []uint64) error {
 	b := make([]byte, 4, 8+8*len(tables))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(tables)))
@@ -47,6 +45,12 @@ func (l *pinLog) set(tables []uint64) error {
 	}
 	if err := l.f.Sync(); err != nil {
 		return err
+	}
+	if !l.named {
+		if err := syncDir(filepath.Dir(l.f.Name())); err != nil {
+			return err
+		}
+		l.named = true
 	}
 	l.end += int64(len(b))
 	return nil

@@ -68,8 +68,8 @@ func (r *reader) end() {
 	r.snap = nil
 }
 
-// discard discards txn. An iterator that the engine did not make, since it has failed, counts as one that is not closed;
-// the transaction panics then, and holds nothing.
+// discard discards txn. An iterator that the engine did not make, since it has failed, counts as one that is not
+// closed; the transaction panics then, and holds nothing.
 func discard(txn *engine.Txn) {
 	var err error
 	defer rescue(&err)

@@ -12,6 +12,8 @@ import (
 
 	engine "github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/table"
+
+	"github.com/reposit/reposit/storage"
 )
 
 // keptSuffix is what the names of tables end in that are to be restored: Badger deletes those of its own names that its
@@ -70,6 +72,9 @@ func restore(dir string, settings engine.Options) (err error) {
 		return err
 	}
 	if len(kept) > 0 || len(logs) > settings.NumMemtables+1 {
+		if err := roomFor(dir, append(logs, kept...), settings); err != nil {
+			return err
+		}
 		if err := restoreTables(dir, kept, settings); err != nil {
 			return err
 		}
@@ -88,6 +93,23 @@ func restore(dir string, settings engine.Options) (err error) {
 		}
 	}
 	return nil
+}
+
+// roomFor returns ErrNoSpace if the medium may not have room for what is in the files to be written again.
+func roomFor(dir string, names []string, settings engine.Options) error {
+	need := tableRoom(settings)
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		need += info.Size() + info.Size()/4
+	}
+	left, err := freeSpace(dir)
+	if err == nil && left < need {
+		err = fmt.Errorf("badger: %d bytes left in %q, restoring takes %d: %w", left, dir, need, storage.ErrNoSpace)
+	}
+	return err
 }
 
 func restoreTables(dir string, names []string, settings engine.Options) (err error) {

@@ -9,7 +9,8 @@ import (
 )
 
 // reviveTick is how often a store that is down looks whether it can be opened, and calmTicks how many times in a row
-// there must be more than enough descriptors for it: Badger ends the process if it cannot list its files while it opens.
+// there must be more than enough descriptors for it: Badger ends the process if it cannot list its files while it
+// opens.
 const (
 	reviveTick = 20 * time.Millisecond
 	calmTicks  = 10

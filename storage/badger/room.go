@@ -13,8 +13,9 @@ import (
 
 // A room keeps room on the medium for what Badger writes through maps of files, so that others who fill the medium do
 // not have the system kill the process: for the log of the memtable, before each write to it; for the log of the next
-// memtable, which is made empty and with room behind its end; and, as a file of its own, for the table that the memtable
-// becomes. The last is given back when the memtable is flushed. It is for the leader, except for rotate.
+// memtable, which is made empty and with room behind its end; and, as a file of its own, for the table that the
+// memtable becomes. The last is given back when the memtable is flushed. It is for the leader, except for rotate and
+// close.
 type room struct {
 	dir    string
 	atomic int64 // what one transaction can write at most

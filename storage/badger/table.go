@@ -318,8 +318,8 @@ func tableEntries(path string, key []byte, fn func(tableEntry) error) error {
 }
 
 // blockEntries calls fn with the entries of a block. An entry is: how many bytes of the first key its key begins
-// with(2), how many follow(2), these, what it is(1), what users say of it(1), when it expires(varint), value; numbers of
-// the entry and offsets have the byte order of the machine. A key ends in the version, as 2^64-1 less it(8).
+// with(2), how many follow(2), these, what it is(1), what users say of it(1), when it expires(varint), value; numbers
+// of the entry and offsets have the byte order of the machine. A key ends in the version, as 2^64-1 less it(8).
 func blockEntries(b []byte, fn func(tableEntry) error) error {
 	const head, deletion = 4, 1
 	number := func(end int) int { return int(binary.BigEndian.Uint32(b[end-4 : end])) }
