@@ -231,7 +231,7 @@ func (s *storer) add(h git.Hash, size int64) (bool, error) {
 		}
 	}
 	if isNew {
-		s.e.unlanded.add(s.pool, h, size)
+		s.e.staged.add(s.pool, h, size)
 	}
 	return true, nil
 }

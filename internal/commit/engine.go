@@ -36,8 +36,8 @@ type Engine struct {
 	reach   *reach.Index
 	queue   queue.Queue[branchKey, *job]
 
-	unlanded unlanded // by pool
-	charged  unlanded // by repository: what counts towards its size already
+	staged  staged // by pool
+	charged staged // by repository: what counts towards its size already
 }
 
 // A branchKey names a branch of the store.
@@ -75,8 +75,8 @@ type Request struct {
 	implied bool // Branch is the one that HEAD named
 }
 
-// A Made commit is the answer to a Request.
-type Made struct {
+// A Result commit is the answer to a Request.
+type Result struct {
 	Hash   git.Hash
 	Commit *git.Commit
 }
@@ -85,15 +85,15 @@ type Made struct {
 type job struct {
 	*Request
 	ctx  context.Context
-	made Made
+	made Result
 	err  error
 }
 
 // Commit makes the commit, or returns ErrNoChange, a *ref.ConflictError, or the errors of its edits.
-func (e *Engine) Commit(ctx context.Context, r *Request) (Made, error) {
+func (e *Engine) Commit(ctx context.Context, r *Request) (Result, error) {
 	// Here nobody waits for it, as they would for one whose turn it is.
 	if err := e.know(ctx, r); err != nil {
-		return Made{}, err
+		return Result{}, err
 	}
 	if r.Branch != "" {
 		return e.commit(ctx, r)
@@ -106,7 +106,7 @@ func (e *Engine) Commit(ctx context.Context, r *Request) (Made, error) {
 			return err
 		})
 		if err != nil {
-			return Made{}, err
+			return Result{}, err
 		}
 		made, err := e.commit(ctx, r)
 		if !errors.Is(err, errRenamed) {
@@ -115,13 +115,13 @@ func (e *Engine) Commit(ctx context.Context, r *Request) (Made, error) {
 	}
 }
 
-func (e *Engine) commit(ctx context.Context, r *Request) (Made, error) {
+func (e *Engine) commit(ctx context.Context, r *Request) (Result, error) {
 	j := &job{Request: r, ctx: ctx}
 	if r.Sign != nil && e.sign(j) {
 		return j.made, j.err
 	}
 	if err := e.queue.Do(ctx, branchKey{r.Repo, r.Branch}, j, e.land); err != nil {
-		return Made{}, err
+		return Result{}, err
 	}
 	return j.made, j.err
 }
@@ -320,7 +320,7 @@ func (b *batch) add(j *job) error {
 	objects = append(objects, storage.Object{Hash: h, Type: storage.Commit, Size: int64(len(raw)), Data: raw})
 	items = append(items, &object.Item{Type: storage.Commit, Size: int64(len(raw)), Data: raw, Commit: c})
 	b.accept(j, objects, items, c, h)
-	j.made = Made{h, c}
+	j.made = Result{h, c}
 	return nil
 }
 
@@ -362,7 +362,7 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 }
 
 func (b *batch) land(ctx context.Context) error {
-	b.push.Ahead, b.push.Again = b.e.unlanded.take(b.pool, b.content), nil
+	b.push.Ahead, b.push.Again = b.e.staged.take(b.pool, b.content), nil
 	charged := b.e.charged.take(b.repo, b.content)
 	for _, c := range b.content {
 		if len(b.content) == 1 && len(charged) == 0 {
@@ -385,7 +385,7 @@ func (b *batch) land(ctx context.Context) error {
 			b.e.charged.add(b.repo, h, size)
 		}
 		for h, size := range b.push.Ahead {
-			b.e.unlanded.add(b.pool, h, size)
+			b.e.staged.add(b.pool, h, size)
 		}
 	}
 	return err

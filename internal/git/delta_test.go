@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/reposit/reposit/internal/packfile"
 )
 
 func TestDifference(t *testing.T) {
@@ -35,7 +37,7 @@ func TestDifference(t *testing.T) {
 		if len(ops) > len(c.target)/2+20 {
 			t.Errorf("%s: Difference() of %d bytes takes %d", name, len(c.target), len(ops))
 		}
-		if got, err := ApplyDelta(c.base, ops, int64(len(c.target))); err != nil || !bytes.Equal(got, c.target) {
+		if got, err := packfile.ApplyDelta(c.base, ops, int64(len(c.target))); err != nil || !bytes.Equal(got, c.target) {
 			t.Errorf("%s: the delta makes %d bytes, %v, want %d", name, len(got), err, len(c.target))
 		}
 	}
@@ -63,31 +65,14 @@ func TestApplyDeltaMalformed(t *testing.T) {
 		"too little":           delta(10, 3, 2, 'x', 'y'),
 		"empty, and more":      delta(10, 0, 1, 'x'),
 	} {
-		if got, err := ApplyDelta(base, ops, 100); !errors.Is(err, ErrMalformed) {
-			t.Errorf("%s: ApplyDelta() = %q, %v, want %v", name, got, err, ErrMalformed)
+		if got, err := packfile.ApplyDelta(base, ops, 100); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: packfile.ApplyDelta() = %q, %v, want %v", name, got, err, ErrMalformed)
 		}
 	}
-	if got, err := ApplyDelta(base, delta(10, 5, 0x91, 2, 3, 2, 'x', 'y'), 5); err != nil || string(got) != "234xy" {
-		t.Errorf("ApplyDelta() = %q, %v, want 234xy", got, err)
+	got, err := packfile.ApplyDelta(base, delta(10, 5, 0x91, 2, 3, 2, 'x', 'y'), 5)
+	if err != nil || string(got) != "234xy" {
+		t.Errorf("packfile.ApplyDelta() = %q, %v, want 234xy", got, err)
 	}
-}
-
-// FuzzApplyDelta applies what may be a delta. It makes as many bytes as it says, within the limit.
-func FuzzApplyDelta(f *testing.F) {
-	f.Add([]byte("0123456789"), []byte{10, 5, 0x91, 2, 3, 2, 'x', 'y'})
-	f.Fuzz(func(t *testing.T, base, ops []byte) {
-		const limit = 1 << 16
-		got, err := ApplyDelta(base, ops, limit)
-		if err != nil {
-			if !errors.Is(err, ErrMalformed) {
-				t.Errorf("ApplyDelta() = %v, want %v", err, ErrMalformed)
-			}
-			return
-		}
-		if len(got) > limit || got == nil {
-			t.Errorf("ApplyDelta() = %d bytes, over the limit", len(got))
-		}
-	})
 }
 
 // FuzzDifference finds differences, and applies them.
@@ -98,7 +83,7 @@ func FuzzDifference(f *testing.F) {
 		if ops == nil {
 			return
 		}
-		if got, err := ApplyDelta(base, ops, int64(len(target))); err != nil || !bytes.Equal(got, target) {
+		if got, err := packfile.ApplyDelta(base, ops, int64(len(target))); err != nil || !bytes.Equal(got, target) {
 			t.Errorf("Difference(%q, %q) makes %q, %v", base, target, got, err)
 		}
 	})

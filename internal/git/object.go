@@ -3,15 +3,11 @@
 package git
 
 import (
-	"encoding"
-	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 
-	"github.com/pjbgf/sha1cd"
-
 	"github.com/reposit/reposit/internal/fault"
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -19,7 +15,7 @@ import (
 type Hash = storage.Hash
 
 // ErrMalformed is wrapped by every error about bytes that are not the object they claim to be.
-var ErrMalformed = errors.New("malformed object")
+var ErrMalformed = packfile.ErrMalformed
 
 // ErrCollision says that content was made to collide with other content under SHA-1.
 var ErrCollision = fault.New(fault.Invalid, "content is part of a SHA-1 collision attack")
@@ -31,72 +27,33 @@ func malformed(format string, args ...any) error {
 // Sum returns the hash of an object, or ErrCollision. The hash is SHA-1 with collision detection
 // (shattered.io; git's own choice since 2.13).
 func Sum(t storage.Type, content []byte) (Hash, error) {
-	h := hashers.Get().(*Hasher)
-	defer hashers.Put(h)
-	h.reset(t, int64(len(content)))
-	h.Write(content)
-	return h.Sum()
+	h, ok := packfile.Sum(t, content)
+	if !ok {
+		return Hash{}, ErrCollision
+	}
+	return h, nil
 }
 
 // A Hasher computes the hash of an object whose content is written to it in pieces. It is for one goroutine.
-type Hasher struct {
-	state  sha1cd.CollisionResistantHash
-	buffer [32]byte
-}
-
-var hashers = sync.Pool{New: func() any {
-	return &Hasher{state: sha1cd.New().(sha1cd.CollisionResistantHash)}
-}}
+type Hasher struct{ packfile.Hasher }
 
 // NewHasher returns a Hasher of an object of the given type and size in bytes.
-func NewHasher(t storage.Type, size int64) *Hasher {
-	h := hashers.New().(*Hasher)
-	h.reset(t, size)
-	return h
-}
-
-func (h *Hasher) reset(t storage.Type, size int64) {
-	h.state.Reset()
-	b := append(h.buffer[:0], t.String()...)
-	b = append(b, ' ')
-	b = strconv.AppendInt(b, size, 10)
-	h.state.Write(append(b, 0))
-}
-
-// A mark is the state of a Hasher after some content.
-type mark []byte
-
-const (
-	markStep = 2048 // bytes of content from one mark of a tree to the next
-	markCost = 128  // bytes of memory that a mark takes
-)
-
-func (h *Hasher) mark() mark {
-	m, err := h.state.(encoding.BinaryMarshaler).MarshalBinary()
-	if err != nil {
-		return nil // resume refuses it
-	}
-	return m
-}
-
-// resume puts the Hasher into the state of a mark, or reports false. The content before the mark was no part of a
-// collision, or its hash would not have been used.
-func (h *Hasher) resume(m mark) bool {
-	h.state.Reset()
-	return h.state.(encoding.BinaryUnmarshaler).UnmarshalBinary(m) == nil
-}
-
-// Write adds content. It never fails.
-func (h *Hasher) Write(p []byte) (int, error) { return h.state.Write(p) }
+func NewHasher(t storage.Type, size int64) *Hasher { return &Hasher{*packfile.NewHasher(t, size)} }
 
 // Sum returns the hash of what was written, or ErrCollision.
 func (h *Hasher) Sum() (Hash, error) {
-	sum, collision := h.state.CollisionResistantSum(h.buffer[:0])
-	if collision {
+	sum, ok := h.Hasher.Sum()
+	if !ok {
 		return Hash{}, ErrCollision
 	}
-	return Hash(sum), nil
+	return sum, nil
 }
+
+// hashers are Hashers that are not in use.
+var hashers = sync.Pool{New: func() any { return NewHasher(storage.Tree, 0) }}
+
+// markStep is how many bytes of the content of a tree are between two marks of its hash.
+const markStep = 2048
 
 // ParseHash reads 40 hexadecimal digits.
 func ParseHash(s string) (Hash, bool) {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -41,7 +42,7 @@ func (e Entry) IsFile() bool { return e.Mode&0o170000 == ModeRegular&0o170000 }
 type Tree struct {
 	raw    []byte
 	starts []uint32
-	marks  []mark // of the hash, as far as they are known
+	marks  []packfile.Mark // of the hash, as far as they are known
 }
 
 const hashLen = len(Hash{})
@@ -123,7 +124,7 @@ func (t *Tree) Len() int { return len(t.starts) }
 
 // Cost returns about how many bytes of memory the tree holds.
 func (t *Tree) Cost() int64 {
-	return int64(cap(t.raw) + 4*cap(t.starts) + len(t.raw)/markStep*markCost + 96)
+	return int64(cap(t.raw) + 4*cap(t.starts) + len(t.raw)/markStep*packfile.MarkSize + 96)
 }
 
 // Entry returns entry i.
@@ -297,12 +298,12 @@ func (t *Tree) replaceHash(s splice) (*Tree, []byte) {
 	raw := make([]byte, len(t.raw))
 	copy(raw, t.raw)
 	copy(raw[at:], s.entry.Hash[:])
-	var d deltaWriter
-	d.copy(0, at)
-	d.insert(s.entry.Hash[:])
-	d.copy(at+hashLen, len(raw))
+	var d packfile.DeltaWriter
+	d.Copy(0, at)
+	d.Insert(s.entry.Hash[:])
+	d.Copy(at+hashLen, len(raw))
 	known := min(at/markStep, len(t.marks))
-	return &Tree{raw: raw, starts: t.starts, marks: t.marks[:known:known]}, d.ops(len(t.raw), len(raw))
+	return &Tree{raw: raw, starts: t.starts, marks: t.marks[:known:known]}, deltaOf(&d, len(t.raw), len(raw))
 }
 
 // Sum returns the tree's hash, or ErrCollision. Of a tree that Apply made by changing hashes alone, only what follows
@@ -310,14 +311,14 @@ func (t *Tree) replaceHash(s splice) (*Tree, []byte) {
 func (t *Tree) Sum() (Hash, error) {
 	h := hashers.Get().(*Hasher)
 	defer hashers.Put(h)
-	if n := len(t.marks); n == 0 || !h.resume(t.marks[n-1]) {
+	if n := len(t.marks); n == 0 || !h.Resume(t.marks[n-1]) {
 		t.marks = nil
-		h.reset(storage.Tree, int64(len(t.raw)))
+		h.Reset(storage.Tree, int64(len(t.raw)))
 	}
 	at := len(t.marks) * markStep
 	for ; len(t.raw)-at > markStep; at += markStep {
 		h.Write(t.raw[at : at+markStep])
-		t.marks = append(t.marks, h.mark())
+		t.marks = append(t.marks, h.Mark())
 	}
 	h.Write(t.raw[at:])
 	return h.Sum()
@@ -329,7 +330,7 @@ func (t *Tree) rebuild(splices []splice) (*Tree, []byte) {
 		size += len(s.entry.Name) + 8 + hashLen
 	}
 	n := &Tree{raw: make([]byte, 0, size), starts: make([]uint32, 0, len(t.starts)+len(splices))}
-	var d deltaWriter
+	var d packfile.DeltaWriter
 	at := 0 // entries of t that are done
 	keep := func(upto int) {
 		if upto <= at {
@@ -339,7 +340,7 @@ func (t *Tree) rebuild(splices []splice) (*Tree, []byte) {
 		for i := at; i < upto; i++ {
 			n.starts = append(n.starts, uint32(int(t.starts[i])-from+len(n.raw)))
 		}
-		d.copy(from, to)
+		d.Copy(from, to)
 		n.raw = append(n.raw, t.raw[from:to]...)
 		at = upto
 	}
@@ -350,11 +351,11 @@ func (t *Tree) rebuild(splices []splice) (*Tree, []byte) {
 			start := len(n.raw)
 			n.starts = append(n.starts, uint32(start))
 			n.raw = appendEntry(n.raw, s.entry)
-			d.insert(n.raw[start:])
+			d.Insert(n.raw[start:])
 		}
 	}
 	keep(len(t.starts))
-	return n, d.ops(len(t.raw), len(n.raw))
+	return n, deltaOf(&d, len(t.raw), len(n.raw))
 }
 
 func appendEntry(b []byte, e Entry) []byte {

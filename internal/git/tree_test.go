@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -105,7 +106,7 @@ func checkApply(t testing.TB, old *Tree, edits []Edit) *Tree {
 		}
 	}
 	if ops != nil {
-		if got, err := ApplyDelta(before, ops, int64(len(want))); err != nil || !bytes.Equal(got, want) {
+		if got, err := packfile.ApplyDelta(before, ops, int64(len(want))); err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("the delta of Apply(%v) makes %q, %v, want %q", edits, got, err, want)
 		}
 	}
@@ -271,7 +272,7 @@ func FuzzParseTree(f *testing.F) {
 		}
 		made, ops := tree.Apply([]Edit{{Name: "new", Mode: ModeRegular}, {Name: "a"}})
 		if ops != nil {
-			if got, err := ApplyDelta(raw, ops, 1<<30); err != nil || !bytes.Equal(got, made.Raw()) {
+			if got, err := packfile.ApplyDelta(raw, ops, 1<<30); err != nil || !bytes.Equal(got, made.Raw()) {
 				t.Errorf("the delta makes %q, %v, want %q", got, err, made.Raw())
 			}
 		}

@@ -29,7 +29,7 @@ func namedFiles(t *git.Tree) (files []namedFile) {
 
 // checkFiles returns an error that wraps gitfile.ErrMalformed if a tree names a blob whose content may not have that
 // name (see gitfile.Check). Blobs are among those that held returns, or stored. One that is missing is passed over.
-func (g *sight) checkFiles(t *git.Tree, held func(git.Hash) *held) error {
+func (g *scope) checkFiles(t *git.Tree, held func(git.Hash) *quarantined) error {
 	for _, f := range namedFiles(t) {
 		if g.session.isSound(f) {
 			continue
@@ -53,7 +53,7 @@ func (g *sight) checkFiles(t *git.Tree, held func(git.Hash) *held) error {
 
 // checkStoredFile is checkFiles of one blob that is stored. It returns storage.ErrNotFound if this repository does not
 // have it, or it is no blob.
-func (g *sight) checkStoredFile(f namedFile) error {
+func (g *scope) checkStoredFile(f namedFile) error {
 	if err := g.has(f.hash); err != nil {
 		return err
 	}

@@ -17,12 +17,12 @@ import (
 func (s *Storer) IterEncodedObjects(t plumbing.ObjectType) (storer.EncodedObjectIter, error) {
 	it := &iterator{s: s, want: t, size: firstPage}
 	err := s.call("objects", t.String(), func() (err error) {
-		return s.look(access.Read, func(*sight) error { return nil })
+		return s.look(access.Read, func(*scope) error { return nil })
 	})
 	if err != nil {
 		return nil, err
 	}
-	it.seen = s.pending.snapshot()
+	it.seen = s.quarantine.snapshot()
 	for _, h := range sortedKeys(it.seen) {
 		if o := it.seen[h]; matches(t, o.Type) {
 			it.held = append(it.held, o)
@@ -31,7 +31,7 @@ func (s *Storer) IterEncodedObjects(t plumbing.ObjectType) (storer.EncodedObject
 	return it, nil
 }
 
-func sortedKeys(m map[git.Hash]*held) []git.Hash {
+func sortedKeys(m map[git.Hash]*quarantined) []git.Hash {
 	keys := make([]git.Hash, 0, len(m))
 	for h := range m {
 		keys = append(keys, h)
@@ -49,8 +49,8 @@ const (
 type iterator struct {
 	s    *Storer
 	want plumbing.ObjectType
-	held []*held
-	seen map[git.Hash]*held
+	held []*quarantined
+	seen map[git.Hash]*quarantined
 	page []git.Hash
 	size int
 	from git.Hash // where the next page begins
@@ -68,7 +68,7 @@ func (it *iterator) Next() (o plumbing.EncodedObject, err error) {
 		return newEncoded(next.Hash, next.Type, next.Data), nil
 	}
 	err = it.s.call("objects", it.want.String(), func() error {
-		return it.s.look(access.Read, func(g *sight) error {
+		return it.s.look(access.Read, func(g *scope) error {
 			o, err = it.next(g)
 			return err
 		})
@@ -83,7 +83,7 @@ func (it *iterator) Next() (o plumbing.EncodedObject, err error) {
 }
 
 // next returns nil at the end.
-func (it *iterator) next(g *sight) (plumbing.EncodedObject, error) {
+func (it *iterator) next(g *scope) (plumbing.EncodedObject, error) {
 	for {
 		if len(it.page) == 0 {
 			if it.done {
@@ -107,7 +107,7 @@ func (it *iterator) next(g *sight) (plumbing.EncodedObject, error) {
 	}
 }
 
-func (it *iterator) read(g *sight) error {
+func (it *iterator) read(g *scope) error {
 	var last git.Hash
 	for i := range last {
 		last[i] = 0xff

@@ -131,7 +131,7 @@ func (t moduleRefs) replaces(storage.Ref, storage.Ref) error { return nil }
 
 func (t moduleRefs) removes(storage.View, storage.Ref) error { return nil }
 
-func (t moduleRefs) set(c ref.Change, allow func(storage.View) error, objects []*held) error {
+func (t moduleRefs) set(c ref.Change, allow func(storage.View) error, objects []*quarantined) error {
 	if len(objects) > 0 {
 		pool, err := t.writable()
 		if err != nil {

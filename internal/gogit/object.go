@@ -73,14 +73,14 @@ func (s *Storer) EncodedObject(t plumbing.ObjectType, h plumbing.Hash) (found pl
 }
 
 func (s *Storer) find(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject, error) {
-	if o, ok := s.pending.get(h); ok {
+	if o, ok := s.quarantine.get(h); ok {
 		if !matches(t, o.Type) {
 			return nil, plumbing.ErrObjectNotFound
 		}
 		return newEncoded(h, o.Type, o.Data), s.readable()
 	}
 	var o plumbing.EncodedObject
-	err := s.look(access.Read, func(g *sight) (err error) {
+	err := s.look(access.Read, func(g *scope) (err error) {
 		o, err = g.open(t, h)
 		return err
 	})
@@ -92,7 +92,7 @@ func matches(want plumbing.ObjectType, t storage.Type) bool {
 }
 
 // open returns a stored object, or plumbing.ErrObjectNotFound.
-func (g *sight) open(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject, error) {
+func (g *scope) open(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject, error) {
 	typ, size, err := g.stat(h)
 	if errors.Is(err, storage.ErrNotFound) || err == nil && !matches(t, typ) {
 		return nil, plumbing.ErrObjectNotFound
@@ -110,7 +110,7 @@ func (g *sight) open(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject,
 	return newEncoded(h, item.Type, item.Data), g.handedOut(h, item)
 }
 
-func (g *sight) openLarge(h git.Hash, size int64) plumbing.EncodedObject {
+func (g *scope) openLarge(h git.Hash, size int64) plumbing.EncodedObject {
 	s, pool := g.Storer, g.in.Pool // the sight ends before the object is read
 	return &encoded{plumbing.Hash(h), plumbing.BlobObject, size, func() (r io.ReadCloser, err error) {
 		err = s.call("read", h.String(), func() error {
@@ -165,11 +165,11 @@ func (s *Storer) DeltaObject(t plumbing.ObjectType, h plumbing.Hash) (found plum
 }
 
 func (s *Storer) findDelta(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject, error) {
-	if _, ok := s.pending.get(h); ok {
+	if _, ok := s.quarantine.get(h); ok {
 		return s.find(t, h)
 	}
 	var found plumbing.EncodedObject
-	err := s.look(access.Read, func(g *sight) (err error) {
+	err := s.look(access.Read, func(g *scope) (err error) {
 		if found, err = g.delta(t, h); found == nil && err == nil {
 			found, err = g.open(t, h)
 		}
@@ -179,7 +179,7 @@ func (s *Storer) findDelta(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedO
 }
 
 // delta returns an object as a delta, or nil.
-func (g *sight) delta(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject, error) {
+func (g *scope) delta(t plumbing.ObjectType, h git.Hash) (plumbing.EncodedObject, error) {
 	typ, size, err := g.stat(h)
 	if err != nil || !matches(t, typ) || size >= storage.LargeObject {
 		return nil, nil // open tells why
@@ -210,11 +210,11 @@ func (s *Storer) HasEncodedObject(h plumbing.Hash) error {
 // EncodedObjectSize returns the size of an object's content, without reading it.
 func (s *Storer) EncodedObjectSize(h plumbing.Hash) (size int64, err error) {
 	err = s.call("object size", h.String(), func() error {
-		if o, ok := s.pending.get(git.Hash(h)); ok {
+		if o, ok := s.quarantine.get(git.Hash(h)); ok {
 			size = o.Size
 			return s.readable()
 		}
-		return s.look(access.Read, func(g *sight) (err error) {
+		return s.look(access.Read, func(g *scope) (err error) {
 			_, size, err = g.stat(git.Hash(h))
 			if errors.Is(err, storage.ErrNotFound) {
 				return plumbing.ErrObjectNotFound
@@ -231,8 +231,8 @@ func (s *Storer) HashesWithPrefix(prefix []byte) (hashes []plumbing.Hash, err er
 		if len(prefix) > len(git.Hash{}) {
 			return nil
 		}
-		held := s.pending.hashes()
-		err := s.look(access.Read, func(g *sight) error {
+		held := s.quarantine.hashes()
+		err := s.look(access.Read, func(g *scope) error {
 			for h, err := range s.Objects.Matching(s.ctx, g.in.Pool, hex.EncodeToString(prefix)) {
 				if err == nil {
 					err = g.has(h)
@@ -299,7 +299,7 @@ func (s *Storer) set(o plumbing.EncodedObject) (git.Hash, error) {
 }
 
 // read makes an object of what go-git made.
-func (s *Storer) read(o plumbing.EncodedObject) (*held, error) {
+func (s *Storer) read(o plumbing.EncodedObject) (*quarantined, error) {
 	t := storage.Type(o.Type())
 	if o.Type() < plumbing.CommitObject || o.Type() > plumbing.TagObject {
 		return nil, plumbing.ErrInvalidType
@@ -326,7 +326,7 @@ func (s *Storer) read(o plumbing.EncodedObject) (*held, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &held{Object: storage.Object{Hash: h, Type: t, Size: o.Size(), Data: data}, item: item}, nil
+	return &quarantined{Object: storage.Object{Hash: h, Type: t, Size: o.Size(), Data: data}, item: item}, nil
 }
 
 const (

@@ -162,7 +162,7 @@ type wanted struct {
 func (c *contents) base(ctx context.Context, h git.Hash) (storage.Type, []byte, error) {
 	var t storage.Type
 	var size int64
-	err := c.s.look(access.Write, func(g *sight) (err error) {
+	err := c.s.look(access.Write, func(g *scope) (err error) {
 		t, size, err = g.stat(h)
 		return err
 	})
@@ -259,7 +259,7 @@ func (c *contents) endsAt(h git.Hash) (bool, error) {
 
 // complete returns an error unless everything that was named is there.
 func (c *contents) complete() error {
-	return c.s.look(access.Write, func(g *sight) error {
+	return c.s.look(access.Write, func(g *scope) error {
 		for h, w := range c.wanted {
 			err := g.checkStored(link{h, w.typ})
 			if isMissing(err) && w.mayLack {
@@ -287,7 +287,7 @@ func (c *contents) checkStoredFiles() error {
 	if len(c.files) == 0 {
 		return nil
 	}
-	return c.s.look(access.Write, func(g *sight) error {
+	return c.s.look(access.Write, func(g *scope) error {
 		for h, kind := range c.files {
 			f := namedFile{h, kind}
 			if _, inPack := c.types[h]; inPack || g.session.isSound(f) {

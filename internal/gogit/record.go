@@ -233,7 +233,7 @@ func (s *Storer) SetIndex(idx *index.Index) error {
 
 // onlyOwn returns those of the objects that came in by this session, and to which no ref leads as far as is known.
 func (s *Storer) onlyOwn(hashes []git.Hash) (own []git.Hash, err error) {
-	err = s.look(access.Write, func(g *sight) error {
+	err = s.look(access.Write, func(g *scope) error {
 		g.in.Records = false
 		for _, h := range hashes {
 			if !s.session.owns(h) {

@@ -34,7 +34,7 @@ type table interface {
 	replaces(now, to storage.Ref) error
 	removes(storage.View, storage.Ref) error
 	// set makes a change in one transaction, with the objects that belong to it, unless allow returns an error.
-	set(c ref.Change, allow func(storage.View) error, objects []*held) error
+	set(c ref.Change, allow func(storage.View) error, objects []*quarantined) error
 }
 
 // Errors of refs that go-git would take.
@@ -214,11 +214,11 @@ func (s *Storer) CheckAndSetReference(r, old *plumbing.Reference) error {
 
 // detach makes HEAD a commit for this Storer, if from is what HEAD was.
 func (s *Storer) detach(h git.Hash, from *storage.Ref) error {
-	err := s.look(access.Write, func(g *sight) error {
+	err := s.look(access.Write, func(g *scope) error {
 		if err := s.compare(g.view, from); err != nil {
 			return err
 		}
-		if o, ok := s.pending.get(h); ok && o.Type == storage.Commit {
+		if o, ok := s.quarantine.get(h); ok && o.Type == storage.Commit {
 			return nil
 		}
 		return g.checkStored(link{h, storage.Commit})
@@ -245,21 +245,21 @@ func stored(r *plumbing.Reference) (storage.Ref, error) {
 // move makes a ref hold what to says, if that of from's name holds what from says. The objects that were held back
 // land with it.
 func (s *Storer) move(to storage.Ref, from *storage.Ref) error {
-	waiting := !s.pending.empty()
+	waiting := !s.quarantine.empty()
 	if waiting {
-		s.pending.storing.Lock()
-		defer s.pending.storing.Unlock()
+		s.quarantine.storing.Lock()
+		defer s.quarantine.storing.Unlock()
 	}
 	var pool storage.ID
-	var objects []*held
-	err := s.look(access.Write, func(g *sight) (err error) {
+	var objects []*quarantined
+	err := s.look(access.Write, func(g *scope) (err error) {
 		pool = g.in.Pool
 		if to.Target != "" {
 			return nil
 		}
-		w := &wholeness{sight: g}
+		w := &connectivity{scope: g}
 		if waiting {
-			w = g.wholeness()
+			w = g.connectivity()
 		}
 		objects, err = w.target(to)
 		return err
@@ -282,7 +282,7 @@ func (s *Storer) move(to storage.Ref, from *storage.Ref) error {
 	return err
 }
 
-func isMany(objects []*held) bool {
+func isMany(objects []*quarantined) bool {
 	var size int64
 	for _, o := range objects {
 		size += o.Size
@@ -291,7 +291,7 @@ func isMany(objects []*held) bool {
 }
 
 // target makes sure that what a ref is to name is there as a whole, and returns the objects that can be stored.
-func (w *wholeness) target(to storage.Ref) ([]*held, error) {
+func (w *connectivity) target(to storage.Ref) ([]*quarantined, error) {
 	typ := storage.Type(0)
 	if o := w.held[to.Hash]; o != nil {
 		typ = o.Type
@@ -446,7 +446,7 @@ func (t repoRefs) removes(v storage.View, r storage.Ref) error {
 	return nil
 }
 
-func (t repoRefs) set(c ref.Change, allow func(storage.View) error, objects []*held) error {
+func (t repoRefs) set(c ref.Change, allow func(storage.View) error, objects []*quarantined) error {
 	author, err := t.Author()
 	if err != nil {
 		return err

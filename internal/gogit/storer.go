@@ -64,14 +64,14 @@ type Limits struct {
 // context that it was made with.
 type Storer struct {
 	*Host
-	ctx     context.Context
-	space   string // what the names of its records begin with
-	refs    table
-	session *session
-	pending pending
-	unborn  atomic.Bool              // see Init
-	fresh   atomic.Bool              // Init was called, and no branch was set since
-	cloned  atomic.Pointer[git.Hash] // what HEAD is for this Storer, if a tag was cloned
+	ctx        context.Context
+	space      string // what the names of its records begin with
+	refs       table
+	session    *session
+	quarantine quarantine
+	unborn     atomic.Bool              // see Init
+	fresh      atomic.Bool              // Init was called, and no branch was set since
+	cloned     atomic.Pointer[git.Hash] // what HEAD is for this Storer, if a tag was cloned
 
 	mu      sync.Mutex
 	modules map[string]*Storer
@@ -157,7 +157,7 @@ func (s *Storer) stored(pool storage.ID, h git.Hash) (storage.Type, int64, error
 // because the objects that it names never came. The Storer may be used on.
 func (s *Storer) Close() error {
 	err := s.call("close", "", func() error {
-		if s.pending.empty() {
+		if s.quarantine.empty() {
 			return s.readable()
 		}
 		pool, err := s.writable()
@@ -167,7 +167,7 @@ func (s *Storer) Close() error {
 		if err := s.flush(pool); err != nil {
 			return err
 		}
-		return s.pending.incomplete()
+		return s.quarantine.incomplete()
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,13 +11,15 @@ import (
 
 // Begin starts a transaction: objects that are seen by no other until Commit, which makes all of them visible at
 // once. It has no refs.
-func (s *Storer) Begin() storer.Transaction { return &transaction{s: s, objects: map[git.Hash]*held{}} }
+func (s *Storer) Begin() storer.Transaction {
+	return &transaction{s: s, objects: map[git.Hash]*quarantined{}}
+}
 
 type transaction struct {
 	s       *Storer
 	mu      sync.Mutex
-	objects map[git.Hash]*held
-	order   []*held
+	objects map[git.Hash]*quarantined
+	order   []*quarantined
 }
 
 // SetEncodedObject checks an object, and keeps it in memory.

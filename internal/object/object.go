@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -137,7 +138,7 @@ func (s *Store) read(ctx context.Context, pool storage.ID, h git.Hash) (storage.
 		}
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
-		if base, err = git.ApplyDelta(base, chain[i].Delta.Ops, chain[i].Size); err != nil {
+		if base, err = packfile.ApplyDelta(base, chain[i].Delta.Ops, chain[i].Size); err != nil {
 			return 0, nil, 0, fmt.Errorf("object %s: %w: %w", h, storage.ErrCorrupt, err)
 		}
 	}

@@ -99,7 +99,7 @@ func TestConcurrency(t *testing.T) {
 			}
 			indexes := []*Index{w.index(Options{Budget: 1 << 30}), w.index(Options{Budget: 20000}),
 				w.index(Options{Budget: 1 << 30})}
-			indexes[2].pace = pace{reads: 1, steps: 2, trees: 1}
+			indexes[2].quantum = quantum{reads: 1, steps: 2, trees: 1}
 			var group sync.WaitGroup
 			for i, repo := range w.repos {
 				for j := range 3 {

@@ -10,23 +10,24 @@ import (
 
 // cover makes known all that a commit leads to, without its parents. It reports false if it must be called again.
 func (p *pool) cover(ctx context.Context, n uint32) (done bool, err error) {
-	if p.covered.has(n) {
+	if p.treeIndexed.has(n) {
 		return true, nil
 	}
-	left := p.pace.trees
+	left := p.quantum.trees
 	if done, err = p.expand(ctx, n, true, &left); done {
-		p.covered.add(n)
+		p.treeIndexed.add(n)
 		p.setMarked(n)
 	}
 	return done, err
 }
 
-// mark makes known what the nodes of a whole set brought, until h is found. It ends before if others want their turn.
+// mark makes known what the nodes of a complete set introduced, until h is found. It ends before if others wait for the
+// lock.
 // Nodes that are damaged are left out, and put into damaged.
 func (p *pool) mark(ctx context.Context, s *set, h storage.Hash,
 	damaged map[uint32]error) (found, all bool, err error) {
-	left := p.pace.trees
-	for n := range s.nodes.minus(&p.marked) {
+	left := p.quantum.trees
+	for n := range s.nodes.minus(&p.indexed) {
 		if damaged[n] != nil {
 			continue
 		}
@@ -39,7 +40,7 @@ func (p *pool) mark(ctx context.Context, s *set, h storage.Hash,
 		default:
 			p.setMarked(n)
 		}
-		if p.bringsTo(s, h) {
+		if p.introduces(s, h) {
 			return true, false, nil
 		}
 	}
@@ -52,16 +53,16 @@ func (p *pool) mark(ctx context.Context, s *set, h storage.Hash,
 			p.firstFull = p.known()
 		}
 	}
-	return p.bringsTo(s, h), true, nil
+	return p.introduces(s, h), true, nil
 }
 
 func (p *pool) setMarked(n uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.marked.add(n)
+	p.indexed.add(n)
 }
 
-// An expansion finds what a node brought: what its tree has where the trees of its parents have it not. To find more
+// An expansion finds what a node introduced: what its tree has where the trees of its parents have it not. To find more
 // than that is no mistake, since the node has all of it.
 type expansion struct {
 	stack []comparison
@@ -74,13 +75,13 @@ type comparison struct {
 	with []storage.Hash
 }
 
-// expansions that were begun are kept: a commit may bring a million files.
+// expansions that were begun are kept: a commit may introduce a million files.
 type expanding struct {
 	node  uint32
 	cover bool // compare with nothing
 }
 
-// expand makes known what a node brought. It reports false if it must be called again, with left gone.
+// expand makes known what a node introduced. It reports false if it must be called again, with left gone.
 func (p *pool) expand(ctx context.Context, n uint32, cover bool, left *int) (bool, error) {
 	name := expanding{n, cover}
 	e := p.expansions[name]
@@ -201,10 +202,10 @@ func entryIn(trees []*git.Tree, e git.Entry) (below []storage.Hash, same bool) {
 
 // put notes that a node has an object. The caller holds the lock.
 func (p *pool) put(h storage.Hash, n uint32) {
-	first, ok := p.brought[h]
+	first, ok := p.introduced[h]
 	switch {
 	case !ok:
-		p.brought[h] = n
+		p.introduced[h] = n
 		p.grow(entryCost)
 	case first != n:
 		others := p.again[h]

@@ -163,7 +163,7 @@ func TestReads(t *testing.T) {
 	check("a file of the history that was left", 0, 1, l.blobs[0], false)
 }
 
-// TestManyForksOfFewCommits makes forks of a repository with one commit of many files. What it brought must not be
+// TestManyForksOfFewCommits makes forks of a repository with one commit of many files. What it introduced must not be
 // found out again and again because the forks have many more commits than that.
 func TestManyForksOfFewCommits(t *testing.T) {
 	l := newLong(t, 0)

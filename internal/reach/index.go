@@ -8,8 +8,8 @@
 // fork costs what it has of its own, and so does the set that follows a fast-forward. After a deletion or a forced move
 // a set is made anew, from the graph and without reading an object.
 //
-// For trees and blobs the pool keeps which commits brought them: whose tree has them where no parent's tree has them.
-// A repository reaches one of them exactly if it reaches a commit that brought it, since of the commits in an
+// For trees and blobs the pool keeps which commits introduced them: whose tree has them where no parent's tree has
+// them. A repository reaches one of them exactly if it reaches a commit that introduced it, since of the commits in an
 // unbroken history that have an object, one has no parent that has it. That is found out by comparing trees, once for
 // each commit of a pool, and only when somebody asks for a tree or blob by its hash.
 //
@@ -41,8 +41,8 @@ type Repo struct {
 	OldLogs bool // so is what deleted refs of their names held before
 	Records bool // so is what the records of go-git lead to
 
-	stamp   stamp
-	stamped bool
+	version   version
+	versioned bool
 }
 
 // An origin is where tips come from.
@@ -61,7 +61,7 @@ type Index struct {
 	exclusive bool
 	records   func(storage.View, storage.ID) iter.Seq2[storage.Hash, error]
 	budget    int64
-	pace      pace
+	quantum   quantum
 
 	mu    sync.RWMutex
 	pools map[storage.ID]*pool
@@ -82,7 +82,7 @@ type Options struct {
 // New returns an Index.
 func New(objects *object.Store, o Options) *Index {
 	return &Index{
-		objects: objects, exclusive: o.Exclusive, records: o.Records, budget: o.Budget, pace: usualPace,
+		objects: objects, exclusive: o.Exclusive, records: o.Records, budget: o.Budget, quantum: usualQuantum,
 		pools: map[storage.ID]*pool{},
 	}
 }
@@ -98,7 +98,7 @@ func New(objects *object.Store, o Options) *Index {
 // A nil error means that the answer is sure: an object that may be behind damage is an error that wraps
 // storage.ErrCorrupt. If the context ends, what was found out is kept.
 func (x *Index) Has(ctx context.Context, r *Repo, h storage.Hash) (bool, error) {
-	at, err := x.stamp(r)
+	at, err := x.version(r)
 	if err != nil {
 		return false, err
 	}
@@ -127,7 +127,7 @@ func (x *Index) Has(ctx context.Context, r *Repo, h storage.Hash) (bool, error) 
 
 // Known is Has without finding anything out: it may report false for what is reached.
 func (x *Index) Known(r *Repo, h storage.Hash) (bool, error) {
-	at, err := x.stamp(r)
+	at, err := x.version(r)
 	if err != nil {
 		return false, err
 	}
@@ -140,7 +140,7 @@ func (x *Index) Settled(r *Repo) (bool, error) {
 	if !x.exclusive {
 		return false, nil // the refs are read for each question
 	}
-	at, err := x.stamp(r)
+	at, err := x.version(r)
 	if err != nil {
 		return false, err
 	}
@@ -151,7 +151,7 @@ func (x *Index) Settled(r *Repo) (bool, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	s := p.sets[key{r.ID, refs}]
-	return s != nil && s.whole && s.full && s.stamp.equal(*at), nil
+	return s != nil && s.complete && s.full && s.version.equal(*at), nil
 }
 
 // find returns what is known of a pool, or nil.
@@ -217,7 +217,7 @@ const (
 )
 
 // look reports whether an object is known to be reached. If not, it returns the origins from which it may be.
-func (x *Index) look(r *Repo, at *stamp, h storage.Hash) (found bool, unsure []origin) {
+func (x *Index) look(r *Repo, at *version, h storage.Hash) (found bool, unsure []origin) {
 	p := x.find(r.Pool)
 	for o := refs; o <= records; o++ {
 		if o == logs && (!r.Logs || r.OldLogs) || o == oldLogs && !r.OldLogs || o == records && !r.Records {
@@ -234,14 +234,14 @@ func (x *Index) look(r *Repo, at *stamp, h storage.Hash) (found bool, unsure []o
 }
 
 // look returns what is known already of the set that k names.
-func (p *pool) look(k key, at *stamp, h storage.Hash) answer {
+func (p *pool) look(k key, at *version, h storage.Hash) answer {
 	if p == nil {
 		return unknown
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	s := p.sets[k]
-	if s == nil || !s.whole || !s.stamp.equal(*at) {
+	if s == nil || !s.complete || !s.version.equal(*at) {
 		return unknown
 	}
 	n, ok := p.index[h]
@@ -249,7 +249,7 @@ func (p *pool) look(k key, at *stamp, h storage.Hash) answer {
 		s.used.Store(true)
 	}
 	switch {
-	case ok && s.nodes.has(n), p.bringsTo(s, h):
+	case ok && s.nodes.has(n), p.introduces(s, h):
 		return yes
 	case s.err != nil:
 		return unknown

@@ -14,43 +14,43 @@ import (
 )
 
 // A pool is what is known of the objects of one pool, whichever repositories led there: the commits with their parents,
-// and for each other object the commits that brought it. Objects never change, so none of that is ever wrong; it is
+// and for each other object the commits that introduced it. Objects never change, so none of that is ever wrong; it is
 // forgotten when memory is short. What a repository reaches is a set of nodes.
 type pool struct {
 	id      storage.ID
 	objects *object.Store
-	pace    pace
+	quantum quantum
 
-	walking turn // of those who add nodes and make sets
-	marking turn // of those who add to brought
+	walking lock // of those who add nodes and make sets
+	marking lock // of those who add to introduced
 
-	// Who holds a turn changes what is marked with it, and for that holds mu, too.
-	mu         sync.RWMutex
-	index      map[storage.Hash]uint32   // walking: the numbers of nodes
-	nodes      []node                    // walking
-	more       map[uint32][]uint32       // walking: the parents after the second
-	sets       map[key]*set              // walking
-	brought    map[storage.Hash]uint32   // marking: an object, and a node that brought it
-	again      map[storage.Hash][]uint32 // marking: further such nodes
-	marked     bitset                    // marking: nodes of which it is known what they brought
-	latest     *set                      // walking, without mu: the last set that was made of refs
-	covered    bitset                    // marking, without mu: nodes of which all that their trees hold is in brought
-	expansions map[expanding]*expansion  // marking, without mu: those that were begun
-	trees      trees                     // marking, without mu
+	// Who holds one of these locks changes what is named beside it, and for that holds mu, too.
+	mu          sync.RWMutex
+	index       map[storage.Hash]uint32   // walking: the numbers of nodes
+	nodes       []node                    // walking
+	more        map[uint32][]uint32       // walking: the parents after the second
+	sets        map[key]*set              // walking
+	introduced  map[storage.Hash]uint32   // marking: an object, and a node that introduced it
+	again       map[storage.Hash][]uint32 // marking: further such nodes
+	indexed     bitset                    // marking: nodes of which it is known what they introduced
+	latest      *set                      // walking, without mu: the last set that was made of refs
+	treeIndexed bitset                    // marking, without mu: nodes of which all that their trees hold is in introduced
+	expansions  map[expanding]*expansion  // marking, without mu: those that were begun
+	trees       trees                     // marking, without mu
 
 	used  atomic.Bool   // since memory was short last
 	bytes atomic.Int64  // about what all this takes
 	total *atomic.Int64 // the same of all pools
 
-	// What known was when a set was whole first, and when one was full first. What came since then may be of use to nobody
-	// any more.
+	// What known was when a set was complete first, and when one was full first. What came since then may be of use to
+	// nobody any more.
 	firstWhole, firstFull int64
 }
 
-// A turn is held by one goroutine at a time.
-type turn chan struct{}
+// A lock is held by one goroutine at a time.
+type lock chan struct{}
 
-func (t turn) take(ctx context.Context) error {
+func (t lock) take(ctx context.Context) error {
 	select {
 	case t <- struct{}{}:
 		return nil
@@ -64,10 +64,10 @@ func (t turn) take(ctx context.Context) error {
 	}
 }
 
-func (t turn) give() { <-t }
+func (t lock) give() { <-t }
 
-// do calls fn, which holds the turn.
-func (t turn) do(ctx context.Context, fn func() error) error {
+// do calls fn, which holds the lock.
+func (t lock) do(ctx context.Context, fn func() error) error {
 	if err := t.take(ctx); err != nil {
 		return err
 	}
@@ -107,9 +107,9 @@ const (
 
 func newPool(id storage.ID, x *Index) *pool {
 	return &pool{
-		id: id, objects: x.objects, pace: x.pace, walking: make(turn, 1), marking: make(turn, 1),
+		id: id, objects: x.objects, quantum: x.quantum, walking: make(lock, 1), marking: make(lock, 1),
 		index: map[storage.Hash]uint32{}, more: map[uint32][]uint32{}, sets: map[key]*set{},
-		brought: map[storage.Hash]uint32{}, again: map[storage.Hash][]uint32{}, expansions: map[expanding]*expansion{},
+		introduced: map[storage.Hash]uint32{}, again: map[storage.Hash][]uint32{}, expansions: map[expanding]*expansion{},
 		total: &x.bytes,
 	}
 }
@@ -226,9 +226,9 @@ func (p *pool) links(to []uint32, n uint32) []uint32 {
 	return to
 }
 
-// bringsTo reports whether a node of s brought an object.
-func (p *pool) bringsTo(s *set, h storage.Hash) bool {
-	n, ok := p.brought[h]
+// introduces reports whether a node of s introduced an object.
+func (p *pool) introduces(s *set, h storage.Hash) bool {
+	n, ok := p.introduced[h]
 	if !ok {
 		return false
 	}
@@ -242,7 +242,7 @@ func (p *pool) keep(k key, s *set) {
 	if old := p.sets[k]; old != nil {
 		p.grow(-old.bytes)
 	}
-	s.key, s.bytes = k, setCost+s.tips.cost()+int64(len(storage.Hash{})*cap(s.stamp.refs))
+	s.key, s.bytes = k, setCost+s.tips.cost()+int64(len(storage.Hash{})*cap(s.version.refs))
 	p.grow(s.bytes)
 	p.sets[k] = s
 	s.used.Store(true)
@@ -251,7 +251,7 @@ func (p *pool) keep(k key, s *set) {
 	}
 }
 
-// trim forgets sets that were not asked for since it was called last. The caller holds the turn of walking.
+// trim forgets sets that were not asked for since it was called last. The caller holds walking.
 func (p *pool) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -264,15 +264,17 @@ func (p *pool) trim() {
 }
 
 // known returns about how many bytes p takes without its sets. The caller holds the lock.
-func (p *pool) known() int64 { return nodeCost*int64(len(p.nodes)) + entryCost*int64(len(p.brought)) }
+func (p *pool) known() int64 {
+	return nodeCost*int64(len(p.nodes)) + entryCost*int64(len(p.introduced))
+}
 
 // outgrown reports whether most of what is known may be of use to nobody: commits that were forced away, and what they
-// brought. To begin anew then takes no more work than there was since the last time.
+// introduced. To begin anew then takes no more work than there was since the last time.
 func (p *pool) outgrown() bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	first := p.firstFull
-	if len(p.brought) == 0 {
+	if len(p.introduced) == 0 {
 		first = p.firstWhole
 	}
 	return first > 0 && p.known() > 2*first

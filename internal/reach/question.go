@@ -10,12 +10,12 @@ import (
 
 // A question is whether an object is among what the tips of one origin reach.
 type question struct {
-	index  *Index
-	pool   *pool
-	repo   *Repo
-	origin origin
-	stamp  stamp
-	hash   storage.Hash
+	index   *Index
+	pool    *pool
+	repo    *Repo
+	origin  origin
+	version version
+	hash    storage.Hash
 }
 
 // find answers for an object of type t that the pool holds.
@@ -40,7 +40,7 @@ func (q *question) find(ctx context.Context, t storage.Type) (bool, error) {
 	return found, err
 }
 
-// set returns the set of the question's origin and stamp. What is new about it is yet to be walked.
+// set returns the set of the question's origin and version. What is new about it is yet to be walked.
 func (q *question) set(ctx context.Context) (*set, error) {
 	p := q.pool
 	if err := p.walking.take(ctx); err != nil {
@@ -49,10 +49,10 @@ func (q *question) set(ctx context.Context) (*set, error) {
 	defer p.walking.give()
 	k := key{q.repo.ID, q.origin}
 	old := p.sets[k]
-	if old != nil && old.stamp.equal(q.stamp) {
+	if old != nil && old.version.equal(q.version) {
 		return old, nil
 	}
-	t, err := q.index.tips(q.repo, q.origin, q.stamp)
+	t, err := q.index.tips(q.repo, q.origin, q.version)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (q *question) set(ctx context.Context) (*set, error) {
 	s := p.advance(from, t)
 	// What a transaction shows may never come to be, and a View that is older must not take a newer one's place.
 	_, unsure := q.repo.View.(storage.Tx)
-	if !unsure && (old == nil || old.stamp.moves <= s.stamp.moves) {
+	if !unsure && (old == nil || old.version.moves <= s.version.moves) {
 		p.keep(k, s)
 		if len(p.sets) > keptSets && q.index.bytes.Load() > q.index.budget {
 			p.trim()
@@ -87,7 +87,7 @@ func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
 		var found bool
 		err := p.walking.do(ctx, func() (err error) {
 			if settled = s.before == nil; settled {
-				if !s.whole && s.head != 0 && p.nodes[s.head-1].kind <= missing {
+				if !s.complete && s.head != 0 && p.nodes[s.head-1].kind <= missing {
 					err = p.readFor(ctx, s, s.head-1)
 				}
 				return err
@@ -100,8 +100,8 @@ func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
 		}
 	}
 	p.mu.RLock()
-	known := s.ahead || s.head == 0 || p.nodes[s.head-1].kind != aCommit || p.marked.has(s.head-1) ||
-		p.childOfMarked(s.head-1)
+	known := s.headIndexed || s.head == 0 || p.nodes[s.head-1].kind != aCommit || p.indexed.has(s.head-1) ||
+		p.childOfIndexed(s.head-1)
 	p.mu.RUnlock()
 	for !known {
 		err := p.marking.do(ctx, func() (err error) {
@@ -116,41 +116,41 @@ func (q *question) ahead(ctx context.Context, s *set) (bool, error) {
 		}
 	}
 	found := false
-	err := p.walking.do(ctx, func() error { // as long as s is not whole, its nodes may change
+	err := p.walking.do(ctx, func() error { // as long as s is not complete, its nodes may change
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		s.ahead = true
-		found = p.bringsTo(s, q.hash)
+		s.headIndexed = true
+		found = p.introduces(s, q.hash)
 		return nil
 	})
 	return found, err
 }
 
-// childOfMarked reports whether it is known what a parent of a node brought. What the node itself brought is then found
-// by comparison, which costs what differs: with many forks of a large repository, to look at all of each tree would not
-// do.
-func (p *pool) childOfMarked(n uint32) bool {
-	return slices.ContainsFunc(p.links(nil, n), p.marked.has)
+// childOfIndexed reports whether it is known what a parent of a node introduced. What the node itself introduced is
+// then found by comparison, which costs what differs: with many forks of a large repository, to look at all of each
+// tree would not do.
+func (p *pool) childOfIndexed(n uint32) bool {
+	return slices.ContainsFunc(p.links(nil, n), p.indexed.has)
 }
 
 // walk looks for the object among the nodes of s.
 func (q *question) walk(ctx context.Context, s *set) (found bool, err error) {
-	for whole := false; !found && !whole && err == nil; {
+	for complete := false; !found && !complete && err == nil; {
 		err = q.pool.walking.do(ctx, func() (err error) {
-			found, whole, err = q.pool.walk(ctx, s, q.hash)
+			found, complete, err = q.pool.walk(ctx, s, q.hash)
 			return err
 		})
 	}
 	return found, err
 }
 
-// content looks for the object among what the nodes of s brought, all of which are known.
+// content looks for the object among what the nodes of s introduced, all of which are known.
 func (q *question) content(ctx context.Context, s *set) (found bool, err error) {
 	p := q.pool
 	damaged := map[uint32]error{}
 	for {
 		p.mu.RLock()
-		found, all := p.bringsTo(s, q.hash), s.full
+		found, all := p.introduces(s, q.hash), s.full
 		p.mu.RUnlock()
 		if found || all {
 			return found, nil

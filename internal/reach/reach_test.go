@@ -43,7 +43,7 @@ func TestHistories(t *testing.T) {
 func (w *world) runHistory(seed uint64) {
 	big := w.index(Options{Budget: 1 << 30})
 	slow := w.index(Options{Budget: 1 << 30})
-	slow.pace = pace{reads: 1, steps: 2, trees: 1}
+	slow.quantum = quantum{reads: 1, steps: 2, trees: 1}
 	tiny := w.index(Options{Budget: 1})
 	for step := range 60 {
 		w.step()

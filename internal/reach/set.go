@@ -15,17 +15,17 @@ type key struct {
 	origin origin
 }
 
-// A set is the nodes that the tips of a repository reach, at one state of its refs. Until it is whole, it belongs to
-// who holds the pool's turn of walking; from then on it never changes.
+// A set is the nodes that the tips of a repository reach, at one state of its refs. Until it is complete, it belongs to
+// who holds the pool's lock walking; from then on it never changes.
 type set struct {
-	key   key
-	stamp stamp
-	tips  bitset
-	head  uint32 // number, plus one, of what HEAD leads to
-	nodes bitset
-	whole bool // nodes are all that the tips reach
-	full  bool // it is known what all of nodes brought; changes under the pool's lock
-	ahead bool // what head leads to is known, without its parents
+	key         key
+	version     version
+	tips        bitset
+	head        uint32 // number, plus one, of what HEAD leads to
+	nodes       bitset
+	complete    bool // nodes are all that the tips reach
+	full        bool // it is known what all of nodes introduced; changes under the pool's lock
+	headIndexed bool // what head leads to is known, without its parents
 
 	queue []uint32 // nodes whose links are to be followed, from next on
 	next  int
@@ -44,7 +44,7 @@ type set struct {
 // advance makes the set of some tips. Of an earlier set, of this repository or another one of the pool, it takes over
 // as much as it can.
 func (p *pool) advance(from *set, t *tips) *set {
-	s := &set{stamp: t.stamp, err: t.err}
+	s := &set{version: t.version, err: t.err}
 	var numbers []uint32
 	for _, h := range t.hashes {
 		n := p.add(h, unread)
@@ -107,30 +107,31 @@ func (p *pool) takeOver(s *set) {
 	s.nodes.union(&from.nodes)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	s.ahead = s.ahead || from.ahead || from.full
+	s.headIndexed = s.headIndexed || from.headIndexed || from.full
 }
 
-// A pace is how much is done before others get their turn, lest those who wait for it wait for the end.
-type pace struct{ reads, steps, trees int }
+// A quantum bounds the work that is done while a lock is held, so that those who wait are not blocked for a whole walk.
+type quantum struct{ reads, steps, trees int }
 
-var usualPace = pace{reads: 256, steps: 1 << 16, trees: 256}
+var usualQuantum = quantum{reads: 256, steps: 1 << 16, trees: 256}
 
-// walk follows links until h is in s, or s is whole. It reports both. It may end before: then it must be called again.
-func (p *pool) walk(ctx context.Context, s *set, h storage.Hash) (found, whole bool, err error) {
-	if p.holds(s, h) || s.whole {
-		return p.holds(s, h), s.whole, nil
+// walk follows links until h is in s, or s is complete. It reports both. It may end before: then it must be called
+// again.
+func (p *pool) walk(ctx context.Context, s *set, h storage.Hash) (found, complete bool, err error) {
+	if p.holds(s, h) || s.complete {
+		return p.holds(s, h), s.complete, nil
 	}
 	target, known := p.index[h]
 	var links []uint32
 	reads := 0
-	for range p.pace.steps {
+	for range p.quantum.steps {
 		if s.next == len(s.queue) {
 			p.finish(s)
 			return p.holds(s, h), true, nil
 		}
 		n := s.queue[s.next]
 		if p.nodes[n].kind <= missing {
-			if reads++; reads > p.pace.reads {
+			if reads++; reads > p.quantum.reads {
 				return false, false, nil
 			}
 			if err := p.readFor(ctx, s, n); err != nil {
@@ -173,7 +174,7 @@ func (p *pool) readFor(ctx context.Context, s *set, n uint32) error {
 	return err
 }
 
-// finish makes a set whole, whose links were all followed.
+// finish makes a set complete, whose links were all followed.
 func (p *pool) finish(s *set) {
 	if s.before != nil {
 		s.nodes.share(&s.before.nodes)
@@ -183,7 +184,7 @@ func (p *pool) finish(s *set) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.queue, s.next, s.before, s.lost = nil, 0, nil, nil
-	s.whole = true
+	s.complete = true
 	if p.sets[s.key] == s {
 		p.grow(s.nodes.cost())
 		s.bytes += s.nodes.cost()

@@ -10,57 +10,57 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A stamp tells two states of a repository's refs apart.
-type stamp struct {
+// A version tells two states of a repository's refs apart.
+type version struct {
 	moves   uint64         // see catalog.Moves
 	refs    []storage.Hash // what the refs hold, in the order of their names, where other programs may change them
-	version uint64         // of the refs, if the backend says it (see storage.RefsVersion)
+	backend uint64         // version of the refs, if the backend says it (see storage.RefsVersion)
 }
 
-func (s stamp) equal(o stamp) bool {
-	return s.moves == o.moves && (s.version != 0 && s.version == o.version || slices.Equal(s.refs, o.refs))
+func (s version) equal(o version) bool {
+	return s.moves == o.moves && (s.backend != 0 && s.backend == o.backend || slices.Equal(s.refs, o.refs))
 }
 
 // tips are the objects from which everything is reached, at one state.
 type tips struct {
-	stamp  stamp
-	hashes []storage.Hash
-	head   storage.Hash // what HEAD leads to
-	err    error        // why some are missing: it wraps storage.ErrCorrupt
+	version version
+	hashes  []storage.Hash
+	head    storage.Hash // what HEAD leads to
+	err     error        // why some are missing: it wraps storage.ErrCorrupt
 }
 
-// stamp returns the state of a repository's refs.
-func (x *Index) stamp(r *Repo) (*stamp, error) {
-	if r.stamped {
-		return &r.stamp, nil
+// version returns the state of a repository's refs.
+func (x *Index) version(r *Repo) (*version, error) {
+	if r.versioned {
+		return &r.version, nil
 	}
 	var err error
-	if r.stamp.moves, err = catalog.Moves(r.View, r.ID); err != nil {
+	if r.version.moves, err = catalog.Moves(r.View, r.ID); err != nil {
 		return nil, err
 	}
 	if !x.exclusive {
-		if err := x.stampRefs(r); err != nil {
+		if err := x.readRefs(r); err != nil {
 			return nil, err
 		}
 	}
-	r.stamped = true
-	return &r.stamp, nil
+	r.versioned = true
+	return &r.version, nil
 }
 
-// stampRefs says what the refs hold. They are not read again as long as the backend says that they are the same.
-func (x *Index) stampRefs(r *Repo) (err error) {
-	if r.stamp.version, err = storage.RefsVersion(r.View, r.ID); err != nil {
+// readRefs says what the refs hold. They are not read again as long as the backend says that they are the same.
+func (x *Index) readRefs(r *Repo) (err error) {
+	if r.version.backend, err = storage.RefsVersion(r.View, r.ID); err != nil {
 		return err
 	}
-	if refs, ok := x.find(r.Pool).refsAt(r.ID, r.stamp.version); ok {
-		r.stamp.refs = refs
+	if refs, ok := x.find(r.Pool).refsAt(r.ID, r.version.backend); ok {
+		r.version.refs = refs
 		return nil
 	}
 	t := &tips{}
 	if err := t.readRefs(r); err != nil {
 		return err
 	}
-	r.stamp.refs = t.hashes
+	r.version.refs = t.hashes
 	return nil
 }
 
@@ -71,15 +71,15 @@ func (p *pool) refsAt(repo storage.ID, version uint64) ([]storage.Hash, bool) {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if s := p.sets[key{repo, refs}]; s != nil && s.stamp.version == version {
-		return s.stamp.refs, true
+	if s := p.sets[key{repo, refs}]; s != nil && s.version.backend == version {
+		return s.version.refs, true
 	}
 	return nil, false
 }
 
 // tips returns those of one origin.
-func (x *Index) tips(r *Repo, o origin, at stamp) (*tips, error) {
-	t := &tips{stamp: at}
+func (x *Index) tips(r *Repo, o origin, at version) (*tips, error) {
+	t := &tips{version: at}
 	var err error
 	switch o {
 	case refs:

@@ -28,8 +28,8 @@ type Push struct {
 	Check func(storage.View) error
 }
 
-// Charge counts objects towards a repository's size that were stored ahead, whether or not anything will ever reach them:
-// added bytes of new ones, and again of such as its pool had. It returns ErrQuota, having counted them, if the
+// Charge counts objects towards a repository's size that were stored ahead, whether or not anything will ever reach
+// them: added bytes of new ones, and again of such as its pool had. It returns ErrQuota, having counted them, if the
 // repository is over a quota then, and nothing if it was deleted.
 func (e *Engine) Charge(ctx context.Context, repo storage.ID, added, again, quota int64) error {
 	over := false

@@ -63,20 +63,6 @@ func FuzzLogLine(f *testing.F) {
 	})
 }
 
-// FuzzDelta applies deltas: they fail, or make as many bytes as they say.
-func FuzzDelta(f *testing.F) {
-	f.Add([]byte("base"), []byte("\x04\x05\x90\x04\x01x"))
-	f.Fuzz(func(t *testing.T, base, delta []byte) {
-		out, err := applyDelta(base, delta)
-		if err != nil {
-			return
-		}
-		if _, size, _, _ := deltaSizes(delta); int64(len(out)) != size {
-			t.Errorf("applyDelta() has %d bytes, want %d", len(out), size)
-		}
-	})
-}
-
 // FuzzEncodeName encodes names of refs for files: two that differ have names that differ in more than case, which are
 // short, and those of version 2 are renamed to them.
 func FuzzEncodeName(f *testing.F) {

@@ -6,16 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"path"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/zlib"
-	"github.com/pjbgf/sha1cd"
 
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
@@ -29,21 +27,6 @@ type codec struct{ readers, writers sync.Pool }
 func loosePath(objects string, h storage.Hash) string {
 	s := h.String()
 	return path.Join(objects, s[:2], s[2:])
-}
-
-func objectHeader(t storage.Type, size int64) []byte {
-	b := append([]byte(t.String()), ' ')
-	b = strconv.AppendInt(b, size, 10)
-	return append(b, 0)
-}
-
-// hashObject returns the name of an object.
-func hashObject(t storage.Type, data []byte) (h storage.Hash) {
-	d := sha1cd.New()
-	d.Write(objectHeader(t, int64(len(data))))
-	d.Write(data)
-	d.Sum(h[:0])
-	return h
 }
 
 // deflate writes parts, one after the other, as one zlib stream. Speed counts: what stays is packed one day.
@@ -70,7 +53,7 @@ func (c *codec) copyObject(ctx context.Context, dst io.Writer, t storage.Type, s
 	if err != nil {
 		return err
 	}
-	if _, err := w.Write(objectHeader(t, size)); err != nil {
+	if _, err := w.Write(packfile.AppendObjectHeader(nil, t, size)); err != nil {
 		return err
 	}
 	buf := make([]byte, 64<<10)
@@ -114,7 +97,8 @@ func corrupt(err error) error {
 		return err
 	}
 	if err == io.EOF || err == io.ErrUnexpectedEOF || errors.Is(err, zlib.ErrChecksum) || errors.Is(err, zlib.ErrHeader) ||
-		errors.Is(err, zlib.ErrDictionary) || strings.HasPrefix(err.Error(), "flate: ") {
+		errors.Is(err, zlib.ErrDictionary) || errors.Is(err, packfile.ErrMalformed) ||
+		strings.HasPrefix(err.Error(), "flate: ") {
 		return fmt.Errorf("%w: %v", storage.ErrCorrupt, err)
 	}
 	return err
@@ -163,22 +147,8 @@ func parseHeader(r *bufio.Reader) (storage.Type, int64, error) {
 	if err != nil || len(word) > 32 {
 		return 0, 0, corrupt(errors.Join(err, storage.ErrCorrupt))
 	}
-	name, digits, _ := strings.Cut(string(word[:len(word)-1]), " ")
-	size, err := strconv.ParseInt(digits, 10, 64)
-	t := typeNamed(name)
-	if err != nil || size < 0 || t == 0 {
-		return 0, 0, storage.ErrCorrupt
-	}
-	return t, size, nil
-}
-
-func typeNamed(name string) storage.Type {
-	for _, t := range []storage.Type{storage.Commit, storage.Tree, storage.Blob, storage.Tag} {
-		if t.String() == name {
-			return t
-		}
-	}
-	return 0
+	t, size, err := packfile.ParseObjectHeader(string(word[:len(word)-1]))
+	return t, size, corrupt(err)
 }
 
 // A looseFiles is the objects that have a file of their own.
@@ -203,7 +173,7 @@ func (s *looseFiles) parse(file []byte, h storage.Hash) (storage.Object, error) 
 	if err != nil {
 		return storage.Object{}, err
 	}
-	if hashObject(t, data) != h {
+	if sum, ok := packfile.Sum(t, data); !ok || sum != h {
 		return storage.Object{}, storage.ErrCorrupt
 	}
 	return storage.Object{Hash: h, Type: t, Size: size, Data: data}, nil
@@ -255,16 +225,14 @@ func (s *looseFiles) open(file string, h storage.Hash) (storage.Type, int64, io.
 type verifier struct {
 	src  io.Reader
 	left int64
-	hash hash.Hash
+	hash *packfile.Hasher
 	want storage.Hash
 	err  error
 	io.Closer
 }
 
 func newVerifier(src io.Reader, t storage.Type, size int64, h storage.Hash, c io.Closer) *verifier {
-	d := sha1cd.New()
-	d.Write(objectHeader(t, size))
-	return &verifier{src: src, left: size, hash: d, want: h, Closer: c}
+	return &verifier{src: src, left: size, hash: packfile.NewHasher(t, size), want: h, Closer: c}
 }
 
 func (v *verifier) Read(p []byte) (int, error) {
@@ -279,7 +247,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 		v.err = storage.ErrCorrupt
 	case err == io.EOF:
 		v.err = io.EOF
-		if v.left != 0 || storage.Hash(v.hash.Sum(nil)) != v.want {
+		if sum, ok := v.hash.Sum(); v.left != 0 || !ok || sum != v.want {
 			v.err = storage.ErrCorrupt
 		}
 	case err != nil:

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -22,7 +23,7 @@ func (s *store) Object(ctx context.Context, pool storage.ID, h storage.Hash) (o 
 			if err != nil {
 				return err
 			}
-			if hashObject(t, data) != h {
+			if sum, ok := packfile.Sum(t, data); !ok || sum != h {
 				return storage.ErrCorrupt
 			}
 			o = storage.Object{Hash: h, Type: t, Size: int64(len(data)), Data: data}
@@ -75,7 +76,7 @@ func (s *store) OpenObject(ctx context.Context, pool storage.ID, h storage.Hash)
 			if err != nil {
 				return err
 			}
-			if o.kind >= ofsDelta { // git made it small enough to be worth it
+			if o.Kind.IsDelta() { // git made it small enough to be worth it
 				var data []byte
 				if t, data, err = s.objects.packs.read(p, offset); err == nil {
 					size, r = int64(len(data)), newVerifier(bytes.NewReader(data), t, int64(len(data)), h, io.NopCloser(nil))
@@ -87,7 +88,8 @@ func (s *store) OpenObject(ctx context.Context, pool storage.ID, h storage.Hash)
 				return err
 			}
 			p.users.Add(1) // the reader's; visit holds one, so it is not zero
-			t, size, r = o.kind, o.size, newVerifier(src, o.kind, o.size, h, p)
+			t, size = storage.Type(o.Kind), o.Size
+			r = newVerifier(src, t, size, h, p)
 			return nil
 		},
 		loose: func(file string) (err error) {

@@ -216,7 +216,7 @@ func (d *objectDir) find(h storage.Hash) (p *pack, offset int64, err error) {
 			}
 			continue
 		}
-		if off, ok := p.index.offset(h); ok {
+		if off, ok := p.index.Offset(h); ok {
 			return p, off, nil
 		}
 		p.release()
@@ -243,8 +243,8 @@ func (d *objectDir) hashes(dst []storage.Hash, first byte, lo, hi storage.Hash) 
 			}
 			return dst, err
 		}
-		for i := p.index.search(storage.Hash{first}); i < p.index.count; i++ {
-			h := p.index.hash(i)
+		for i := p.index.Search(storage.Hash{first}); i < p.index.Len(); i++ {
+			h := p.index.Hash(i)
 			if h[0] != first {
 				break
 			}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
@@ -203,7 +204,7 @@ const (
 func (s *objects) writeLoose(pool storage.ID, o storage.Object) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(len(o.Data)/2 + 64)
-	if err := s.codec.deflate(&b, objectHeader(o.Type, int64(len(o.Data))), o.Data); err != nil {
+	if err := s.codec.deflate(&b, packfile.AppendObjectHeader(nil, o.Type, int64(len(o.Data))), o.Data); err != nil {
 		return nil, err
 	}
 	file := loosePath(poolDir(pool)+"/objects", o.Hash)

@@ -6,26 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync/atomic"
 
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
-// Types that only packs have (gitformat-pack).
-const (
-	ofsDelta storage.Type = 6
-	refDelta storage.Type = 7
-)
-
-// maxChain bounds how many deltas are followed; git writes chains of at most 4,095.
-const maxChain = 4096
-
 // A pack is an open pack with its index. It is counted: the cache holds one reference, each user one.
 type pack struct {
 	name  string // without the suffix
-	index *packIndex
+	index *packfile.Index
 	f     disk.File
 	size  int64
 	users atomic.Int64
@@ -83,9 +76,9 @@ func (s *packFiles) open(name string) (*pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := parseIndex(data)
+	index, err := packfile.ParseIndex(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s.idx: %w", name, err)
+		return nil, fmt.Errorf("%s.idx: %w", name, corrupt(err))
 	}
 	f, err := s.m.OpenFile(name+".pack", os.O_RDONLY, 0)
 	if err != nil {
@@ -102,84 +95,44 @@ func (s *packFiles) open(name string) (*pack, error) {
 	return p, nil
 }
 
-// A packedObject is the header of an object in a pack, and where its data begins.
+// A packedObject is the header of an object in a pack, and where it and its data begin.
 type packedObject struct {
-	kind storage.Type
-	size int64
-	base int64        // offset of the base of an ofsDelta
-	ref  storage.Hash // base of a refDelta
-	data int64
+	packfile.Entry
+	offset, data int64
 }
 
 // header reads the header of the object at an offset.
 func (p *pack) header(offset int64) (o packedObject, err error) {
-	if offset < 12 || offset >= p.size-20 {
+	if offset < packfile.HeaderSize || offset >= p.size-packfile.TrailerSize {
 		return o, storage.ErrCorrupt
 	}
-	var buf [48]byte
-	n, err := p.f.ReadAt(buf[:min(int64(len(buf)), p.size-20-offset)], offset)
+	var buf [packfile.MaxEntry]byte
+	n, err := p.f.ReadAt(buf[:min(int64(len(buf)), p.size-packfile.TrailerSize-offset)], offset)
 	if err != nil && err != io.EOF {
 		return o, err
 	}
-	b := buf[:n]
-	at := 0
-	next := func() (c byte) {
-		if at < len(b) {
-			c = b[at]
-		}
-		at++
-		return c
+	if o.Entry, err = packfile.ParseEntry(buf[:n]); err != nil {
+		return o, corrupt(err)
 	}
-	c := next()
-	o.kind, o.size = storage.Type(c>>4&7), int64(c&15)
-	for shift := 4; c&0x80 != 0; shift += 7 {
-		if c = next(); shift > 53 {
-			return o, storage.ErrCorrupt
-		}
-		o.size |= int64(c&0x7f) << shift
-	}
-	switch o.kind {
-	case ofsDelta:
-		c = next()
-		back := int64(c & 0x7f)
-		for c&0x80 != 0 && back < 1<<55 {
-			c = next()
-			back = (back+1)<<7 | int64(c&0x7f)
-		}
-		o.base = offset - back
-		if back == 0 || o.base < 12 {
-			return o, storage.ErrCorrupt
-		}
-	case refDelta:
-		for i := range o.ref {
-			o.ref[i] = next()
-		}
-	case storage.Commit, storage.Tree, storage.Blob, storage.Tag:
-	default:
-		return o, storage.ErrCorrupt
-	}
-	if at > len(b) {
-		return o, storage.ErrCorrupt
-	}
-	o.data = offset + int64(at)
+	o.offset, o.data = offset, offset+int64(o.Len)
 	return o, nil
 }
 
 // stream returns a reader of an object's compressed data, and of what follows it.
 func (p *pack) stream(o packedObject, buffer int) *bufio.Reader {
-	return bufio.NewReaderSize(io.NewSectionReader(p.f, o.data, p.size-20-o.data), buffer)
+	return bufio.NewReaderSize(io.NewSectionReader(p.f, o.data, p.size-packfile.TrailerSize-o.data), buffer)
 }
 
 func (p *pack) inflate(c *codec, o packedObject) ([]byte, error) {
-	return c.inflate(p.stream(o, int(min(max(o.size, 512), 16<<10))), o.size)
+	return c.inflate(p.stream(o, int(min(max(o.Size, 512), 16<<10))), o.Size)
 }
 
 // baseOf returns the offset of the base of a delta.
 func (p *pack) baseOf(o packedObject) (int64, error) {
-	if o.kind == ofsDelta {
-		return o.base, nil
+	if o.Kind == packfile.OffsetDelta {
+		return o.offset - o.Back, nil
 	}
-	off, ok := p.index.offset(o.ref)
+	off, ok := p.index.Offset(o.Base)
 	if !ok {
 		return 0, storage.ErrCorrupt
 	}
@@ -218,14 +171,14 @@ func (s *packFiles) read(p *pack, offset int64) (storage.Type, []byte, error) {
 		if err != nil {
 			return 0, nil, err
 		}
-		if o.kind < ofsDelta {
-			base = baseObject{o.kind, data}
+		if !o.Kind.IsDelta() {
+			base = baseObject{storage.Type(o.Kind), data}
 			if len(deltas) > 0 {
 				s.keepBase(p, at, base)
 			}
 			break
 		}
-		if deltas, spots = append(deltas, data), append(spots, at); len(deltas) > maxChain {
+		if deltas, spots = append(deltas, data), append(spots, at); len(deltas) > packfile.MaxChain {
 			return 0, nil, storage.ErrCorrupt
 		}
 		if at, err = p.baseOf(o); err != nil {
@@ -233,9 +186,9 @@ func (s *packFiles) read(p *pack, offset int64) (storage.Type, []byte, error) {
 		}
 	}
 	for i := len(deltas) - 1; i >= 0; i-- {
-		data, err := applyDelta(base.data, deltas[i])
+		data, err := packfile.ApplyDelta(base.data, deltas[i], math.MaxInt64)
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, corrupt(err)
 		}
 		base = baseObject{base.kind, data}
 		if i > 0 {
@@ -257,15 +210,15 @@ func (s *packFiles) stat(p *pack, offset int64) (storage.Type, int64, error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	size := o.size
-	if o.kind >= ofsDelta {
+	size := o.Size
+	if o.Kind.IsDelta() {
 		if size, err = s.resultSize(p, o); err != nil {
 			return 0, 0, err
 		}
 	}
-	for range maxChain {
-		if o.kind < ofsDelta {
-			return o.kind, size, nil
+	for range packfile.MaxChain + 1 {
+		if !o.Kind.IsDelta() {
+			return storage.Type(o.Kind), size, nil
 		}
 		base, err := p.baseOf(o)
 		if err != nil {
@@ -290,7 +243,7 @@ func (s *packFiles) resultSize(p *pack, o packedObject) (int64, error) {
 	if err != nil && err != io.ErrUnexpectedEOF {
 		return 0, corrupt(err)
 	}
-	_, size, _, ok := deltaSizes(head[:n])
+	_, size, _, ok := packfile.DeltaSizes(head[:n])
 	if !ok {
 		return 0, storage.ErrCorrupt
 	}

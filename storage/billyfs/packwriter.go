@@ -3,7 +3,6 @@ package billyfs
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"hash/crc32"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/pjbgf/sha1cd"
 
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
@@ -26,7 +26,7 @@ type packWriter struct {
 	f       disk.File
 	w       *bufio.Writer
 	offset  int64
-	entries []packEntry
+	entries []packfile.IndexEntry
 	at      map[storage.Hash]packedAt
 	buf     bytes.Buffer
 }
@@ -51,16 +51,11 @@ func (s *objects) newPack(pool storage.ID) (*packWriter, error) {
 	}
 	p := &packWriter{objects: s, pool: pool, temp: temp, f: f, w: bufio.NewWriterSize(f, 64<<10),
 		at: map[storage.Hash]packedAt{}}
-	if _, err := p.w.Write(packHeader(0)); err != nil {
+	if _, err := p.w.Write(packfile.AppendHeader(nil, 0)); err != nil {
 		return nil, errors.Join(err, p.discard())
 	}
-	p.offset = 12
+	p.offset = packfile.HeaderSize
 	return p, nil
-}
-
-func packHeader(count int) []byte {
-	b := append([]byte("PACK"), 0, 0, 0, 2)
-	return binary.BigEndian.AppendUint32(b, uint32(count))
 }
 
 // has reports whether the pack has an object.
@@ -78,13 +73,14 @@ func (p *packWriter) add(o storage.Object) error {
 	at := packedAt{offset: p.offset, size: int64(len(o.Data))}
 	if base, ok := p.deltaBase(o); ok {
 		at.depth = base.depth + 1
-		p.buf.Write(entryHeader(ofsDelta, int64(len(o.Delta.Ops))))
-		p.buf.Write(backOffset(p.offset - base.offset))
+		e := packfile.Entry{Kind: packfile.OffsetDelta, Size: int64(len(o.Delta.Ops)), Back: p.offset - base.offset}
+		p.buf.Write(e.AppendTo(p.buf.AvailableBuffer()))
 		if err := p.objects.codec.deflate(&p.buf, o.Delta.Ops); err != nil {
 			return err
 		}
 	} else {
-		p.buf.Write(entryHeader(o.Type, int64(len(o.Data))))
+		e := packfile.Entry{Kind: packfile.Kind(o.Type), Size: int64(len(o.Data))}
+		p.buf.Write(e.AppendTo(p.buf.AvailableBuffer()))
 		if err := p.objects.codec.deflate(&p.buf, o.Data); err != nil {
 			return err
 		}
@@ -93,7 +89,9 @@ func (p *packWriter) add(o storage.Object) error {
 		return err
 	}
 	p.at[o.Hash] = at
-	p.entries = append(p.entries, packEntry{o.Hash, p.offset, crc32.ChecksumIEEE(p.buf.Bytes())})
+	p.entries = append(p.entries, packfile.IndexEntry{
+		Hash: o.Hash, Offset: p.offset, CRC: crc32.ChecksumIEEE(p.buf.Bytes()),
+	})
 	p.offset += int64(p.buf.Len())
 	return nil
 }
@@ -104,30 +102,8 @@ func (p *packWriter) deltaBase(o storage.Object) (packedAt, bool) {
 		return packedAt{}, false
 	}
 	base, ok := p.at[o.Delta.Base]
-	from, size, _, valid := deltaSizes(o.Delta.Ops)
+	from, size, _, valid := packfile.DeltaSizes(o.Delta.Ops)
 	return base, ok && valid && base.depth < maxDepth && from == base.size && size == int64(len(o.Data))
-}
-
-// entryHeader returns the type and size of an object in a pack.
-func entryHeader(t storage.Type, size int64) []byte {
-	c := byte(t)<<4 | byte(size&15)
-	var b []byte
-	for size >>= 4; size > 0; size >>= 7 {
-		b = append(b, c|0x80)
-		c = byte(size & 0x7f)
-	}
-	return append(b, c)
-}
-
-// backOffset returns how far back the base of an OFS_DELTA is.
-func backOffset(n int64) []byte {
-	b := []byte{byte(n & 0x7f)}
-	for n >>= 7; n > 0; n >>= 7 {
-		n--
-		b = append(b, byte(n&0x7f)|0x80)
-	}
-	slices.Reverse(b)
-	return b
 }
 
 // finish completes the pack and gives it its name. The pack is in place before its index is: only the index makes
@@ -137,14 +113,15 @@ func (p *packWriter) finish() error {
 	if err != nil {
 		return errors.Join(err, p.discard())
 	}
-	slices.SortFunc(p.entries, func(a, b packEntry) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	slices.SortFunc(p.entries, func(a, b packfile.IndexEntry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	objects := poolDir(p.pool) + "/objects"
 	name := "pack-" + hex.EncodeToString(sum[:])
 	file := path.Join(objects, "pack", name)
 	if err := p.objects.m.Publish(p.temp, file+".pack"); err != nil {
 		return errors.Join(err, p.objects.m.Remove(p.temp))
 	}
-	if err := p.objects.m.Replace(file+".idx", encodeIndex(p.entries, sum), disk.ReadOnly|disk.SyncData); err != nil {
+	index := packfile.AppendIndex(nil, p.entries, sum)
+	if err := p.objects.m.Replace(file+".idx", index, disk.ReadOnly|disk.SyncData); err != nil {
 		return err
 	}
 	if err := p.objects.m.SyncParents(file); err != nil {
@@ -162,7 +139,7 @@ func (p *packWriter) seal() (sum [20]byte, err error) {
 	if _, err := p.f.Seek(0, io.SeekStart); err != nil {
 		return sum, err
 	}
-	if _, err := p.f.Write(packHeader(len(p.entries))); err != nil {
+	if _, err := p.f.Write(packfile.AppendHeader(nil, uint32(len(p.entries)))); err != nil {
 		return sum, err
 	}
 	h := sha1cd.New()

@@ -12,6 +12,7 @@ import (
 	"sort"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -35,7 +36,7 @@ const (
 	maxOther = 16 << 20 // bytes of a commit or tag
 	// bytes of what a delta is based on, and makes; git makes none of larger files (core.bigFileThreshold)
 	maxDelta = 512 << 20
-	maxChain = 4095 // deltas from an object to one that is whole (git's pack.depth at its most)
+	maxChain = packfile.MaxChain // deltas from an object to one that is whole (git's pack.depth at its most)
 
 	smallTotal = 64 << 20 // bytes of what deltas make that are never too many for the size of a pack
 	inflation  = 1000     // bytes that deltas may make of each byte of a pack beyond that; zlib alone comes close
@@ -99,19 +100,17 @@ type entry struct {
 	offset, body   int64 // of its header, and of the zlib stream
 	size           int64 // of what the stream holds
 	hash           git.Hash
-	kind           byte // as in the pack
+	kind           packfile.Kind
 	typ            storage.Type
 	child, sibling int32 // indexes, or none
 	data           []byte
 }
 
 const (
-	offsetDelta = 6
-	refDelta    = 7
-	none        = -1
+	none = -1
 )
 
-func (e *entry) isDelta() bool { return e.kind == offsetDelta || e.kind == refDelta }
+func (e *entry) isDelta() bool { return e.kind.IsDelta() }
 
 // An outside is an object that is not in the pack, with the deltas based on it.
 type outside struct {

@@ -15,7 +15,13 @@ import (
 	"testing"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
+)
+
+const (
+	offsetDelta = int(packfile.OffsetDelta)
+	refDelta    = int(packfile.RefDelta)
 )
 
 // A builder writes packs, also such as git would not.

@@ -2,9 +2,9 @@ package pack
 
 import (
 	"context"
-	"encoding/binary"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -121,20 +121,19 @@ func (w *walk) step(ctx context.Context, f *frame, visit func(*Object) error) er
 
 // apply makes an object of its base, within the limits. It calls count with the size before.
 func (p *Pack) apply(base, ops []byte, t storage.Type, count func(int64) error) ([]byte, error) {
-	_, n := binary.Uvarint(ops)
-	size, m := binary.Uvarint(ops[max(n, 0):])
-	if n <= 0 || m <= 0 {
+	_, size, _, ok := packfile.DeltaSizes(ops)
+	if !ok {
 		return nil, malformed("a delta is cut short")
 	}
-	if size > uint64(min(p.limit(t), maxDelta)) {
+	if size > min(p.limit(t), maxDelta) {
 		return nil, tooLarge("a delta makes a %s of %d bytes", t, size)
 	}
 	if !p.checked {
-		if err := count(int64(size)); err != nil {
+		if err := count(size); err != nil {
 			return nil, err
 		}
 	}
-	data, err := git.ApplyDelta(base, ops, int64(size))
+	data, err := packfile.ApplyDelta(base, ops, size)
 	if err != nil {
 		return nil, malformed("%v", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha1"
-	"encoding/binary"
 	"errors"
 	"io"
 
@@ -13,12 +12,13 @@ import (
 	"github.com/klauspost/compress/zlib"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 )
 
 const (
-	headerSize  = 12
-	trailerSize = sha1.Size
+	headerSize  = packfile.HeaderSize
+	trailerSize = packfile.TrailerSize
 	minEntry    = 9       // bytes: a header of one, and the shortest zlib stream
 	maxRatio    = 1032    // zlib inflates a byte to no more than this
 	believed    = 1 << 20 // bytes that are allocated because a size says so; more only as they arrive
@@ -64,12 +64,11 @@ func (p *Pack) header(in *bufio.Reader) (int, error) {
 	if _, err := io.ReadFull(in, b[:]); err != nil {
 		return 0, cutShort(err)
 	}
-	version, count := binary.BigEndian.Uint32(b[4:]), int64(binary.BigEndian.Uint32(b[8:]))
+	objects, err := packfile.ParseHeader(b[:])
+	count := int64(objects)
 	switch {
-	case string(b[:4]) != "PACK":
-		return 0, malformed("it does not begin as one")
-	case version != 2 && version != 3:
-		return 0, malformed("version %d is unknown", version)
+	case err != nil:
+		return 0, malformed("%v", err)
 	case count > (p.end-headerSize)/minEntry:
 		return 0, malformed("it is too short for %d objects", count)
 	case count > int64(p.opts.Objects):
@@ -80,26 +79,25 @@ func (p *Pack) header(in *bufio.Reader) (int, error) {
 
 func (p *Pack) scanEntry(r *inflater, in *counted) error {
 	e := entry{offset: in.n - int64(r.in.Buffered()), child: none, sibling: none}
-	if err := e.readHeader(r.in); err != nil {
+	begin, err := r.in.Peek(packfile.MaxEntry)
+	if err != nil && err != io.EOF {
 		return err
 	}
-	var base git.Hash
+	header, err := packfile.ParseEntry(begin)
+	if err != nil {
+		return malformed("at byte %d: %v", e.offset, err)
+	}
+	if _, err := r.in.Discard(header.Len); err != nil {
+		return cutShort(err)
+	}
+	e.kind, e.size = header.Kind, header.Size
 	baseAt := int32(none)
-	switch e.kind {
-	case offsetDelta:
-		back, err := readOffset(r.in)
-		if err != nil {
-			return err
-		}
-		at, ok := p.at(e.offset - back)
-		if back <= 0 || !ok {
+	if e.kind == packfile.OffsetDelta {
+		at, ok := p.at(e.offset - header.Back)
+		if !ok {
 			return malformed("the delta at byte %d has no base", e.offset)
 		}
 		baseAt = at
-	case refDelta:
-		if _, err := io.ReadFull(r.in, base[:]); err != nil {
-			return cutShort(err)
-		}
 	}
 	e.body = in.n - int64(r.in.Buffered())
 	if err := p.allow(&e); err != nil {
@@ -110,11 +108,11 @@ func (p *Pack) scanEntry(r *inflater, in *counted) error {
 	}
 	i := int32(len(p.entries))
 	switch e.kind {
-	case offsetDelta:
+	case packfile.OffsetDelta:
 		e.sibling = p.entries[baseAt].child
 		p.entries[baseAt].child = i
-	case refDelta:
-		p.waiting[base] = append(p.waiting[base], i)
+	case packfile.RefDelta:
+		p.waiting[header.Base] = append(p.waiting[header.Base], i)
 	}
 	p.entries = append(p.entries, e)
 	return nil
@@ -165,49 +163,6 @@ func (p *Pack) scanBody(r *inflater, e *entry) error {
 		return err
 	}
 	return p.opts.Check(&Object{Object: storage.Object{Hash: e.hash, Type: e.typ, Size: e.size, Data: data}})
-}
-
-// readHeader reads an entry's type and size.
-func (e *entry) readHeader(in *bufio.Reader) error {
-	c, err := in.ReadByte()
-	if err != nil {
-		return cutShort(err)
-	}
-	e.kind = c >> 4 & 7
-	if e.kind == 0 || e.kind == 5 {
-		return malformed("the object at byte %d is of type %d", e.offset, e.kind)
-	}
-	size := uint64(c & 15)
-	for shift := 4; c&0x80 != 0; shift += 7 {
-		if c, err = in.ReadByte(); err != nil {
-			return cutShort(err)
-		}
-		if shift > 63-7 {
-			return malformed("the size of the object at byte %d is endless", e.offset)
-		}
-		size |= uint64(c&0x7f) << shift
-	}
-	e.size = int64(size)
-	return nil
-}
-
-// readOffset reads how far before a delta its base begins.
-func readOffset(in *bufio.Reader) (int64, error) {
-	c, err := in.ReadByte()
-	if err != nil {
-		return 0, cutShort(err)
-	}
-	n := int64(c & 0x7f)
-	for c&0x80 != 0 {
-		if n >= 1<<55 {
-			return 0, malformed("an offset is endless")
-		}
-		if c, err = in.ReadByte(); err != nil {
-			return 0, cutShort(err)
-		}
-		n = (n+1)<<7 | int64(c&0x7f)
-	}
-	return n, nil
 }
 
 // counted counts the bytes that are read from it.

@@ -8,10 +8,10 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// unlanded remembers which objects were stored ahead of commits that have not landed, or never did. Without it, whoever
+// staged remembers which objects were stored ahead of commits that have not landed, or never did. Without it, whoever
 // tries a commit again would find its content there already, and it would never count towards the repository's size.
 // After a restart, and beyond maxUnlanded, that is forgotten.
-type unlanded struct {
+type staged struct {
 	mu    sync.Mutex
 	sizes map[stored]int64
 }
@@ -30,7 +30,7 @@ func (e *Engine) Charge(ctx context.Context, repo storage.ID, c *Content) error 
 		return nil
 	}
 	var added, again int64
-	fresh := e.unlanded.take(c.pool, []*Content{{staged: c.staged}})
+	fresh := e.staged.take(c.pool, []*Content{{staged: c.staged}})
 	for h, size := range c.staged {
 		if _, is := fresh[h]; is {
 			added += size
@@ -43,13 +43,13 @@ func (e *Engine) Charge(ctx context.Context, repo storage.ID, c *Content) error 
 		if err == nil {
 			e.charged.add(repo, h, size)
 		} else if size, is := fresh[h]; is {
-			e.unlanded.add(c.pool, h, size)
+			e.staged.add(c.pool, h, size)
 		}
 	}
 	return err
 }
 
-func (u *unlanded) add(pool storage.ID, h git.Hash, size int64) {
+func (u *staged) add(pool storage.ID, h git.Hash, size int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.sizes == nil || len(u.sizes) >= maxUnlanded {
@@ -59,7 +59,7 @@ func (u *unlanded) add(pool storage.ID, h git.Hash, size int64) {
 }
 
 // has reports whether an object is there.
-func (u *unlanded) has(of storage.ID, h git.Hash) bool {
+func (u *staged) has(of storage.ID, h git.Hash) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	_, is := u.sizes[stored{of, h}]
@@ -67,7 +67,7 @@ func (u *unlanded) has(of storage.ID, h git.Hash) bool {
 }
 
 // take takes out those of the given objects that are there, for a commit that is about to land.
-func (u *unlanded) take(pool storage.ID, content []*Content) map[git.Hash]int64 {
+func (u *staged) take(pool storage.ID, content []*Content) map[git.Hash]int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.sizes) == 0 {

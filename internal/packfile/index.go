@@ -1,4 +1,4 @@
-package billyfs
+package packfile
 
 import (
 	"bytes"
@@ -10,10 +10,10 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A packIndex is an .idx file (gitformat-pack). One of version 2 has a table of counts by first byte, the hashes in
+// An Index is an .idx file (gitformat-pack). One of version 2 has a table of counts by first byte, the hashes in
 // order, checksums, offsets, and a second table for the offsets that do not fit into 31 bits; one of version 1, without
 // a header, has the table of counts, and each offset before its hash.
-type packIndex struct {
+type Index struct {
 	data  []byte
 	count int
 	fan   int // where the table of counts is
@@ -29,43 +29,47 @@ const (
 
 var indexMagic = [...]byte{0xff, 't', 'O', 'c', 0, 0, 0, 2}
 
-// parseIndex checks an index as a whole: a damaged one would have objects missing in silence.
-func parseIndex(data []byte) (*packIndex, error) {
-	x := &packIndex{data: data, first: fanout + 4, step: 24}
+// ParseIndex checks an index as a whole: a damaged one would have objects missing in silence. The Index keeps data.
+func ParseIndex(data []byte) (*Index, error) {
+	x := &Index{data: data, first: fanout + 4, step: 24}
 	entry := 24
 	if bytes.HasPrefix(data, indexMagic[:4]) { // no table of version 1 begins with so large a count
 		x.fan, x.first, x.step, entry = indexHeader, indexHeader+fanout, 20, 28
 	}
 	if len(data) < x.fan+fanout+40 || x.fan > 0 && !bytes.Equal(data[:indexHeader], indexMagic[:]) {
-		return nil, storage.ErrCorrupt
+		return nil, malformed("index of a pack is cut short, or of another version")
 	}
 	sum, _ := sha1cd.Sum(data[:len(data)-20])
 	if !bytes.Equal(sum[:], data[len(data)-20:]) {
-		return nil, storage.ErrCorrupt
+		return nil, malformed("checksum of a pack's index is wrong")
 	}
 	last := uint32(0)
 	for b := range 256 {
 		n := binary.BigEndian.Uint32(data[x.fan+4*b:])
 		if n < last {
-			return nil, storage.ErrCorrupt
+			return nil, malformed("counts of a pack's index fall")
 		}
 		last = n
 	}
 	x.count = int(last)
 	size := int64(x.fan+fanout+40) + int64(x.count)*int64(entry)
 	if int64(len(data)) < size || x.fan == 0 && int64(len(data)) != size {
-		return nil, storage.ErrCorrupt
+		return nil, malformed("index of a pack is too short for %d objects", x.count)
 	}
 	return x, nil
 }
 
-func (x *packIndex) hash(i int) (h storage.Hash) {
+// Len returns how many objects the pack has.
+func (x *Index) Len() int { return x.count }
+
+// Hash returns the hash of the object at a place, in the order of the hashes.
+func (x *Index) Hash(i int) (h storage.Hash) {
 	copy(h[:], x.data[x.first+x.step*i:])
 	return h
 }
 
-// search returns the position of the first hash that is not less than h.
-func (x *packIndex) search(h storage.Hash) int {
+// Search returns the place of the first hash that is not less than h.
+func (x *Index) Search(h storage.Hash) int {
 	lo := 0
 	if h[0] > 0 {
 		lo = int(binary.BigEndian.Uint32(x.data[x.fan+4*int(h[0]-1):]))
@@ -77,10 +81,10 @@ func (x *packIndex) search(h storage.Hash) int {
 	})
 }
 
-// offset returns where in the pack an object is.
-func (x *packIndex) offset(h storage.Hash) (int64, bool) {
-	i := x.search(h)
-	if i >= x.count || x.hash(i) != h {
+// Offset returns where in the pack an object is, and whether the pack has it. The offset is -1 if the index is wrong.
+func (x *Index) Offset(h storage.Hash) (int64, bool) {
+	i := x.Search(h)
+	if i >= x.count || x.Hash(i) != h {
 		return 0, false
 	}
 	if x.fan == 0 {
@@ -98,40 +102,41 @@ func (x *packIndex) offset(h storage.Hash) (int64, bool) {
 	return int64(binary.BigEndian.Uint64(x.data[at:])), true
 }
 
-// A packEntry is an object in a pack that is being written.
-type packEntry struct {
-	hash   storage.Hash
-	offset int64
-	crc    uint32
+// An IndexEntry is an object in a pack, for its index.
+type IndexEntry struct {
+	Hash   storage.Hash
+	Offset int64  // where its entry begins
+	CRC    uint32 // CRC-32 (IEEE) of the entry
 }
 
-// encodeIndex returns the index of a pack. The entries are in the order of their hashes.
-func encodeIndex(entries []packEntry, pack [20]byte) []byte {
-	b := append([]byte{}, indexMagic[:]...)
+// AppendIndex appends the index, of version 2, of a pack with a checksum. The entries are in the order of their hashes.
+func AppendIndex(b []byte, entries []IndexEntry, pack [TrailerSize]byte) []byte {
+	start := len(b)
+	b = append(b, indexMagic[:]...)
 	n := 0
 	for first := range 256 {
-		for n < len(entries) && int(entries[n].hash[0]) <= first {
+		for n < len(entries) && int(entries[n].Hash[0]) <= first {
 			n++
 		}
 		b = binary.BigEndian.AppendUint32(b, uint32(n))
 	}
 	for _, e := range entries {
-		b = append(b, e.hash[:]...)
+		b = append(b, e.Hash[:]...)
 	}
 	for _, e := range entries {
-		b = binary.BigEndian.AppendUint32(b, e.crc)
+		b = binary.BigEndian.AppendUint32(b, e.CRC)
 	}
 	var large []byte
 	for _, e := range entries {
-		if e.offset < largeOffset {
-			b = binary.BigEndian.AppendUint32(b, uint32(e.offset))
+		if e.Offset < largeOffset {
+			b = binary.BigEndian.AppendUint32(b, uint32(e.Offset))
 			continue
 		}
 		b = binary.BigEndian.AppendUint32(b, largeOffset|uint32(len(large)/8))
-		large = binary.BigEndian.AppendUint64(large, uint64(e.offset))
+		large = binary.BigEndian.AppendUint64(large, uint64(e.Offset))
 	}
 	b = append(b, large...)
 	b = append(b, pack[:]...)
-	sum, _ := sha1cd.Sum(b)
+	sum, _ := sha1cd.Sum(b[start:])
 	return append(b, sum[:]...)
 }

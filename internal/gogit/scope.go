@@ -12,10 +12,10 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A sight is the repository in a View. Whether an object is this repository's is decided here, for all that this
+// A scope is the repository in a View. Whether an object is this repository's is decided here, for all that this
 // package does: it is if the refs lead to it, or, for those who may write, what go-git keeps beside them, or if it came
 // in by the same session.
-type sight struct {
+type scope struct {
 	*Storer
 	view  storage.View
 	in    reach.Repo
@@ -24,7 +24,7 @@ type sight struct {
 
 // look calls fn with a sight of the repository. It returns storage.ErrNotFound if that was deleted, and the errors of
 // access, and for more than Read of a store that is read-only, storage.ErrReadOnly.
-func (s *Storer) look(need access.Permission, fn func(*sight) error) error {
+func (s *Storer) look(need access.Permission, fn func(*scope) error) error {
 	if need > access.Read && s.ReadOnly {
 		return storage.ErrReadOnly
 	}
@@ -33,7 +33,7 @@ func (s *Storer) look(need access.Permission, fn func(*sight) error) error {
 		if err != nil {
 			return err
 		}
-		g := sight{Storer: s, view: v, in: reach.Repo{View: v, ID: s.Repo, Pool: pool, Records: need >= access.Write}}
+		g := scope{Storer: s, view: v, in: reach.Repo{View: v, ID: s.Repo, Pool: pool, Records: need >= access.Write}}
 		if !g.in.Records { // what is not committed yet is for those who may write
 			if g.in.Records, err = g.mayWrite(); err != nil {
 				return err
@@ -47,7 +47,7 @@ func (s *Storer) look(need access.Permission, fn func(*sight) error) error {
 }
 
 // has returns storage.ErrNotFound if an object is not this repository's, whether or not the pool holds it.
-func (g *sight) has(h git.Hash) error {
+func (g *scope) has(h git.Hash) error {
 	if g.session.owns(h) || g.session.isNamed(g.moves, h) {
 		return nil
 	}
@@ -64,13 +64,13 @@ func (g *sight) has(h git.Hash) error {
 }
 
 // seesLogs reports whether the actor may know what refs held since they were made, and what deleted ones did.
-func (g *sight) seesLogs() (logs, old bool, err error) {
+func (g *scope) seesLogs() (logs, old bool, err error) {
 	p, err := g.By.Permission(g.view, g.Repo)
 	return p >= access.Write, p >= access.Admin, err
 }
 
 // mayWrite reports whether the actor may write.
-func (g *sight) mayWrite() (bool, error) {
+func (g *scope) mayWrite() (bool, error) {
 	_, err := g.By.Check(g.view, g.Repo, access.Write)
 	if errors.Is(err, access.ErrForbidden) {
 		return false, nil
@@ -79,7 +79,7 @@ func (g *sight) mayWrite() (bool, error) {
 }
 
 // knows reports whether it is known already that an object is this repository's.
-func (g *sight) knows(h git.Hash) (bool, error) {
+func (g *scope) knows(h git.Hash) (bool, error) {
 	if g.session.owns(h) || g.session.isNamed(g.moves, h) {
 		return true, nil
 	}
@@ -87,7 +87,7 @@ func (g *sight) knows(h git.Hash) (bool, error) {
 }
 
 // stat returns the type and size of a stored object of this repository.
-func (g *sight) stat(h git.Hash) (storage.Type, int64, error) {
+func (g *scope) stat(h git.Hash) (storage.Type, int64, error) {
 	if err := g.has(h); err != nil {
 		return 0, 0, err
 	}
@@ -95,7 +95,7 @@ func (g *sight) stat(h git.Hash) (storage.Type, int64, error) {
 }
 
 // checkStored returns a *missingError if an object is not stored, or of another type.
-func (g *sight) checkStored(l link) error {
+func (g *scope) checkStored(l link) error {
 	t, _, err := g.stat(l.hash)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -110,7 +110,7 @@ func (g *sight) checkStored(l link) error {
 
 // handedOut notes that a caller was given an object, and so may have what it names: the refs lead there too. Of what
 // came in by the session, they need not.
-func (g *sight) handedOut(h git.Hash, item *object.Item) error {
+func (g *scope) handedOut(h git.Hash, item *object.Item) error {
 	if item.Type == storage.Blob || g.session.owns(h) {
 		return nil
 	}
@@ -131,7 +131,7 @@ func (g *sight) handedOut(h git.Hash, item *object.Item) error {
 // excused reports whether a commit at which a shallow history ends may lack a parent. The parent must be nowhere, not
 // even where this repository does not see it, and nobody else may be able to bring it: or else it would be had by
 // naming it.
-func (g *sight) excused(parent git.Hash) (bool, error) {
+func (g *scope) excused(parent git.Hash) (bool, error) {
 	r, err := catalog.Load(g.view, g.Repo)
 	if err != nil || r.Networked {
 		return false, err

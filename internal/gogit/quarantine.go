@@ -24,54 +24,54 @@ const (
 	heldCost    = 384 // bytes of memory that an object takes beside its content
 )
 
-// pending are the objects that were set but are not stored yet. The zero value is ready.
-type pending struct {
+// quarantine are the objects that were set but are not stored yet. The zero value is ready.
+type quarantine struct {
 	storing sync.Mutex // held while objects move to storage
 
 	mu      sync.RWMutex
-	objects map[git.Hash]*held
+	objects map[git.Hash]*quarantined
 	bytes   int64 // of memory
 	retry   int   // at how many objects storing them is tried next
 	refused error // why one of them can't be stored whatever comes; nil: none was found
 }
 
-// A held object was checked, and is not changed any more.
-type held struct {
+// A quarantined object was checked, and is not changed any more.
+type quarantined struct {
 	storage.Object
 	item *object.Item
 }
 
-func (p *pending) get(h git.Hash) (*held, bool) {
+func (p *quarantine) get(h git.Hash) (*quarantined, bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	o, ok := p.objects[h]
 	return o, ok
 }
 
-func (p *pending) snapshot() map[git.Hash]*held {
+func (p *quarantine) snapshot() map[git.Hash]*quarantined {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return maps.Clone(p.objects)
 }
 
-func (p *pending) hashes() []git.Hash {
+func (p *quarantine) hashes() []git.Hash {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return slices.Collect(maps.Keys(p.objects))
 }
 
-func (p *pending) empty() bool {
+func (p *quarantine) empty() bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return len(p.objects) == 0
 }
 
 // add reports whether there are so many objects now that they should be stored.
-func (p *pending) add(objects ...*held) (many bool) {
+func (p *quarantine) add(objects ...*quarantined) (many bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.objects == nil {
-		p.objects = map[git.Hash]*held{}
+		p.objects = map[git.Hash]*quarantined{}
 	}
 	for _, o := range objects {
 		if p.objects[o.Hash] == nil {
@@ -83,7 +83,7 @@ func (p *pending) add(objects ...*held) (many bool) {
 }
 
 // drop forgets objects that were stored.
-func (p *pending) drop(objects []*held) {
+func (p *quarantine) drop(objects []*quarantined) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, o := range objects {
@@ -99,13 +99,13 @@ func (p *pending) drop(objects []*held) {
 }
 
 // refuse notes why an object can't be stored whatever comes. Nil: all can.
-func (p *pending) refuse(err error) {
+func (p *quarantine) refuse(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refused = err
 }
 
-func (p *pending) incomplete() error {
+func (p *quarantine) incomplete() error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if len(p.objects) > 0 && p.refused != nil {
@@ -120,11 +120,11 @@ func (p *pending) incomplete() error {
 // hold puts objects among those that are held back, and stores all of them if they are many. Of those that the pool
 // holds already it can't be told, without much ado, whether they are this repository's: they are held back as if they
 // were new.
-func (s *Storer) hold(objects ...*held) error {
+func (s *Storer) hold(objects ...*quarantined) error {
 	fresh := objects[:0:0]
 	var size int64
 	var pool storage.ID
-	err := s.look(access.Write, func(g *sight) error {
+	err := s.look(access.Write, func(g *scope) error {
 		pool = g.in.Pool
 		for _, o := range objects {
 			known, err := g.knows(o.Hash)
@@ -141,31 +141,31 @@ func (s *Storer) hold(objects ...*held) error {
 	if err != nil {
 		return err
 	}
-	if s.pending.size()+size > maxPending {
+	if s.quarantine.size()+size > maxPending {
 		if err := s.flush(pool); err != nil {
 			return err
 		}
-		if left := s.pending.size(); left > 0 && left+size > maxPending {
+		if left := s.quarantine.size(); left > 0 && left+size > maxPending {
 			return fmt.Errorf("objects of more than %d bytes of memory wait for what they name: %w", maxPending,
 				storage.ErrTooLarge)
 		}
 	}
-	if s.pending.add(fresh...) {
+	if s.quarantine.add(fresh...) {
 		return s.flush(pool)
 	}
 	return nil
 }
 
 // checkFresh refuses objects that are to be held back of which it is known already that they will not be stored.
-func (g *sight) checkFresh(fresh []*held) error {
-	var among map[git.Hash]*held
+func (g *scope) checkFresh(fresh []*quarantined) error {
+	var among map[git.Hash]*quarantined
 	for _, o := range fresh {
 		if o.Type != storage.Tree {
 			continue
 		}
-		err := g.checkFiles(o.item.Tree, func(h git.Hash) *held {
+		err := g.checkFiles(o.item.Tree, func(h git.Hash) *quarantined {
 			if among == nil {
-				among = make(map[git.Hash]*held, len(fresh))
+				among = make(map[git.Hash]*quarantined, len(fresh))
 				for _, o := range fresh {
 					among[o.Hash] = o
 				}
@@ -173,7 +173,7 @@ func (g *sight) checkFresh(fresh []*held) error {
 			if o := among[h]; o != nil {
 				return o
 			}
-			o, _ := g.pending.get(h)
+			o, _ := g.quarantine.get(h)
 			return o
 		})
 		if err != nil {
@@ -183,7 +183,7 @@ func (g *sight) checkFresh(fresh []*held) error {
 	return nil
 }
 
-func (p *pending) size() int64 {
+func (p *quarantine) size() int64 {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.bytes
@@ -191,14 +191,14 @@ func (p *pending) size() int64 {
 
 // flush stores what is held back, but for objects that name others which are not there.
 func (s *Storer) flush(pool storage.ID) error {
-	if s.pending.empty() {
+	if s.quarantine.empty() {
 		return nil
 	}
-	s.pending.storing.Lock()
-	defer s.pending.storing.Unlock()
-	var ready []*held
-	err := s.look(access.Write, func(g *sight) (err error) {
-		ready, err = g.wholeness().all()
+	s.quarantine.storing.Lock()
+	defer s.quarantine.storing.Unlock()
+	var ready []*quarantined
+	err := s.look(access.Write, func(g *scope) (err error) {
+		ready, err = g.connectivity().all()
 		return err
 	})
 	if err != nil {
@@ -207,8 +207,8 @@ func (s *Storer) flush(pool storage.ID) error {
 	return s.stage(pool, ready)
 }
 
-// stage stores objects that were held back. The caller holds pending.storing.
-func (s *Storer) stage(pool storage.ID, objects []*held) error {
+// stage stores objects that were held back. The caller holds quarantine.storing.
+func (s *Storer) stage(pool storage.ID, objects []*quarantined) error {
 	var size, again int64
 	for _, o := range objects {
 		_, _, err := s.stored(pool, o.Hash)
@@ -237,14 +237,14 @@ func (s *Storer) stage(pool storage.ID, objects []*held) error {
 }
 
 // landed notes that objects are stored that were held back.
-func (s *Storer) landed(objects []*held) {
+func (s *Storer) landed(objects []*quarantined) {
 	for _, o := range objects {
 		s.session.wrote(o.Hash)
 	}
-	s.pending.drop(objects)
+	s.quarantine.drop(objects)
 }
 
-func (s *Storer) put(pool storage.ID, objects []*held) error {
+func (s *Storer) put(pool storage.ID, objects []*quarantined) error {
 	stage, err := s.Backend.Stage(s.ctx, pool)
 	if err != nil {
 		return err
@@ -285,23 +285,23 @@ func (s *Storer) checkQuota(size, again int64) error {
 	})
 }
 
-// A wholeness finds out which of the objects that are held back are whole: all that they lead to is this repository's,
-// or held back and whole.
-type wholeness struct {
-	*sight
-	held    map[git.Hash]*held
+// A connectivity finds out which of the objects that are held back are whole: all that they lead to is this
+// repository's, or held back and whole.
+type connectivity struct {
+	*scope
+	held    map[git.Hash]*quarantined
 	known   map[git.Hash]error // nil: whole
-	order   []*held            // the whole ones, each after what it names
+	order   []*quarantined     // the whole ones, each after what it names
 	shallow map[git.Hash]bool
 }
 
-// wholeness looks at the objects that are held back now. The caller holds pending.storing.
-func (g *sight) wholeness() *wholeness {
-	return &wholeness{sight: g, held: g.pending.snapshot(), known: map[git.Hash]error{}}
+// connectivity looks at the objects that are held back now. The caller holds quarantine.storing.
+func (g *scope) connectivity() *connectivity {
+	return &connectivity{scope: g, held: g.quarantine.snapshot(), known: map[git.Hash]error{}}
 }
 
 // all returns all that are whole.
-func (w *wholeness) all() ([]*held, error) {
+func (w *connectivity) all() ([]*quarantined, error) {
 	var refused error
 	for h, o := range w.held {
 		err := w.of(link{h, o.Type})
@@ -312,7 +312,7 @@ func (w *wholeness) all() ([]*held, error) {
 			refused = err
 		}
 	}
-	w.pending.refuse(refused)
+	w.quarantine.refuse(refused)
 	return w.order, nil
 }
 
@@ -326,7 +326,7 @@ func isMissing(err error) bool {
 
 // A frame is an object that is held back, on the way from the one that was asked about.
 type frame struct {
-	object *held
+	object *quarantined
 	links  []link
 	next   int // which of the links comes next
 }
@@ -334,7 +334,7 @@ type frame struct {
 // of returns a *missingError if an object is not whole, or is not there, and an error that wraps gitfile.ErrMalformed
 // if it leads to a tree that checkFiles refuses. It keeps its own stack, since a caller decides
 // how deep objects are nested.
-func (w *wholeness) of(l link) error {
+func (w *connectivity) of(l link) error {
 	stack := []frame{}
 	answer, err := w.ask(l, &stack)
 	if err != nil {
@@ -355,7 +355,7 @@ func (w *wholeness) of(l link) error {
 			continue
 		}
 		if answer == nil && f.object.Type == storage.Tree {
-			err := w.checkFiles(f.object.item.Tree, func(h git.Hash) *held { return w.held[h] })
+			err := w.checkFiles(f.object.item.Tree, func(h git.Hash) *quarantined { return w.held[h] })
 			if answer, err = split(err); err != nil {
 				return err
 			}
@@ -370,7 +370,7 @@ func (w *wholeness) of(l link) error {
 
 // ask returns as its answer what is known of an object: nil if it is whole, or an error that isAnswer knows. Otherwise
 // it puts the object on the stack, whose answer follows.
-func (w *wholeness) ask(l link, stack *[]frame) (answer, err error) {
+func (w *connectivity) ask(l link, stack *[]frame) (answer, err error) {
 	o := w.held[l.hash]
 	if o == nil {
 		return split(w.checkStored(l))
@@ -391,7 +391,7 @@ func (w *wholeness) ask(l link, stack *[]frame) (answer, err error) {
 }
 
 // judge returns what the answer about the last link of a frame makes of the object itself.
-func (w *wholeness) judge(f *frame, answer error) (judged, err error) {
+func (w *connectivity) judge(f *frame, answer error) (judged, err error) {
 	last := f.links[f.next-1]
 	if answer == nil || f.object.Type != storage.Commit || last.typ != storage.Commit {
 		return answer, nil
@@ -408,7 +408,7 @@ func split(err error) (answer, failed error) {
 }
 
 // unlessShallow forgives a commit at which a shallow history ends that a parent is missing.
-func (w *wholeness) unlessShallow(h, parent git.Hash, err error) error {
+func (w *connectivity) unlessShallow(h, parent git.Hash, err error) error {
 	if w.shallow == nil {
 		var failed error
 		if w.shallow, failed = w.Storer.shallow(); failed != nil {
