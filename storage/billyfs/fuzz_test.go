@@ -1,9 +1,13 @@
 package billyfs
 
 import (
+	"encoding/hex"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pjbgf/sha1cd"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -55,6 +59,31 @@ func FuzzLogLine(f *testing.F) {
 		}
 		if again := logText(&two); again != text {
 			t.Errorf("logText() = %q, and after parsing it %q", text, again)
+		}
+	})
+}
+
+// FuzzEncodeName encodes names of refs for files: two that differ have names that differ in more than case, which are
+// short, and those of version 2 are renamed to them.
+func FuzzEncodeName(f *testing.F) {
+	f.Add("refs/heads/Feature", "refs/heads/feature")
+	f.Add("refs/heads/"+strings.Repeat("Ab%41", 60), "refs/heads/"+strings.Repeat("A", 200))
+	f.Add("refs/heads/"+strings.Repeat("A", 150), "HEAD")
+	f.Fuzz(func(t *testing.T, one, two string) {
+		if !validRef(one) || !validRef(two) {
+			return
+		}
+		a, b := encodeName(one), encodeName(two)
+		if (strings.EqualFold(a, b)) != (one == two) || len(a) > maxFileName || strings.ContainsAny(a, "/.") {
+			t.Errorf("encodeName(%q) = %q, encodeName(%q) = %q", one, a, two, b)
+		}
+		older := strings.ReplaceAll(url.PathEscape(one), ".", "%2E")
+		if len(older) > maxFileName {
+			sum, _ := sha1cd.Sum([]byte(one))
+			older = older[:maxFileName-41] + "~" + hex.EncodeToString(sum[:])
+		}
+		if got := encodeOlder(older); got != a {
+			t.Errorf("encodeOlder(%q) = %q, want %q", older, got, a)
 		}
 	})
 }

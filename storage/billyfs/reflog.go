@@ -39,18 +39,20 @@ func encodeName(name string) string {
 // encodeCapitals encodes the capitals of a name that is encoded otherwise.
 func encodeCapitals(file string) string {
 	var b strings.Builder
+	done := 0
 	for i := 0; i < len(file); i++ {
 		switch c := file[i]; {
 		case c == '%':
-			end := min(i+3, len(file))
-			b.WriteString(file[i:end])
-			i = end - 1
+			i += 2
 		case c >= 'A' && c <= 'Z':
-			fmt.Fprintf(&b, "%%%02X", c)
-		default:
-			b.WriteByte(c)
+			fmt.Fprintf(&b, "%s%%%02X", file[done:i], c)
+			done = i + 1
 		}
 	}
+	if done == 0 {
+		return file
+	}
+	b.WriteString(file[done:])
 	return b.String()
 }
 
