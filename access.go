@@ -120,7 +120,7 @@ func (r *Repo) read(ctx context.Context, need access.Permission, fn func(v stora
 func (r *Repo) readPeople(ctx context.Context, need access.Permission, fn func(v storage.View) error) error {
 	return r.read(ctx, need, func(v storage.View) error {
 		if r.s.actor.IsKey() {
-			return errKey
+			return access.ErrKey
 		}
 		return fn(v)
 	})

@@ -51,7 +51,7 @@ func newBranches(res *revision.Resolver) (itemMaker[Branch], error) {
 		}
 		name := r.Name[len(ref.Branches):]
 		isProtected := rules.For(name) != nil || rules.For(strings.TrimPrefix(leads, ref.Branches)) != nil
-		return Branch{Name: shortName(ref.Branches, r.Name), Commit: *publicCommit(tip, c), Protected: isProtected}, nil
+		return Branch{Name: ref.Short(ref.Branches, r.Name), Commit: *publicCommit(tip, c), Protected: isProtected}, nil
 	}, nil
 }
 
@@ -72,7 +72,7 @@ func (b Branches) List(ctx context.Context, opts *RefListOptions) (Page[Branch],
 func (b Branches) lister() refLister[Branch] {
 	return refLister[Branch]{
 		r: b.r, op: "list branches", dir: ref.Branches, maker: newBranches,
-		damaged: func(name string, err error) Branch { return Branch{Name: shortName(ref.Branches, name), Damaged: err} },
+		damaged: func(name string, err error) Branch { return Branch{Name: ref.Short(ref.Branches, name), Damaged: err} },
 		damage:  func(b Branch) (string, error) { return ref.Branches + b.Name, b.Damaged },
 	}
 }

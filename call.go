@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/reposit/reposit/internal/commit"
+	"github.com/reposit/reposit/internal/fault"
 )
 
 // A callee is what methods are called on: a Store as an actor may use it, or a Repo.
@@ -48,10 +49,10 @@ func (s *Store) fail(op, name string, err error) error { return failed(op, "", n
 // about returns an error that is about something else than the operation as a whole, unless it says already what it is
 // about; nil for nil.
 func about(name string, err error) error {
-	var known *named
+	var known *fault.Named
 	var path *commit.PathError
 	if err == nil || errors.As(err, &known) || errors.As(err, &path) {
 		return err
 	}
-	return &named{name, err}
+	return fault.About(name, err)
 }

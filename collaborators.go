@@ -2,6 +2,7 @@ package reposit
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
@@ -49,7 +50,8 @@ func (c Collaborators) List(ctx context.Context) ([]Collaborator, error) {
 
 // Add makes a user a collaborator, or gives one another permission. It needs Admin. It returns ErrNotFound if there is
 // no such user, ErrInvalid for None, what is no permission, and the owner, who has all of them, and ErrTooLarge for
-// more than 2,000 collaborators: a team can have more members.
+// more than 2,000 collaborators: a team can have more members; also, unless the host adds them, for a user who has
+// Limits.SharedPerUser of others' repositories.
 func (c Collaborators) Add(ctx context.Context, login string, p Permission) error {
 	return do(ctx, c.r, "add collaborator", login, func() error {
 		key, err := checkLogin(login)
@@ -62,7 +64,10 @@ func (c Collaborators) Add(ctx context.Context, login string, p Permission) erro
 				return err
 			}
 			if h.Owner == key {
-				return invalidf("collaborator: the repository is his")
+				return invalidf("collaborator: the repository is theirs")
+			}
+			if err := c.r.s.checkShared(tx, c.r.id, key); err != nil {
+				return err
 			}
 			if err := people.AddCollaborator(tx, c.r.id, key, people.Permission(p)); err != nil {
 				return err
@@ -70,6 +75,19 @@ func (c Collaborators) Add(ctx context.Context, login string, p Permission) erro
 			return c.r.s.noteAccess(tx, c.r.id, key, p)
 		})
 	})
+}
+
+// checkShared returns ErrTooLarge if no more repositories can be shared with a user, in whose lists each of them is. A
+// collaborator can always be given another permission.
+func (s *Store) checkShared(v storage.View, repo storage.ID, login string) error {
+	if s.actor.IsHost() || s.actor.ActsFor(login) {
+		return nil
+	}
+	has, err := people.SharedWith(v, login, repo, s.opts.Limits.SharedPerUser)
+	if err == nil && has >= s.opts.Limits.SharedPerUser {
+		err = &detail{ErrTooLarge, fmt.Sprintf("too large: the user is a collaborator of %d repositories", has), nil}
+	}
+	return err
 }
 
 // Remove makes a user no collaborator. What teams allow them stays; if they may not read the repository any more, they
@@ -80,11 +98,15 @@ func (c Collaborators) Remove(ctx context.Context, login string) error {
 		if err != nil {
 			return err
 		}
-		need := access.Admin
-		if c.r.s.actor.ActsFor(key) {
-			need = access.Read
-		}
-		return c.r.change(ctx, need, func(tx *txn.Tx) error {
+		return c.r.s.backend.Update(ctx, c.r.s.actor, func(tx *txn.Tx) error {
+			// Whoever is a collaborator knows of the repository, also if it is withheld from them.
+			need := access.Admin
+			if c.r.s.actor.ActsFor(key) {
+				need = access.None
+			}
+			if _, err := tx.Repo(c.r.id, need); err != nil {
+				return err
+			}
 			was, err := people.RemoveCollaborator(tx, c.r.id, key)
 			if err == nil && !was {
 				err = storage.ErrNotFound
@@ -123,7 +145,7 @@ func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 func (s *Store) Pushable(ctx context.Context, login string, opts *ListOptions) (Page[Info], error) {
 	return call(ctx, s, "pushable", login, func() (Page[Info], error) {
 		if s.actor.IsKey() {
-			return Page[Info]{}, errKey
+			return Page[Info]{}, access.ErrKey
 		}
 		key, err := checkLogin(login)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/charset"
 	"github.com/reposit/reposit/internal/commit"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/revision"
@@ -30,10 +31,11 @@ type CommitOptions struct {
 	AllowEmpty bool       // else a commit that changes nothing, and has no Parents, returns ErrNoChange
 	Parents    []Hash     // after the tip, which comes first: commits that Resolve finds. At most 1,024
 
-	// Headers follow the committer, as they are: one or more lines "key value", each ending in a newline, lines that go on
-	// with a value beginning with a space. Commit.Headers of one commit gives them to another. With an encoding header,
-	// names, addresses and message are stored in that encoding, unless it is not known, lacks a character, or they are not
-	// UTF-8: then they are stored as they are. A gpgsig header is not verified, and can't be had together with Sign.
+	// Headers follow the committer, as they are: one or more lines "key value", each ending in a newline, lines that go
+	// on with a value beginning with a space. Commit.Headers of one commit gives them to another. With an encoding
+	// header, names, addresses and message are stored in that encoding, unless it is not known, lacks a character, or
+	// they are not UTF-8: then they are stored as they are. A gpgsig header is not verified, and can't be had together
+	// with Sign.
 	Headers string
 
 	// Sign returns the armoured signature of the payload, which is the commit without it. It is called again, for
@@ -163,7 +165,7 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 				h, err = res.Peel(ctx, h, storage.Commit)
 			}
 			if err != nil {
-				return git.Hash{}, &named{opts.From, err}
+				return git.Hash{}, fault.About(opts.From, err)
 			}
 			return h, nil
 		}

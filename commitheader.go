@@ -7,6 +7,7 @@ import (
 
 	"github.com/reposit/reposit/internal/charset"
 	"github.com/reposit/reposit/internal/commit"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/storage"
@@ -30,14 +31,14 @@ func (r *Repo) checkParents(ctx context.Context, parents []Hash) error {
 		for _, p := range parents {
 			h := git.Hash(p)
 			if err := res.Has(ctx, h); err != nil {
-				return &named{p.String(), err}
+				return fault.About(p.String(), err)
 			}
 			t, _, err := res.Objects.Stat(ctx, res.Pool, h)
 			if err == nil && t != storage.Commit {
 				err = invalidf("parent: it is a %s, not a commit", t)
 			}
 			if err != nil {
-				return &named{p.String(), err}
+				return fault.About(p.String(), err)
 			}
 		}
 		return nil

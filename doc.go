@@ -79,6 +79,10 @@
 // the directories under repos/ are bare repositories: git reads and pushes while no call is in flight, and what it
 // wrote is seen by the next call. Copy them with the store, not alone, since forks share objects.
 //
+// On disks that ignore case or spell names anew, as those of macOS and Windows do, names of refs are what they are
+// elsewhere: feature and Feature are two branches, in packed-refs where they could not have two files. A store may be
+// moved between such disks and others. What git itself does on them with two such branches is git's.
+//
 // # Conventions
 //
 // Every method of every type is safe for concurrent use, unless its comment says otherwise. Bytes that are returned

@@ -149,15 +149,6 @@ func classify(err error) error {
 	return &detail{kind, text, err}
 }
 
-// A named error is about something else than what the operation as a whole is about.
-type named struct {
-	name string
-	err  error
-}
-
-func (n *named) Error() string { return n.err.Error() }
-func (n *named) Unwrap() error { return n.err }
-
 // failed returns err as an *Error, or nil.
 func failed(op, repo, name string, err error) error {
 	if err == nil {
@@ -167,11 +158,11 @@ func failed(op, repo, name string, err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	var about *named
+	var about *fault.Named
 	var path *commit.PathError
 	switch {
 	case errors.As(err, &about):
-		name, err = about.name, about.err
+		name, err = about.Name, about.Err
 	case errors.As(err, &path):
 		name, err = path.Path, path.Err
 	}

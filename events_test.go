@@ -433,3 +433,41 @@ func TestEventNumbers(t *testing.T) {
 		break
 	}
 }
+
+// TestEventsNotFlushed holds that few calls of one tenant, however much each of them changes, take no events from
+// others.
+func TestEventsNotFlushed(t *testing.T) {
+	const keep, calls, each = 300, 30, 400
+	s, ctx := openMemory(t, &reposit.Options{KeepEvents: keep}), t.Context()
+	ann := create(t, s, "own", &reposit.CreateOptions{Owner: "ann", Private: true})
+	busy := create(t, s, "busy", &reposit.CreateOptions{Owner: "bob"})
+	tip := write(t, busy, "f", "1")
+	bob := s.repoAs(t, busy, "bob")
+	for i := range calls {
+		var refs []reposit.RefUpdate
+		for j := range each {
+			refs = append(refs, reposit.RefUpdate{Name: fmt.Sprintf("refs/heads/%d/%d", i, j), New: tip.Hash})
+		}
+		if err := bob.Refs().Update(ctx, refs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for e, err := range s.As(reposit.User("ann")).Events(ctx, 0) {
+		if err != nil || e.Repo != ann.ID() || e.Kind != reposit.RepoCreated {
+			t.Errorf("the first event that ann sees = %+v, %v, want that of their own repository", e, err)
+		}
+		break
+	}
+	seen := 0
+	for e, err := range s.Events(ctx, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; e.Name == fmt.Sprintf("refs/heads/%d/%d", calls-1, each-1) {
+			break
+		}
+	}
+	if want := 3 + calls*each; seen != want {
+		t.Errorf("%d events are kept, want all %d", seen, want)
+	}
+}

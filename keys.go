@@ -105,9 +105,6 @@ func (d DeployKeys) note(tx *txn.Tx, key people.DeployKey, p Permission) error {
 	return d.r.s.noteAccess(tx, d.r.id, "deploy key "+sshkey.FormatFingerprint(key.Fingerprint), p)
 }
 
-// errKey says that something is not for whoever has a deploy key.
-var errKey = &detail{ErrForbidden, "forbidden: a deploy key is for content alone", nil}
-
 // AsKey returns the same store as the holder of a deploy key may use it: one repository, and nothing of others, not
 // even that they are there. That ends at once when the key is removed or the repository deleted. The caller vouches
 // that he holds the other half, so only the host may ask; others get ErrForbidden. It returns ErrNotFound for a key

@@ -45,7 +45,7 @@ var storeDoors = map[string]bool{
 	"Users.RemoveTo": true,
 	"Users.All":      true,
 	"Users.Watching": true, "Users.Unwatch": true,
-	"Teams.Put": true, "Teams.Team": true, "Teams.Remove": true, "Teams.List": true,
+	"Teams.Put": true, "Teams.Leave": true, "Teams.Team": true, "Teams.Remove": true, "Teams.List": true,
 }
 
 // notForKeys are the doors that no deploy key opens: what is about people, and what git neither fetches nor pushes.

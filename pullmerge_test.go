@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -275,14 +276,36 @@ func TestCodeOwnersFile(t *testing.T) {
 			[]string{`no owner of "src/a.go" has approved: @wes`}},
 		"directory": {[]reposit.Change{reposit.Put("CODEOWNERS/x", nil), reposit.Put("docs/CODEOWNERS", []byte("* @wes"))},
 			[]string{`no owner of "src/a.go" has approved: @wes`}},
-		"symlink": {[]reposit.Change{reposit.Symlink("CODEOWNERS", "f"), reposit.Put("docs", nil)}, nil},
-		"too large": {[]reposit.Change{reposit.Put("CODEOWNERS", big)},
-			[]string{"CODEOWNERS is too large to tell who must approve"}},
+		"symlink":   {[]reposit.Change{reposit.Symlink("CODEOWNERS", "f"), reposit.Put("docs", nil)}, nil},
+		"too large": {[]reposit.Change{reposit.Put("CODEOWNERS", big)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, openMemory(t, nil), reposit.Protection{RequireCodeOwnerReview: true}, test.files...)
 			d.lacks(t, name, test.want...)
+			status := must(d.r.Pulls().Status(t.Context(), 1))(t)
+			var notes []string
+			if name == "too large" {
+				notes = []string{"CODEOWNERS has more than 3 MiB, and is ignored"}
+			}
+			if !slices.Equal(status.Notes, notes) {
+				t.Errorf("Notes = %q, want %q", status.Notes, notes)
+			}
 		})
+	}
+}
+
+// TestOwnersReadOnce holds that CODEOWNERS is decoded once, whoever asks for the status how often.
+func TestOwnersReadOnce(t *testing.T) {
+	const lines = 20_000
+	var file strings.Builder
+	for i := range lines {
+		fmt.Fprintf(&file, "/d/%d @somebody\n", i)
+	}
+	d := newDesk(t, openMemory(t, nil), reposit.Protection{RequireCodeOwnerReview: true},
+		reposit.Put("CODEOWNERS", []byte(file.String())))
+	asked := testing.AllocsPerRun(3, func() { must(d.r.Pulls().Status(t.Context(), 1))(t) })
+	if asked > lines/10 {
+		t.Errorf("Status() allocates %v times, of a CODEOWNERS of %d lines that was read before", asked, lines)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/charset"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/pull"
@@ -124,7 +125,7 @@ func (o *opener) check() error {
 		}
 		full, err := branchRef(*branch)
 		if err != nil {
-			return &named{*branch, err}
+			return fault.About(*branch, err)
 		}
 		*branch = full[len(ref.Branches):]
 	}
@@ -139,7 +140,7 @@ func (o *opener) check() error {
 	if o.headRepo = o.p.r.id; o.HeadRepo != "" {
 		var ok bool
 		if o.headRepo, ok = o.HeadRepo.storage(); !ok {
-			return &named{string(o.HeadRepo), invalidf("ID")}
+			return fault.About(string(o.HeadRepo), invalidf("ID"))
 		}
 	}
 	return nil
@@ -168,7 +169,7 @@ func (o *opener) open(u *pull.Unit) error {
 	}
 	headPool, err := r.s.actor.Check(v, o.headRepo, access.Write)
 	if err != nil {
-		return &named{string(publicID(o.headRepo)), err}
+		return fault.About(string(publicID(o.headRepo)), err)
 	}
 	if pool != headPool {
 		return invalidf("head: its repository is not of the same fork network")
@@ -211,14 +212,14 @@ func (o *opener) open(u *pull.Unit) error {
 func branchTip(v storage.View, repo storage.ID, name string) (string, git.Hash, error) {
 	at, err := ref.Follow(v, repo, ref.Branches+name)
 	if err != nil {
-		return "", at.Hash, &named{name, err}
+		return "", at.Hash, fault.About(name, err)
 	}
 	branch, ok := strings.CutPrefix(at.Name, ref.Branches)
 	switch {
 	case at.Hash.IsZero():
-		return "", at.Hash, &named{name, ErrNotFound}
+		return "", at.Hash, fault.About(name, ErrNotFound)
 	case !ok:
-		return "", at.Hash, &named{name, invalidf("branch: it leads to %s", at.Name)}
+		return "", at.Hash, fault.About(name, invalidf("branch: it leads to %s", at.Name))
 	}
 	return branch, at.Hash, nil
 }
@@ -265,8 +266,8 @@ func (p Pulls) public(v storage.View, from *pull.Pull) (Pull, error) {
 	}
 	out := Pull{
 		Number: from.Number, Title: from.Title, Body: text, Author: from.Author,
-		HeadBranch: shortName(ref.Branches, ref.Branches+from.HeadBranch), Head: Hash(from.Head),
-		BaseBranch: shortName(ref.Branches, ref.Branches+from.BaseBranch), Base: Hash(from.Base),
+		HeadBranch: ref.Short(ref.Branches, ref.Branches+from.HeadBranch), Head: Hash(from.Head),
+		BaseBranch: ref.Short(ref.Branches, ref.Branches+from.BaseBranch), Base: Hash(from.Base),
 		Result: Hash(from.Commit), EndedBy: from.EndedBy,
 		CreatedAt: from.Created, UpdatedAt: from.Updated, EndedAt: from.Ended,
 	}
@@ -380,7 +381,7 @@ func (p Pulls) close(u *pull.Unit, number int) error {
 			return err
 		}
 		if p.r.s.actor.IsKey() {
-			return errKey
+			return access.ErrKey
 		}
 	}
 	return u.Close(found)

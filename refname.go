@@ -25,11 +25,3 @@ func fullName(name, dir, what string, check func(string) error) (string, error) 
 	}
 	return dir + short, nil
 }
-
-// shortName returns the short name of a ref below dir, or the full one if the short one would be taken for a full one.
-func shortName(dir, full string) string {
-	if short := full[len(dir):]; !strings.HasPrefix(short, "refs/") {
-		return short
-	}
-	return full
-}

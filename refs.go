@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/page"
@@ -178,7 +179,7 @@ func (r *Repo) reaches(ctx context.Context, changes []ref.Change) error {
 				continue
 			}
 			if err := res.Has(ctx, c.New); err != nil {
-				return &named{c.Name, err}
+				return fault.About(c.Name, err)
 			}
 		}
 		return nil
@@ -200,7 +201,7 @@ func (r *Repo) updateRefs(ctx context.Context, message string, changes []ref.Cha
 			c := &changes[i]
 			c.By, c.Log = r.s.actor, logEntry(author, message)
 			if types[i], err = targetType(ctx, res, c, objects); err != nil {
-				return &named{c.Name, err}
+				return fault.About(c.Name, err)
 			}
 		}
 		return nil
@@ -236,7 +237,7 @@ func (r *Repo) checkChanges(v storage.View, changes []ref.Change, types []storag
 		if types[i] == 0 {
 			head, err := ref.Default(v, r.id)
 			if err == nil && c.Name == head {
-				return &named{c.Name, invalidf("deletion: it is the default branch")}
+				return fault.About(c.Name, invalidf("deletion: it is the default branch"))
 			}
 			lost := errors.Is(err, ref.ErrSymbolic) || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt)
 			if err != nil && !lost {
@@ -246,10 +247,10 @@ func (r *Repo) checkChanges(v storage.View, changes []ref.Change, types []storag
 		}
 		end, err := ref.Follow(v, r.id, c.Name)
 		if err != nil && (c.Old != nil || !isDamagedRef(end, err)) { // what is damaged may be overwritten
-			return &named{c.Name, err}
+			return fault.About(c.Name, err)
 		}
 		if strings.HasPrefix(end.Name, ref.Branches) && types[i] != storage.Commit {
-			return &named{c.Name, invalidf("branch: object %s is a %s, not a commit", c.New, types[i])}
+			return fault.About(c.Name, invalidf("branch: object %s is a %s, not a commit", c.New, types[i]))
 		}
 	}
 	return nil

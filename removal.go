@@ -10,6 +10,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/search"
 	"github.com/reposit/reposit/internal/txn"
@@ -149,7 +150,7 @@ func (b *bequest) check(ctx context.Context, v storage.View) error {
 		if taken, err := catalog.HasName(v, b.to, slug); err != nil {
 			return err
 		} else if taken {
-			return &named{b.from + "/" + slug, &detail{ErrExists, "the heir has a repository with this slug", nil}}
+			return fault.About(b.from+"/"+slug, &detail{ErrExists, "the heir has a repository with this slug", nil})
 		}
 	}
 	teams, err := people.Teams(v, b.from)
@@ -176,7 +177,7 @@ func (b *bequest) heirs(v storage.View, name string) (bool, error) {
 	}
 	team, err := people.LoadTeam(v, b.from, name)
 	if err == nil && (has.Permission != team.Permission || !slices.Equal(has.Members, team.Members)) {
-		err = &named{b.from + "/" + name, &detail{ErrExists, "the heir has another team with this name", nil}}
+		err = fault.About(b.from+"/"+name, &detail{ErrExists, "the heir has another team with this name", nil})
 	}
 	return true, err
 }
@@ -269,7 +270,7 @@ func (b *bequest) giveRepo(tx *txn.Tx, id storage.ID) error {
 		return err
 	}
 	if err := repo.Replace(tx, &is, b.now); err != nil {
-		return &named{old.Owner + "/" + old.Slug, err}
+		return fault.About(old.Owner+"/"+old.Slug, err)
 	}
 	if err := people.JoinTeams(tx, id, b.to, teams); err != nil {
 		return err

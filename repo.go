@@ -13,6 +13,7 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
@@ -127,7 +128,7 @@ func (s *Store) describe(v storage.View, r *catalog.Repo, state catalog.State, i
 	*info = Info{
 		ID: publicID(r.ID), Owner: r.Owner, Slug: r.Slug, Name: r.Name,
 		Description: r.Description, Homepage: r.Homepage, Private: r.Private,
-		DefaultBranch: shortName(ref.Branches, branch),
+		DefaultBranch: ref.Short(ref.Branches, branch),
 		HasWiki:       r.HasWiki, HasIssues: r.HasIssues, HasDownloads: r.HasDownloads,
 		Fork: !r.Family.IsZero(), CreatedAt: r.Created, UpdatedAt: state.Updated, PushedAt: state.Pushed,
 		ExpiresAt: r.Expires, Size: state.Size, Forks: state.Forks, Watchers: state.Watchers,
@@ -346,7 +347,7 @@ func update[T any](to, from *T) {
 func (r *Repo) setDefaultBranch(repo *txn.Repo, name string, now time.Time) error {
 	full, err := branchRef(name)
 	if err != nil {
-		return &named{name, err}
+		return fault.About(name, err)
 	}
 	tx := repo.Tx()
 	if _, err := tx.Ref(r.id, full); errors.Is(err, storage.ErrNotFound) {

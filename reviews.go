@@ -11,7 +11,6 @@ import (
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/pull"
-	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -101,18 +100,10 @@ func (p Pulls) review(u *pull.Unit, number int, opts *ReviewOptions, r *pull.Rev
 	if may, err := access.User(r.Reviewer).Permission(u.Tx, p.r.id); err != nil || may < access.Read {
 		return cmp.Or(err, ErrForbidden)
 	}
-	if err := checkHead(found, opts.Expect); err != nil {
+	if err := found.CheckHead((*storage.Hash)(opts.Expect)); err != nil {
 		return err
 	}
 	return u.Review(found, r)
-}
-
-// checkHead returns a conflict unless the head of a pull request is what is expected.
-func checkHead(p *pull.Pull, expect *Hash) error {
-	if expect == nil || p.Head == storage.Hash(*expect) {
-		return nil
-	}
-	return &ref.ConflictError{Name: p.HeadRef(), Expected: storage.Hash(*expect), Actual: p.Head}
 }
 
 func publicReview(r *pull.Review) Review {

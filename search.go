@@ -30,9 +30,10 @@ type SearchResult struct {
 // first, of equal ones the latest. Words are looked for in names, which count most, in owners, descriptions and labels;
 // of long texts in the first 64 different words. Case and accents do not matter, nor which form of an English word it
 // is, but the same form is better. Of the last word the beginning is enough: the first 64 words that begin with it, in
-// the order of the alphabet. Of several words the rare ones count more. "go-git" and "go_git" are two words; "GoGit" is
-// one, and its parts are looked for if nothing has it. "owner/slug" finds what is called so first. Without a word, all
-// are found, the latest first.
+// the order of the alphabet. Of several words the rare ones count more. Chinese, Japanese, Korean and other words that
+// stand without spaces are found inside of longer ones, from two characters on. "go-git" and "go_git" are two words;
+// "GoGit" is one, and its parts are looked for if nothing has it. "owner/slug" finds what is called so first. Without a
+// word, all are found, the latest first.
 //
 // A page of a query of one word, of a language or of an owner costs what it returns, however many are found. Several
 // words, or a word with a language or an owner, cost a look at each repository that has the rarest of them. A user's

@@ -294,3 +294,29 @@ func TestBadSearches(t *testing.T) {
 		t.Errorf("Search() of 512 words = %+v, %v", page, err)
 	}
 }
+
+// TestSearchInside finds words of scripts that put no spaces between words inside of longer ones.
+func TestSearchInside(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	named := map[string]string{
+		"katakana": "データベース管理ツール", "hangul": "위키백과문서", "han": "数据库管理系统", "thai": "ภาษาไทย",
+	}
+	for slug, name := range named {
+		create(t, s, name, &reposit.CreateOptions{Slug: slug})
+	}
+	for _, test := range []struct{ query, want string }{
+		{"ベース", "katakana"}, {"データ", "katakana"}, {"ツール", "katakana"}, {"ﾃﾞｰﾀﾍﾞｰｽ", "katakana"}, {"ベース管理", "katakana"},
+		{"백과", "hangul"}, {"위키백과", "hangul"}, {"문서", "hangul"}, {"백과문서", "hangul"},
+		{"据库", "han"}, {"管理", "han katakana"}, {"ไทย", "thai"}, {"ベー문", ""}, {"タース", ""},
+	} {
+		var got []string
+		for _, hit := range must(s.Search(ctx, test.query, nil))(t).Items {
+			got = append(got, hit.Slug)
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("Search(%q) = %q, want %q", test.query, got, test.want)
+		}
+	}
+	checkStore(t, s)
+}

@@ -39,7 +39,7 @@ func newTag(ctx context.Context, res *revision.Resolver, r storage.Ref) (Tag, er
 	if err != nil {
 		return Tag{}, err
 	}
-	return tagAt(ctx, res, shortName(ref.Tags, r.Name), end.Hash)
+	return tagAt(ctx, res, ref.Short(ref.Tags, r.Name), end.Hash)
 }
 
 func tagAt(ctx context.Context, res *revision.Resolver, name string, h git.Hash) (Tag, error) {
@@ -80,7 +80,7 @@ func (t Tags) lister() refLister[Tag] {
 	}
 	return refLister[Tag]{
 		r: t.r, op: "list tags", dir: ref.Tags, maker: maker,
-		damaged: func(name string, err error) Tag { return Tag{Name: shortName(ref.Tags, name), Damaged: err} },
+		damaged: func(name string, err error) Tag { return Tag{Name: ref.Short(ref.Tags, name), Damaged: err} },
 		damage:  func(t Tag) (string, error) { return ref.Tags + t.Name, t.Damaged },
 	}
 }
@@ -127,7 +127,7 @@ func (t Tags) Create(ctx context.Context, name, rev string, opts *TagOptions) (T
 				kind, _, err = res.Objects.Stat(ctx, res.Pool, h)
 			}
 			if err == nil {
-				tag, err = tagAt(ctx, res, shortName(ref.Tags, full), h)
+				tag, err = tagAt(ctx, res, ref.Short(ref.Tags, full), h)
 			}
 			return err
 		})

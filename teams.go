@@ -3,11 +3,13 @@ package reposit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/txn"
@@ -33,8 +35,9 @@ type Team struct {
 // Put makes a team be what t says, whether or not there was one. The owner may do so, and the host; others get
 // ErrForbidden. It returns ErrNotFound for members who are no users and repositories that the owner does not have,
 // ErrInvalid for names and permissions that can't be, and ErrTooLarge for more than 500 teams of one repository, and
-// for more new members and repositories than the backend takes at once. The cost is that of all members and
-// repositories.
+// for more new members and repositories than the backend takes at once; also, unless the host puts it, for new members
+// who are in Limits.TeamsPerUser of others' teams, and more than Limits.ReposPerTeam repositories. The cost is that of
+// all members and repositories.
 func (t Teams) Put(ctx context.Context, team Team) error {
 	name := team.Owner + "/" + team.Name
 	return do(ctx, t.s, "put team", name, func() error {
@@ -52,7 +55,7 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 					err = storage.ErrNotFound
 				}
 				if err != nil {
-					return &named{string(publicID(id)), err}
+					return fault.About(string(publicID(id)), err)
 				}
 			}
 			was, err := people.LoadTeam(tx, made.Owner, made.Name)
@@ -60,6 +63,9 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 				was, err = &people.Team{}, nil
 			}
 			if err != nil {
+				return err
+			}
+			if err := t.checkRoom(tx, was, made); err != nil {
 				return err
 			}
 			joined, left, err := people.PutTeam(tx, made)
@@ -78,6 +84,70 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 				return err
 			}
 			return t.note(tx, made, joined, left)
+		})
+		if err == nil {
+			t.s.dropWatchers(ctx)
+		}
+		return err
+	})
+}
+
+// checkRoom returns ErrTooLarge for a team that would put more into the lists of its members than strangers may.
+func (t Teams) checkRoom(v storage.View, was, team *people.Team) error {
+	limits := &t.s.opts.Limits
+	if t.s.actor.IsHost() {
+		return nil
+	}
+	if n := len(team.Repos); n > limits.ReposPerTeam && n > len(was.Repos) {
+		return &detail{ErrTooLarge, fmt.Sprintf("too large: a team of %d repositories", n), nil}
+	}
+	stay := make(map[string]bool, len(was.Members))
+	for _, login := range was.Members {
+		stay[login] = true
+	}
+	for _, login := range team.Members {
+		if stay[login] || login == team.Owner {
+			continue
+		}
+		n, err := people.TeamsWith(v, login, people.Membership{Owner: team.Owner, Name: team.Name}, limits.TeamsPerUser)
+		if err == nil && n >= limits.TeamsPerUser {
+			err = fault.About(login, &detail{ErrTooLarge, fmt.Sprintf("too large: the user is in %d teams", n), nil})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Leave takes a user out of a team, with all that it gave them. Members may leave by themselves, and the owner and the
+// host may take them out; others get ErrForbidden. It returns ErrNotFound if the user is no member.
+func (t Teams) Leave(ctx context.Context, owner, name, login string) error {
+	return do(ctx, t.s, "leave team", owner+"/"+name, func() error {
+		owner, name, err := checkTeam(owner, name)
+		if err != nil {
+			return err
+		}
+		key, err := checkLogin(login)
+		if err != nil {
+			return fault.About(login, err)
+		}
+		if !t.s.actor.ActsFor(key) && !t.s.actor.ActsFor(owner) {
+			return ErrForbidden
+		}
+		err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
+			lost, err := people.LeaveTeam(tx, owner, name, key)
+			if err != nil {
+				return err
+			}
+			p, err := people.TeamPermission(tx, owner, name)
+			if err != nil {
+				return err
+			}
+			if err := doubtWatchers(tx, lost); err != nil {
+				return err
+			}
+			return t.note(tx, &people.Team{Owner: owner, Name: name, Permission: p}, nil, nil)
 		})
 		if err == nil {
 			t.s.dropWatchers(ctx)
@@ -114,14 +184,14 @@ func (t *Team) internal() (*people.Team, error) {
 	for _, login := range t.Members {
 		key, err := checkLogin(login)
 		if err != nil {
-			return nil, &named{login, err}
+			return nil, fault.About(login, err)
 		}
 		made.Members = append(made.Members, key)
 	}
 	for _, id := range t.Repos {
 		key, ok := id.storage()
 		if !ok {
-			return nil, &named{string(id), invalidf("ID")}
+			return nil, fault.About(string(id), invalidf("ID"))
 		}
 		made.Repos = append(made.Repos, key)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
@@ -216,7 +217,7 @@ func (r *Repo) at(ctx context.Context, rev, path string) (tree, error) {
 	if bad := readPath(path); bad != nil {
 		return t, bad
 	}
-	return t, &named{rev, err}
+	return t, fault.About(rev, err)
 }
 
 // file returns the file or symlink at path.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/page"
@@ -124,7 +125,7 @@ func checkEmail(address string) error {
 func (u Users) User(ctx context.Context, login string) (Profile, error) {
 	return call(ctx, u.s, "user", login, func() (Profile, error) {
 		if u.s.actor.IsKey() {
-			return Profile{}, errKey
+			return Profile{}, access.ErrKey
 		}
 		key, err := checkLogin(login)
 		if err != nil {
@@ -147,7 +148,7 @@ func (u Users) All(ctx context.Context) iter.Seq2[Profile, error] {
 	return page.All("", func(behind string) (list []Profile, last string, more bool, err error) {
 		err = do(ctx, u.s, "list users", "", func() error {
 			if u.s.actor.IsKey() {
-				return errKey
+				return access.ErrKey
 			}
 			return u.s.backend.View(ctx, func(v storage.View) error {
 				found, err := people.Users(v, behind, page.MaxSize)

@@ -15,6 +15,9 @@ import (
 // ErrForbidden says that an actor may not do what he asked for, with a repository that he may read.
 var ErrForbidden = fault.New(fault.Forbidden, "")
 
+// ErrKey says that something is not for whoever has a deploy key.
+var ErrKey = fault.New(fault.Forbidden, "forbidden: a deploy key is for content alone")
+
 // Permission is how much of a repository an actor may use.
 type Permission = people.Permission
 

@@ -71,3 +71,18 @@ func KindOf(err error) *Kind {
 	}
 	return nil
 }
+
+// A Named error is about something else than what the operation as a whole is about.
+type Named struct {
+	Name string
+	Err  error
+}
+
+// About returns an error that is about what is called name.
+func About(name string, err error) error { return &Named{name, err} }
+
+// Error returns the text of the error alone: who reports it says the name.
+func (n *Named) Error() string { return n.Err.Error() }
+
+// Unwrap returns the error.
+func (n *Named) Unwrap() error { return n.Err }

@@ -52,6 +52,15 @@ func AddCollaborator(tx storage.Tx, repo storage.ID, login string, p Permission)
 	return tx.PutRecord(nameKey(keyShared, login, repo.String()), encodePermission(p))
 }
 
+// SharedWith returns of how many repositories login is a collaborator, the given one aside; of more than limit, limit.
+func SharedWith(v storage.View, login string, but storage.ID, limit int) (int, error) {
+	repos, err := reposBehind(v, nameKey(keyShared, names.Key(login), ""), limit+1)
+	if i := slices.Index(repos, but); i >= 0 {
+		repos = slices.Delete(repos, i, i+1)
+	}
+	return min(len(repos), limit), err
+}
+
 // RemoveCollaborator makes login no collaborator, and reports whether he was one. What teams give him stays.
 func RemoveCollaborator(tx storage.Tx, repo storage.ID, login string) (bool, error) {
 	s, err := loadSharing(tx, repo)

@@ -2,6 +2,7 @@ package people
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -146,6 +147,35 @@ func IsMember(v storage.View, owner, team, login string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// TeamsWith returns of how many teams of others login is a member, a given one aside; of more than limit, limit.
+func TeamsWith(v storage.View, login string, but Membership, limit int) (int, error) {
+	teams, err := Memberships(v, login, 0)
+	n := 0
+	for _, t := range teams {
+		if t != but && t.Owner != names.Key(login) {
+			n++
+		}
+	}
+	return min(n, limit), err
+}
+
+// LeaveTeam takes login out of a team, or returns storage.ErrNotFound if they are not in it. It returns the
+// repositories that the team has.
+func LeaveTeam(tx storage.Tx, owner, name, login string) ([]storage.ID, error) {
+	owner, name, login = names.Key(owner), names.Key(name), names.Key(login)
+	if is, err := IsMember(tx, owner, name, login); err != nil || !is {
+		return nil, cmp.Or(err, error(storage.ErrNotFound))
+	}
+	repos, err := teamRepos(tx, owner, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.DeleteRecord(nameKey(keyMember, owner, name, login)); err != nil {
+		return nil, err
+	}
+	return repos, tx.DeleteRecord(nameKey(keyMembership, login, owner, name))
 }
 
 func (t *Team) setMembers(tx storage.Tx, members []string) error {

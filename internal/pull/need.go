@@ -17,36 +17,51 @@ var (
 	errTooDeep  = errors.New("a changed path is too long, or lies too deep")
 )
 
+// Owners finds out who must approve of what. It is safe for concurrent use.
+type Owners struct {
+	objects *object.Store
+	files   codeowners.Cache
+}
+
+// NewOwners returns an Owners that reads objects.
+func NewOwners(objects *object.Store) *Owners { return &Owners{objects: objects} }
+
+// Needs are what must be approved by owners before a base takes a head.
+type Needs struct {
+	Requirements []codeowners.Requirement
+	TooLarge     bool // CODEOWNERS is, and says nothing
+}
+
 // Needs returns what must be approved by owners before a base takes a head, both commits: one Requirement for each line
 // of the base's CODEOWNERS that says whose a changed path is. What a path was and what it becomes are both changed by a
 // move. from is the commit since which paths count as changed.
-func Needs(ctx context.Context, objects *object.Store, pool storage.ID, base, from,
-	head git.Hash) ([]codeowners.Requirement, error) {
-	file, err := ownersAt(ctx, objects, pool, base)
+func (o *Owners) Needs(ctx context.Context, pool storage.ID, base, from, head git.Hash) (Needs, error) {
+	file, err := o.at(ctx, pool, base)
 	if errors.Is(err, errTooLarge) {
-		return []codeowners.Requirement{{Path: "CODEOWNERS"}}, nil
+		return Needs{TooLarge: true}, nil
 	}
 	if err != nil || file == nil {
-		return nil, err
+		return Needs{}, err
 	}
-	w := needWalk{ctx: ctx, objects: objects, pool: pool, file: file, seen: map[int]bool{}}
+	w := needWalk{ctx: ctx, objects: o.objects, pool: pool, file: file, seen: map[int]bool{}}
 	var trees [2]git.Hash
 	for i, h := range [2]git.Hash{from, head} {
-		c, err := objects.Commit(ctx, pool, h)
+		c, err := o.objects.Commit(ctx, pool, h)
 		if err != nil {
-			return nil, err
+			return Needs{}, err
 		}
 		trees[i] = c.Tree
 	}
 	err = w.compare("", trees[0], trees[1], git.MaxDepth)
 	if errors.Is(err, errTooDeep) {
-		return []codeowners.Requirement{{Path: "the change"}}, nil
+		return Needs{Requirements: []codeowners.Requirement{{Path: "the change"}}}, nil
 	}
-	return w.needs, err
+	return Needs{Requirements: w.needs}, err
 }
 
-// ownersAt returns the CODEOWNERS file of a commit, or nil if it has none.
-func ownersAt(ctx context.Context, objects *object.Store, pool storage.ID, commit git.Hash) (*codeowners.File, error) {
+// at returns the CODEOWNERS file of a commit, or nil if it has none.
+func (o *Owners) at(ctx context.Context, pool storage.ID, commit git.Hash) (*codeowners.File, error) {
+	objects := o.objects
 	c, err := objects.Commit(ctx, pool, commit)
 	if err != nil {
 		return nil, err
@@ -66,11 +81,7 @@ func ownersAt(ctx context.Context, objects *object.Store, pool storage.ID, commi
 		if size > codeowners.MaxSize {
 			return nil, errTooLarge
 		}
-		data, err := objects.Blob(ctx, pool, entry.Hash)
-		if err != nil {
-			return nil, err
-		}
-		return codeowners.Parse(data), nil
+		return o.files.File(entry.Hash, func() ([]byte, error) { return objects.Blob(ctx, pool, entry.Hash) })
 	}
 	return nil, nil
 }

@@ -56,7 +56,9 @@ func TestNeedsBounds(t *testing.T) {
 		{"too many directories", 40_000, "d", false},
 		{"a path of more than 4,096 bytes", 50, strings.Repeat("d", 100), false},
 	} {
-		needs, err := Needs(t.Context(), object.New(b, 1<<20), pool, base, base, nested(test.depth, test.dir))
+		owners := NewOwners(object.New(b, 1<<20))
+		found, err := owners.Needs(t.Context(), pool, base, base, nested(test.depth, test.dir))
+		needs := found.Requirements
 		if err != nil || len(needs) != 1 || (len(needs[0].Owners) == 1) != test.owned {
 			t.Errorf("Needs() of %s = %.200v, %v, want one need; somebody can meet it: %v", test.name, needs, err, test.owned)
 		}

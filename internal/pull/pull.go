@@ -15,6 +15,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/record"
+	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -89,6 +90,14 @@ const (
 
 // HeadRef is the name of the ref that holds the commit of the head.
 func (p *Pull) HeadRef() string { return fmt.Sprintf("%s%d/head", Refs, p.Number) }
+
+// CheckHead returns a *ref.ConflictError unless the head is what is expected; nil stands for any.
+func (p *Pull) CheckHead(expect *git.Hash) error {
+	if expect == nil || p.Head == *expect {
+		return nil
+	}
+	return &ref.ConflictError{Name: p.HeadRef(), Expected: *expect, Actual: p.Head}
+}
 
 // MergeRef is the name of the ref that holds what the base would become by a merge, or became.
 func (p *Pull) MergeRef() string { return fmt.Sprintf("%s%d/merge", Refs, p.Number) }

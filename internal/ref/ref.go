@@ -114,3 +114,11 @@ func Default(v storage.View, repo storage.ID) (string, error) {
 	}
 	return head.Target, nil
 }
+
+// Short returns the short name of a ref below dir, or the full one if the short one would be taken for a full one.
+func Short(dir, full string) string {
+	if short := full[len(dir):]; !strings.HasPrefix(short, "refs/") {
+		return short
+	}
+	return full
+}

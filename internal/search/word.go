@@ -23,8 +23,8 @@ type token struct {
 }
 
 // tokenize splits a text into words by the rules of Unicode (UAX #29), and at "_", "." and ":" too. Compounds
-// in camel case come with their parts. Scripts that put no spaces between words are split into overlapping pairs of
-// characters. "c++" and "c#" are words.
+// in camel case come with their parts. Scripts that put no spaces between words, and Korean, which writes compounds and
+// particles together, are split into overlapping pairs of characters. "c++" and "c#" are words.
 func tokenize(text string) []token {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, " ")
@@ -40,29 +40,54 @@ func tokenize(text string) []token {
 		run = run[:0]
 	}
 	for segments := words.FromString(text); segments.Next(); {
-		segment := segments.Value()
-		if first, _ := utf8.DecodeRuneInString(segment); first >= utf8.RuneSelf && unicode.In(first, unspaced...) {
-			if segments.Start() != end {
+		segment, at := segments.Value(), segments.Start()
+		for segment != "" {
+			n, dense := stretch(segment, at == end && len(run) > 0)
+			piece := segment[:n]
+			segment = segment[n:]
+			switch {
+			case dense:
+				if at != end {
+					flush()
+				}
+				run, end = append(run, fold(piece)), at+n
+			case piece == " " || piece == "-": // which most of what is no word is
 				flush()
+			default:
+				flush()
+				for word := range strings.FieldsFuncSeq(piece, isSeparator) {
+					tokens = appendPiece(tokens, word, text[at+n:])
+				}
 			}
-			run, end = append(run, fold(segment)), segments.End()
-			continue
-		}
-		flush()
-		if segment == " " || segment == "-" { // which most of what is no word is
-			continue
-		}
-		for piece := range strings.FieldsFuncSeq(segment, isSeparator) {
-			tokens = appendPiece(tokens, piece, text[segments.End():])
+			at += n
 		}
 	}
 	flush()
 	return tokens
 }
 
-// unspaced are the scripts that put no spaces between words, and that UAX #29 leaves as single characters.
+// unspaced are the scripts that put no spaces between all words. UAX #29 leaves them as single characters, but for
+// Katakana and Hangul.
 var unspaced = []*unicode.RangeTable{
-	unicode.Han, unicode.Hiragana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar,
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai, unicode.Lao, unicode.Khmer,
+	unicode.Myanmar,
+}
+
+// stretch returns how many bytes of a text, which is not empty, are one character of these scripts, with its marks, or
+// how many come before the next such character. inRun says that it follows one: then the sign that makes a vowel long
+// is one, too.
+func stretch(text string, inRun bool) (n int, dense bool) {
+	for i, r := range text {
+		is := r >= utf8.RuneSelf && (unicode.In(r, unspaced...) || inRun && r == 'ー')
+		switch {
+		case i == 0:
+			dense = is
+		case dense && !unicode.IsMark(r) && r != '\u200d', !dense && is:
+			return i, dense
+		}
+		inRun = false
+	}
+	return len(text), dense
 }
 
 // isSeparator reports whether r parts words. An apostrophe does not.

@@ -16,6 +16,11 @@ import (
 )
 
 // Options say how to open a store. The zero value is good for most.
+//
+// An open store takes 40 descriptors and one for each table. With the default memory budget, most of its bytes are in
+// tables of nearly 2 MiB up to a size of 320 MiB, of 8 MiB above that, of 32 MiB above 3.2 GiB, and of 128 MiB above 32
+// GiB; up to 60 tables are smaller, or not yet as large. With half the budget, or less, these sizes are half as large;
+// with twice the budget, or more, twice. More memory per table is what larger ones would cost.
 type Options struct {
 	// Durability is Sync or NoSync; zero means Sync.
 	Durability storage.Durability
@@ -45,19 +50,23 @@ type Options struct {
 
 // A backend is one open store.
 type backend struct {
-	db         *engine.DB
-	buffers    bufferPool // taken from db, or nil
+	dir        string
+	options    Options
 	durability storage.Durability
-	atomic     size // limit for what must be in one transaction
-	cache      *cache
-	stacks     *stackTable
-	timeline   timeline
-	drops      dropped
 	views      sync.Pool // of *reader, to be used again
 	space      space
-	files      *files      // nil: none to watch
-	split      atomic.Bool // there may be records in two parts
-	forked     atomic.Bool // there may be stacks
+
+	// What belongs to one opening of the engine.
+	db       *engine.DB // nil if it is closed
+	atomic   size       // limit for what must be in one transaction
+	cache    *cache
+	stacks   *stackTable
+	timeline timeline
+	drops    dropped
+	files    *files      // nil: none to watch
+	keeper   *keeper     // nil: nothing to keep
+	split    atomic.Bool // there may be records in two parts
+	forked   atomic.Bool // there may be stacks
 
 	garbage    atomic.Int64 // bytes that drops have deleted since the last reclaim
 	reclaiming sync.Mutex
@@ -75,6 +84,9 @@ type backend struct {
 	ts     uint64                            // of the last commit that was tried; the leader's
 	commit func(puts []put, ts uint64) error // writes one transaction; a test may make it fail
 
+	down     atomic.Pointer[error] // why nobody may enter until the engine is opened again, or nil
+	revivals sync.WaitGroup        // added to with mu locked, unless closing
+
 	calls   atomic.Int64 // in flight
 	closing atomic.Bool
 	idle    chan struct{} // gets a token when the last call ends after closing was set
@@ -85,8 +97,8 @@ const mib = 1 << 20
 // Open opens the store in dir, and creates it if there is none. It returns storage.ErrLocked if the store is open
 // elsewhere, storage.ErrFormat, naming it, if dir holds another kind of store or anything else, storage.ErrCorrupt if
 // its files are damaged, and storage.ErrNoSpace or storage.ErrNoFiles if there is not enough room, or not enough
-// descriptors, to open it safely: it takes one for each table, of 2 MiB and more. Its cost is O(size) up to 1 GiB of
-// tables, which are all verified, since damage that Badger meets while it compacts ends the process.
+// descriptors, to open it safely: Options tells how many it takes. Its cost is O(size) up to 1 GiB of tables, which are
+// all verified, since damage that Badger meets while it compacts ends the process.
 func Open(dir string, opts *Options) (storage.Backend, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -103,57 +115,92 @@ func Open(dir string, opts *Options) (storage.Backend, error) {
 }
 
 func open(dir string, opts *Options) (*backend, error) {
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	settings, err := o.settings(dir)
-	if err != nil {
-		return nil, err
-	}
-	if !o.InMemory {
-		if err := makeDir(dir); err != nil {
-			return nil, err
-		}
-		if err := inspect(dir, &settings); err != nil {
-			return nil, err
-		}
-	}
-	var reserve *files
-	if !o.InMemory {
-		reserve = new(files)
-		settings.Logger = hook{reserve}
-	}
-	db, err := openEngine(settings)
-	if err != nil {
-		return nil, err
-	}
 	b := &backend{
-		db:         db,
-		buffers:    unpool(db),
-		durability: o.durability(),
-		atomic:     size{db.MaxBatchCount() - 2, db.MaxBatchSize() - 64},
-		cache:      newCache(o.memoryBudget() / 8),
-		stacks:     new(stackTable),
-		files:      reserve,
-		turn:       make(chan struct{}, 1),
-		lead:       make(chan struct{}, 1),
-		idle:       make(chan struct{}, 1),
-		ts:         db.MaxVersion(),
+		dir:  dir,
+		turn: make(chan struct{}, 1),
+		lead: make(chan struct{}, 1),
+		idle: make(chan struct{}, 1),
 	}
+	if opts != nil {
+		b.options = *opts
+	}
+	b.durability = b.options.durability()
 	b.commit = b.commitPuts
-	if !o.InMemory {
-		b.space = space{free: func() (int64, error) { return freeSpace(dir) }, need: o.minFreeSpace(settings)}
-	}
-	db.SetDiscardTs(b.timeline.publish(b.ts))
 	if err := b.start(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, err
 	}
 	return b, nil
 }
 
-// start checks the format and goes on with the drops that a crash left.
-func (b *backend) start() error {
+// start opens the engine. Nobody is in b.
+func (b *backend) start() (err error) {
+	defer func() { err = noSpace(noFiles(err)) }()
+	dir, o := b.dir, b.options
+	settings, err := o.settings(dir)
+	if err != nil {
+		return err
+	}
+	b.files, b.keeper = nil, nil
+	if !o.InMemory {
+		if err := makeDir(dir); err != nil {
+			return err
+		}
+		if err := inspect(dir, &settings); err != nil {
+			return err
+		}
+		if err := restore(dir, settings); err != nil {
+			return err
+		}
+		b.space = space{free: func() (int64, error) { return freeSpace(dir) }, need: o.minFreeSpace(settings)}
+		b.files = new(files)
+		if b.keeper, err = newKeeper(dir, b.files); err != nil {
+			return err
+		}
+		b.keeper.cause, b.keeper.lose = b.lack, b.fail
+		b.keeper.free = b.space.free
+		settings.Logger = hook{b.files, b.keeper}
+	}
+	db, err := openEngine(settings)
+	if err != nil {
+		if b.keeper != nil {
+			return errors.Join(err, b.keeper.abandon())
+		}
+		return err
+	}
+	took := func() {}
+	if b.keeper != nil {
+		b.keeper.open(db)
+		took = b.keeper.made
+	}
+	if buffers := buffersOf(db); buffers.IsValid() {
+		go takeBuffers(buffers, took)
+	}
+	b.db = db
+	renew(db)
+	if b.files != nil {
+		r, err := openRoom(dir, db.MaxBatchSize())
+		if err != nil {
+			return errors.Join(err, b.shut())
+		}
+		b.files.room.Store(r)
+	}
+	b.atomic = size{db.MaxBatchCount() - 2, db.MaxBatchSize() - 64}
+	b.cache, b.stacks = newCache(o.memoryBudget()/8), new(stackTable)
+	b.timeline.reset()
+	b.drops.reset()
+	b.split.Store(false)
+	b.forked.Store(false)
+	b.pending, b.inflight, b.spare, b.broken = nil, nil, nil, nil
+	b.ts = db.MaxVersion()
+	db.SetDiscardTs(b.timeline.publish(b.ts))
+	if err := b.begins(); err != nil {
+		return errors.Join(err, b.shut())
+	}
+	return nil
+}
+
+// begins checks the format and goes on with the drops that a crash left.
+func (b *backend) begins() error {
 	if err := b.checkFormat(); err != nil {
 		return err
 	}
@@ -161,9 +208,7 @@ func (b *backend) start() error {
 	if err != nil || left.none() {
 		return err
 	}
-	if err := b.enter(); err != nil {
-		return err
-	}
+	b.calls.Add(1)
 	go func() {
 		defer b.leave()
 		_ = b.tidy(left) // What fails here is left to the next Open, like what a crash leaves.
@@ -232,8 +277,9 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	// the writer then waits for good.
 	s.NumMemtables = 1
 	s.NumCompactors = 2
-	s.BaseLevelSize = 4 * s.MemTableSize
-	s.BaseTableSize = 2 * mib
+	s.BaseLevelSize = 2 * s.MemTableSize
+	s.BaseTableSize = s.MemTableSize / 8
+	s.TableSizeMultiplier = 4
 	s.ValueThreshold = mib
 	s.ValueLogFileSize = mib
 	// Values are compressed one by one, when they are stored. So tables are read in place, without Badger's caches and
@@ -244,8 +290,8 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	if len(o.EncryptionKey) > 0 {
 		s.EncryptionKey = o.EncryptionKey
 		s.BlockSize = 4 << 10 // Each look-up decrypts one.
-		s.BlockCacheSize = o.memoryBudget() / 4
-		s.IndexCacheSize = o.memoryBudget() / 8
+		s.BlockCacheSize = max(o.memoryBudget()/4, mib)
+		s.IndexCacheSize = max(o.memoryBudget()/8, mib)
 	}
 	return s, nil
 }
@@ -318,6 +364,10 @@ func (b *backend) enter() error {
 		b.leave()
 		return storage.ErrClosed
 	}
+	if err := b.down.Load(); err != nil {
+		b.leave()
+		return *err
+	}
 	return nil
 }
 
@@ -338,25 +388,41 @@ func (b *backend) Exclusive() bool { return true }
 
 // Close implements storage.Backend.
 func (b *backend) Close() (err error) {
-	if b.closing.Swap(true) {
+	b.mu.Lock()
+	again := b.closing.Swap(true)
+	b.mu.Unlock()
+	if again {
 		return storage.ErrClosed
 	}
 	for b.calls.Load() != 0 {
 		<-b.idle
 	}
-	if b.files != nil {
-		b.files.close()
+	b.revivals.Wait()
+	if b.db == nil {
+		return nil
 	}
+	return b.shut()
+}
+
+// shut closes the engine. Nobody is in b.
+func (b *backend) shut() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("badger: closing: %w: %v", errEngine, p)
 		}
+		b.db = nil
 	}()
-	if err := b.db.Close(); err != nil {
-		return fmt.Errorf("badger: closing: %w", err)
+	if b.files != nil {
+		b.files.give(reserveFiles)
+		b.keeper.close()
+		err = b.files.room.Load().close()
 	}
-	if b.buffers != nil {
-		b.buffers.Release()
+	err = errors.Join(err, b.db.Close())
+	if b.keeper != nil {
+		err = errors.Join(err, b.keeper.closed())
+	}
+	if err != nil {
+		return fmt.Errorf("badger: closing: %w", err)
 	}
 	return nil
 }

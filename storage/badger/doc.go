@@ -33,8 +33,15 @@
 // always in one transaction.
 //
 // After a failed write to the medium nothing more is written until the store is opened again: what a sync that
-// failed has kept is unknown, and a later one that succeeds does not tell (dgraph-io/badger leaves its memtable nil
-// when it cannot make the next one). Reads go on.
+// failed has kept is unknown, and a later one that succeeds does not tell. Reads go on.
+//
+// # Too many open files
+//
+// Where descriptors, or space, run out, what would need some is refused with ErrNoFiles or ErrNoSpace. If others of the
+// process take the last ones while Badger makes a file, its engine has failed: a memtable is missing, or a table of a
+// compaction. Then every call is refused with that error until the engine was opened again, which happens by itself when
+// there is enough for it. What was acknowledged is kept: the tables of a compaction stay, by a pin in the process and by
+// a log beside it, until Badger's manifest shows that all that it was to make is there.
 //
 // # Drops
 //

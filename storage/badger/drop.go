@@ -33,6 +33,14 @@ func (d *dropped) add(s scope, ts uint64) {
 	d.count.Store(int64(len(d.at)))
 }
 
+// reset forgets all drops.
+func (d *dropped) reset() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at, d.gone = nil, nil
+	d.count.Store(0)
+}
+
 // finish says that no key that the drop of s at timestamp drop hides is left for readers at ts or later.
 func (d *dropped) finish(s scope, drop, ts uint64) {
 	d.mu.Lock()

@@ -15,13 +15,18 @@ import (
 
 // A files keeps descriptors in reserve for Badger, which opens files in its own goroutines. If a memtable cannot be
 // made, Badger dereferences nil from then on, so nothing is written without a full reserve. If a compaction cannot make
-// a table, it goes on without it, and what was to be in it is lost (dgraph-io/badger evaluates the error of the
-// goroutine that makes it too early). So a table is made only when there are many descriptors to be had.
+// a table, the store must be opened again, see keeper: so a table is made only when there are many
+// descriptors to be had. If others take them in between, the store closes and opens its engine by itself.
 type files struct {
 	mu      sync.Mutex
 	reserve []*os.File
 	waiting atomic.Int64 // compactions
 	closing atomic.Bool
+	failing atomic.Pointer[error] // why a memtable could not be made a table, or nil
+	fallen  atomic.Pointer[error] // why there is no memtable any more, or nil
+	room    atomic.Pointer[room]  // nil before the engine is open
+	writing atomic.Uint64         // timestamp of the commit that is being written
+	rotated atomic.Uint64         // timestamp of the last commit before the last change of memtables
 }
 
 const (
@@ -66,22 +71,14 @@ func (f *files) give(n int) {
 	f.reserve = f.reserve[:len(f.reserve)-n]
 }
 
-// await returns when a compaction can make a table. While the store is being closed, what the reserve had must do.
+// await returns when a compaction can make a table, or when it cannot lose anything any more since the store is being
+// closed.
 func (f *files) await() {
 	f.waiting.Add(1)
 	defer f.waiting.Add(-1)
-	for probeFiles(tableFiles) != nil {
-		if f.closing.Load() && probeFiles(rotationFiles) == nil {
-			return
-		}
+	for !f.closing.Load() && probeFiles(tableFiles) != nil {
 		time.Sleep(fileWait)
 	}
-}
-
-// close gives the whole reserve back.
-func (f *files) close() {
-	f.closing.Store(true)
-	f.give(reserveFiles)
 }
 
 // probeFiles returns ErrNoFiles if fewer than n descriptors can be had.

@@ -134,6 +134,10 @@ func (b *backend) commitPending() {
 		b.remember(g, ts)
 	}
 
+	if fatal {
+		heal(b.db)
+	}
+
 	b.mu.Lock()
 	b.inflight = nil
 	if err == nil {
@@ -154,7 +158,22 @@ func (b *backend) commitPending() {
 	b.mu.Unlock()
 	if err == nil {
 		close(g.done)
+	} else if fatal && isLack(err) {
+		b.fail(err)
 	}
+}
+
+// checkFiles returns an error if a write could come to wait for descriptors, or space.
+func (b *backend) checkFiles() error {
+	if why := b.files.failing.Load(); why != nil {
+		// The flusher tries again each second, and does not tell when it has succeeded.
+		if b.isFlushed(b.files.rotated.Load()) {
+			b.files.failing.Store(nil)
+		} else if !isLack(*why) || b.lack() == storage.ErrNoSpace || probeFiles(reserveFiles+rotationFiles) != nil {
+			return *why
+		}
+	}
+	return b.files.check()
 }
 
 func (g *group) fail(err error) {
@@ -188,7 +207,10 @@ func (b *backend) write(g *group, ts uint64) (fatal bool, err error) {
 		return false, err
 	}
 	if b.files != nil {
-		if err := b.files.check(); err != nil {
+		if g.grows && b.keeper.starving.Load() {
+			return false, fmt.Errorf("badger: a compaction waits for space: %w", storage.ErrNoSpace)
+		}
+		if err := b.checkFiles(); err != nil {
 			return false, err
 		}
 	}
@@ -229,6 +251,15 @@ func (b *backend) tryCommit(puts []put, ts uint64) (fatal bool, err error) {
 	if len(puts) == 0 {
 		return false, nil
 	}
+	if b.files != nil {
+		n := int64(0)
+		for _, p := range puts {
+			n += int64(len(p.key) + len(p.value))
+		}
+		if err := b.files.room.Load().write(n, int64(len(puts))); err != nil {
+			return false, err
+		}
+	}
 	err = b.commit(puts, ts)
 	switch {
 	case err == nil:
@@ -236,7 +267,7 @@ func (b *backend) tryCommit(puts []put, ts uint64) (fatal bool, err error) {
 	case errors.Is(err, engine.ErrTxnTooBig):
 		return false, fmt.Errorf("badger: %w", storage.ErrTooLarge)
 	}
-	return true, noFiles(fmt.Errorf("badger: committing: %w", err))
+	return true, noSpace(noFiles(fmt.Errorf("badger: committing: %w", err)))
 }
 
 // keyBytes returns a key as the engine takes it, which copies it before it adds the timestamp.
@@ -249,6 +280,9 @@ func (b *backend) commitPuts(puts []put, ts uint64) (err error) {
 			err = fmt.Errorf("%w: %v", errEngine, p)
 		}
 	}()
+	if b.files != nil {
+		b.files.writing.Store(ts)
+	}
 	txn := b.db.NewTransactionAt(ts, true)
 	defer txn.Discard()
 	for _, p := range puts {

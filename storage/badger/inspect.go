@@ -18,7 +18,7 @@ import (
 )
 
 // openFiles is how many descriptors opening takes besides those of tables, and what is to be written then.
-const openFiles = 16 + reserveFiles
+const openFiles = 24 + reserveFiles
 
 // makeDir makes dir and its parents, as far as they are missing, so that a power cut does not take them.
 func makeDir(dir string) error {
@@ -70,6 +70,9 @@ func inspect(dir string, settings *engine.Options) (err error) {
 		return damaged(engine.KeyRegistryFileName, err)
 	}
 	if err := inspectLogs(dir, entries, settings); err != nil {
+		return err
+	}
+	if err := setAside(dir, manifest); err != nil {
 		return err
 	}
 	return verifyTables(dir, manifest, keys)
@@ -131,6 +134,7 @@ func foreign(dir string, entries []fs.DirEntry) error {
 		switch ext := filepath.Ext(name); {
 		case ext == ".sst" || ext == ".mem" || ext == ".vlog":
 		case name == "LOCK" || name == "DISCARD" || name == "MANIFEST-REWRITE" ||
+			name == pinsName || name == ballastName || ext == keptSuffix ||
 			strings.Contains(name, engine.KeyRegistryFileName):
 		default:
 			names = append(names, name)

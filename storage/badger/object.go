@@ -24,7 +24,7 @@ func (b *backend) read(ctx context.Context, fn func(*reader) error) error {
 	defer b.leave()
 	r := reader{b: b, snap: b.timeline.acquire()}
 	defer r.end()
-	return fn(&r)
+	return b.confirm(fn(&r))
 }
 
 // object returns the header of an object and what follows it.

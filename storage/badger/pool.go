@@ -2,29 +2,36 @@ package badger
 
 import (
 	"reflect"
-	"unsafe"
 
 	engine "github.com/dgraph-io/badger/v4"
 )
 
-// A bufferPool is what Badger keeps the buffers in that it makes tables with.
-type bufferPool interface{ Release() }
+// buffersOf returns the channel in which Badger keeps the buffers that it has made tables with, or an invalid value
+// where Badger names it differently. The pool would keep up to eight, each of which grows to several times a memtable,
+// for as long as the store is written to: hundreds of megabytes. Badger has no option for this.
+func buffersOf(db *engine.DB) reflect.Value {
+	pool, ok := fieldOf(reflect.ValueOf(db).Elem(), "allocPool")
+	if !ok || pool.Kind() != reflect.Pointer || pool.IsNil() {
+		return reflect.Value{}
+	}
+	ch, ok := fieldOf(pool.Elem(), "allocCh")
+	if !ok || ch.Kind() != reflect.Chan {
+		return reflect.Value{}
+	}
+	return ch
+}
 
-// unpool takes the pool of buffers away from db, and returns it to be released after db, or nil. The pool keeps up to
-// eight buffers, each of which grows to several times a memtable, for as long as the store is written to: hundreds of
-// megabytes. Without it, the garbage collector frees a buffer when its table is made. Badger has no option for this,
-// but takes nil for no pool. Builders that began with the pool go on with it, so it may be taken at any time. Where
-// Badger names the field differently, the pool stays.
-func unpool(db *engine.DB) bufferPool {
-	f, ok := reflect.TypeFor[engine.DB]().FieldByName("allocPool")
-	if !ok || f.Type.Kind() != reflect.Pointer || raceDetector {
-		return nil
+// takeBuffers frees the buffers that come back to the pool, until Badger closes it, and calls took for each. Each is
+// of a table that is made, or given up.
+func takeBuffers(ch reflect.Value, took func()) {
+	for {
+		b, ok := ch.Recv()
+		if !ok {
+			return
+		}
+		if r, ok := b.Interface().(interface{ Release() }); ok {
+			r.Release()
+		}
+		took()
 	}
-	field := reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(db), f.Offset)).Elem()
-	pool, ok := field.Interface().(bufferPool)
-	if !ok {
-		return nil
-	}
-	field.SetZero()
-	return pool
 }

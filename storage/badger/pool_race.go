@@ -2,5 +2,5 @@
 
 package badger
 
-// raceDetector says that unpool must not write what the goroutines of Badger read, harmless as it is.
+// raceDetector says that the race detector, which takes memory of its own, is on.
 const raceDetector = true

@@ -61,11 +61,19 @@ func (r *reader) badger() *engine.Txn {
 
 func (r *reader) end() {
 	if r.txn != nil {
-		r.txn.Discard()
+		discard(r.txn)
 		r.txn = nil
 	}
 	r.snap.release()
 	r.snap = nil
+}
+
+// discard discards txn. An iterator that the engine did not make, since it has failed, counts as one that is not closed;
+// the transaction panics then, and holds nothing.
+func discard(txn *engine.Txn) {
+	var err error
+	defer rescue(&err)
+	txn.Discard()
 }
 
 // layered looks key up in the layers. Not ok means that they say nothing about it.

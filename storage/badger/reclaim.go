@@ -84,12 +84,20 @@ func (b *backend) flushed(ts uint64) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for tries := 0; tries < flushTries && !b.closing.Load(); tries++ {
-		for _, t := range b.db.Tables() {
-			if t.MaxVersion >= ts {
-				return true // Memtables become tables in their order.
-			}
+		if b.isFlushed(ts) {
+			return true
 		}
 		<-tick.C
+	}
+	return false
+}
+
+// isFlushed reports whether the memtable that has the commit at ts is a table. Memtables become tables in their order.
+func (b *backend) isFlushed(ts uint64) bool {
+	for _, t := range b.db.Tables() {
+		if t.MaxVersion >= ts {
+			return true
+		}
 	}
 	return false
 }

@@ -15,6 +15,12 @@ type timeline struct {
 	all     []*snapshot // guarded by the caller's lock
 }
 
+// reset forgets all snapshots.
+func (t *timeline) reset() {
+	t.current.Store(nil)
+	t.all = nil
+}
+
 // acquire returns the published snapshot with one reader more. It never blocks.
 func (t *timeline) acquire() *snapshot {
 	for {

@@ -273,3 +273,90 @@ func verifySum(data, message []byte) error {
 	}
 	return nil
 }
+
+// A tableEntry is one version of a key in a table. It is the caller's.
+type tableEntry struct {
+	key, value []byte
+	version    uint64
+	deleted    bool
+}
+
+// tableEntries calls fn with all entries of the table at path, which verifyTable has found sound.
+func tableEntries(path string, key []byte, fn func(tableEntry) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	t := &tableFile{f: f}
+	if len(key) > 0 {
+		if t.stream, err = aes.NewCipher(key); err != nil {
+			return err
+		}
+	}
+	index, end, err := t.index()
+	if err != nil {
+		return err
+	}
+	extents, err := blockExtents(index, true)
+	if err != nil {
+		return err
+	}
+	for _, s := range extents {
+		block, err := t.bytes(s.off, s.n, end)
+		if err == nil {
+			block, err = t.decrypt(block)
+		}
+		if err == nil {
+			err = blockEntries(block, fn)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blockEntries calls fn with the entries of a block. An entry is: how many bytes of the first key its key begins
+// with(2), how many follow(2), these, what it is(1), what users say of it(1), when it expires(varint), value; numbers of
+// the entry and offsets have the byte order of the machine. A key ends in the version, as 2^64-1 less it(8).
+func blockEntries(b []byte, fn func(tableEntry) error) error {
+	const head, deletion = 4, 1
+	number := func(end int) int { return int(binary.BigEndian.Uint32(b[end-4 : end])) }
+	end := len(b) - 4 - number(len(b))
+	n := number(end)
+	offsets := end - 4 - 4*n
+	offset := func(i int) int {
+		if i == n {
+			return offsets
+		}
+		return int(binary.NativeEndian.Uint32(b[offsets+4*i:]))
+	}
+	var base []byte
+	for i := range n {
+		e := b[offset(i):offset(i+1)]
+		overlap, diff := int(binary.NativeEndian.Uint16(e)), int(binary.NativeEndian.Uint16(e[2:]))
+		key := slices.Concat(base[:overlap], e[head:head+diff])
+		if i == 0 {
+			base = key
+		}
+		r := reading{b: e[head+diff:]}
+		meta := r.byte()
+		r.byte()
+		r.uvarint()
+		if r.bad || len(key) < 8 {
+			return errLayout
+		}
+		k := key[: len(key)-8 : len(key)-8]
+		err := fn(tableEntry{
+			key:     k,
+			value:   slices.Clone(r.b),
+			version: ^binary.BigEndian.Uint64(key[len(k):]),
+			deleted: meta&deletion != 0,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

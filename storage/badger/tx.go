@@ -89,7 +89,7 @@ func (b *backend) run(ctx context.Context, fn func(*tx) error) (*tx, *group, err
 	defer func() { <-b.turn }()
 	t := b.begin()
 	defer t.end()
-	err := fn(t)
+	err := b.confirm(fn(t))
 	if err == nil {
 		err = t.err
 	}

@@ -27,7 +27,7 @@ func (b *backend) View(ctx context.Context, fn func(storage.View) error) error {
 	r.snap = b.timeline.acquire()
 	defer b.views.Put(r)
 	defer r.end()
-	return fn(r)
+	return b.confirm(fn(r))
 }
 
 // Version is asked by storage.Version. What a transaction sees has no number.

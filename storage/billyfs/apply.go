@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"path"
-	"strings"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
@@ -56,6 +55,7 @@ func (p *prepared) apply() error {
 func (r *repos) drop(repo repoRef, number uint64) error {
 	dir, to := repoDir(repo.Repo), trashRepo(repo)
 	r.refs.packed.remove(dir)
+	r.refs.states.remove(dir)
 	return r.overlay.move(repo, to, number, func() error {
 		err := r.m.InDir(to, func() error { return r.m.Rename(dir, to) })
 		if err != nil && !disk.Absent(err) {
@@ -84,6 +84,9 @@ func (s *objects) dropPool(pool storage.ID) error {
 
 // applyRefs writes the refs of repositories that were there before.
 func (p *prepared) applyRefs() error {
+	if p.s.refs.folding.any() {
+		return p.applyFolded()
+	}
 	lines := p.commit.Lines()
 	deleted := map[storage.ID][]string{}
 	for _, r := range p.commit.Refs {
@@ -148,11 +151,25 @@ func (p *prepared) applyRef(r journal.RefWrite, lines string) error {
 
 // write writes the file of a ref.
 func (f *refFiles) write(dir, name string, v refValue) error {
+	if f.folding.any() {
+		return f.put(dir, []refChange{{name, v}})
+	}
 	return f.m.ClearPath(dir, name, func() error { return f.m.Replace(path.Join(dir, name), refFile(v), 0) })
 }
 
-// remove removes the file of a ref, its lock if there is one, and the directories that are empty then.
+// remove removes a ref that packed-refs does not have, and its lock if there is one.
 func (f *refFiles) remove(dir, name string, locked bool) error {
+	if f.folding.any() {
+		return f.put(dir, []refChange{{name: name}})
+	}
+	if err := f.m.RemoveAny(asidePath(dir, name)); err != nil {
+		return err
+	}
+	return f.removeFile(dir, name, locked)
+}
+
+// removeFile removes the file of a ref, its lock if there is one, and the directories that are empty then.
+func (f *refFiles) removeFile(dir, name string, locked bool) error {
 	file := path.Join(dir, name)
 	if name == "HEAD" { // without the file, git no longer takes the directory for a repository
 		if err := f.m.Replace(file, []byte("ref: "+noHead+"\n"), 0); err != nil {
@@ -166,8 +183,6 @@ func (f *refFiles) remove(dir, name string, locked bool) error {
 			return err
 		}
 	}
-	if parts := strings.SplitN(name, "/", 3); len(parts) == 3 {
-		f.m.RemoveEmpty(path.Dir(file), path.Join(dir, parts[0], parts[1]))
-	}
+	f.clearDirs(dir, name)
 	return nil
 }

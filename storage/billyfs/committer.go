@@ -3,7 +3,6 @@ package billyfs
 import (
 	"context"
 	"fmt"
-	"path"
 	"sync/atomic"
 
 	"github.com/reposit/reposit/storage"
@@ -119,15 +118,8 @@ func (w *committer) finish(p *prepared) error {
 	if err := r.redo([]*journal.Commit{p.commit}); err != nil {
 		return err
 	}
-	for l := range p.locked {
-		if err := w.s.locks.remove(path.Join(repoDir(l.Repo), l.Name+lockSuffix)); err != nil {
-			return err
-		}
-	}
-	for id := range p.packed {
-		if err := w.s.locks.remove(path.Join(repoDir(id), packedLock)); err != nil {
-			return err
-		}
+	if err := p.unlock(); err != nil {
+		return err
 	}
 	for id, dir := range p.staged {
 		if dir != repoDir(id) {

@@ -92,6 +92,15 @@ func TestPowerCut(t *testing.T) {
 				again.Add(c.again)
 			})
 		}
+		for i, f := range foldings[:3] {
+			t.Run("on a disk that "+f.name, func(t *testing.T) {
+				t.Parallel()
+				c := &cutter{T: t, seed: uint64(i + 1), shared: i%2 == 0, names: f.names, coarse: 4 * *every / 97}
+				c.run(6)
+				points.Add(c.points)
+				again.Add(c.again)
+			})
+		}
 	})
 	t.Logf("%d power cuts, %d more while opening", points.Load(), again.Load())
 }
@@ -100,14 +109,16 @@ type cutter struct {
 	*testing.T
 	seed          uint64
 	shared        bool
+	names         crashfs.Names
+	coarse        int // that many times as few cuts, 0 is 1: such disks are looked at more often
 	acked         int
 	points, again int64
 }
 
 func (c *cutter) run(units int) {
-	fs := crashfs.New()
+	fs := crashfs.NewNames(c.names)
 	fs.Hook(func(op crashfs.Op) {
-		if !c.Failed() && op.N%stride() == 0 {
+		if !c.Failed() && op.N%(stride()*max(c.coarse, 1)) == 0 {
 			c.cut(fs, fmt.Sprintf("before operation %d, %s %s", op.N, op.Kind, op.Name), uint64(op.N))
 		}
 	})
@@ -145,7 +156,7 @@ func (c *cutter) cut(fs *crashfs.FS, when string, n uint64) {
 // cutAgain cuts the power before operations of an Open.
 func (c *cutter) cutAgain(fs *crashfs.FS, when string) {
 	fs.Hook(func(op crashfs.Op) {
-		if c.Failed() || op.N%max(1, stride()/strideAgain) != 0 {
+		if c.Failed() || op.N%(max(1, stride()/strideAgain)*max(c.coarse, 1)) != 0 {
 			return
 		}
 		c.again++
@@ -179,11 +190,15 @@ func TestFaults(t *testing.T) {
 	var points atomic.Int64
 	t.Run("fault", func(t *testing.T) {
 		for name, fault := range faults {
-			for _, seed := range []uint64{1, 2} {
+			for _, seed := range []uint64{1, 2, 3} {
 				t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 					t.Parallel()
 					fault := fault
-					for fault.At = 1; ; fault.At += stride() {
+					step := stride()
+					if seed == 3 && *every > 1 {
+						step *= 3
+					}
+					for fault.At = 1; ; fault.At += step {
 						points.Add(1)
 						if untouched := suffer(t, seed, fault); untouched || t.Failed() {
 							return
@@ -196,11 +211,15 @@ func TestFaults(t *testing.T) {
 	t.Logf("%d faults", points.Load())
 }
 
-// suffer plays a workload with a fault, and reports whether it was over before the fault.
+// suffer plays a workload with a fault, and reports whether it was over before the fault. The third seed is for a disk
+// that folds names.
 func suffer(t *testing.T, seed uint64, fault crashfs.Fault) bool {
 	const units = 7
-	ctx, shared := t.Context(), seed%2 == 0
+	ctx, shared := t.Context(), seed > 1
 	fs := crashfs.New()
+	if seed == 3 {
+		fs = crashfs.NewNames(crashfs.IgnoreCase())
+	}
 	fs.Inject(fault)
 	acked, shown := 0, -1
 	s, err := openCrashable(fs, shared)

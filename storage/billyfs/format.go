@@ -15,10 +15,12 @@ import (
 
 const formatName = "reposit/format"
 
-// Versions of the layout. Stores of version 1 do not say what the journal must hold; Open upgrades them.
+// Versions of the layout. Open upgrades the first two. Stores of version 1 do not say what the journal must hold. In
+// those of version 2 no ref is aside, and files of logs that differ in case are those of two refs.
 const (
-	formatOld = 1
-	formatNow = 2
+	formatOld    = 1
+	formatMarked = 2
+	formatNow    = 3
 )
 
 // A format is what reposit/format says: the version of the layout, and, beside the journal, what the journal must hold.
@@ -34,7 +36,7 @@ type format struct {
 
 func (f format) text() string {
 	switch {
-	case f.version < formatNow:
+	case f.version < formatMarked:
 		return fmt.Sprintf("reposit billyfs %d\n", f.version)
 	case f.closed:
 		return fmt.Sprintf("reposit billyfs %d\nclosed %d %d\n", f.version, f.seq, f.size)
@@ -48,7 +50,7 @@ func (f format) text() string {
 func parseFormat(text string) (f format, err error) {
 	var state string
 	head, rest, _ := strings.Cut(text, "\n")
-	if n, _ := fmt.Sscanf(head, "reposit billyfs %d", &f.version); n == 1 && f.version == formatNow {
+	if n, _ := fmt.Sscanf(head, "reposit billyfs %d", &f.version); n == 1 && f.version >= formatMarked {
 		state, rest, _ = strings.Cut(rest, " ")
 		switch state {
 		case "closed":
@@ -154,7 +156,7 @@ func (t fitting) check(end, size int64) error {
 	case f.version == 0 && h.Seq > 0:
 		return fmt.Errorf("%s is missing beside a journal of %d Updates: the store needs a repair: %w",
 			formatName, h.Seq, storage.ErrCorrupt)
-	case f.version == formatNow && end == 0:
+	case f.version >= formatMarked && end == 0:
 		return journalLacks("is missing, or empty")
 	case f.closed && (!h.Closed || h.Seq != f.seq || end != f.size || size != f.size):
 		return journalLacks("ends with Update %d after %d bytes, it was closed with Update %d after %d bytes",
@@ -172,7 +174,7 @@ func (t fitting) check(end, size int64) error {
 	if t.s.m.Volatile || f.version == 0 {
 		return nil
 	}
-	return t.checkRepos(f.version == formatNow && !f.closed && !f.synced)
+	return t.checkRepos(f.version >= formatMarked && !f.closed && !f.synced)
 }
 
 func journalLacks(what string, args ...any) error {

@@ -205,7 +205,7 @@ func (k *refPacker) prune(dir string, r packedRef) error {
 	if err == nil {
 		var v refValue
 		if v, err = parseRef(data); err == nil && v == (refValue{Hash: r.hash}) {
-			if err = k.s.refs.remove(dir, r.name, k.s.shared); err != nil && k.s.shared {
+			if err = k.s.refs.removeFile(dir, r.name, k.s.shared); err != nil && k.s.shared {
 				k.s.locks.drop(lock)
 			}
 			return err

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
@@ -93,15 +93,28 @@ func (p *prepared) lockRefs(r *txRepo) error {
 				return err
 			}
 		}
-		if r.deletes() {
+		if r.deletes() || p.s.refs.folding.any() {
 			if err := p.s.locks.take(p.tx.ctx, path.Join(r.dir, packedLock), nil); err != nil {
 				return err
 			}
 			p.packed[r.Repo] = true
 		}
 	}
+	read := p.s.refs.read
+	if p.s.refs.folding.any() { // for which read would look at all of them each time
+		st, err := p.s.refs.state(r.dir)
+		if err != nil {
+			return err
+		}
+		read = func(dir, name string) (refValue, error) {
+			if strings.HasPrefix(name, "refs/") {
+				return st.find(name)
+			}
+			return p.s.refs.read(dir, name)
+		}
+	}
 	for _, name := range names {
-		now, err := p.s.refs.read(r.dir, name)
+		now, err := read(r.dir, name)
 		if err != nil && !errors.Is(err, storage.ErrCorrupt) { // a ref that holds rubbish may be overwritten
 			return err
 		}
@@ -120,6 +133,9 @@ func (p *prepared) lockRefs(r *txRepo) error {
 
 // lock makes the lock of a ref.
 func (p *prepared) lock(r *txRepo, name string) error {
+	if p.s.refs.folding.any() {
+		return p.lockFolded(r, name)
+	}
 	if above, ok := r.deletedAbove(name); ok && p.locked[refName{Repo: r.Repo, Name: above}] {
 		return nil // the file of a ref that goes is where the lock's directory will be; its lock keeps others out
 	}
@@ -148,15 +164,9 @@ func (p *prepared) imageLog(r *txRepo, name string, image *beforeImage) error {
 		image.log, image.logSize = &text, len(text)
 		return err
 	}
-	for _, file := range []string{deletedLogPath(r.dir, name), logPath(r.dir, name)} {
-		info, err := p.s.m.Stat(file)
-		if err == nil && !info.IsDir() {
-			image.logSize += int(info.Size())
-		} else if err != nil && !disk.Absent(err) {
-			return err
-		}
-	}
-	return nil
+	var err error
+	image.logSize, err = p.s.logs.size(r.dir, name)
+	return err
 }
 
 // storeObjects writes the objects of a transaction, and returns those that the journal must hold, since their files

@@ -54,10 +54,18 @@ func (s *store) noteFiles(c *journal.Commit) {
 		}
 	}
 	for _, r := range c.Refs {
-		note(path.Join(repoDir(r.Repo), r.Name))
+		if s.folding.plain(r.Name) {
+			note(path.Join(repoDir(r.Repo), r.Name))
+		}
+		if s.folding.any() {
+			note(path.Join(repoDir(r.Repo), packedName))
+			note(asidePath(repoDir(r.Repo), r.Name))
+		}
 	}
 	for _, l := range c.Logs {
-		note(logPath(repoDir(l.Repo), l.Name))
+		if s.folding.plain(l.Name) {
+			note(logPath(repoDir(l.Repo), l.Name))
+		}
 		note(deletedLogPath(repoDir(l.Repo), l.Name))
 	}
 	for _, d := range c.Drops {
@@ -228,22 +236,21 @@ func (r *recovery) redoDelete(dir, name string) error {
 // redoLog adds the lines that a log lacks, after cutting off what a crash left of one. What was there before the
 // first of the commits is there still, if perhaps twice: a log is copied before it goes.
 func (r *recovery) redoLog(dir, name string, st *refStory) error {
-	gone, err := r.s.m.ReadText(deletedLogPath(dir, name))
+	p, err := r.s.logs.parts(dir, name)
 	if err != nil {
 		return err
 	}
-	old, err := r.s.m.ReadText(logPath(dir, name))
-	if err != nil {
-		return err
+	if p.aside {
+		return r.redoAsideLog(dir, name, st, p)
 	}
-	live := wholeLines(old)
+	live := wholeLines(p.live)
 	if st.deleted {
 		size := st.logSize
 		for _, line := range st.deletedLines {
 			size += len(line)
 		}
-		if len(gone) < size {
-			all := gone + live
+		if len(p.deleted) < size {
+			all := p.deleted + live
 			all += missing(st.deletedLines, all[min(st.logSize, len(all)):])
 			if err := r.s.logs.writeDeleted(dir, name, []byte(all)); err != nil {
 				return err
@@ -254,10 +261,11 @@ func (r *recovery) redoLog(dir, name string, st *refStory) error {
 		}
 		live += missing(st.live, live)
 	} else {
-		live += missing(st.live, live[min(max(st.logSize-len(gone), 0), len(live)):])
+		all := p.deleted + live
+		live += missing(st.live, all[min(st.logSize, len(all)):])
 	}
 	switch {
-	case live == old:
+	case live == p.live:
 		return nil
 	case live == "":
 		return r.s.m.RemoveAny(logPath(dir, name))
@@ -267,6 +275,24 @@ func (r *recovery) redoLog(dir, name string, st *refStory) error {
 	return r.s.m.ClearPath(path.Join(dir, "logs"), name, func() error {
 		return r.s.m.Replace(logPath(dir, name), []byte(live), disk.SyncData)
 	})
+}
+
+// redoAsideLog is redoLog for a ref whose log is in one file, but for what another disk left.
+func (r *recovery) redoAsideLog(dir, name string, st *refStory, p refLog) error {
+	all := wholeLines(p.deleted)
+	if len(all) < st.logSize {
+		all += wholeLines(p.live)
+	}
+	all += missing(append(slices.Clone(st.deletedLines), st.live...), all[min(st.logSize, len(all)):])
+	if all != p.deleted {
+		if err := r.s.logs.writeDeleted(dir, name, []byte(all)); err != nil {
+			return err
+		}
+	}
+	if p.live != "" {
+		return r.s.m.RemoveAny(logPath(dir, name))
+	}
+	return nil
 }
 
 // missing returns the lines that are not in text.

@@ -117,9 +117,10 @@ var refBytes = func() (kinds [256]byte) {
 
 // A refFiles is the refs of repositories, in files and in packed-refs.
 type refFiles struct {
-	m      *disk.Medium
-	locks  *refLocks
-	shared bool // other programs may change them between two calls
+	m       *disk.Medium
+	locks   *refLocks
+	folding *folding
+	shared  bool // other programs may change them between two calls
 
 	packed       *lru[string, *packedRefs]
 	packedWrites atomic.Uint64
@@ -134,15 +135,27 @@ const (
 	stateWeight  = 16 << 20 // bytes of refs that have files
 )
 
-func newRefFiles(m *disk.Medium, locks *refLocks, shared bool) *refFiles {
-	return &refFiles{m: m, locks: locks, shared: shared,
+func newRefFiles(m *disk.Medium, locks *refLocks, folding *folding, shared bool) *refFiles {
+	return &refFiles{m: m, locks: locks, folding: folding, shared: shared,
 		packed: newLRU[string, *packedRefs](packedWeight, nil), states: newLRU[string, *refState](stateWeight, nil)}
 }
 
-// read reads a ref of the repository in dir: its file, else its line in packed-refs.
+// read reads a ref of the repository in dir: its file, or what findAside finds.
 func (f *refFiles) read(dir, name string) (refValue, error) {
 	if !validRef(name) {
 		return refValue{}, nil
+	}
+	if f.folding.any() {
+		if strings.HasPrefix(name, "refs/") { // to open its file might open another
+			st, err := f.state(dir)
+			if err != nil {
+				return refValue{}, err
+			}
+			return st.find(name)
+		}
+		if !f.folding.plain(name) {
+			return f.findAside(dir, name)
+		}
 	}
 	data, err := readRefFile(f.m, path.Join(dir, name))
 	if err == nil {
@@ -158,11 +171,7 @@ func (f *refFiles) read(dir, name string) (refValue, error) {
 	if !disk.Absent(err) {
 		return refValue{}, err
 	}
-	packed, err := f.packedIn(dir)
-	if err != nil {
-		return refValue{}, err
-	}
-	return refValue{Hash: packed.find(name)}, nil
+	return f.findAside(dir, name)
 }
 
 // readRefFile reads the file of a ref, or another of a repository. A HEAD that is a symbolic link to a ref, as old

@@ -17,16 +17,58 @@ import (
 
 // A ref's log is where git keeps it, below logs/. When the ref is deleted, its log moves to a directory that git does
 // not look into, since git takes a log for the sign of a ref, and a file there may be in the way of another ref's.
-// Both together, the gone part first, are the log.
+// Both together, the lines of deleted ones first, are the log. A ref that is aside, on a disk that folds names, has all
+// of its log there.
 func logPath(dir, name string) string { return path.Join(dir, "logs", name) }
 
-func deletedLogPath(dir, name string) string {
-	file := strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
+// deletedLogs is the directory for logs of refs that git is not to see.
+const deletedLogs = "reposit-logs"
+
+func deletedLogPath(dir, name string) string { return path.Join(dir, deletedLogs, encodeName(name)) }
+
+// encodeName returns the name of a file that stands for a ref. No disk takes it for that of another ref.
+func encodeName(name string) string {
+	file := encodeCapitals(strings.ReplaceAll(url.PathEscape(name), ".", "%2E"))
 	if len(file) > maxFileName {
 		sum, _ := sha1cd.Sum([]byte(name))
 		file = file[:maxFileName-41] + "~" + hex.EncodeToString(sum[:])
 	}
-	return path.Join(dir, "reposit-logs", file)
+	return file
+}
+
+// encodeCapitals encodes the capitals of a name that is encoded otherwise.
+func encodeCapitals(file string) string {
+	var b strings.Builder
+	for i := 0; i < len(file); i++ {
+		switch c := file[i]; {
+		case c == '%':
+			end := min(i+3, len(file))
+			b.WriteString(file[i:end])
+			i = end - 1
+		case c >= 'A' && c <= 'Z':
+			fmt.Fprintf(&b, "%%%02X", c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// encodeOlder returns what a file is called that version 2 gave a name: it kept capitals, of which disks make others.
+func encodeOlder(file string) string {
+	file, sum, long := strings.Cut(file, "~") // which no ref's name has
+	file = encodeCapitals(file)
+	if !long && len(file) <= maxFileName {
+		return file
+	}
+	if !long {
+		name, err := url.PathUnescape(file)
+		if err != nil {
+			return file
+		}
+		return encodeName(name)
+	}
+	return file[:min(len(file), maxFileName-41)] + "~" + sum
 }
 
 const maxFileName = 200 // leaves room for a suffix in the 255 bytes that filesystems take
@@ -86,26 +128,79 @@ func parseWhen(s string) (time.Time, error) {
 }
 
 // A refLogs is the logs of refs.
-type refLogs struct{ m *disk.Medium }
+type refLogs struct {
+	m       *disk.Medium
+	folding *folding
+}
+
+// A refLog is the parts of a ref's log, as they follow each other.
+type refLog struct {
+	deleted string // lines of deleted refs, or all of one that is aside
+	live    string
+	aside   bool // there is, and will be, no file of git's
+}
+
+func (l refLog) text() string { return l.deleted + l.live }
+
+// parts reads the log of a ref.
+func (l *refLogs) parts(dir, name string) (p refLog, err error) {
+	if !validRef(name) {
+		return p, nil
+	}
+	if p.deleted, err = l.m.ReadText(deletedLogPath(dir, name)); err != nil {
+		return p, err
+	}
+	if l.folding.any() {
+		exact, taken, err := l.folding.find(path.Join(dir, "logs"), name)
+		if err != nil {
+			return p, err
+		}
+		p.aside = taken || !l.folding.plain(name)
+		if !exact {
+			return p, nil
+		}
+	}
+	p.live, err = l.m.ReadText(logPath(dir, name))
+	return p, err
+}
 
 // read reads the log of a ref, the oldest line first.
 func (l *refLogs) read(dir, name string) (string, error) {
-	if !validRef(name) {
-		return "", nil
+	p, err := l.parts(dir, name)
+	return p.text(), err
+}
+
+// size returns how many bytes the log of a ref has.
+func (l *refLogs) size(dir, name string) (size int, err error) {
+	if l.folding.any() {
+		text, err := l.read(dir, name)
+		return len(text), err
 	}
-	var text strings.Builder
 	for _, file := range []string{deletedLogPath(dir, name), logPath(dir, name)} {
-		data, err := l.m.ReadFile(file)
-		if err != nil && !disk.Absent(err) {
-			return "", err
+		info, err := l.m.Stat(file)
+		if err == nil && !info.IsDir() {
+			size += int(info.Size())
+		} else if err != nil && !disk.Absent(err) {
+			return 0, err
 		}
-		text.Write(data)
 	}
-	return text.String(), nil
+	return size, nil
 }
 
 // append adds lines to the log of a ref that exists.
 func (l *refLogs) append(dir, name, lines string) error {
+	if l.folding.any() {
+		p, err := l.parts(dir, name)
+		if err == nil && p.aside && p.live != "" { // it was not aside on another disk
+			err = l.moveDeleted(dir, name)
+		}
+		if err != nil {
+			return err
+		}
+		if p.aside {
+			return l.m.Append(deletedLogPath(dir, name), []byte(lines))
+		}
+	}
 	file := logPath(dir, name)
 	return l.m.ClearPath(path.Join(dir, "logs"), name, func() error { return l.m.Append(file, []byte(lines)) })
 }
@@ -113,6 +208,11 @@ func (l *refLogs) append(dir, name, lines string) error {
 // moveDeleted moves the log of a ref that was deleted.
 func (l *refLogs) moveDeleted(dir, name string) error {
 	from := logPath(dir, name)
+	if l.folding.any() {
+		if exact, _, err := l.folding.find(path.Join(dir, "logs"), name); err != nil || !exact {
+			return err
+		}
+	}
 	live, err := l.m.ReadFile(from)
 	if err != nil {
 		if disk.Absent(err) {
@@ -145,4 +245,21 @@ func (l *refLogs) writeDeleted(dir, name string, text []byte) error {
 		return err
 	}
 	return l.m.SyncDir(dir)
+}
+
+// upgrade renames the logs of deleted refs in a repository of a store of version 2.
+func (l *refLogs) upgrade(dir string) error {
+	top := path.Join(dir, deletedLogs)
+	entries, err := l.m.ReadDir(top)
+	if err != nil && !disk.Absent(err) {
+		return err
+	}
+	for _, e := range entries {
+		if name := encodeOlder(e.Name); name != e.Name {
+			if err := l.m.Publish(path.Join(top, e.Name), path.Join(top, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -22,7 +22,8 @@ type refState struct {
 	number uint64     // two states of one number hold the same refs
 	head   *looseRef  // nil if it was not there
 	top    *refDir    // refs/
-	loose  []looseRef // of the files of all directories and HEAD, by name
+	aside  *asideRefs // nil if there are none
+	loose  []looseRef // of the files of all directories and HEAD, and those aside that have no other, by name
 	packed *packedRefs
 }
 
@@ -31,6 +32,7 @@ type looseRef struct {
 	name  string
 	value refValue
 	err   error // says what is wrong with the file
+	aside bool
 	read  disk.Reading
 }
 
@@ -69,18 +71,25 @@ func (f *refFiles) state(dir string) (*refState, error) {
 	if st.top, err = f.readDir(dir, "refs", old.top); err != nil {
 		return nil, err
 	}
+	if st.aside, err = f.readAside(dir, old.aside); err != nil {
+		return nil, err
+	}
 	// Files first: a ref that is packed in between is then found twice, not missed.
 	if st.packed, err = f.packedIn(dir); err != nil {
 		return nil, err
 	}
-	if ok && st.packed == old.packed && st.top == old.top && st.head == old.head {
+	if ok && st.packed == old.packed && st.top == old.top && st.head == old.head && st.aside == old.aside {
 		return old, nil
 	}
 	st.loose = st.top.collect(nil)
 	if st.head != nil {
 		st.loose = append(st.loose, *st.head)
 	}
-	slices.SortFunc(st.loose, func(a, b looseRef) int { return strings.Compare(a.name, b.name) })
+	if st.aside != nil {
+		st.loose = append(st.loose, st.aside.refs...)
+	}
+	slices.SortStableFunc(st.loose, func(a, b looseRef) int { return strings.Compare(a.name, b.name) })
+	st.loose = slices.CompactFunc(st.loose, func(a, b looseRef) bool { return a.name == b.name })
 	if st.number = old.number; !ok || !st.equal(old) {
 		st.number = f.numbers.Add(1)
 	}
@@ -100,13 +109,18 @@ func (f *refFiles) forget(c *journal.Commit) {
 	if f.shared { // files tell of each change
 		return
 	}
-	f.writes.Add(1)
 	for _, d := range c.Drops {
-		f.states.remove(repoDir(d.Repo))
+		f.touch(repoDir(d.Repo))
 	}
 	for _, r := range c.Refs {
-		f.states.remove(repoDir(r.Repo))
+		f.touch(repoDir(r.Repo))
 	}
+}
+
+// touch lets go of what was read of the refs in a directory.
+func (f *refFiles) touch(dir string) {
+	f.writes.Add(1)
+	f.states.remove(dir)
 }
 
 // equal reports whether two states hold the same, by what is cheap to compare.

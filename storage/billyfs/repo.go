@@ -186,9 +186,11 @@ func (p *prepared) stageRef(dir, name string, ref *txRef, many bool, packed *[]p
 	switch v := ref.value; {
 	case v.IsZero():
 		return p.s.logs.moveDeleted(dir, name)
-	case many && v.Target == "" && name != "HEAD":
+	case v.Target == "" && name != "HEAD" && (many || !p.s.refs.folding.plain(name)):
 		*packed = append(*packed, packedRef{name: name, hash: v.Hash})
 		return nil
+	case !p.s.refs.folding.plain(name):
+		return p.s.refs.writeAside(dir, name, v)
 	default:
 		return p.s.m.Replace(path.Join(dir, name), refFile(v), 0)
 	}

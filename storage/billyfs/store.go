@@ -3,7 +3,8 @@
 //
 //	repos/<ID>.git/    a bare repository: HEAD, config, refs/, packed-refs and logs/, as git keeps them
 //	  objects/         what git programs pushed, and info/alternates, which leads to the pool
-//	  reposit-logs/    logs of deleted refs
+//	  reposit-logs/    logs of deleted refs, and of those that are aside
+//	  reposit-refs/    symbolic refs that are aside
 //	pools/<ID>.git/    the objects of a fork network, loose and in packs
 //	reposit/format     the version of this layout, and what the journal must hold at least
 //	reposit/journal    the records, and all that is not yet known to be synced
@@ -23,6 +24,13 @@
 // Refs are changed under locks that have the names of git's, and compared under the lock with what the transaction
 // read. A lock is a directory where git's is a file: each keeps the other out, and Open removes those that a crash
 // left, but git's only after the machine was started again.
+//
+// # Names
+//
+// Refs that a disk takes for each other, since it ignores case or how Unicode spells a name, stay as many as they are:
+// on such a disk, which Open finds out, all but those whose names it cannot change are aside, without a file: in
+// packed-refs, where git finds them, or, if they are symbolic, in reposit-refs, where it does not. A store may be moved
+// to another kind of disk. Files of refs that git programs make there are read by the names that directories list.
 package billyfs
 
 import (
@@ -66,6 +74,7 @@ type store struct {
 	records *mvcc.Map[[]byte]
 	overlay *overlay
 	repos   *repos
+	folding *folding
 	refs    *refFiles
 	logs    *refLogs
 	locks   *refLocks
@@ -139,12 +148,8 @@ func open(d disk.Disk, opts *Options) (_ *store, err error) {
 		return nil, err
 	}
 	s.committer.seq = h.Seq
-	if f.version == formatOld {
-		now := s.records.Snapshot()
-		defer now.Close()
-		if err := s.repos.addFsck(now); err != nil {
-			return nil, err
-		}
+	if err := s.upgrade(f.version); err != nil {
+		return nil, err
 	}
 	if err := s.start(h); err != nil {
 		return nil, err
@@ -156,9 +161,11 @@ func newStore(d disk.Disk, durability storage.Durability) *store {
 	t := d.Traits()
 	m := disk.NewMedium(d, disk.Options{Volatile: t.Volatile, Syncs: durability == storage.Sync, TempDir: tempDir,
 		Limit: sizeLimit})
+	folding := &folding{m: m}
 	s := &store{m: m, durability: durability, shared: t.Shared, records: mvcc.New[[]byte](), overlay: newOverlay(),
-		logs: &refLogs{m}, locks: &refLocks{m: m}, objects: newObjects(m, t.Shared), idle: make(chan struct{}, 1)}
-	s.refs = newRefFiles(m, s.locks, t.Shared)
+		folding: folding, logs: &refLogs{m, folding}, locks: &refLocks{m: m},
+		objects: newObjects(m, t.Shared), idle: make(chan struct{}, 1)}
+	s.refs = newRefFiles(m, s.locks, folding, t.Shared)
 	s.repos = &repos{m: m, refs: s.refs, objects: s.objects, overlay: s.overlay}
 	s.committer = &committer{s: s, turn: make(chan struct{}, 1)}
 	s.upkeep = newUpkeep(s)
@@ -177,6 +184,26 @@ func (s *store) putRecords(writes []journal.RecordWrite) {
 		}
 	}
 	t.Commit()
+}
+
+// upgrade changes what another version of the layout has otherwise. It may be cut off, and begun again.
+func (s *store) upgrade(version int) error {
+	if version == 0 || version >= formatNow {
+		return nil
+	}
+	now := s.records.Snapshot()
+	defer now.Close()
+	if version == formatOld {
+		if err := s.repos.addFsck(now); err != nil {
+			return err
+		}
+	}
+	for key := range now.Scan(repoKey, nextPrefix(repoKey), false) {
+		if err := s.logs.upgrade(repoDir(storage.ID([]byte(key[len(repoKey):])))); err != nil {
+			return err
+		}
+	}
+	return s.m.Flush()
 }
 
 // lockFolder makes the directories that are missing, and takes the lock of the store.
@@ -217,6 +244,9 @@ func (s *store) start(h *journal.History) error {
 		return err
 	}
 	if err := s.emptyDirs(); err != nil {
+		return err
+	}
+	if err := s.folding.probe(); err != nil {
 		return err
 	}
 	now := s.records.Snapshot()

@@ -119,9 +119,12 @@ func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
 		}
 		var base refValue
 		var err error
-		if r.state != nil && strings.HasPrefix(name, "refs/") {
+		if strings.HasPrefix(name, "refs/") && t.s.refs.folding.any() { // for which read looks at all refs
+			_, err = t.state(r)
+		}
+		if err == nil && r.state != nil && strings.HasPrefix(name, "refs/") {
 			base, err = r.state.find(name)
-		} else {
+		} else if err == nil {
 			base, err = t.s.refs.read(r.dir, name)
 		}
 		if err != nil {

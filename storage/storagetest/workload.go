@@ -45,11 +45,11 @@ func NewWorkload(seed uint64, writer int) *Workload {
 	return w
 }
 
-// manyNames returns names of refs, more than a backend may copy to a fork.
+// manyNames returns names of refs, more than a backend may copy to a fork. Some disks take two of them for one.
 func manyNames() []string {
 	names := []string{"HEAD", "refs/notes/commits", "refs/pull/1/head"}
 	for i := range 60 {
-		names = append(names, fmt.Sprintf("refs/heads/%02d", i), fmt.Sprintf("refs/tags/%02d", i))
+		names = append(names, fmt.Sprintf("refs/heads/%c%02d", "xX"[i%2], i/2), fmt.Sprintf("refs/tags/%02d", i))
 	}
 	return names
 }

@@ -33,6 +33,7 @@ type FS struct {
 	hook    func(Op)
 	faults  []Fault
 	temps   int
+	names   Names
 }
 
 // An Op is an operation on the filesystem or one of its files.
@@ -161,7 +162,7 @@ func (f *FS) Clone(seed uint64, pct int) *FS {
 		maps.Copy(c.durable, c.entries)
 		return c
 	}
-	return &FS{root: clone(f.root)}
+	return &FS{root: clone(f.root), names: f.names}
 }
 
 // apply carries out a change on the entries of directories.
@@ -237,7 +238,10 @@ func (f *FS) find(name string) (*node, error) {
 		if !n.dir {
 			return nil, syscall.ENOTDIR
 		}
-		if n = n.entries[part]; n == nil {
+		if err := f.refused(part); err != nil {
+			return nil, err
+		}
+		if _, n = f.entry(n, part); n == nil {
 			return nil, fs.ErrNotExist
 		}
 	}
@@ -250,6 +254,12 @@ func (f *FS) parent(name string) (*node, string, error) {
 	n, err := f.find(dir)
 	if err == nil && !n.dir {
 		err = syscall.ENOTDIR
+	}
+	if err == nil {
+		err = f.refused(base)
+	}
+	if err == nil {
+		base, _ = f.entry(n, base)
 	}
 	return n, base, err
 }
@@ -419,7 +429,10 @@ func (f *FS) MkdirAll(name string, perm os.FileMode) error {
 		if part == "" {
 			break
 		}
-		next := n.entries[part]
+		if err := f.refused(part); err != nil {
+			return failed("mkdir", name, err)
+		}
+		part, next := f.entry(n, part)
 		if next == nil {
 			next = newDir()
 			f.link(n, part, next)

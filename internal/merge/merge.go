@@ -1,0 +1,72 @@
+// Package merge has branches take the commits of others: of revisions, and of pull requests.
+package merge
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/fault"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/pull"
+	"github.com/reposit/reposit/internal/reach"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/txn"
+	"github.com/reposit/reposit/storage"
+)
+
+// An Engine merges. Its fields are set before it is used, and never change.
+type Engine struct {
+	Backend *txn.Engine
+	Objects *object.Store
+	Owners  *pull.Owners
+	Reach   *reach.Index
+	Now     func() time.Time
+	Quota   int64 // of the bytes of a repository; 0: none
+}
+
+// Options say how a merge is made.
+type Options struct {
+	By                access.Actor
+	Strategy          pull.Strategy
+	Message           string // of the commit; "" says what is merged
+	Author, Committer git.Signature
+	Expect            *git.Hash // what the branch must hold, or of a pull request the head; nil: any
+	DryRun            bool      // writes nothing
+}
+
+// A Result is what a merge made, or would make.
+type Result struct {
+	Hash    git.Hash // what the branch became
+	Commit  *git.Commit
+	Base    git.Hash // what the branch was
+	Already bool     // the branch had all of the head
+}
+
+// push returns the push by which a branch at base takes a head that has all of base, and what comes of it. change names
+// the branch.
+func (e *Engine) push(opts *Options, base, head git.Hash, is *git.Commit, message string,
+	change ref.Change) (*txn.Push, Result, error) {
+	made := git.Commit{Author: opts.Author, Committer: opts.Committer, Message: message}
+	h, o, item, err := opts.Strategy.Result(base, head, is.Tree, made)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	change.New, change.Old, change.By, change.OnTop = h, &base, opts.By, opts.Strategy == pull.Squash
+	p := &txn.Push{
+		Named: []storage.Hash{head}, Refs: []ref.Change{change}, Now: e.Now(), Quota: e.Quota, DryRun: opts.DryRun,
+	}
+	r := Result{Hash: h, Commit: is, Base: base}
+	if o != nil {
+		p.Objects, p.Items = []storage.Object{*o}, []*object.Item{item}
+		r.Commit = item.Commit
+	}
+	return p, r, nil
+}
+
+// diverged is the conflict of a branch that has commits which the head lacks.
+func diverged(branch string) error {
+	return fault.New(fault.Conflict, fmt.Sprintf(
+		"conflict: the branches have diverged: %s has commits that the head has not", branch))
+}

@@ -1,0 +1,208 @@
+package merge
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
+	"github.com/reposit/reposit/internal/protect"
+	"github.com/reposit/reposit/internal/pull"
+	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/storage"
+)
+
+// A Candidate is what there is to know of a pull request before it is merged.
+type Candidate struct {
+	Pull  *pull.Pull
+	Base  git.Hash      // what the base holds; zero: it is not there
+	Fits  bool          // the head has all that the base has
+	Rule  *protect.Rule // of the base; nil: none
+	Needs pull.Needs    // what owners must approve, if owned
+	owned bool          // the rule asks for owners
+}
+
+// Candidate looks at a pull request. It needs a permission, and is not for deploy keys if that is more than Read. It
+// walks histories and compares trees.
+func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor, repo storage.ID, number int,
+	need access.Permission) (*Candidate, error) {
+	pool, err := by.Check(v, repo, need)
+	if err != nil {
+		return nil, err
+	}
+	if need > access.Read && by.IsKey() {
+		return nil, access.ErrKey
+	}
+	c := &Candidate{}
+	if c.Pull, err = pull.Load(v, repo, number); err != nil {
+		return nil, err
+	}
+	rules, err := protect.Load(v, repo)
+	if err != nil {
+		return nil, err
+	}
+	c.Rule = rules.For(c.Pull.BaseBranch)
+	at, err := ref.Follow(v, repo, ref.Branches+c.Pull.BaseBranch)
+	if err == nil && at.Name == ref.Branches+c.Pull.BaseBranch { // else it is gone, or a program outside made it symbolic
+		c.Base = at.Hash
+	}
+	if err != nil || c.Base.IsZero() || c.Pull.State != pull.Open {
+		return c, err
+	}
+	return c, c.compare(ctx, e, pool)
+}
+
+// compare finds out whether the head fits, and whose paths it changes.
+func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (err error) {
+	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return e.Objects.Commit(ctx, pool, h) }
+	if c.Fits, err = graph.IsAncestor(ctx, read, c.Base, c.Pull.Head); err != nil {
+		return err
+	}
+	if c.Rule == nil || !c.Rule.RequireCodeOwnerReview {
+		return nil
+	}
+	from := c.Base
+	if !c.Fits {
+		if from, err = graph.MergeBase(ctx, read, c.Pull.Head, c.Base); err != nil {
+			return err
+		}
+	}
+	c.owned = true
+	c.Needs, err = e.Owners.Needs(ctx, pool, c.Base, from, c.Pull.Head)
+	return err
+}
+
+// Pull merges a pull request. It needs Write, and is not for deploy keys. update runs a function in a transaction of
+// pull requests by the actor.
+//
+// It returns a conflict if the head lacks commits of the base, pull.ErrEnded if the pull request is not open, and a
+// *ref.ConflictError if its head is not what is expected.
+func (e *Engine) Pull(ctx context.Context, repo storage.ID, number int, opts *Options,
+	update func(context.Context, func(*pull.Unit) error) error) (Result, error) {
+	m := pullMerge{Engine: e, opts: opts, repo: repo, number: number}
+	for {
+		err := m.try(ctx)
+		var moved *ref.ConflictError
+		switch {
+		case errors.Is(err, errUnfit):
+			err := update(ctx, func(u *pull.Unit) error { return m.settle(ctx, u) })
+			return m.result, err
+		case errors.Is(err, pull.ErrMoved), errors.As(err, &moved) && moved.Name == ref.Branches+m.branch:
+			continue
+		}
+		return m.result, err
+	}
+}
+
+// A pullMerge is the merge of a pull request.
+type pullMerge struct {
+	*Engine
+	opts   *Options
+	repo   storage.ID
+	number int
+	branch string // the base
+	result Result
+}
+
+// try merges what there is now, or returns an error that says that it moved meanwhile.
+func (m *pullMerge) try(ctx context.Context) error {
+	var c *Candidate
+	var head *git.Commit
+	var text string
+	err := m.Backend.View(ctx, func(v storage.View) error {
+		var err error
+		if c, err = m.Candidate(ctx, v, m.opts.By, m.repo, m.number, access.Write); err != nil {
+			return err
+		}
+		if err := m.check(c); err != nil {
+			return err
+		}
+		if text, err = c.Pull.Text(v); err != nil {
+			return err
+		}
+		pool, err := m.opts.By.Check(v, m.repo, access.Write)
+		if err == nil {
+			head, err = m.Objects.Commit(ctx, pool, c.Pull.Head)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	m.branch = c.Pull.BaseBranch
+	p, result, err := m.push(m.opts, c.Base, c.Pull.Head, head, m.message(c.Pull, text), ref.Change{
+		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Needs: c.Needs.Requirements, Owned: c.owned},
+		Log: m.opts.logEntry(fmt.Sprintf("pull request #%d: %s", m.number, c.Pull.Title)),
+	})
+	if err != nil {
+		return err
+	}
+	m.result = result
+	p.Check = func(v storage.View) error { return m.unmoved(v, c) }
+	return m.Backend.Push(ctx, m.repo, p)
+}
+
+// unmoved returns pull.ErrMoved unless the pull request is as it was looked at.
+func (m *pullMerge) unmoved(v storage.View, c *Candidate) error {
+	is, err := pull.Load(v, m.repo, m.number)
+	if err == nil && (is.State != pull.Open || is.Head != c.Pull.Head || is.BaseBranch != c.Pull.BaseBranch) {
+		err = pull.ErrMoved
+	}
+	return err
+}
+
+func (m *pullMerge) check(c *Candidate) error {
+	if c.Pull.State != pull.Open {
+		return pull.ErrEnded
+	}
+	if err := c.Pull.CheckHead(m.opts.Expect); err != nil {
+		return err
+	}
+	if !c.Fits || c.Base == c.Pull.Head {
+		return errUnfit
+	}
+	return nil
+}
+
+var errUnfit = errors.New("the head is not ahead of the base")
+
+// settle says what became of a pull request whose head is not ahead of the base. Mostly both have gone their ways. But
+// a program outside, which tells nobody, may have merged it.
+func (m *pullMerge) settle(ctx context.Context, u *pull.Unit) error {
+	pool, err := m.opts.By.Check(u.Tx, m.repo, access.Write)
+	if err != nil {
+		return err
+	}
+	is, err := pull.Load(u.Tx, m.repo, m.number)
+	if err != nil {
+		return err
+	}
+	settled, err := u.Settle(is)
+	if err == nil && !settled {
+		err = cmp.Or(u.Unanswered(), diverged(is.BaseBranch))
+	}
+	if err != nil {
+		return err
+	}
+	c, err := m.Objects.Commit(ctx, pool, is.Commit)
+	if err == nil {
+		m.result = Result{Hash: is.Commit, Commit: c, Base: is.Base, Already: true}
+	}
+	u.DryRun = m.opts.DryRun
+	return err
+}
+
+func (m *pullMerge) message(p *pull.Pull, text string) string {
+	switch {
+	case m.opts.Message != "":
+		return m.opts.Message
+	case m.opts.Strategy == pull.MergeCommit:
+		return fmt.Sprintf("Merge pull request #%d from %s\n\n%s\n", p.Number, p.HeadBranch, p.Title)
+	case text == "":
+		return fmt.Sprintf("%s (#%d)\n", p.Title, p.Number)
+	}
+	return fmt.Sprintf("%s (#%d)\n\n%s\n", p.Title, p.Number, text)
+}
