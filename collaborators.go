@@ -17,7 +17,7 @@ type Collaborators struct{ r *Repo }
 // Collaborators returns the collaborators of the repository.
 func (r *Repo) Collaborators() Collaborators { return Collaborators{r} }
 
-// A Collaborator is a user with what he may do with a repository.
+// A Collaborator is a user with what they may do with a repository.
 type Collaborator struct {
 	Login      string
 	Permission Permission
@@ -122,8 +122,8 @@ func (c Collaborators) Remove(ctx context.Context, login string) error {
 	})
 }
 
-// keep makes the actor a collaborator who has Admin, unless he has it anyway: of a repository that he has brought to an
-// owner for whom he may do so, but whose teams need not have it.
+// keep makes the actor a collaborator who has Admin, unless they have it anyway: of a repository that they have brought
+// to an owner for whom they may do so, but whose teams need not have it.
 func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 	login := s.actor.Login()
 	if login == "" {
@@ -138,7 +138,7 @@ func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 	return s.noteAccess(tx, repo, login, Admin)
 }
 
-// Pushable returns a page of the repositories of others that a user may push to, since he is a collaborator or in a
+// Pushable returns a page of the repositories of others that a user may push to, since they are a collaborator or in a
 // team. Users see all of their own; about others, an actor learns only of repositories that they may write to
 // themselves, and holders of deploy keys get ErrForbidden. It returns ErrNotFound if there is no such user. A page
 // costs a look at each repository that was opened to the user.

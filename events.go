@@ -276,7 +276,7 @@ func (s *Store) witnesses(v storage.View, e *event.Event) (bool, error) {
 	return s.actor.Witnesses(v, e.Repo, e.Private, need)
 }
 
-// eventDetail returns the detail of an event that the actor may see, without what he may not: as Repo.Info does, it
+// eventDetail returns the detail of an event that the actor may see, without what they may not: as Repo.Info does, it
 // hides what a fork was made of.
 func (s *Store) eventDetail(v storage.View, e *event.Event) (string, error) {
 	text, ok := strings.CutPrefix(e.Detail, event.ForkOf)

@@ -308,7 +308,7 @@ func (s *Store) addNetwork(v storage.View, r *catalog.Repo, state catalog.State,
 	return nil
 }
 
-// addPrivateForks counts the private forks that the actor may read, and takes off the public ones if he may not.
+// addPrivateForks counts the private forks that the actor may read, and takes off the public ones if they may not.
 func (s *Store) addPrivateForks(v storage.View, r *catalog.Repo, state catalog.State, info *Info) error {
 	if s.actor.IsKey() {
 		info.Forks = 0

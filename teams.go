@@ -16,7 +16,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Teams are groups of users to whom an owner opens several of his repositories at once.
+// Teams are groups of users to whom an owner opens several of their repositories at once.
 type Teams struct{ s *Store }
 
 // Teams returns the teams of the store.

@@ -16,8 +16,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Stale is what is known of a repository's language, which may be out of date, and what its default branch names. Both
-// are of one View.
+// A Stale is what is known of a repository's language, which may be out of date, and what its default branch names.
+// Both are of one View.
 type Stale struct {
 	Repo, Pool storage.ID
 	Tip        git.Hash // what the default branch names; zero: nothing
