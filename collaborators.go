@@ -80,7 +80,7 @@ func (c Collaborators) Add(ctx context.Context, login string, p Permission) erro
 // checkShared returns ErrTooLarge if no more repositories can be shared with a user, in whose lists each of them is. A
 // collaborator can always be given another permission.
 func (s *Store) checkShared(v storage.View, repo storage.ID, login string) error {
-	if s.actor.IsHost() || s.actor.ActsFor(login) {
+	if s.actor.IsHost() || s.actor.IsOrHost(login) {
 		return nil
 	}
 	has, err := people.SharedWith(v, login, repo, s.opts.Limits.SharedPerUser)
@@ -101,7 +101,7 @@ func (c Collaborators) Remove(ctx context.Context, login string) error {
 		return c.r.s.backend.Update(ctx, c.r.s.actor, func(tx *txn.Tx) error {
 			// Whoever is a collaborator knows of the repository, also if it is withheld from them.
 			need := access.Admin
-			if c.r.s.actor.ActsFor(key) {
+			if c.r.s.actor.IsOrHost(key) {
 				need = access.None
 			}
 			if _, err := tx.Repo(c.r.id, need); err != nil {
@@ -194,7 +194,7 @@ func (s *Store) pushable(v storage.View, login string) ([]storage.ID, error) {
 		} else if withheld {
 			continue
 		}
-		if !s.actor.ActsFor(login) {
+		if !s.actor.IsOrHost(login) {
 			if p, err := s.actor.Permission(v, g.Repo); err != nil {
 				return nil, err
 			} else if p < access.Write {

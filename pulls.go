@@ -283,7 +283,7 @@ func (p Pulls) public(v storage.View, from *pull.Pull) (Pull, error) {
 		}
 		out.Base = Hash(at.Hash)
 	}
-	seen, err := p.r.s.actor.Sees(v, from.HeadRepo)
+	seen, err := p.r.s.actor.CanRead(v, from.HeadRepo)
 	if seen {
 		out.HeadRepo = publicID(from.HeadRepo)
 	}
@@ -376,7 +376,7 @@ func (p Pulls) close(u *pull.Unit, number int) error {
 	if err != nil {
 		return err
 	}
-	if !p.r.s.actor.ActsFor(found.Author) {
+	if !p.r.s.actor.IsOrHost(found.Author) {
 		if _, err := p.r.s.actor.Check(u.Tx, p.r.id, access.Write); err != nil {
 			return err
 		}

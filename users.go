@@ -59,7 +59,7 @@ func (u Users) Put(ctx context.Context, p Profile) error {
 
 // checkOwn returns ErrForbidden unless user is the actor, is known, and has no new address.
 func (u Users) checkOwn(v storage.View, user *people.User) error {
-	if !u.s.actor.ActsFor(user.Login) {
+	if !u.s.actor.IsOrHost(user.Login) {
 		return ErrForbidden
 	}
 	old, err := people.LoadUser(v, user.Login)
@@ -186,7 +186,7 @@ func (u Users) watched(ctx context.Context, login string,
 	if err != nil {
 		return nil, last, err
 	}
-	if !u.s.actor.ActsFor(key) {
+	if !u.s.actor.IsOrHost(key) {
 		return nil, last, ErrForbidden
 	}
 	err = u.s.backend.View(ctx, func(v storage.View) error {
@@ -236,7 +236,7 @@ func (u Users) Unwatch(ctx context.Context, login string, repo ID) error {
 // profile returns what the actor may know of a user.
 func (s *Store) profile(u *people.User) Profile {
 	p := Profile(*u)
-	if !s.actor.ActsFor(u.Login) {
+	if !s.actor.IsOrHost(u.Login) {
 		p.Emails = nil
 	}
 	return p
