@@ -12,7 +12,7 @@ import (
 // An Actor is on whose behalf a Store is used. The zero value is Anonymous. Actors can be compared.
 type Actor struct{ a access.Actor }
 
-// Anonymous is an actor who is nobody in particular: he may read what is public.
+// Anonymous is an actor who is nobody in particular: they may read what is public.
 var Anonymous Actor
 
 // User returns the user with that login, whatever the case of its letters a-z. They need not be known to Users to own
@@ -27,7 +27,7 @@ func (a Actor) String() string { return a.a.String() }
 type Permission int
 
 const (
-	None  = Permission(people.None)  // nothing: to him, a private repository is not there
+	None  = Permission(people.None)  // nothing: to them, a private repository is not there
 	Read  = Permission(people.Read)  // read all, fork, watch, open and review pull requests
 	Write = Permission(people.Write) // change content and refs, merge pull requests
 	Admin = Permission(people.Admin) // describe, rename, transfer, share, protect, delete
@@ -61,9 +61,9 @@ func ParsePermission(text string) (Permission, error) {
 	return Permission(p), nil
 }
 
-// As returns the same store as an actor may see and use it. What he may not read is ErrNotFound, as if it were not
-// there, and missing from lists and counts; what he may read but not change is ErrForbidden. That is decided anew in
-// each unit of work, so a grant holds, and ends, at once, also for handles that he has. As costs nothing.
+// As returns the same store as an actor may see and use it. What they may not read is ErrNotFound, as if it were not
+// there, and missing from lists and counts; what they may read but not change is ErrForbidden. That is decided anew in
+// each unit of work, so a grant holds, and ends, at once, also for handles that they have. As costs nothing.
 //
 // When a user is removed, the stores that As returned for that login before, and all that came of them, refuse each
 // call with ErrForbidden, also if the login is somebody else's by then. Those that As returns later are theirs.
@@ -80,7 +80,7 @@ func (s *Store) As(actor Actor) *Store {
 }
 
 // Permission returns what a user may do with the repository: as its owner, as a collaborator, by a team, or because it
-// is public. An empty login is Anonymous. One may ask for himself; for others one needs Admin.
+// is public. An empty login is Anonymous. Actors may ask for themselves; for others they need Admin.
 func (r *Repo) Permission(ctx context.Context, login string) (Permission, error) {
 	return call(ctx, r, "permission", login, func() (Permission, error) {
 		asked := access.User(login)

@@ -9,7 +9,7 @@ import (
 	"github.com/reposit/reposit"
 )
 
-// TestHidden holds that what an actor may not read is not there for him.
+// TestHidden holds that what an actor may not read is not there for them.
 func TestHidden(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		s := open(nil)

@@ -196,7 +196,7 @@ func (s *substitution) person(name, mail string) (string, string) {
 		s.mailmap = &contributor.Mailmap{}
 		head, err := s.r.treeAt(s.ctx, "")
 		if err == nil {
-			s.mailmap, err = s.r.s.insight.Mailmap(s.ctx, head.Pool, head.Root)
+			s.mailmap, err = s.r.s.stats.Mailmap(s.ctx, head.Pool, head.Root)
 		}
 		if err != nil {
 			s.mailmap = &contributor.Mailmap{}

@@ -17,7 +17,7 @@ type Collaborators struct{ r *Repo }
 // Collaborators returns the collaborators of the repository.
 func (r *Repo) Collaborators() Collaborators { return Collaborators{r} }
 
-// A Collaborator is a user with what he may do with a repository.
+// A Collaborator is a user with what they may do with a repository.
 type Collaborator struct {
 	Login      string
 	Permission Permission
@@ -83,7 +83,7 @@ func (c Collaborators) Add(ctx context.Context, login string, p Permission) erro
 // checkShared returns ErrTooLarge if no more repositories can be shared with a user, in whose lists each of them is. A
 // collaborator can always be given another permission.
 func (s *Store) checkShared(v storage.View, repo storage.ID, login string) error {
-	if s.actor.IsHost() || s.actor.ActsFor(login) {
+	if s.actor.IsHost() || s.actor.IsOrHost(login) {
 		return nil
 	}
 	has, err := people.SharedWith(v, login, repo, s.opts.Limits.SharedPerUser)
@@ -105,7 +105,7 @@ func (c Collaborators) Remove(ctx context.Context, login string) error {
 		return c.r.s.backend.Update(ctx, c.r.s.actor, func(tx *txn.Tx) error {
 			// Whoever is a collaborator knows of the repository, also if it is withheld from them.
 			need := access.Admin
-			if c.r.s.actor.ActsFor(key) {
+			if c.r.s.actor.IsOrHost(key) {
 				need = access.None
 			}
 			if _, err := tx.Repo(c.r.id, need); err != nil {
@@ -126,8 +126,8 @@ func (c Collaborators) Remove(ctx context.Context, login string) error {
 	})
 }
 
-// keep makes the actor a collaborator who has Admin, unless he has it anyway: of a repository that he has brought to an
-// owner for whom he may do so, but whose teams need not have it.
+// keep makes the actor a collaborator who has Admin, unless they have it anyway: of a repository that they have brought
+// to an owner for whom they may do so, but whose teams need not have it.
 func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 	login := s.actor.Login()
 	if login == "" {
@@ -142,7 +142,7 @@ func (s *Store) keep(tx *txn.Tx, repo storage.ID) error {
 	return s.noteAccess(tx, repo, login, Admin)
 }
 
-// Pushable returns a page of the repositories of others that a user may push to, since he is a collaborator or in a
+// Pushable returns a page of the repositories of others that a user may push to, since they are a collaborator or in a
 // team. Users see all of their own; about others, an actor learns only of repositories that they may write to
 // themselves, and holders of deploy keys get ErrForbidden. It returns ErrNotFound if there is no such user. A page
 // costs a look at each repository that was opened to the user.
@@ -198,7 +198,7 @@ func (s *Store) pushable(v storage.View, login string) ([]storage.ID, error) {
 		} else if withheld {
 			continue
 		}
-		if !s.actor.ActsFor(login) {
+		if !s.actor.IsOrHost(login) {
 			if p, err := s.actor.Permission(v, g.Repo); err != nil {
 				return nil, err
 			} else if p < access.Write {

@@ -248,7 +248,7 @@ func (s *Store) missedEvents(v storage.View, after, first uint64) (bool, error) 
 			if m.number <= after {
 				continue
 			}
-			if missed, err := s.actor.Witnesses(v, id, true, m.need); missed || err != nil {
+			if missed, err := s.actor.CanSeeEvent(v, id, true, m.need); missed || err != nil {
 				return missed, err
 			}
 		}
@@ -273,10 +273,10 @@ func (s *Store) witnesses(v storage.View, e *event.Event) (bool, error) {
 	if e.Kind == event.AccessChanged {
 		need = access.Admin
 	}
-	return s.actor.Witnesses(v, e.Repo, e.Private, need)
+	return s.actor.CanSeeEvent(v, e.Repo, e.Private, need)
 }
 
-// eventDetail returns the detail of an event that the actor may see, without what he may not: as Repo.Info does, it
+// eventDetail returns the detail of an event that the actor may see, without what they may not: as Repo.Info does, it
 // hides what a fork was made of.
 func (s *Store) eventDetail(v storage.View, e *event.Event) (string, error) {
 	text, ok := strings.CutPrefix(e.Detail, event.ForkOf)
@@ -286,7 +286,7 @@ func (s *Store) eventDetail(v storage.View, e *event.Event) (string, error) {
 	var parent storage.ID
 	copy(parent[:], text)
 	if !s.actor.IsHost() {
-		if seen, err := s.actor.Sees(v, parent); err != nil || !seen {
+		if seen, err := s.actor.CanRead(v, parent); err != nil || !seen {
 			return "fork", err
 		}
 	}

@@ -229,7 +229,7 @@ func mayFail(err error) bool {
 }
 
 // TestForgeHistory lets a crowd loose. At every pause all indexes and counts are what a scan finds, and each actor's
-// lists are what he may read of it.
+// lists are what they may read of it.
 func TestForgeHistory(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		t.Logf("-seed=%d", *seed)

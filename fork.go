@@ -106,7 +106,7 @@ func (s *Store) checkUpstream(tx *txn.Tx, fork *catalog.Repo) error {
 	if s.actor.IsHost() || fork.Upstream.IsZero() {
 		return nil
 	}
-	sees, err := s.actor.Sees(tx, fork.ID)
+	sees, err := s.actor.CanRead(tx, fork.ID)
 	if err == nil && !sees {
 		err = &detail{ErrForbidden, "forbidden: a private fork of which the owner may not read what it is forked from", nil}
 	}
@@ -254,7 +254,7 @@ func (r *Repo) addWithheld(v storage.View, repo *catalog.Repo, network bool, w *
 		} else if !withheld {
 			continue
 		}
-		if sees, err := r.s.actor.Sees(v, id); err != nil {
+		if sees, err := r.s.actor.CanRead(v, id); err != nil {
 			return err
 		} else if sees {
 			w.Granted = append(w.Granted, id)
@@ -297,7 +297,7 @@ func (s *Store) addNetwork(v storage.View, r *catalog.Repo, state catalog.State,
 		id storage.ID
 		to *ID
 	}{{parent, &info.Parent}, {source, &info.Source}} {
-		seen, err := s.actor.Sees(v, of.id)
+		seen, err := s.actor.CanRead(v, of.id)
 		if err != nil {
 			return err
 		}
@@ -308,7 +308,7 @@ func (s *Store) addNetwork(v storage.View, r *catalog.Repo, state catalog.State,
 	return nil
 }
 
-// addPrivateForks counts the private forks that the actor may read, and takes off the public ones if he may not.
+// addPrivateForks counts the private forks that the actor may read, and takes off the public ones if they may not.
 func (s *Store) addPrivateForks(v storage.View, r *catalog.Repo, state catalog.State, info *Info) error {
 	if s.actor.IsKey() {
 		info.Forks = 0

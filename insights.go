@@ -6,8 +6,8 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/contributor"
-	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/language"
+	"github.com/reposit/reposit/internal/stats"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -43,18 +43,18 @@ func (r *Repo) countsOf(ctx context.Context, t *tree) (map[string]int64, error) 
 	}
 	var counts language.Counts
 	if t.Commit == gap.Tip && (t.Root.IsZero() || !t.Commit.IsZero()) {
-		counts, err = r.s.insight.Counts(ctx, gap, t.Root)
+		counts, err = r.s.stats.Counts(ctx, gap, t.Root)
 	} else {
-		counts, err = r.s.insight.CountsOf(ctx, r.id, t.Pool, t.Root)
+		counts, err = r.s.stats.CountsOf(ctx, r.id, t.Pool, t.Root)
 	}
 	return counts.Bytes, err
 }
 
 // gap returns what is to be known of the default branch to count it.
-func (r *Repo) gap(ctx context.Context) (insight.Gap, error) {
-	var gap insight.Gap
+func (r *Repo) gap(ctx context.Context) (stats.Stale, error) {
+	var gap stats.Stale
 	err := r.s.backend.View(ctx, func(v storage.View) (err error) {
-		gap, err = insight.Look(v, r.id)
+		gap, err = stats.Look(v, r.id)
 		return err
 	})
 	return gap, err
@@ -117,11 +117,11 @@ func (r *Repo) contributors(ctx context.Context, opts *ContributorOptions) ([]co
 	if err != nil {
 		return nil, err
 	}
-	tally, err := r.s.insight.Contributors(ctx, r.id, t.Pool, t.Commit, t.Commit == gap.Tip)
+	tally, err := r.s.stats.Contributors(ctx, r.id, t.Pool, t.Commit, t.Commit == gap.Tip)
 	if err != nil {
 		return nil, err
 	}
-	mailmap, err := r.s.insight.Mailmap(ctx, t.Pool, t.Root)
+	mailmap, err := r.s.stats.Mailmap(ctx, t.Pool, t.Root)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (r *Repo) contributors(ctx context.Context, opts *ContributorOptions) ([]co
 		if _, err := r.s.actor.Check(v, r.id, access.Read); err != nil {
 			return err
 		}
-		listed, err = contributor.List(tally.Authors, mailmap, insight.Users(v), opts.Anonymous)
+		listed, err = contributor.List(tally.Authors, mailmap, stats.Users(v), opts.Anonymous)
 		return err
 	})
 	return listed, err

@@ -563,7 +563,7 @@ func TestUpkeep(t *testing.T) {
 func upkeepers() int {
 	stacks := make([]byte, 4<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
-	return bytes.Count(stacks, []byte("insight.(*Keeper).run("))
+	return bytes.Count(stacks, []byte("stats.(*Service).run("))
 }
 
 // TestUpkeepAfterOpen holds that what one process left to do the next one does.

@@ -107,7 +107,7 @@ func (d DeployKeys) note(tx *txn.Tx, key people.DeployKey, p Permission) error {
 
 // AsKey returns the same store as the holder of a deploy key may use it: one repository, and nothing of others, not
 // even that they are there. That ends at once when the key is removed or the repository deleted. The caller vouches
-// that he holds the other half, so only the host may ask; others get ErrForbidden. It returns ErrNotFound for a key
+// that they hold the other half, so only the host may ask; others get ErrForbidden. It returns ErrNotFound for a key
 // that no repository has, and ErrInvalid for what Add does not take.
 func (s *Store) AsKey(ctx context.Context, authorizedKey string) (*Store, error) {
 	return call(ctx, s, "as key", "", func() (*Store, error) {

@@ -44,7 +44,7 @@ type ListOptions struct {
 // Fork). Pages by token cost the same wherever they are: a repository that stays where it is in the order is on one
 // page just once, whatever others do meanwhile. A list by one label, or by owner, costs what it returns; several
 // labels, or a label and an owner, cost a look at each repository that has the rarest label. A user's page also costs a
-// look at each private repository of others that is shared with him. A damaged repository does not keep others from
+// look at each private repository of others that is shared with them. A damaged repository does not keep others from
 // being listed, see Info.Damaged. List returns ErrInvalid for a token that another query, or the same of another actor,
 // gave out.
 func (s *Store) List(ctx context.Context, opts *ListOptions) (Page[Info], error) {

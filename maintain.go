@@ -26,7 +26,7 @@ func (s *Store) Upkeep(ctx context.Context) error {
 		if s.opts.ReadOnly {
 			return storage.ErrReadOnly
 		}
-		return s.insight.FindAll(ctx)
+		return s.stats.FindAll(ctx)
 	})
 }
 

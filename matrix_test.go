@@ -188,7 +188,7 @@ func deleteDoor(c *cell) error {
 	return c.r.Delete(c.ctx, token)
 }
 
-// forkDoor forks to the actor himself. Who has no name can't have repositories, which is not what this is about.
+// forkDoor forks to the actor themselves. Who has no name can't have repositories, which is not what this is about.
 func forkDoor(c *cell) error {
 	_, err := c.r.Fork(c.ctx, &reposit.ForkOptions{Slug: "forked"})
 	if errors.Is(err, reposit.ErrForbidden) && !errors.Is(err, storage.ErrReadOnly) {
@@ -206,7 +206,7 @@ func removeKeyDoor(c *cell) error {
 	return c.r.DeployKeys().Remove(c.ctx, key.ID)
 }
 
-// ownDoor is what a user may for himself alone. TestWhoMayWithPeople looks at who that is.
+// ownDoor is what a user may for themselves alone. TestWhoMayWithPeople looks at who that is.
 func ownDoor(err error) error {
 	if errors.Is(err, reposit.ErrForbidden) && !errors.Is(err, storage.ErrReadOnly) {
 		return nil
@@ -214,7 +214,7 @@ func ownDoor(err error) error {
 	return err
 }
 
-// reviewDoor reviews as the actor himself. Who has no name can't, which is not what this is about.
+// reviewDoor reviews as the actor themselves. Who has no name can't, which is not what this is about.
 func reviewDoor(c *cell) error {
 	_, err := c.r.Pulls().Review(c.ctx, 1, reposit.Commented, nil)
 	if errors.Is(err, storage.ErrReadOnly) {
@@ -226,7 +226,7 @@ func reviewDoor(c *cell) error {
 	return err
 }
 
-// openPullDoor opens a pull request as the actor himself. A deploy key that may write has no name, and can't.
+// openPullDoor opens a pull request as the actor themselves. A deploy key that may write has no name, and can't.
 func openPullDoor(c *cell) error {
 	_, err := c.r.Pulls().Open(c.ctx, "main", "topic2", nil)
 	if errors.Is(err, reposit.ErrForbidden) {
@@ -304,7 +304,7 @@ func storerPackDoor(c *cell) error {
 	return errors.Join(err, closeAll(w))
 }
 
-// A role is an actor with what he may do in a private repository of another owner. All of them may read public ones.
+// A role is an actor with what they may do in a private repository of another owner. All of them may read public ones.
 type role struct {
 	actor   func(*testing.T, *matrix) *reposit.Store
 	private reposit.Permission
@@ -441,7 +441,7 @@ func TestMatrix(t *testing.T) {
 	t.Logf("%d cells of %d methods and %d roles", cells, len(doors), len(roles))
 }
 
-// tryDoor has a role try a door of a repository, with a handle that he took when he could read it.
+// tryDoor has a role try a door of a repository, with a handle that they took when they could read it.
 func tryDoor(t *testing.T, d door, who role, private bool) error {
 	t.Helper()
 	m := newMatrix(t)

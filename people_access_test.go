@@ -52,7 +52,7 @@ func newCast(t testing.TB) *cast {
 }
 
 // TestWhoMayWithPeople tries each method about people as each kind of actor. Who is not named gets ErrForbidden, or if
-// he may not read the repository, ErrNotFound.
+// they may not read the repository, ErrNotFound.
 func TestWhoMayWithPeople(t *testing.T) {
 	everyone := []string{"", "stranger", "reader", "member", "writer", "admin", "owner", "host"}
 	from := func(login string) []string { return everyone[slices.Index(everyone, login):] }
@@ -96,13 +96,13 @@ func TestWhoMayWithPeople(t *testing.T) {
 			_, err := r.Watchers().List(ctx, nil)
 			return err
 		}},
-		{"Watchers.Add himself", everyone[1:], func(ctx context.Context, _ *reposit.Store, r *reposit.Repo,
+		{"Watchers.Add themselves", everyone[1:], func(ctx context.Context, _ *reposit.Store, r *reposit.Repo,
 			actor string) error {
-			return r.Watchers().Add(ctx, himself(actor))
+			return r.Watchers().Add(ctx, selfOf(actor))
 		}},
-		{"Watchers.Remove himself", everyone[1:],
+		{"Watchers.Remove themselves", everyone[1:],
 			func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, actor string) error {
-				return r.Watchers().Remove(ctx, himself(actor))
+				return r.Watchers().Remove(ctx, selfOf(actor))
 			}},
 		{"Watchers.Add another", []string{"host"},
 			func(ctx context.Context, _ *reposit.Store, r *reposit.Repo, actor string) error {
@@ -131,7 +131,7 @@ func TestWhoMayWithPeople(t *testing.T) {
 	}
 }
 
-func himself(actor string) string {
+func selfOf(actor string) string {
 	if actor == "" || actor == "host" {
 		return "reader"
 	}
@@ -163,7 +163,7 @@ func (c *cast) as(actor string) *reposit.Store {
 	return c.As(reposit.User(actor))
 }
 
-// handle returns an actor's handle on a repository, made when he could read it.
+// handle returns an actor's handle on a repository, made when they could read it.
 func (c *cast) handle(t testing.TB, actor string, id reposit.ID) *reposit.Repo {
 	t.Helper()
 	private := must(c.RepoByID(t.Context(), id))(t)
@@ -217,7 +217,8 @@ func TestWhoMayWithTeams(t *testing.T) {
 	}
 }
 
-// TestTeamAdminKeeps holds that who may make repositories for an owner can use what he has made, forked or given away.
+// TestTeamAdminKeeps holds that who may make repositories for an owner can use what they have made, forked or given
+// away.
 func TestTeamAdminKeeps(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		s, ctx := open(nil), t.Context()
@@ -262,7 +263,7 @@ func TestTeamAdminKeeps(t *testing.T) {
 	})
 }
 
-// TestTeamsOfRepo holds that who sees a team because of one repository learns of no other that he may not read.
+// TestTeamsOfRepo holds that who sees a team because of one repository learns of no other that they may not read.
 func TestTeamsOfRepo(t *testing.T) {
 	c, ctx := newCast(t), t.Context()
 	secret := create(t, c.store, "secret", &reposit.CreateOptions{Owner: "owner", Private: true})
@@ -319,7 +320,7 @@ func TestUsers(t *testing.T) {
 	more := renamed
 	more.Emails = append(slices.Clone(full.Emails), "ann@new.example.org")
 	for what, test := range map[string]struct{ got, want error }{
-		"his own profile":   {ann.Users().Put(ctx, renamed), nil},
+		"their own profile": {ann.Users().Put(ctx, renamed), nil},
 		"an address more":   {ann.Users().Put(ctx, more), reposit.ErrForbidden},
 		"another's profile": {bob.Users().Put(ctx, renamed), reposit.ErrForbidden},
 		"a user that is not known": {s.As(reposit.User("eve")).Users().Put(ctx, reposit.Profile{Login: "eve"}),
@@ -329,7 +330,7 @@ func TestUsers(t *testing.T) {
 		"an address in use": {s.Users().Put(ctx, reposit.Profile{Login: "bob", Emails: []string{"ANN@home"}}),
 			reposit.ErrExists},
 		"an address that was left": {s.Users().Put(ctx, reposit.Profile{Login: "cid", Email: "ann@example.org"}), nil},
-		"remove himself":           {ann.Users().Remove(ctx, "ann"), reposit.ErrForbidden},
+		"remove themselves":        {ann.Users().Remove(ctx, "ann"), reposit.ErrForbidden},
 		"remove another":           {bob.Users().Remove(ctx, "ann"), reposit.ErrForbidden},
 		"remove an unknown one":    {s.Users().Remove(ctx, "eve"), reposit.ErrNotFound},
 	} {

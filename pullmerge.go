@@ -31,7 +31,7 @@ func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
 			if err != nil {
 				return err
 			}
-			judgement, err := c.Pull.Judge(v, c.Rule, c.Needs.Requirements)
+			judgement, err := c.Pull.Summarize(v, c.Rule, c.Needs.Requirements)
 			s = PullStatus{
 				Head: Hash(c.Pull.Head), Base: Hash(c.Base), Diverged: !c.Fits,
 				Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Lacks(c.Rule),

@@ -81,7 +81,7 @@ func TestReviews(t *testing.T) {
 		review(t, d.r, 1, "wanda", reposit.Approved)
 		d.lacks(t, "after one asked for changes", "wes asked for changes")
 		review(t, d.r, 1, "wes", reposit.Commented)
-		d.lacks(t, "after he commented", "wes asked for changes")
+		d.lacks(t, "after they commented", "wes asked for changes")
 		review(t, d.r, 1, "wim", reposit.ChangesRequested)
 		review(t, d.r, 1, "wes", reposit.Approved)
 		d.lacks(t, "after they changed their minds", "wim asked for changes")
@@ -238,7 +238,7 @@ func TestCodeOwners(t *testing.T) {
 		review(t, d.r, 1, "wanda", reposit.Commented)
 		review(t, d.r, 1, "wes", reposit.Approved)
 		review(t, d.r, 1, "wanda", reposit.Approved)
-		d.lacks(t, "after he approved whose address it is")
+		d.lacks(t, "after they approved whose address it is")
 
 		// What the head says of owners does not count. A move changes both paths.
 		commit(t, d.r, &reposit.CommitOptions{Branch: "topic", Message: "m"}, reposit.Put(".github/CODEOWNERS", nil),
@@ -251,7 +251,7 @@ func TestCodeOwners(t *testing.T) {
 		d.lacks(t, "after more changed", "wim asked for changes", strings.Replace(all, `"f"`, `".github/CODEOWNERS"`, 1),
 			secret)
 		review(t, d.r, 1, "wim", reposit.Approved)
-		d.lacks(t, "after he approved", secret)
+		d.lacks(t, "after they approved", secret)
 
 		// A rule that comes while it is merged is asked too, as are owners that come.
 		protect(t, d.r, "main", reposit.Protection{RequireCodeOwnerReview: true, BypassAdmins: true})

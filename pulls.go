@@ -85,7 +85,7 @@ type PullOptions struct {
 	Title    string // default: the first line of the head's message
 	Body     string
 	HeadRepo ID     // whose branch the head is; default: this repository
-	Author   string // on whose behalf the host opens it; a user is the author himself
+	Author   string // on whose behalf the host opens it; a user is the author themselves
 }
 
 // Open opens a pull request that asks to take the commits of a branch, head, into the branch base; "" is the default
@@ -146,7 +146,7 @@ func (o *opener) check() error {
 	return nil
 }
 
-// actsAs returns the login of whoever does what a person does: the actor himself, or for the host whom it names.
+// actsAs returns the login of whoever does what a person does: the actor themselves, or for the host whom it names.
 func (s *Store) actsAs(named string) (string, error) {
 	login := s.actor.Login()
 	switch {
@@ -283,7 +283,7 @@ func (p Pulls) public(v storage.View, from *pull.Pull) (Pull, error) {
 		}
 		out.Base = Hash(at.Hash)
 	}
-	seen, err := p.r.s.actor.Sees(v, from.HeadRepo)
+	seen, err := p.r.s.actor.CanRead(v, from.HeadRepo)
 	if seen {
 		out.HeadRepo = publicID(from.HeadRepo)
 	}
@@ -363,7 +363,7 @@ func (p Pulls) page(ctx context.Context, o *PullListOptions) (list Page[Pull], e
 	return list, err
 }
 
-// Close ends an open pull request unmerged. Its author may if he may read the repository, and who may write, but for
+// Close ends an open pull request unmerged. Its author may if they may read the repository, and who may write, but for
 // deploy keys. It returns ErrNotFound, or ErrConflict for one that is not open.
 func (p Pulls) Close(ctx context.Context, number int) error {
 	return do(ctx, p.r, "close pull", pullName(number), func() error {
@@ -376,7 +376,7 @@ func (p Pulls) close(u *pull.Unit, number int) error {
 	if err != nil {
 		return err
 	}
-	if !p.r.s.actor.ActsFor(found.Author) {
+	if !p.r.s.actor.IsOrHost(found.Author) {
 		if _, err := p.r.s.actor.Check(u.Tx, p.r.id, access.Write); err != nil {
 			return err
 		}

@@ -536,7 +536,7 @@ func (s *store) offered(t testing.TB, r *reposit.Repo) (n int) {
 			return err
 		}
 		state, err := catalog.LoadState(v, repo)
-		n = state.Offered
+		n = state.OutgoingPulls
 		return err
 	})
 	if err != nil {

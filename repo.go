@@ -14,13 +14,13 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/fault"
-	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/search"
+	"github.com/reposit/reposit/internal/stats"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
@@ -433,7 +433,7 @@ func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
 	if err := pull.Deleted.Bury(tx, id); err != nil {
 		return err
 	}
-	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, insight.Drop,
+	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, stats.Drop,
 		event.Drop} {
 		if err := drop(tx, id); err != nil {
 			return err

@@ -53,11 +53,11 @@ type Review struct {
 type ReviewOptions struct {
 	Body     string
 	Expect   *Hash  // the commit that the head must be, which the reviewer saw; nil: any
-	Reviewer string // on whose behalf the host reviews; a user is the reviewer himself
+	Reviewer string // on whose behalf the host reviews; a user is the reviewer themselves
 }
 
 // Review says something of an open pull request. It needs Read. Of each reviewer, the last review that is more than a
-// comment counts, if he may write both when he gives it and when the pull request is merged.
+// comment counts, if they may write both when they give it and when the pull request is merged.
 //
 // It returns ErrConflict for a pull request that is not open or whose head is not what is expected, ErrInvalid if the
 // host names no reviewer, and ErrForbidden for more than a comment of the author, and for one who has no name or may

@@ -14,7 +14,7 @@ import (
 	"github.com/reposit/reposit"
 )
 
-// TestRevoked holds that what an actor was handed while he might read a repository is of no use when he may not any
+// TestRevoked holds that what an actor was handed while they might read a repository is of no use when they may not any
 // more, nor to anyone once it is deleted.
 func TestRevoked(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {

@@ -37,7 +37,7 @@ type SearchResult struct {
 //
 // A page of a query of one word, of a language or of an owner costs what it returns, however many are found. Several
 // words, or a word with a language or an owner, cost a look at each repository that has the rarest of them. A user's
-// search also costs a look at each private repository of others that is shared with him.
+// search also costs a look at each private repository of others that is shared with them.
 //
 // A damaged repository does not keep others from being found, see Info.Damaged.
 //

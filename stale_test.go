@@ -41,7 +41,7 @@ func TestNothingStale(t *testing.T) {
 type staleHistory struct {
 	*testing.T
 	r, other *reposit.Repo
-	as       map[string]*reposit.Repo // by who he is
+	as       map[string]*reposit.Repo // by who they are
 	refs     map[string]string        // full names: content of the file in their trees
 	head     string                   // the full name of the default branch
 	private  bool
@@ -114,11 +114,11 @@ func (h *staleHistory) check(ctx context.Context, when string) {
 			for range 3 {
 				got, err := r.Read(ctx, rev, "d/f")
 				if sees && (err != nil || string(got) != want) || !sees && !errors.Is(err, reposit.ErrNotFound) {
-					h.Errorf("%s: Read(%q) by %s = %q, %v; he should see it: %v, want %q", when, rev, who, got, err, sees, want)
+					h.Errorf("%s: Read(%q) by %s = %q, %v; they should see it: %v, want %q", when, rev, who, got, err, sees, want)
 				}
 			}
 			if _, err := r.Stat(ctx, rev, "d"); sees != (err == nil) {
-				h.Errorf("%s: Stat(%q) by %s = %v; he should see it: %v", when, rev, who, err, sees)
+				h.Errorf("%s: Stat(%q) by %s = %v; they should see it: %v", when, rev, who, err, sees)
 			}
 		}
 	}
@@ -161,9 +161,9 @@ func TestNothingStaleBeside(t *testing.T) {
 					}
 					before := grants.Load()
 					_, err = bob.Read(ctx, "", "n")
-					// The counter is odd while a change is on its way, and a multiple of 4 when he has the grant.
+					// The counter is odd while a change is on its way, and a multiple of 4 when they have the grant.
 					if after := grants.Load(); before == after && before%2 == 0 && (err == nil) != (before%4 == 0) {
-						t.Errorf("Read() by bob = %v after %d changes of what he may", err, before/2)
+						t.Errorf("Read() by bob = %v after %d changes of what they may", err, before/2)
 						return
 					}
 				}

@@ -12,7 +12,6 @@ import (
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/gogit"
-	"github.com/reposit/reposit/internal/insight"
 	"github.com/reposit/reposit/internal/merge"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
@@ -24,6 +23,7 @@ import (
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/search"
+	"github.com/reposit/reposit/internal/stats"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
@@ -43,7 +43,7 @@ type core struct {
 	objects  *object.Store
 	owners   *pull.Owners
 	reach    *reach.Index
-	insight  *insight.Keeper
+	stats    *stats.Service
 	commits  *commit.Engine
 	merges   *merge.Engine
 	opts     Options
@@ -79,7 +79,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 			if secret, err = catalog.LoadSecret(v); err != nil {
 				return err
 			}
-			marked, err = insight.HasMarked(v)
+			marked, err = stats.HasMarked(v)
 			return err
 		})
 	}
@@ -94,10 +94,10 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
 	})
-	c.insight = insight.NewKeeper(c.backend, c.objects, insight.Upkeep(o.Upkeep), o.Logger)
-	c.events.OnWake(c.insight.Wake)
+	c.stats = stats.New(c.backend, c.objects, stats.Upkeep(o.Upkeep), o.Logger)
+	c.events.OnWake(c.stats.Wake)
 	if marked {
-		c.insight.Wake()
+		c.stats.Wake()
 	}
 	c.commits = commit.New(c.backend, c.objects, c.reach)
 	c.merges = &merge.Engine{
@@ -115,7 +115,7 @@ func (s *Store) Close() error {
 	if !s.gate.Close() {
 		return failed("close", "", "", ErrClosed)
 	}
-	s.insight.Stop()
+	s.stats.Stop()
 	s.events.Wake()
 	if err := s.backend.Settle(context.Background()); err != nil {
 		s.opts.Logger.Warn("the content of refused commits is not counted", "err", err)

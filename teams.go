@@ -16,7 +16,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Teams are groups of users to whom an owner opens several of his repositories at once.
+// Teams are groups of users to whom an owner opens several of their repositories at once.
 type Teams struct{ s *Store }
 
 // Teams returns the teams of the store.
@@ -45,7 +45,7 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 		if err != nil {
 			return err
 		}
-		if !t.s.actor.ActsFor(made.Owner) {
+		if !t.s.actor.IsOrHost(made.Owner) {
 			return ErrForbidden
 		}
 		err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
@@ -132,7 +132,7 @@ func (t Teams) Leave(ctx context.Context, owner, name, login string) error {
 		if err != nil {
 			return fault.About(login, err)
 		}
-		if !t.s.actor.ActsFor(key) && !t.s.actor.ActsFor(owner) {
+		if !t.s.actor.IsOrHost(key) && !t.s.actor.IsOrHost(owner) {
 			return ErrForbidden
 		}
 		err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
@@ -224,7 +224,7 @@ func (t Teams) Team(ctx context.Context, owner, name string) (Team, error) {
 
 // seen reports whether the actor may see a team.
 func (t Teams) seen(v storage.View, owner, name string) (bool, error) {
-	if t.s.actor.ActsFor(owner) {
+	if t.s.actor.IsOrHost(owner) {
 		return true, nil
 	}
 	return people.IsMember(v, owner, name, t.s.actor.Login())
@@ -239,7 +239,7 @@ func (t Teams) Remove(ctx context.Context, owner, name string) error {
 		if err != nil {
 			return err
 		}
-		if !t.s.actor.ActsFor(owner) {
+		if !t.s.actor.IsOrHost(owner) {
 			return ErrForbidden
 		}
 		err = t.s.backend.Update(ctx, t.s.actor, func(tx *txn.Tx) error {
@@ -328,7 +328,7 @@ func (s *Store) team(v storage.View, owner, name string) (Team, error) {
 	}
 	team := Team{Owner: found.Owner, Name: found.Name, Permission: Permission(found.Permission), Members: found.Members}
 	for _, id := range found.Repos {
-		seen, err := s.actor.Sees(v, id)
+		seen, err := s.actor.CanRead(v, id)
 		if err != nil {
 			return Team{}, err
 		}

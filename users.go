@@ -26,8 +26,8 @@ func (s *Store) Users() Users { return Users{s} }
 // A Profile describes a user.
 type Profile struct {
 	Login                                string // as slugs are: a-z, 0-9 and between them . _ -
-	Name, Email, Company, Blog, Location string // what he shows to all; may be ""
-	// further addresses, shown to him and the host: commits of all of them are his
+	Name, Email, Company, Blog, Location string // what they show to all; may be ""
+	// further addresses, shown to them and the host: commits of all of them are theirs
 	Emails []string
 }
 
@@ -36,8 +36,8 @@ const (
 	maxEmail  = 254 // bytes (RFC 5321, "Path")
 )
 
-// Put makes a user be what p says, whether or not there was one. The host may do so, and a user with his own profile,
-// to which he may add no address, since nobody but the host vouches for it; others get ErrForbidden. It returns
+// Put makes a user be what p says, whether or not there was one. The host may do so, and a user with their own profile,
+// to which they may add no address, since nobody but the host vouches for it; others get ErrForbidden. It returns
 // ErrExists if another user has one of the addresses, whatever their case, and ErrInvalid.
 func (u Users) Put(ctx context.Context, p Profile) error {
 	return do(ctx, u.s, "put user", p.Login, func() error {
@@ -59,7 +59,7 @@ func (u Users) Put(ctx context.Context, p Profile) error {
 
 // checkOwn returns ErrForbidden unless user is the actor, is known, and has no new address.
 func (u Users) checkOwn(v storage.View, user *people.User) error {
-	if !u.s.actor.ActsFor(user.Login) {
+	if !u.s.actor.IsOrHost(user.Login) {
 		return ErrForbidden
 	}
 	old, err := people.LoadUser(v, user.Login)
@@ -186,7 +186,7 @@ func (u Users) watched(ctx context.Context, login string,
 	if err != nil {
 		return nil, last, err
 	}
-	if !u.s.actor.ActsFor(key) {
+	if !u.s.actor.IsOrHost(key) {
 		return nil, last, ErrForbidden
 	}
 	err = u.s.backend.View(ctx, func(v storage.View) error {
@@ -236,7 +236,7 @@ func (u Users) Unwatch(ctx context.Context, login string, repo ID) error {
 // profile returns what the actor may know of a user.
 func (s *Store) profile(u *people.User) Profile {
 	p := Profile(*u)
-	if !s.actor.ActsFor(u.Login) {
+	if !s.actor.IsOrHost(u.Login) {
 		p.Emails = nil
 	}
 	return p

@@ -92,14 +92,14 @@ func (w Watchers) Add(ctx context.Context, login string) error {
 		}
 		now := w.r.s.now()
 		return w.r.change(ctx, access.Read, func(tx *txn.Tx) error {
-			if !w.r.s.actor.ActsFor(key) {
+			if !w.r.s.actor.IsOrHost(key) {
 				return ErrForbidden
 			}
 			added, err := people.Watch(tx, w.r.id, key, now)
 			if err != nil || !added {
 				return err
 			}
-			if sees, err := access.User(key).Sees(tx, w.r.id); err != nil || !sees {
+			if sees, err := access.User(key).CanRead(tx, w.r.id); err != nil || !sees {
 				return cmp.Or(err, error(&detail{ErrForbidden, "forbidden: the user may not read the repository", nil}))
 			}
 			return catalog.Adjust(tx, w.r.id, func(s *catalog.State) { s.Watchers++ })
@@ -124,7 +124,7 @@ func (w Watchers) Remove(ctx context.Context, login string) error {
 
 // unwatch makes a user no watcher, if the actor may.
 func (s *Store) unwatch(tx *txn.Tx, repo storage.ID, login string) error {
-	if s.actor.ActsFor(login) {
+	if s.actor.IsOrHost(login) {
 		// Whoever watches a repository knows of it. So they need not be able to read it.
 		if was, err := dropWatch(tx, repo, login); was || err != nil {
 			return err
@@ -133,7 +133,7 @@ func (s *Store) unwatch(tx *txn.Tx, repo storage.ID, login string) error {
 	if _, err := s.actor.Check(tx, repo, access.Read); err != nil {
 		return err
 	}
-	if !s.actor.ActsFor(login) {
+	if !s.actor.IsOrHost(login) {
 		return ErrForbidden
 	}
 	return nil
@@ -151,7 +151,7 @@ func dropWatch(tx *txn.Tx, repo storage.ID, login string) (bool, error) {
 // dropBlind makes those of the given watchers none who may not read the repository any more.
 func dropBlind(tx *txn.Tx, repo storage.ID, logins ...string) error {
 	for _, login := range logins {
-		sees, err := access.User(login).Sees(tx, repo)
+		sees, err := access.User(login).CanRead(tx, repo)
 		if err == nil && !sees {
 			_, err = dropWatch(tx, repo, login)
 		}

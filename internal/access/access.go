@@ -12,7 +12,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// ErrForbidden says that an actor may not do what he asked for, with a repository that he may read.
+// ErrForbidden says that an actor may not do what they asked for, with a repository that they may read.
 var ErrForbidden = fault.New(fault.Forbidden, "")
 
 // ErrKey says that something is not for whoever has a deploy key.
@@ -147,8 +147,8 @@ func Decide(a Actor, f Facts) Permission {
 	return max(f.Grant, Read)
 }
 
-// Check returns the pool of a repository in which the actor has a permission. It returns storage.ErrNotFound if he may
-// not even read it, as if it were not there, and ErrForbidden if he may do less than what is needed.
+// Check returns the pool of a repository in which the actor has a permission. It returns storage.ErrNotFound if they
+// may not even read it, as if it were not there, and ErrForbidden if they may do less than what is needed.
 func (a Actor) Check(v storage.View, repo storage.ID, need Permission) (pool storage.ID, err error) {
 	if a.kind == host {
 		return catalog.Pool(v, repo)
@@ -208,8 +208,8 @@ func (a Actor) PermissionByHeader(v storage.View, repo storage.ID, h catalog.Hea
 	return Decide(a, f), err
 }
 
-// Sees reports whether the actor may read a repository. One that is not there, nobody sees.
-func (a Actor) Sees(v storage.View, repo storage.ID) (bool, error) {
+// CanRead reports whether the actor may read a repository. One that is not there, nobody sees.
+func (a Actor) CanRead(v storage.View, repo storage.ID) (bool, error) {
 	_, err := a.Check(v, repo, Read)
 	if errors.Is(err, storage.ErrNotFound) {
 		return false, nil
@@ -217,9 +217,10 @@ func (a Actor) Sees(v storage.View, repo storage.ID) (bool, error) {
 	return err == nil, err
 }
 
-// Witnesses reports whether the actor may learn of what needed a permission when it happened, in a repository that was
-// private then, or not. Of one that is not there any more, the host alone learns all, and others that it was public.
-func (a Actor) Witnesses(v storage.View, repo storage.ID, wasPrivate bool, need Permission) (bool, error) {
+// CanSeeEvent reports whether the actor may learn of what needed a permission when it happened, in a repository that
+// was private then, or not. Of one that is not there any more, the host alone learns all, and others that it was
+// public.
+func (a Actor) CanSeeEvent(v storage.View, repo storage.ID, wasPrivate bool, need Permission) (bool, error) {
 	if a.kind == host {
 		return true, nil
 	}
@@ -248,15 +249,15 @@ func (a Actor) grant(v storage.View, repo storage.ID, owner string, enough Permi
 	return None, nil
 }
 
-// ActsFor reports whether the actor may change what is a user's own: he himself may, and the host.
-func (a Actor) ActsFor(login string) bool {
+// IsOrHost reports whether the actor may change what is a user's own: they themselves may, and the host.
+func (a Actor) IsOrHost(login string) bool {
 	return a.kind == host || a.kind == user && a.login != "" && a.login == names.Key(login)
 }
 
-// CheckOwner returns nil if the actor may have repositories of an owner come and go: the owner himself, and members
+// CheckOwner returns nil if the actor may have repositories of an owner come and go: the owner themselves, and members
 // of the owner's teams that have Admin. Others get ErrForbidden.
 func (a Actor) CheckOwner(v storage.View, owner string) error {
-	if a.ActsFor(owner) {
+	if a.IsOrHost(owner) {
 		return nil
 	}
 	if a.kind == user {

@@ -6,8 +6,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// TestDecide holds that no actor gets more than one of four sources gives: that he is the host, that he is the owner,
-// what was granted to him, and that all may read what is public.
+// TestDecide holds that no actor gets more than one of four sources gives: that they are the host, that they are the
+// owner, what was granted to them, and that all may read what is public.
 func TestDecide(t *testing.T) {
 	repo, other := storage.ID{1}, storage.ID{2}
 	for _, test := range []struct {

@@ -22,7 +22,7 @@ func (a Actor) Viewer(v storage.View) (*catalog.Viewer, error) {
 		seen.Only = true
 	case deployKey:
 		seen.Only = true
-		may, err := a.Sees(v, a.repo)
+		may, err := a.CanRead(v, a.repo)
 		if may {
 			seen.Granted = []storage.ID{a.repo}
 		}

@@ -42,7 +42,7 @@ type State struct {
 	Moves               uint64 // how often what the repository's names lead to changed: its refs, and go-git's records
 	Forks, PrivateForks int    // direct ones that all may see, and others
 	Watchers, OpenPulls int
-	Offered             int          // open pull requests, of whatever repository, whose head is a branch of this one
+	OutgoingPulls       int          // open pull requests, of whatever repository, whose head is a branch of this one
 	Language            string       // with most bytes on the default branch
 	LanguageAt          storage.Hash // the commit of the default branch at which Language was found out
 	LanguageMoves       uint64       // what Moves was then
@@ -158,7 +158,7 @@ func (s *State) encode(b []byte) []byte {
 	b = record.AppendTime(b, s.Pushed)
 	b = binary.AppendUvarint(b, uint64(s.Size))
 	b = binary.AppendUvarint(b, s.Moves)
-	for _, n := range [5]int{s.Forks, s.PrivateForks, s.Watchers, s.OpenPulls, s.Offered} {
+	for _, n := range [5]int{s.Forks, s.PrivateForks, s.Watchers, s.OpenPulls, s.OutgoingPulls} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	if s.LanguageMoves == 0 && s.LanguageAt.IsZero() {
@@ -173,7 +173,7 @@ func decodeState(b []byte) (State, error) {
 	d := record.Decode(b)
 	d.Version(stateVersion, stateVersion)
 	s := State{Updated: d.Time(), Pushed: d.Time(), Size: int64(d.Uvarint()), Moves: d.Uvarint()}
-	for _, to := range [5]*int{&s.Forks, &s.PrivateForks, &s.Watchers, &s.OpenPulls, &s.Offered} {
+	for _, to := range [5]*int{&s.Forks, &s.PrivateForks, &s.Watchers, &s.OpenPulls, &s.OutgoingPulls} {
 		*to = int(d.Uvarint())
 	}
 	if d.Len() > 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Viewer comes across public repositories and those private ones that he may read.
+// A Viewer comes across public repositories and those private ones that they may read.
 type Viewer struct {
 	Name    string       // what tokens are bound to; different for each viewer
 	Owner   string       // may read the private repositories of this owner; "": of none
@@ -36,7 +36,7 @@ func (w *Viewer) Held(v storage.View) iter.Seq2[storage.ID, error] {
 	}
 }
 
-// private yields the private repositories of the viewer himself, and all that were granted to him.
+// private yields the private repositories of the viewer themselves, and all that were granted to them.
 func (w *Viewer) private(v storage.View) iter.Seq2[storage.ID, error] {
 	return func(yield func(storage.ID, error) bool) {
 		for _, id := range w.Granted {
@@ -52,8 +52,8 @@ func (w *Viewer) private(v storage.View) iter.Seq2[storage.ID, error] {
 }
 
 // CountPrivateForks returns how many of the private forks of a repository a viewer comes across, of so many that there
-// are. It costs a look at each of them, or at each private repository of the viewer's and each that was granted to him,
-// whichever are fewer.
+// are. It costs a look at each of them, or at each private repository of the viewer's and each that was granted to
+// them, whichever are fewer.
 func CountPrivateForks(v storage.View, id storage.ID, forks int, w *Viewer) (int, error) {
 	own, err := countOf(v, private, ownerScope(w.Owner))
 	if err != nil {

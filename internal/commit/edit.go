@@ -8,12 +8,12 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit/internal/access"
-	"github.com/reposit/reposit/internal/edit"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gitfile"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
+	"github.com/reposit/reposit/internal/treeedit"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -70,7 +70,7 @@ func (e *PathError) Unwrap() error { return e.Err }
 
 // build applies the edits of j to the tip's tree, and returns the new tree and everything that must be stored.
 func (b *batch) build(j *job) (git.Hash, []storage.Object, []*object.Item, error) {
-	tree, err := edit.Open(j.ctx, b, b.tree)
+	tree, err := treeedit.Open(j.ctx, b, b.tree)
 	if err != nil {
 		return git.Hash{}, nil, nil, err
 	}
@@ -99,7 +99,7 @@ func (b *batch) build(j *job) (git.Hash, []storage.Object, []*object.Item, error
 	return root, objects, items, nil
 }
 
-func (b *batch) apply(j *job, tree *edit.Tree, e *Edit, bases map[git.Hash]git.Hash) error {
+func (b *batch) apply(j *job, tree *treeedit.Tree, e *Edit, bases map[git.Hash]git.Hash) error {
 	subject := e.Path
 	if e.From != "" {
 		subject = e.From
@@ -240,7 +240,7 @@ func (b *batch) difference(data []byte, base git.Hash, item *object.Item) *stora
 		return nil
 	}
 	old := b.e.objects.Cached(b.pool, base)
-	if old == nil || old.Type != storage.Blob || old.Depth >= edit.MaxDelta {
+	if old == nil || old.Type != storage.Blob || old.Depth >= treeedit.MaxDelta {
 		return nil
 	}
 	ops := git.Difference(old.Data, data)

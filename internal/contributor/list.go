@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// A Contributor is one person, with the number of his commits.
+// A Contributor is one person, with the number of their commits.
 type Contributor struct {
 	Login         string // "" for who is no known user
 	Name, Email   string
@@ -19,7 +19,7 @@ type Directory func(email string) (login, name string, err error)
 // person, as are those with the same address, under whatever names. A person is the user who has that address, or else
 // one of those in the commits, and persons who are the same user are one. Without anonymous, only users are listed.
 //
-// A person goes by the name and the address with most commits; a user goes by his own name, if he has one.
+// A person goes by the name and the address with most commits; a user goes by their own name, if they have one.
 func List(authors []Author, m *Mailmap, users Directory, anonymous bool) ([]Contributor, error) {
 	var listed []Contributor
 	place := map[string]int{} // of users in listed

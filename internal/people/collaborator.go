@@ -13,13 +13,13 @@ import (
 // maxCollaborators bounds those of one repository, so that one transaction can remove all.
 const maxCollaborators = 2000
 
-// A Collaborator is a user with what he was granted on a repository.
+// A Collaborator is a user with what they were granted on a repository.
 type Collaborator struct {
 	Login      string
 	Permission Permission
 }
 
-// AddCollaborator makes login a collaborator, or gives him another permission. It returns storage.ErrNotFound if he
+// AddCollaborator makes login a collaborator, or gives them another permission. It returns storage.ErrNotFound if they
 // is no user, ErrPermission if the permission can't be given, and ErrTooMany.
 func AddCollaborator(tx storage.Tx, repo storage.ID, login string, p Permission) error {
 	login = names.Key(login)
@@ -61,7 +61,7 @@ func SharedWith(v storage.View, login string, but storage.ID, limit int) (int, e
 	return min(len(repos), limit), err
 }
 
-// RemoveCollaborator makes login no collaborator, and reports whether he was one. What teams give him stays.
+// RemoveCollaborator makes login no collaborator, and reports whether they were one. What teams give them stays.
 func RemoveCollaborator(tx storage.Tx, repo storage.ID, login string) (bool, error) {
 	s, err := loadSharing(tx, repo)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // Granted returns the best of what login was granted on the repository of that owner, as collaborator and as member
-// of the owner's teams, or what it finds first that is enough. What he may do as owner, or as anyone may, is not its
+// of the owner's teams, or what it finds first that is enough. What they may do as owner, or as anyone may, is not its
 // business. It costs a look-up if the repository is shared by nothing, one more if it has collaborators, and one for
 // each team that has it.
 func Granted(v storage.View, repo storage.ID, owner, login string, enough Permission) (Permission, error) {
@@ -57,7 +57,7 @@ func permissionAt(v storage.View, key []byte) (Permission, error) {
 	return decodePermission(b)
 }
 
-// memberPermission returns what a team gives to login: None if he is no member.
+// memberPermission returns what a team gives to login: None if they are no member.
 func memberPermission(v storage.View, owner, team, login string) (Permission, error) {
 	_, err := v.Record(nameKey(keyMember, owner, team, login))
 	if errors.Is(err, storage.ErrNotFound) {
@@ -70,7 +70,7 @@ func memberPermission(v storage.View, owner, team, login string) (Permission, er
 }
 
 // GrantedByOwner returns the best that the owner's teams give to login on any of their repositories, if they have any.
-// It costs what his memberships in them cost.
+// It costs what their memberships in them cost.
 func GrantedByOwner(v storage.View, owner, login string) (Permission, error) {
 	owner, login = names.Key(owner), names.Key(login)
 	if names.CheckOwner(login) != nil {
@@ -98,7 +98,7 @@ type Grant struct {
 }
 
 // GrantedRepos returns what login was granted, on each repository once, in the order of their IDs. It costs what
-// these repositories cost, once for each way to the grant. Teams of his own may be among the ways.
+// these repositories cost, once for each way to the grant. Teams of their own may be among the ways.
 func GrantedRepos(v storage.View, login string) ([]Grant, error) {
 	if login = names.Key(login); names.CheckOwner(login) != nil {
 		return nil, nil
@@ -127,7 +127,7 @@ func GrantedRepos(v storage.View, login string) ([]Grant, error) {
 	return grants, nil
 }
 
-// teamGrants adds what the teams that login is a member of give him.
+// teamGrants adds what the teams that login is a member of give them.
 func teamGrants(v storage.View, login string, best map[storage.ID]Permission) error {
 	teams, err := Memberships(v, login, 0)
 	if err != nil {

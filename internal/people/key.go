@@ -20,7 +20,7 @@ import (
 //	P m owner 00 team 00 login   a member of a team; no value
 //	P n login 00 owner 00 team   the same by login
 //	P r owner 00 team 00 ID      a repository of a team; no value. P g has the same by repository
-//	P w ID time login            a watcher, by when he began; no value
+//	P w ID time login            a watcher, by when they began; no value
 //	P x login 00 ID              the same by login; the time
 //	P y ID                       watchers of it may have lost Read; the position behind which the next are looked at
 //	P z ID                       a deleted repository whose watchers are yet to be removed; no value

@@ -54,7 +54,7 @@ func TestManyWatchers(t *testing.T) {
 	})
 }
 
-// TestRemoveBusyUser removes a user who is in more than one transaction takes him out of.
+// TestRemoveBusyUser removes a user who is in more than one transaction takes them out of.
 func TestRemoveBusyUser(t *testing.T) {
 	const n = batch + 1
 	b := newStore(t, "ann", "bob")

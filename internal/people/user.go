@@ -67,14 +67,14 @@ func (u *User) Addresses() []string {
 
 // Removed is what RemoveUser took a user out of.
 type Removed struct {
-	Shared  []storage.ID // repositories of which he was a collaborator
-	Watched []storage.ID // repositories that he watched: the caller keeps their counts
-	More    bool         // there is more than one transaction should do: he is still there, with less
+	Shared  []storage.ID // repositories of which they were a collaborator
+	Watched []storage.ID // repositories that they watched: the caller keeps their counts
+	More    bool         // there is more than one transaction should do: they are still there, with less
 }
 
-// RemoveUser removes a user with his addresses, and takes him out of everything that he is in: collaborations, teams,
-// watches. If there is more, it must be called again in another transaction. It returns storage.ErrNotFound if there is
-// no such user, and ErrOwner for one who has teams. Repositories of theirs are the caller's business.
+// RemoveUser removes a user with their addresses, and takes them out of everything that they are in: collaborations,
+// teams, watches. If there is more, it must be called again in another transaction. It returns storage.ErrNotFound if
+// there is no such user, and ErrOwner for one who has teams. Repositories of theirs are the caller's business.
 func RemoveUser(tx storage.Tx, login string) (Removed, error) {
 	u, err := LoadUser(tx, login)
 	if err != nil {
@@ -202,7 +202,7 @@ func Users(v storage.View, behind string, limit int) ([]User, error) {
 	return users, nil
 }
 
-// known returns storage.ErrNotFound, with his name, unless login is a user.
+// known returns storage.ErrNotFound, with their name, unless login is a user.
 func known(v storage.View, login string) error {
 	_, err := v.Record(userKey(login))
 	if errors.Is(err, storage.ErrNotFound) {

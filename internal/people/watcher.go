@@ -17,8 +17,8 @@ type Watcher struct {
 	Since time.Time
 }
 
-// Watch makes login a watcher from now on, and reports whether he was none. One who watches already stays where he is
-// in the list. It returns storage.ErrNotFound if he is no user.
+// Watch makes login a watcher from now on, and reports whether they were none. One who watches already stays where they
+// are in the list. It returns storage.ErrNotFound if they are no user.
 func Watch(tx storage.Tx, repo storage.ID, login string, now time.Time) (bool, error) {
 	login = names.Key(login)
 	if err := known(tx, login); err != nil {
@@ -35,7 +35,7 @@ func Watch(tx storage.Tx, repo storage.ID, login string, now time.Time) (bool, e
 	return true, tx.PutRecord(watcherKey(repo, now, login), nil)
 }
 
-// Unwatch makes login no watcher, and reports whether he was one.
+// Unwatch makes login no watcher, and reports whether they were one.
 func Unwatch(tx storage.Tx, repo storage.ID, login string) (bool, error) {
 	login = names.Key(login)
 	key := nameKey(keyWatched, login, repo.String())

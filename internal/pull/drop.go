@@ -60,7 +60,7 @@ func dropOpen(tx catalog.Tx, repo storage.ID, limit int) (int, error) {
 		if err := errors.Join(tx.DeleteRecord(p.headKey()), tx.DeleteRecord(rec.Key)); err != nil {
 			return 0, err
 		}
-		if err := catalog.Adjust(tx, p.HeadRepo, func(s *catalog.State) { s.Offered-- }); err != nil {
+		if err := catalog.Adjust(tx, p.HeadRepo, func(s *catalog.State) { s.OutgoingPulls-- }); err != nil {
 			return 0, err
 		}
 	}

@@ -33,7 +33,7 @@ func (g guard) Check(c *ref.Change, now storage.Ref) error {
 	if err != nil {
 		return err
 	}
-	judgement, err := p.Judge(g.repo.Tx(), r, c.Merge.Needs)
+	judgement, err := p.Summarize(g.repo.Tx(), r, c.Merge.Needs)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (g guard) After(c *ref.Change, before storage.Ref) error {
 // unit returns what pull requests change in, or nil if the repository has no open ones, neither to nor from it.
 func (g guard) unit(c *ref.Change) (*Unit, error) {
 	s, err := g.repo.State(g.repo.Tx())
-	if err != nil || s.OpenPulls == 0 && s.Offered == 0 {
+	if err != nil || s.OpenPulls == 0 && s.OutgoingPulls == 0 {
 		return nil, err
 	}
 	return &Unit{Tx: g.repo.Tx(), By: c.By, Name: c.Log.Name, Email: c.Log.Email}, nil
@@ -86,7 +86,7 @@ func (g guard) move(u *Unit, c *ref.Change, before storage.Ref) error {
 	if c.Merge != nil {
 		m.Pull = c.Merge.Pull
 	}
-	offered := s.Offered
+	offered := s.OutgoingPulls
 	if s.OpenPulls > 0 {
 		if err := u.BaseMoved(m); err != nil {
 			return err

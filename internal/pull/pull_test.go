@@ -204,7 +204,7 @@ func TestSweep(t *testing.T) {
 			return err
 		}
 		state, err := catalog.LoadState(v, r)
-		if state.Offered != 0 || state.OpenPulls != 1 {
+		if state.OutgoingPulls != 0 || state.OpenPulls != 1 {
 			t.Errorf("state of the other repository = %+v, want no pull request from it, one to it", state)
 		}
 		return err

@@ -126,9 +126,9 @@ type Judgement struct {
 	why map[codeowners.Owner]string // why owners of what is unowned can't approve; of the first few
 }
 
-// Judge returns the judgement under a rule, which may be nil. Needs are what must be approved by owners, of the base
+// Summarize returns the judgement under a rule, which may be nil. Needs are what must be approved by owners, of the base
 // and head that there are.
-func (p *Pull) Judge(v storage.View, rule *protect.Rule, needs []codeowners.Requirement) (Judgement, error) {
+func (p *Pull) Summarize(v storage.View, rule *protect.Rule, needs []codeowners.Requirement) (Judgement, error) {
 	var j Judgement
 	prefix := verdictKey(p.Repo, p.Number, "")
 	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {

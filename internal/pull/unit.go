@@ -226,7 +226,7 @@ func (u *Unit) count(p *Pull, step int) error {
 	if err := catalog.Adjust(u.Tx, p.Repo, func(s *catalog.State) { s.OpenPulls += step }); err != nil {
 		return err
 	}
-	return catalog.Adjust(u.Tx, p.HeadRepo, func(s *catalog.State) { s.Offered += step })
+	return catalog.Adjust(u.Tx, p.HeadRepo, func(s *catalog.State) { s.OutgoingPulls += step })
 }
 
 // put stores a pull request that has had a state before, and adds the event of what happened to it.

@@ -32,7 +32,7 @@ type memoSlot struct {
 	last  atomic.Uint64 // sum of the last question that was answered anew
 }
 
-// A Question is who wants to read which revision of a repository, and the version of the view in which he asks.
+// A Question is who wants to read which revision of a repository, and the version of the view in which they ask.
 type Question struct {
 	Version uint64 // 0: unknown
 	By      access.Actor

@@ -13,7 +13,7 @@ import (
 //	S p part term 00 class created ID   one of several documents that have it; no value
 //	S g part stem                       the words of a part that have the stem and are not the stem itself
 //
-// A part is "p" for public repositories, "h" for all private ones, and "o", the owner and 00 for his private ones: a
+// A part is "p" for public repositories, "h" for all private ones, and "o", the owner and 00 for their private ones: a
 // private repository is in two parts. A term is "w" and a word, or "l" and a language. Neither words nor
 // languages nor owners hold the byte 00. Created is big-endian, nanoseconds since 1970 with the sign bit flipped.
 const (

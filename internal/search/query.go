@@ -42,7 +42,7 @@ type Query struct {
 	From     []byte // where the page before ended
 }
 
-// A Viewer is who searches. He sees public repositories, his own, and those in Granted. A nil Viewer sees all.
+// A Viewer is who searches. They see public repositories, their own, and those in Granted. A nil Viewer sees all.
 type Viewer struct {
 	Login   string // in lower case; "" owns nothing
 	Granted []storage.ID

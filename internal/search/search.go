@@ -98,7 +98,7 @@ func (s *searcher) parts() []part {
 	return []part{public, privateOf(s.Viewer.Login)}
 }
 
-// loadGranted reads the documents that the viewer sees besides those of his parts.
+// loadGranted reads the documents that the viewer sees besides those of their parts.
 func (s *searcher) loadGranted() error {
 	if s.Viewer == nil {
 		return nil

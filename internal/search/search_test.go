@@ -419,7 +419,7 @@ func TestBadQueries(t *testing.T) {
 	}
 }
 
-// TestHiddenStaysHidden holds that what a viewer does not see changes nothing of what he finds: neither counts, nor
+// TestHiddenStaysHidden holds that what a viewer does not see changes nothing of what they find: neither counts, nor
 // scores, nor order.
 func TestHiddenStaysHidden(t *testing.T) {
 	b := memory.New()

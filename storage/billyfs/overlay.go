@@ -7,8 +7,8 @@ import (
 )
 
 // An overlay makes snapshots of what is kept in files. Before an Update touches the files of a ref, it leaves here
-// what they held. A reader first reads the files and then looks here: if an Update has come, or is coming, that his
-// snapshot must not see, what it left is the answer, and what he read does not matter.
+// what they held. A reader first reads the files and then looks here: if an Update has come, or is coming, that their
+// snapshot must not see, what it left is the answer, and what they read does not matter.
 type overlay struct {
 	mu    sync.RWMutex
 	refs  map[repoRef]map[string][]beforeImage // the oldest Update first

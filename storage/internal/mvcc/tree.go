@@ -6,8 +6,8 @@ import (
 )
 
 // A tree keeps nodes in the order of their keys: a B+ tree whose leaves and branches readers use without locks, while
-// one writer changes it. What a reader has in hand stays as complete as it was when he got it, so he finds at least
-// what was there when he began.
+// one writer changes it. What a reader has in hand stays as complete as it was when they got it, so they find at least
+// what was there when they began.
 type tree[V any] struct {
 	root atomic.Pointer[branch[V]]
 

@@ -1,4 +1,4 @@
-package insight
+package stats
 
 import (
 	"context"
@@ -16,8 +16,9 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Gap is what is known of a repository's language, and what its default branch names. Both are of one View.
-type Gap struct {
+// A Stale is what is known of a repository's language, which may be out of date, and what its default branch names.
+// Both are of one View.
+type Stale struct {
 	Repo, Pool storage.ID
 	Tip        git.Hash // what the default branch names; zero: nothing
 	Moves      uint64   // of the repository's state
@@ -25,18 +26,18 @@ type Gap struct {
 	Closed     bool     // it is stored as the language at Tip
 }
 
-// Look returns the gap of a repository.
-func Look(v storage.View, repo storage.ID) (Gap, error) {
+// Look returns the Stale of a repository.
+func Look(v storage.View, repo storage.ID) (Stale, error) {
 	r, err := catalog.Load(v, repo)
 	if err != nil {
-		return Gap{}, err
+		return Stale{}, err
 	}
 	s, err := catalog.LoadState(v, r)
 	if err != nil {
-		return Gap{}, err
+		return Stale{}, err
 	}
 	tip, err := Tip(v, repo)
-	return Gap{
+	return Stale{
 		Repo: repo, Pool: r.Pool, Tip: tip, Moves: s.Moves, Language: s.Language,
 		Closed: s.LanguageIsNew() && s.LanguageAt == tip,
 	}, err
@@ -47,12 +48,12 @@ func Look(v storage.View, repo storage.ID) (Gap, error) {
 const keepAfter = 256
 
 // isNews reports whether it is worth an Update to keep what fills a gap.
-func (c *counted) isNews(g Gap) bool {
+func (c *counted) isNews(g Stale) bool {
 	return !c.failed && (!g.Closed || c.language != g.Language || c.looked >= keepAfter)
 }
 
 // Counts returns the counts of the default branch, and stores the language if that is news.
-func (k *Keeper) Counts(ctx context.Context, g Gap, tree git.Hash) (language.Counts, error) {
+func (k *Service) Counts(ctx context.Context, g Stale, tree git.Hash) (language.Counts, error) {
 	c, err := k.count(ctx, g, k.languages)
 	if err != nil {
 		return language.Counts{}, err
@@ -61,13 +62,13 @@ func (k *Keeper) Counts(ctx context.Context, g Gap, tree git.Hash) (language.Cou
 		return k.CountsOf(ctx, g.Repo, g.Pool, tree)
 	}
 	if c.isNews(g) {
-		err = k.keep(ctx, []Gap{g})
+		err = k.keep(ctx, []Stale{g})
 	}
 	return c.Counts, err
 }
 
 // CountsOf returns the counts of any tree of a repository. They are not kept.
-func (k *Keeper) CountsOf(ctx context.Context, repo, pool storage.ID, tree git.Hash) (language.Counts, error) {
+func (k *Service) CountsOf(ctx context.Context, repo, pool storage.ID, tree git.Hash) (language.Counts, error) {
 	base := k.recent.get(repo)
 	if !base.known || base.failed {
 		var err error
@@ -81,7 +82,7 @@ func (k *Keeper) CountsOf(ctx context.Context, repo, pool storage.ID, tree git.H
 
 // keep stores what was counted of repositories. That it can't be stored is logged: an actor who only reads need not
 // mind.
-func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
+func (k *Service) keep(ctx context.Context, gaps []Stale) error {
 	if len(gaps) == 0 {
 		return nil
 	}
@@ -107,7 +108,7 @@ func (k *Keeper) keep(ctx context.Context, gaps []Gap) error {
 }
 
 // store stores counts and the language, unless those of a later state are stored.
-func store(tx *txn.Tx, g Gap, c counted) error {
+func store(tx *txn.Tx, g Stale, c counted) error {
 	r, err := tx.Entry(g.Repo)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil // it was deleted meanwhile
@@ -128,8 +129,8 @@ func store(tx *txn.Tx, g Gap, c counted) error {
 // FindAll finds out the languages and the contributors of all repositories that have changed since that was last done,
 // several at a time, and keeps them. Where one can't be found out, since what is stored is damaged or missing, that is
 // logged once, and the language stays. The errors are ctx's and storage.ErrClosed. What was kept before an error stays.
-func (k *Keeper) FindAll(ctx context.Context) error {
-	return k.eachMarked(ctx, func(gaps []Gap) error {
+func (k *Service) FindAll(ctx context.Context) error {
+	return k.eachMarked(ctx, func(gaps []Stale) error {
 		if err := k.countAll(ctx, gaps); err != nil {
 			return err
 		}
@@ -138,7 +139,7 @@ func (k *Keeper) FindAll(ctx context.Context) error {
 }
 
 // countAll counts what fills gaps, several at a time.
-func (k *Keeper) countAll(ctx context.Context, gaps []Gap) error {
+func (k *Service) countAll(ctx context.Context, gaps []Stale) error {
 	errs := make([]error, len(gaps))
 	var next atomic.Int64
 	work := func() {
@@ -169,7 +170,7 @@ func (k *Keeper) countAll(ctx context.Context, gaps []Gap) error {
 const marksAtOnce = 64
 
 // eachMarked calls fn with the gaps of all repositories that are marked, a few at a time.
-func (k *Keeper) eachMarked(ctx context.Context, fn func([]Gap) error) error {
+func (k *Service) eachMarked(ctx context.Context, fn func([]Stale) error) error {
 	var after storage.ID
 	for {
 		gaps, last, err := k.marked(ctx, after)
@@ -184,7 +185,7 @@ func (k *Keeper) eachMarked(ctx context.Context, fn func([]Gap) error) error {
 }
 
 // marked returns the gaps of some repositories that are marked, and the last of them, zero if there was none.
-func (k *Keeper) marked(ctx context.Context, after storage.ID) (gaps []Gap, last storage.ID, err error) {
+func (k *Service) marked(ctx context.Context, after storage.ID) (gaps []Stale, last storage.ID, err error) {
 	err = k.backend.View(ctx, func(v storage.View) error {
 		ids, err := language.Dirty(v, after, marksAtOnce)
 		if err != nil || len(ids) == 0 {
@@ -210,7 +211,7 @@ func (k *Keeper) marked(ctx context.Context, after storage.ID) (gaps []Gap, last
 }
 
 // count counts what fills a gap, unless that was done already. Where that is not possible it says so.
-func (k *Keeper) count(ctx context.Context, g Gap, by *language.Counter) (counted, error) {
+func (k *Service) count(ctx context.Context, g Stale, by *language.Counter) (counted, error) {
 	giveBack, err := k.turns.take(ctx, turn{g.Repo, 'L'})
 	if err != nil {
 		return counted{}, err
@@ -235,7 +236,7 @@ func (k *Keeper) count(ctx context.Context, g Gap, by *language.Counter) (counte
 }
 
 // advance goes on from the counts at hand, or those that are kept.
-func (k *Keeper) advance(ctx context.Context, g Gap, base counted, by *language.Counter) (counted, error) {
+func (k *Service) advance(ctx context.Context, g Stale, base counted, by *language.Counter) (counted, error) {
 	if !base.known || base.failed {
 		var err error
 		if base, err = k.load(ctx, g.Repo); err != nil {
@@ -256,7 +257,7 @@ func (k *Keeper) advance(ctx context.Context, g Gap, base counted, by *language.
 }
 
 // gone reports whether a repository was deleted.
-func (k *Keeper) gone(ctx context.Context, repo storage.ID) bool {
+func (k *Service) gone(ctx context.Context, repo storage.ID) bool {
 	err := k.backend.View(ctx, func(v storage.View) error {
 		_, err := catalog.LoadHeader(v, repo)
 		return err
@@ -265,7 +266,7 @@ func (k *Keeper) gone(ctx context.Context, repo storage.ID) bool {
 }
 
 // load returns the counts that are kept of a repository, else of one that it was forked from, or none.
-func (k *Keeper) load(ctx context.Context, repo storage.ID) (base counted, err error) {
+func (k *Service) load(ctx context.Context, repo storage.ID) (base counted, err error) {
 	err = k.backend.View(ctx, func(v storage.View) error {
 		ids, err := relatives(v, repo)
 		if err != nil {

@@ -1,4 +1,4 @@
-package insight
+package stats
 
 import (
 	"context"
@@ -10,17 +10,17 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Upkeep says what a Keeper does by itself.
+// Upkeep says what a Service does by itself.
 type Upkeep struct {
 	Off     bool          // nothing
 	Percent int           // of one core that it uses at most, from 1 to 100
 	Delay   time.Duration // from Wake to the work
 }
 
-// background is the work that a Keeper does by itself. There is no goroutine until there is something to do.
+// background is the work that a Service does by itself. There is no goroutine until there is something to do.
 type background struct {
 	Upkeep
-	ctx  context.Context // done when the Keeper is stopped
+	ctx  context.Context // done when the Service is stopped
 	stop context.CancelFunc
 
 	pending atomic.Bool // there is something to do that the goroutine has not begun with
@@ -29,8 +29,8 @@ type background struct {
 	workers sync.WaitGroup
 }
 
-// Wake has the Keeper count, after a delay, what is marked. The cost does not depend on how often it is called.
-func (k *Keeper) Wake() {
+// Wake has the Service count, after a delay, what is marked. The cost does not depend on how often it is called.
+func (k *Service) Wake() {
 	b := &k.background
 	if b.Off || b.pending.Load() || b.pending.Swap(true) {
 		return
@@ -44,7 +44,7 @@ func (k *Keeper) Wake() {
 }
 
 // Stop ends what Wake began, and waits for that. Later calls of Wake are no-ops.
-func (k *Keeper) Stop() {
+func (k *Service) Stop() {
 	b := &k.background
 	b.mu.Lock()
 	b.stop()
@@ -52,7 +52,7 @@ func (k *Keeper) Stop() {
 	b.workers.Wait()
 }
 
-func (k *Keeper) run() {
+func (k *Service) run() {
 	b := &k.background
 	for {
 		sleep(b.ctx, b.Delay, nil)
@@ -74,8 +74,8 @@ func (k *Keeper) run() {
 }
 
 // findMarked does what FindAll does, within the budget.
-func (k *Keeper) findMarked(ctx context.Context) error {
-	return k.eachMarked(ctx, func(gaps []Gap) error {
+func (k *Service) findMarked(ctx context.Context) error {
+	return k.eachMarked(ctx, func(gaps []Stale) error {
 		for _, g := range gaps {
 			p := &pace{percent: k.background.Percent, since: time.Now(), wanted: k.turns.wanted(turn{g.Repo, 'L'})}
 			if _, err := k.count(ctx, g, k.languages.Paced(p.step)); err != nil {

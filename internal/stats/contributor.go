@@ -1,4 +1,4 @@
-package insight
+package stats
 
 import (
 	"context"
@@ -18,7 +18,7 @@ const keepCommits = 64
 
 // Contributors tallies the commits that a commit of a repository reaches. The tally of the default branch is kept, and
 // others go on from it.
-func (k *Keeper) Contributors(
+func (k *Service) Contributors(
 	ctx context.Context, repo, pool storage.ID, at git.Hash, isDefault bool,
 ) (*contributor.Tally, error) {
 	return k.tally(ctx, repo, pool, at, k.contributors, func(isKept bool, read int) bool {
@@ -28,7 +28,7 @@ func (k *Keeper) Contributors(
 
 // foresee tallies the commits of a default branch, so that whoever asks for its contributors need not wait for a long
 // history. Of a short one nothing is kept.
-func (k *Keeper) foresee(ctx context.Context, g Gap, by *contributor.Counter) error {
+func (k *Service) foresee(ctx context.Context, g Stale, by *contributor.Counter) error {
 	if g.Tip.IsZero() {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (k *Keeper) foresee(ctx context.Context, g Gap, by *contributor.Counter) er
 
 // tally tallies commits, and keeps the tally if it should, given whether one is kept already and how many commits were
 // read.
-func (k *Keeper) tally(
+func (k *Service) tally(
 	ctx context.Context, repo, pool storage.ID, at git.Hash, by *contributor.Counter, should func(bool, int) bool,
 ) (*contributor.Tally, error) {
 	giveBack, err := k.turns.take(ctx, turn{repo, 'C'})
@@ -75,7 +75,7 @@ func (k *Keeper) tally(
 
 // tallies returns the tally that is kept of a repository, or nil, and the one to go on from: that, else one of what it
 // was forked from, else an empty one.
-func (k *Keeper) tallies(ctx context.Context, repo storage.ID) (own, base *contributor.Tally, err error) {
+func (k *Service) tallies(ctx context.Context, repo storage.ID) (own, base *contributor.Tally, err error) {
 	err = k.backend.View(ctx, func(v storage.View) error {
 		ids, err := relatives(v, repo)
 		if err != nil {
@@ -100,7 +100,7 @@ func (k *Keeper) tallies(ctx context.Context, repo storage.ID) (own, base *contr
 }
 
 // Mailmap returns the .mailmap of a tree. One that is a link, or too large, says nothing.
-func (k *Keeper) Mailmap(ctx context.Context, pool storage.ID, tree git.Hash) (*contributor.Mailmap, error) {
+func (k *Service) Mailmap(ctx context.Context, pool storage.ID, tree git.Hash) (*contributor.Mailmap, error) {
 	none := &contributor.Mailmap{}
 	if tree.IsZero() || tree == git.EmptyTree {
 		return none, nil

@@ -1,6 +1,6 @@
-// Package insight keeps what is counted of repositories up to date. It is counted from where the last count ended: when
+// Package stats keeps what is counted of repositories up to date. It is counted from where the last count ended: when
 // it is asked for by itself, or in the background. Neither a change nor a list of repositories waits for that.
-package insight
+package stats
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Keeper keeps the counts of the repositories of one store. It is safe for concurrent use.
-type Keeper struct {
+// A Service keeps the counts of the repositories of one store. It is safe for concurrent use.
+type Service struct {
 	backend      *txn.Engine
 	objects      *object.Store
 	languages    *language.Counter
@@ -30,9 +30,9 @@ type Keeper struct {
 	background   background
 }
 
-// NewKeeper returns a Keeper, which must be stopped. It does nothing by itself before Wake is called.
-func NewKeeper(b *txn.Engine, objects *object.Store, upkeep Upkeep, log *slog.Logger) *Keeper {
-	k := &Keeper{
+// New returns a Service, which must be stopped. It does nothing by itself before Wake is called.
+func New(b *txn.Engine, objects *object.Store, upkeep Upkeep, log *slog.Logger) *Service {
+	k := &Service{
 		backend: b, objects: objects, log: log,
 		languages: language.NewCounter(objects), contributors: contributor.NewCounter(objects),
 	}
@@ -98,7 +98,7 @@ func stops(ctx context.Context, err error) bool {
 }
 
 // logUnlessReadOnly logs an error, unless it is that of a store to which nothing is written anyway.
-func (k *Keeper) logUnlessReadOnly(text string, err error, args ...any) {
+func (k *Service) logUnlessReadOnly(text string, err error, args ...any) {
 	if !errors.Is(err, storage.ErrReadOnly) {
 		k.log.Error(text, append(args, "err", err)...)
 	}

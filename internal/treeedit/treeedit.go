@@ -1,6 +1,6 @@
-// Package edit changes trees. It reads and rewrites only the trees on the changed paths: their siblings are kept by
+// Package treeedit changes trees. It reads and rewrites only the trees on the changed paths: their siblings are kept by
 // hash. The cost of an edit is that of the directories on its path, whatever the whole tree holds.
-package edit
+package treeedit
 
 import (
 	"context"
