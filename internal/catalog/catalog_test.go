@@ -82,7 +82,8 @@ func TestRecords(t *testing.T) {
 	}
 	for _, state := range []State{
 		{Updated: time.Unix(5, 0).UTC(), Size: 1 << 50, Moves: 1 << 40},
-		{Forks: 1, PrivateForks: 2, Watchers: 300, OpenPulls: 4, OutgoingPulls: 5, Language: "C++", LanguageAt: storage.Hash{1}},
+		{Forks: 1, PrivateForks: 2, Watchers: 300, OpenPulls: 4, OutgoingPulls: 5, Language: "C++",
+			LanguageAt: storage.Hash{1}},
 		{LanguageAt: storage.Hash{1}},
 	} {
 		if got, err := decodeState(state.encode(nil)); err != nil || got != state {

@@ -126,8 +126,8 @@ type Judgement struct {
 	why map[codeowners.Owner]string // why owners of what is unowned can't approve; of the first few
 }
 
-// Summarize returns the judgement under a rule, which may be nil. Needs are what must be approved by owners, of the base
-// and head that there are.
+// Summarize returns the judgement under a rule, which may be nil. Needs are what must be approved by owners, of the
+// base and head that there are.
 func (p *Pull) Summarize(v storage.View, rule *protect.Rule, needs []codeowners.Requirement) (Judgement, error) {
 	var j Judgement
 	prefix := verdictKey(p.Repo, p.Number, "")
