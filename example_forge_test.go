@@ -418,8 +418,7 @@ func ExampleRepo_Contributors() {
 	}
 	// Output:
 	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2}]
-	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2} {Login: Name:reposit Email:reposit@localhost
-	// Contributions:2}]
+	// [{Login:ann Name:Ann Lee Email:ann@example.org Contributions:2} {Login: Name:reposit Email:reposit@localhost Contributions:2}]
 }
 
 func ExampleStore_Pushable() {

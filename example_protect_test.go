@@ -43,8 +43,10 @@ func ExampleRepo_Protection() {
 	// Output:
 	// main true 2
 	// release/* false 0
-	// true reposit: write local/my-new-project: "README.md": refused by the branch protection "main": changes must come by
-	// a pull request true <nil> release/* <nil> true
+	// true reposit: write local/my-new-project: "README.md": refused by the branch protection "main": changes must come by a pull request
+	// true <nil>
+	// release/* <nil>
+	// true
 }
 
 func ExampleRepo_Pulls() {

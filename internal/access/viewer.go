@@ -39,13 +39,13 @@ func (a Actor) Viewer(v storage.View) (*catalog.Viewer, error) {
 				seen.Granted = append(seen.Granted, g.Repo)
 			}
 		}
-		return seen, hideOwn(v, seen)
+		return seen, a.hideOwn(v, seen)
 	}
 	return seen, nil
 }
 
-// hideOwn has a viewer come across those of their own repositories alone that are not withheld.
-func hideOwn(v storage.View, w *catalog.Viewer) error {
+// hideOwn has a viewer, who is the actor, come across those of their own repositories alone that they may read.
+func (a Actor) hideOwn(v storage.View, w *catalog.Viewer) error {
 	if w.Owner == "" {
 		return nil
 	}
@@ -55,9 +55,15 @@ func hideOwn(v storage.View, w *catalog.Viewer) error {
 	}
 	var hidden []storage.ID
 	for _, id := range forks {
-		if withheld, err := isWithheld(v, id); err != nil {
+		withheld, err := isWithheld(v, id)
+		may := None
+		if err == nil && withheld {
+			may, err = a.Permission(v, id) // they may be who decides on it
+		}
+		if err != nil {
 			return err
-		} else if withheld {
+		}
+		if withheld && may < Read {
 			hidden = append(hidden, id)
 		}
 	}
