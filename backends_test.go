@@ -21,6 +21,7 @@ import (
 	"github.com/reposit/reposit/storage/badger"
 	"github.com/reposit/reposit/storage/billyfs"
 	"github.com/reposit/reposit/storage/memory"
+	"github.com/reposit/reposit/storage/storagetest"
 )
 
 var (
@@ -64,7 +65,7 @@ var backends = []struct {
 		return b, "", err
 	}},
 	{"badger", false, func(t testing.TB) (storage.Backend, string, error) {
-		b, err := badger.Open(t.TempDir(), noSync)
+		b, err := badger.Open(storagetest.TempDir(t), noSync)
 		return b, "", err
 	}},
 	{"billyfs-memfs", true, func(testing.TB) (storage.Backend, string, error) {
@@ -72,7 +73,7 @@ var backends = []struct {
 		return b, "", err
 	}},
 	{"billyfs-osfs", false, func(t testing.TB) (storage.Backend, string, error) {
-		dir := t.TempDir()
+		dir := storagetest.TempDir(t)
 		b, err := billyfs.Open(osfs.New(dir), &billyfs.Options{Durability: storage.NoSync})
 		return b, dir, err
 	}},

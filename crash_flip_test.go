@@ -22,6 +22,7 @@ import (
 
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/storagetest"
 )
 
 var flips = flag.Int("flips", 8, "how many bits TestFlips flips in each kind of file, on each backend")
@@ -53,7 +54,7 @@ func TestFlips(t *testing.T) {
 			}
 			t.Parallel()
 			t.Logf("-seed=%d", *seed)
-			f := &flipper{T: t, source: t.TempDir(), dir: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, uint64(i)))}
+			f := &flipper{T: t, source: storagetest.TempDir(t), dir: storagetest.TempDir(t), rand: rand.New(rand.NewPCG(*seed, uint64(i)))}
 			f.write(open)
 			n := *flips
 			if testing.Short() {

@@ -24,6 +24,7 @@ import (
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/badger"
 	"github.com/reposit/reposit/storage/billyfs"
+	"github.com/reposit/reposit/storage/storagetest"
 )
 
 var (
@@ -71,7 +72,7 @@ func TestKill(t *testing.T) {
 				os.Exit(1)
 			}
 			k := &killer{
-				T: t, dir: t.TempDir(), open: open, rand: rand.New(rand.NewPCG(*seed, uint64(i))), auditor: newAuditor(),
+				T: t, dir: storagetest.TempDir(t), open: open, rand: rand.New(rand.NewPCG(*seed, uint64(i))), auditor: newAuditor(),
 			}
 			t.Logf("-seed=%d", *seed)
 			k.fill(func() (storage.Backend, error) { return b.open(k.dir, storage.NoSync) })
