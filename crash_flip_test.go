@@ -54,7 +54,8 @@ func TestFlips(t *testing.T) {
 			}
 			t.Parallel()
 			t.Logf("-seed=%d", *seed)
-			f := &flipper{T: t, source: storagetest.TempDir(t), dir: storagetest.TempDir(t), rand: rand.New(rand.NewPCG(*seed, uint64(i)))}
+			f := &flipper{T: t, source: storagetest.TempDir(t), dir: storagetest.TempDir(t),
+				rand: rand.New(rand.NewPCG(*seed, uint64(i)))}
 			f.write(open)
 			n := *flips
 			if testing.Short() {

@@ -117,10 +117,14 @@ func (p *player) watch() *deed {
 			f.watchers = slices.DeleteFunc(slices.Clone(f.watchers), func(w string) bool { return w == login })
 		})
 	}
+	mayRead := func(login string) bool { return !h.private || f.guests[login] != reposit.None }
 	return p.as(h, "watched by", func(ctx context.Context, r *reposit.Repo, login string) error {
+		if !mayRead(login) {
+			return nil
+		}
 		return r.Watchers().Add(ctx, login)
 	}, func(login string) {
-		if !slices.Contains(f.watchers, login) {
+		if mayRead(login) && !slices.Contains(f.watchers, login) {
 			f.watchers = append(slices.Clone(f.watchers), login)
 		}
 	})
