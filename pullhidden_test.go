@@ -153,6 +153,9 @@ func (b *tripping) Update(ctx context.Context, fn func(storage.Tx) error) error 
 // repository is what it was.
 func TestPullHiddenMany(t *testing.T) {
 	for _, name := range []string{"memory", "badger"} {
+		if testing.Short() && name != "memory" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			trip := &tripping{rawBackend(t, name), -1}
 			s, ctx := openStore(t, trip, "", nil), t.Context()

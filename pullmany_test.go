@@ -13,6 +13,9 @@ import (
 // can be told to make, with as many pull requests as Limits allow strangers to open: all of them follow a new name, are
 // merged at once, and end with it.
 func TestPullsOfBranch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	const many = 1000
 	b := must(badger.Open(t.TempDir(), &badger.Options{Durability: storage.NoSync, MemoryBudget: 1}))(t)
 	s, ctx := openStore(t, b, "", nil), t.Context()

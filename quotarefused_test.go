@@ -16,6 +16,9 @@ import (
 // TestQuotaOfRefused brings content to a repository that nothing ever leads to, by each door, again and again: what is
 // stored of it counts, so that the repository holds no more than its quota.
 func TestQuotaOfRefused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	const quota, each, tries = 8 << 20, 3 << 19, 8
 	conflict := &reposit.CommitOptions{Message: "m", Expect: &reposit.Hash{1}}
 	doors := map[string]func(t *testing.T, r *reposit.Repo, content []byte) error{
