@@ -132,11 +132,7 @@ func treeDoors(t *testing.T, r *reposit.Repo, tree plumbing.Hash) map[string]fun
 // TestDeepTrees stores trees that are nested deeper than any stack, the outermost first. Those that fit into the memory
 // of a Storer are kept, and nobody follows them beyond git's own bound.
 func TestDeepTrees(t *testing.T) {
-	const few = 50_000
-	many := 300_000
-	if testing.Short() {
-		many = 60_000
-	}
+	const many, few = 300_000, 50_000
 	hashes := make([]plumbing.Hash, many+1) // hashes[i] has i trees below it
 	contents := func(i int) string {
 		if i == 0 {
