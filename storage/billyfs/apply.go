@@ -95,7 +95,7 @@ func (p *prepared) applyRefs() error {
 		}
 	}
 	for id, names := range deleted {
-		if err := p.s.refs.unpack(repoDir(id), names); err != nil {
+		if err := p.s.refs.repack(repoDir(id), nil, names); err != nil {
 			return err
 		}
 		if p.packed[id] {
@@ -149,11 +149,16 @@ func (p *prepared) applyRef(r journal.RefWrite, lines string) error {
 	return nil
 }
 
-// write writes the file of a ref.
+// write makes a ref hold a value.
 func (f *refFiles) write(dir, name string, v refValue) error {
 	if f.folding.any() {
 		return f.put(dir, []refChange{{name, v}})
 	}
+	return f.writeFile(dir, name, v)
+}
+
+// writeFile writes the file of a ref.
+func (f *refFiles) writeFile(dir, name string, v refValue) error {
 	return f.m.ClearPath(dir, name, func() error { return f.m.Replace(path.Join(dir, name), refFile(v), 0) })
 }
 

@@ -139,7 +139,7 @@ func (f *refFiles) put(dir string, changes []refChange) error {
 	}
 	for _, c := range changes {
 		if loose[c.name] {
-			err := f.m.ClearPath(dir, c.name, func() error { return f.m.Replace(path.Join(dir, c.name), refFile(c.value), 0) })
+			err := f.writeFile(dir, c.name, c.value)
 			if err == nil && st.aside.has(c.name) {
 				err = f.m.RemoveAny(asidePath(dir, c.name))
 			}
@@ -189,26 +189,6 @@ func (f *refFiles) clearDirs(dir, name string) {
 	if parts := strings.SplitN(name, "/", 3); len(parts) == 3 {
 		f.m.RemoveEmpty(path.Dir(path.Join(dir, name)), path.Join(dir, parts[0], parts[1]))
 	}
-}
-
-// repack changes lines of packed-refs.
-func (f *refFiles) repack(dir string, refs []packedRef, drops []string) error {
-	p, err := f.packedIn(dir)
-	if err != nil {
-		return err
-	}
-	gone := map[string]bool{}
-	for _, name := range drops {
-		if !p.find(name).IsZero() {
-			gone[name] = true
-		}
-	}
-	refs = slices.DeleteFunc(refs, func(r packedRef) bool { return p.find(r.name) == r.hash })
-	if len(refs)+len(gone) == 0 {
-		return nil
-	}
-	sortPacked(refs)
-	return f.writePacked(dir, p.change(refs, false, func(name string) bool { return gone[name] }))
 }
 
 // mayBeLoose reports whether a ref may have a file: its name is plain, and nothing is where the disk would look for it

@@ -234,27 +234,25 @@ func (r packedRef) appendTo(b []byte) []byte {
 	return b
 }
 
-func sortPacked(refs []packedRef) {
-	slices.SortFunc(refs, func(a, b packedRef) int { return strings.Compare(a.name, b.name) })
-}
-
-// unpack takes lines out of packed-refs. The caller holds its lock. The file is synced before it replaces the
-// old one: most of its lines are in no journal.
-func (f *refFiles) unpack(dir string, names []string) error {
+// repack puts lines into packed-refs, and takes others out. The caller holds its lock. The file is synced before it
+// replaces the old one: most of its lines are in no journal.
+func (f *refFiles) repack(dir string, refs []packedRef, drops []string) error {
 	p, err := f.packedIn(dir)
 	if err != nil {
 		return err
 	}
-	listed := map[string]bool{}
-	for _, name := range names {
+	gone := map[string]bool{}
+	for _, name := range drops {
 		if !p.find(name).IsZero() {
-			listed[name] = true
+			gone[name] = true
 		}
 	}
-	if len(listed) == 0 {
+	refs = slices.DeleteFunc(refs, func(r packedRef) bool { return p.find(r.name) == r.hash })
+	if len(refs)+len(gone) == 0 {
 		return nil
 	}
-	return f.writePacked(dir, p.change(nil, false, func(name string) bool { return listed[name] }))
+	slices.SortFunc(refs, func(a, b packedRef) int { return strings.Compare(a.name, b.name) })
+	return f.writePacked(dir, p.change(refs, false, func(name string) bool { return gone[name] }))
 }
 
 func (f *refFiles) writePacked(dir string, text []byte) error {

@@ -122,11 +122,8 @@ func (k *refPacker) pack(ctx context.Context, id, pool storage.ID) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	refs.writes.Add(1)
-	defer func() {
-		refs.writes.Add(1)
-		refs.states.remove(dir)
-	}()
+	refs.touch(dir)
+	defer refs.touch(dir)
 	if err := refs.writePacked(dir, st.packed.change(lines, peeled, nil)); err != nil {
 		return err
 	}

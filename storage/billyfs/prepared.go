@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
+	"sync"
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
@@ -100,21 +100,9 @@ func (p *prepared) lockRefs(r *txRepo) error {
 			p.packed[r.Repo] = true
 		}
 	}
-	read := p.s.refs.read
-	if p.s.refs.folding.any() { // for which read would look at all of them each time
-		st, err := p.s.refs.state(r.dir)
-		if err != nil {
-			return err
-		}
-		read = func(dir, name string) (refValue, error) {
-			if strings.HasPrefix(name, "refs/") {
-				return st.find(name)
-			}
-			return p.s.refs.read(dir, name)
-		}
-	}
+	state := sync.OnceValues(func() (*refState, error) { return p.s.refs.state(r.dir) })
 	for _, name := range names {
-		now, err := read(r.dir, name)
+		now, err := p.s.refs.readBy(r.dir, name, state)
 		if err != nil && !errors.Is(err, storage.ErrCorrupt) { // a ref that holds rubbish may be overwritten
 			return err
 		}

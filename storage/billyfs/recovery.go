@@ -198,12 +198,7 @@ func (r *recovery) redoPacked(id storage.ID, stories map[refName]*refStory) erro
 	if len(missing) <= manyRefs {
 		return nil
 	}
-	old, err := r.s.refs.packedIn(dir)
-	if err != nil {
-		return err
-	}
-	sortPacked(missing)
-	return r.s.refs.writePacked(dir, old.change(missing, false, nil))
+	return r.s.refs.repack(dir, missing, nil)
 }
 
 func (r *recovery) redoRef(l refName, st *refStory) error {
@@ -227,7 +222,7 @@ func (r *recovery) redoRef(l refName, st *refStory) error {
 }
 
 func (r *recovery) redoDelete(dir, name string) error {
-	if err := r.s.refs.unpack(dir, []string{name}); err != nil {
+	if err := r.s.refs.repack(dir, nil, []string{name}); err != nil {
 		return err
 	}
 	return r.s.refs.remove(dir, name, false)

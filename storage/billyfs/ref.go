@@ -142,12 +142,18 @@ func newRefFiles(m *disk.Medium, locks *refLocks, folding *folding, shared bool)
 
 // read reads a ref of the repository in dir: its file, or what findAside finds.
 func (f *refFiles) read(dir, name string) (refValue, error) {
+	return f.readBy(dir, name, func() (*refState, error) { return f.state(dir) })
+}
+
+// readBy is read with a function that returns the state of the refs, which a disk that folds names needs. A caller that
+// reads many refs can make the state once.
+func (f *refFiles) readBy(dir, name string, state func() (*refState, error)) (refValue, error) {
 	if !validRef(name) {
 		return refValue{}, nil
 	}
 	if f.folding.any() {
 		if strings.HasPrefix(name, "refs/") { // to open its file might open another
-			st, err := f.state(dir)
+			st, err := state()
 			if err != nil {
 				return refValue{}, err
 			}

@@ -117,16 +117,7 @@ func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
 		if err := t.s.repos.check(r.repoRef, r.dir); err != nil {
 			return nil, err
 		}
-		var base refValue
-		var err error
-		if strings.HasPrefix(name, "refs/") && t.s.refs.folding.any() { // for which read looks at all refs
-			_, err = t.state(r)
-		}
-		if err == nil && r.state != nil && strings.HasPrefix(name, "refs/") {
-			base, err = r.state.find(name)
-		} else if err == nil {
-			base, err = t.s.refs.read(r.dir, name)
-		}
+		base, err := t.stored(r, name)
 		if err != nil {
 			return nil, err
 		}
@@ -134,6 +125,14 @@ func (t *tx) ref(r *txRepo, name string) (*txRef, error) {
 	}
 	r.refs[name] = ref
 	return ref, nil
+}
+
+// stored returns what the files held of a ref: when the transaction looked at all of them, if it did.
+func (t *tx) stored(r *txRepo, name string) (refValue, error) {
+	if r.state != nil && strings.HasPrefix(name, "refs/") {
+		return r.state.find(name)
+	}
+	return t.s.refs.readBy(r.dir, name, func() (*refState, error) { return t.state(r) })
 }
 
 func (ref *txRef) current() refValue {

@@ -134,14 +134,7 @@ func (v *view) inRepo(id storage.ID, read func(repo repoRef, dir string) error) 
 func (v *view) Ref(id storage.ID, name string) (storage.Ref, error) {
 	var value refValue
 	err := v.inRepo(id, func(repo repoRef, dir string) (err error) {
-		if v.s.refs.folding.any() && strings.HasPrefix(name, "refs/") { // for which read looks at all refs
-			var st *refState
-			if st, err = v.state(id, dir); err == nil {
-				value, err = st.find(name)
-			}
-		} else {
-			value, err = v.s.refs.read(dir, name)
-		}
+		value, err = v.s.refs.readBy(dir, name, func() (*refState, error) { return v.state(id, dir) })
 		if p, ok := v.s.overlay.find(repo, name, v.at.Commit()); ok {
 			value, err = p.value, nil
 		}
