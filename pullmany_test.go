@@ -11,8 +11,8 @@ import (
 )
 
 // TestPullsOfBranch holds that what follows from a change of a branch fits into the smallest transaction that Badger
-// can be told to make, with as many pull requests as Limits allow: all of them follow a new name, are merged at once, and
-// end with it.
+// can be told to make, with as many pull requests as Limits allow: all of them follow a new name, are merged at once,
+// and end with it.
 func TestPullsOfBranch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
