@@ -83,8 +83,8 @@ func (w *writer) marker(c byte, label, end string) {
 	w.out = append(w.out, end...)
 }
 
-// lineEnd returns how lines end that are added in a hunk: with a carriage return if the first line of the base does, and
-// neither side has none in the line before the hunk.
+// lineEnd returns how lines end that are added in a hunk: with a carriage return if the first line of the base does,
+// and on neither side the line before the hunk lacks it.
 func (w *writer) lineEnd(h *hunk) string {
 	if ending(w.ours, max(h.ours.at-1, 0)) == "\n" || ending(w.theirs, max(h.theirs.at-1, 0)) == "\n" ||
 		ending(w.base, 0) != "\r\n" {
