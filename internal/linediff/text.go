@@ -69,6 +69,19 @@ func (t *Table) Text(data []byte) *Text {
 	return text
 }
 
+// Words is Text for pieces of a text that are not its lines: none may be empty. It copies them.
+func (t *Table) Words(words [][]byte) *Text {
+	t.grow(len(words))
+	text := &Text{IDs: make([]int32, len(words)), data: bytes.Join(words, nil), ends: make([]uint32, len(words)), table: t}
+	from := 0
+	for i, word := range words {
+		to := from + len(word)
+		text.IDs[i], text.ends[i] = t.number(text.data[from:to]), uint32(to)
+		from = to
+	}
+	return text
+}
+
 // CountLines returns how many lines data has.
 func CountLines(data []byte) int {
 	n := bytes.Count(data, []byte{'\n'})
