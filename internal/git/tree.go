@@ -376,3 +376,6 @@ func appendMode(b []byte, m Mode) []byte {
 	}
 	return b
 }
+
+// Same reports whether entry i is, byte for byte, entry j of another tree.
+func (t *Tree) Same(i int, u *Tree, j int) bool { return t.same(i, u, j) }

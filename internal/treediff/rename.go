@@ -28,6 +28,10 @@ type Options struct {
 
 const maxCandidates = 1000
 
+func (o *Options) least() int { return cmp.Or(o.MinScore, DefaultScore) }
+
+func (o *Options) limit() int { return cmp.Or(o.MaxCandidates, maxCandidates) }
+
 // Find returns what Walk yields, with renames and copies, as git diff-tree finds them with -M and -C.
 //
 // The cost beyond that of Walk is a read of each file that was added, deleted or, with Copies, modified, unless another
@@ -43,8 +47,7 @@ func Find(ctx context.Context, src Source, from, to git.Hash, opts *Options) ([]
 	if !opts.Renames && !opts.Copies {
 		return changes, nil
 	}
-	r := &renames{ctx: ctx, src: src, copies: opts.Copies, least: cmp.Or(opts.MinScore, DefaultScore),
-		limit: cmp.Or(opts.MaxCandidates, maxCandidates)}
+	r := &renames{ctx: ctx, src: src, copies: opts.Copies, least: opts.least(), limit: opts.limit()}
 	for i := range changes {
 		r.add(i, &changes[i])
 	}
