@@ -27,6 +27,7 @@ import (
 var (
 	seed     = flag.Uint64("seed", 1, "of the random histories")
 	networks = flag.Uint64("networks", 1, "how many random networks of forks TestDoors goes through, on each backend")
+	alike    = flag.Bool("alike", false, "have long tests run on backends, too, that go the ways of another")
 )
 
 func TestMain(m *testing.M) {
@@ -56,7 +57,7 @@ var noSync = &badger.Options{Durability: storage.NoSync}
 // backends are all that reposit runs on. Syncing is theirs to test.
 var backends = []struct {
 	name  string
-	alike bool // goes the ways of another, so that -short does without
+	alike bool // goes the ways of another, so that long tests and -short do without
 	open  func(t testing.TB) (b storage.Backend, dir string, err error)
 }{
 	{"memory", false, func(testing.TB) (storage.Backend, string, error) { return memory.New(), "", nil }},
@@ -82,8 +83,19 @@ var backends = []struct {
 // eachBackend runs a test on every backend; with -short, on one of each kind.
 func eachBackend(t *testing.T, test func(t *testing.T, open opener)) {
 	t.Helper()
+	onBackends(t, testing.Short(), test)
+}
+
+// eachKind is eachBackend for tests that take seconds: it runs a test on one backend of each kind; with -alike, on all.
+func eachKind(t *testing.T, test func(t *testing.T, open opener)) {
+	t.Helper()
+	onBackends(t, testing.Short() || !*alike, test)
+}
+
+func onBackends(t *testing.T, kinds bool, test func(t *testing.T, open opener)) {
+	t.Helper()
 	for _, b := range backends {
-		if b.alike && testing.Short() {
+		if b.alike && kinds {
 			continue
 		}
 		t.Run(b.name, func(t *testing.T) {

@@ -39,7 +39,7 @@ var eachFlag = flag.Int("each", 0,
 // TestManyWriters commits from 64 goroutines to one branch: each commit is in the history, and readers see whole
 // commits only.
 func TestManyWriters(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		s := open(nil)
 		writers, each := 64, 16
 		switch {
@@ -48,7 +48,7 @@ func TestManyWriters(t *testing.T) {
 		case testing.Short():
 			each = 4
 		case t.Name() == "TestManyWriters/memory":
-			each = 150
+			each = 60
 		}
 		r := create(t, s, "busy", nil)
 		commit(t, r, nil, reposit.Put("pair/a", nil), reposit.Put("pair/b", nil))

@@ -29,7 +29,7 @@ var scripts = map[string][]string{
 	"large file": {"create", "commit", "commit a large file", "commit", "delete"},
 }
 
-var stride = flag.Int("stride", 29,
+var stride = flag.Int("stride", 71,
 	"of the faults and power cuts of TestFaults and TestPowerCuts, take each n-th; 1 takes all")
 
 func faultStride() int {

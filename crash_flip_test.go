@@ -25,7 +25,7 @@ import (
 	"github.com/reposit/reposit/storage/storagetest"
 )
 
-var flips = flag.Int("flips", 8, "how many bits TestFlips flips in each kind of file, on each backend")
+var flips = flag.Int("flips", 4, "how many bits TestFlips flips in each kind of file, on each backend")
 
 const (
 	flipBackend = "REPOSIT_FLIP_BACKEND" // has a process read stores, whose directories it is told line by line

@@ -231,7 +231,7 @@ func mayFail(err error) bool {
 // TestForgeHistory lets a crowd loose. At every pause all indexes and counts are what a scan finds, and each actor's
 // lists are what they may read of it.
 func TestForgeHistory(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		t.Logf("-seed=%d", *seed)
 		c := &crowd{open(&reposit.Options{Now: time.Now}), t}
 		members := make([]*member, crowdSize)

@@ -32,7 +32,7 @@ func TestHistory(t *testing.T) {
 	t.Logf("-seed=%d", *seed)
 	h := newHistory(*seed, n)
 	want, refs := h.fastImport(t)
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		opts, _ := fixed()
 		s := open(opts)
 		r := create(t, s, "history", nil)

@@ -188,7 +188,7 @@ func TestProtection(t *testing.T) {
 		{RequirePR: true, AllowForcePush: true, AllowDeletion: true},
 		{RequirePR: true, BypassAdmins: true}, {RequiredReviews: 1, BypassAdmins: true}, {RequiredReviews: 1},
 	}
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		s := open(nil)
 		n := 0
 		for _, m := range movers {

@@ -16,7 +16,7 @@ import (
 // TestNothingStale changes at random what reads stand on, and reads after each change as several actors, so often that
 // what is remembered of a read is asked for by the next.
 func TestNothingStale(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		ctx := t.Context()
 		h := newStaleHistory(t, open(nil))
 		random := rand.New(rand.NewPCG(*seed, 0))

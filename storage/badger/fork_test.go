@@ -115,7 +115,7 @@ func TestLayersStayFew(t *testing.T) {
 	const branches = 3 * mergeBatch
 	manyBranches(t, b, branches)
 	want := map[storage.ID]map[string]storage.Ref{}
-	forks := 40
+	forks := 24
 	if testing.Short() {
 		forks = 16
 	}
