@@ -2,6 +2,7 @@ package reposit_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -26,6 +27,9 @@ import (
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs"
 )
+
+var networks = flag.Uint64("networks", 1,
+	"how many random networks of forks TestDoors goes through, on each backend")
 
 // A network is repositories that share a pool, and what is needed to tell by brute force what each of them reaches.
 type network struct {

@@ -1,4 +1,4 @@
-package reposit_test
+package model_test
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 )
 
 var commits = flag.Int("commits", 400, "how many commits the history of TestHistory has")
@@ -24,45 +25,33 @@ var commits = flag.Int("commits", 400, "how many commits the history of TestHist
 // TestHistory makes the same random history on every backend, and with git fast-import from the model's trees. All
 // hashes must be equal, and git must have nothing to say about what we stored.
 func TestHistory(t *testing.T) {
-	needGit(t)
+	fixture.NeedGit(t)
 	n := *commits
 	if testing.Short() {
 		n = min(n, 120)
 	}
-	t.Logf("-seed=%d", *seed)
-	h := newHistory(*seed, n)
+	t.Logf("-seed=%d", *fixture.Seed)
+	h := newHistory(*fixture.Seed, n)
 	want, refs := h.fastImport(t)
-	eachKind(t, func(t *testing.T, open opener) {
-		opts, _ := fixed()
+	fixture.EachKind(t, func(t *testing.T, open fixture.Opener) {
+		opts, _ := fixture.Fixed()
 		s := open(opts)
-		r := create(t, s, "history", nil)
+		r := fixture.Create(t, s.Store, "history", nil)
 		h.run(t, r, want)
 		if t.Failed() {
 			return
 		}
-		if diff := cmp.Diff(refs, allRefs(t, r)); diff != "" {
+		if diff := cmp.Diff(refs, fixture.AllRefs(t, r)); diff != "" {
 			t.Errorf("refs, -git +reposit:\n%s", diff)
 		}
 		for name, at := range h.branches {
 			h.commits[at].tree.check(t, r, name)
 		}
-		fsck(t, s.export(t, r))
-		if s.dir != "" {
-			fsck(t, filepath.Join(s.dir, "repos", storageID(r).String()+".git"))
+		fixture.Fsck(t, s.Export(t, r))
+		if s.Dir != "" {
+			fixture.Fsck(t, filepath.Join(s.Dir, "repos", fixture.StorageID(r).String()+".git"))
 		}
 	})
-}
-
-func allRefs(t testing.TB, r *reposit.Repo) map[string]string {
-	t.Helper()
-	refs := map[string]string{}
-	for found, err := range r.Refs().All(t.Context(), "") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		refs[found.Name] = found.Hash.String()
-	}
-	return refs
 }
 
 // A history is a list of steps that was thought out before anything is done.
@@ -96,7 +85,7 @@ type step struct {
 func newHistory(seed uint64, commits int) *history {
 	h := &history{
 		rand: rand.New(rand.NewPCG(seed, 0)), branches: map[string]int{}, tags: map[string]int{},
-		clock: newYear,
+		clock: fixture.NewYear,
 	}
 	for len(h.commits) < commits {
 		h.addCommit("main", "")
@@ -236,7 +225,7 @@ func (h *history) op(tree model) op {
 func (h *history) anyOp(tree model) op {
 	o := op{path: h.path(tree)}
 	if h.rand.IntN(15) == 0 {
-		o.expect = ref(tree[o.path].hash())
+		o.expect = fixture.Ref(tree[o.path].hash())
 		if _, ok := tree[o.path]; !ok || h.rand.IntN(10) == 0 {
 			o.expect = &reposit.Hash{}
 		}
@@ -378,9 +367,9 @@ func (h *history) fastImport(t *testing.T) (commits []string, refs map[string]st
 		fmt.Fprintf(&b, "tag %s\nfrom :%d\ntagger %s\ndata %d\n%s\n", name, s.commit+1, ident(s.tag.Tagger),
 			len(s.tag.Message), s.tag.Message)
 	}
-	dir := newGit(t)
+	dir := fixture.NewGit(t)
 	marks := filepath.Join(dir, "marks")
-	git(t, dir, b.Bytes(), "fast-import", "--quiet", "--force", "--export-marks="+marks)
+	fixture.Git(t, dir, b.Bytes(), "fast-import", "--quiet", "--force", "--export-marks="+marks)
 	text, err := os.ReadFile(marks)
 	if err != nil {
 		t.Fatal(err)
@@ -395,8 +384,8 @@ func (h *history) fastImport(t *testing.T) (commits []string, refs map[string]st
 		commits[mark-1] = hash
 	}
 	refs = map[string]string{}
-	for line := range strings.Lines(git(t, dir, nil, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads",
-		"refs/tags")) {
+	for line := range strings.Lines(fixture.Git(t, dir, nil, "for-each-ref", "--format=%(refname) %(objectname)",
+		"refs/heads", "refs/tags")) {
 		name, hash, _ := strings.Cut(strings.TrimSpace(line), " ")
 		refs[name] = hash
 	}

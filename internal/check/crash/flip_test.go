@@ -1,4 +1,4 @@
-package reposit_test
+package crash_test
 
 import (
 	"bufio"
@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/storagetest"
 )
@@ -53,9 +54,9 @@ func TestFlips(t *testing.T) {
 				os.Exit(0)
 			}
 			t.Parallel()
-			t.Logf("-seed=%d", *seed)
+			t.Logf("-seed=%d", *fixture.Seed)
 			f := &flipper{T: t, source: storagetest.TempDir(t), dir: storagetest.TempDir(t),
-				rand: rand.New(rand.NewPCG(*seed, uint64(i)))}
+				rand: rand.New(rand.NewPCG(*fixture.Seed, uint64(i)))}
 			f.write(open)
 			n := *flips
 			if testing.Short() {
@@ -94,9 +95,9 @@ func (f *flipper) write(open func(dir string) (storage.Backend, error)) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s := openStore(f, b, f.source, nil)
-	create(f, s, "shared", &reposit.CreateOptions{Owner: "all"})
-	p := newPlayer(*seed, 0)
+	s := fixture.Open(f, b, f.source, nil)
+	fixture.Create(f, s.Store, "shared", &reposit.CreateOptions{Owner: "all"})
+	p := newPlayer(*fixture.Seed, 0)
 	p.script = flipScript
 	for range flipScript {
 		d := p.next()
@@ -107,14 +108,14 @@ func (f *flipper) write(open func(dir string) (storage.Backend, error)) {
 		p.settle(made)
 		f.hashes = append(f.hashes, made.String())
 	}
-	closeStore(f, s)
+	s.MustClose(f)
 	if _, err := exec.LookPath("git"); err == nil {
 		repos, err := filepath.Glob(filepath.Join(f.source, "repos", "*.git"))
 		if err != nil {
 			f.Fatal(err)
 		}
 		for _, dir := range repos[:min(len(repos), 2)] {
-			git(f, dir, nil, "pack-refs", "--all")
+			fixture.Git(f, dir, nil, "pack-refs", "--all")
 		}
 	}
 	f.files = map[string][]string{}
@@ -238,7 +239,7 @@ func (f *flipper) ask(dir string) string {
 
 func (f *flipper) start() {
 	cmd := exec.CommandContext(f.Context(), os.Args[0], "-test.run=^"+strings.ReplaceAll(f.Name(), "/", "$/^")+"$",
-		fmt.Sprintf("-seed=%d", *seed))
+		fmt.Sprintf("-seed=%d", *fixture.Seed))
 	cmd.Env = append(os.Environ(), flipBackend+"=1", flipHashes+"="+strings.Join(f.hashes, " "))
 	f.noise = &bytes.Buffer{}
 	cmd.Stderr = f.noise
@@ -267,7 +268,7 @@ func (f *flipper) stop() {
 
 // readStores reads the stores in the directories that it is told, and prints a line on each.
 func readStores(open func(dir string) (storage.Backend, error)) {
-	p := newPlayer(*seed, 0)
+	p := newPlayer(*fixture.Seed, 0)
 	p.script = flipScript
 	for _, text := range strings.Fields(os.Getenv(flipHashes)) {
 		h, err := reposit.ParseHash(text)
@@ -281,7 +282,7 @@ func readStores(open func(dir string) (storage.Backend, error)) {
 		r := &damageReader{ctx: context.Background(), result: "ok", contents: contents, read: map[text]bool{}}
 		if b, err := open(dirs.Text()); err != nil {
 			r.result = "refused"
-		} else if s, err := reposit.Open(r.ctx, b, quiet(nil)); err != nil {
+		} else if s, err := reposit.Open(r.ctx, b, fixture.Quiet(nil)); err != nil {
 			r.result = "refused"
 		} else {
 			r.readAll(s, p)
@@ -345,9 +346,9 @@ func (r *damageReader) readAll(s *reposit.Store, p *player) {
 }
 
 func (r *damageReader) lists(s *reposit.Store, want int) {
-	for _, by := range sorts {
+	for _, by := range fixture.Sorts {
 		n := 0
-		for info, err := range s.All(r.ctx, &reposit.ListOptions{Sort: by.sort}) {
+		for info, err := range s.All(r.ctx, &reposit.ListOptions{Sort: by.Sort}) {
 			if err != nil {
 				r.fail("list", err)
 				n = want
@@ -359,7 +360,7 @@ func (r *damageReader) lists(s *reposit.Store, want int) {
 			n++
 		}
 		if n != want {
-			r.note("missing", "repositories: the list by %s has %d, not %d", by.name, n, want)
+			r.note("missing", "repositories: the list by %s has %d, not %d", by.Name, n, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package reposit_test
+package model_test
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 )
 
 var rounds = flag.Int("rounds", 2, "how many pauses TestForgeHistory makes, on each backend")
@@ -21,7 +22,7 @@ var rounds = flag.Int("rounds", 2, "how many pauses TestForgeHistory makes, on e
 // A crowd are goroutines that do at random whatever a forge is for, with the same repositories, and get in each
 // other's way.
 type crowd struct {
-	*store
+	*fixture.Store
 	t *testing.T
 }
 
@@ -105,15 +106,15 @@ func (m *member) update(ctx context.Context, u *reposit.RepoUpdate) error {
 }
 
 func (m *member) rename(ctx context.Context) error {
-	return m.update(ctx, &reposit.RepoUpdate{Slug: ref(fmt.Sprint("renamed-", m.rand.IntN(10)))})
+	return m.update(ctx, &reposit.RepoUpdate{Slug: fixture.Ref(fmt.Sprint("renamed-", m.rand.IntN(10)))})
 }
 
 func (m *member) transfer(ctx context.Context) error {
-	return m.update(ctx, &reposit.RepoUpdate{Owner: ref(m.pick(crowdOwners))})
+	return m.update(ctx, &reposit.RepoUpdate{Owner: fixture.Ref(m.pick(crowdOwners))})
 }
 
 func (m *member) describe(ctx context.Context) error {
-	u := &reposit.RepoUpdate{Description: ref(m.words()), Name: ref(cmp.Or(m.words(), "x"))}
+	u := &reposit.RepoUpdate{Description: fixture.Ref(m.words()), Name: fixture.Ref(cmp.Or(m.words(), "x"))}
 	if m.rand.IntN(2) == 0 {
 		u.Labels = map[string]string{"kind": fmt.Sprint(m.rand.IntN(3)), "more": m.words()}
 	}
@@ -231,12 +232,12 @@ func mayFail(err error) bool {
 // TestForgeHistory lets a crowd loose. At every pause all indexes and counts are what a scan finds, and each actor's
 // lists are what they may read of it.
 func TestForgeHistory(t *testing.T) {
-	eachKind(t, func(t *testing.T, open opener) {
-		t.Logf("-seed=%d", *seed)
+	fixture.EachKind(t, func(t *testing.T, open fixture.Opener) {
+		t.Logf("-seed=%d", *fixture.Seed)
 		c := &crowd{open(&reposit.Options{Now: time.Now}), t}
 		members := make([]*member, crowdSize)
 		for i := range members {
-			members[i] = &member{crowd: c, rand: rand.New(rand.NewPCG(*seed, uint64(i))), n: i}
+			members[i] = &member{crowd: c, rand: rand.New(rand.NewPCG(*fixture.Seed, uint64(i))), n: i}
 		}
 		pauses := *rounds
 		if testing.Short() {
@@ -248,7 +249,7 @@ func TestForgeHistory(t *testing.T) {
 				group.Go(func() { m.act(t.Context()) })
 			}
 			group.Wait()
-			checkStore(t, c.store)
+			c.Check(t)
 			c.checkLists()
 			c.checkPulls()
 			if t.Failed() {
@@ -263,9 +264,9 @@ func TestForgeHistory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			remove(t, r)
+			fixture.Remove(t, r)
 		}
-		checkStore(t, c.store)
+		c.Check(t)
 	})
 }
 
@@ -278,7 +279,7 @@ func (c *crowd) checkLists() {
 		}
 		all = append(all, info)
 	}
-	actors := map[string]*reposit.Store{"host": c.Store, "anonymous": c.As(reposit.Anonymous)}
+	actors := map[string]*reposit.Store{"host": c.Store.Store, "anonymous": c.As(reposit.Anonymous)}
 	for _, owner := range crowdOwners[:3] {
 		actors[owner] = c.As(reposit.User(owner))
 	}

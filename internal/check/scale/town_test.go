@@ -1,4 +1,4 @@
-package reposit_test
+package scale_test
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/badger"
 )
 
 // A town is a store with many repositories of many owners.
 type town struct {
-	*store
+	*fixture.Store
 	t      *testing.T
 	repos  int
 	owners int
@@ -36,7 +37,7 @@ func TestForgeScale(t *testing.T) {
 	}
 	small := newTown(t, 1000)
 	before := small.measure()
-	closeStore(t, small.store)
+	small.Store.MustClose(t)
 	big := newTown(t, large)
 	after := big.measure()
 	for _, name := range questionNames() {
@@ -47,7 +48,7 @@ func TestForgeScale(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	t.Logf("heap in use: %d MiB", m.HeapInuse>>20)
-	closeStore(t, big.store)
+	big.Store.MustClose(t)
 }
 
 func newTown(t *testing.T, n int) *town {
@@ -57,7 +58,7 @@ func newTown(t *testing.T, n int) *town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &town{store: openStore(t, b, dir, nil), t: t, repos: n, owners: min(1000, n/2)}
+	w := &town{Store: fixture.Open(t, b, dir, nil), t: t, repos: n, owners: min(1000, n/2)}
 	for i := range w.owners {
 		if err := w.Users().Put(t.Context(), reposit.Profile{Login: fmt.Sprint("owner-", i)}); err != nil {
 			t.Fatal(err)
@@ -123,10 +124,10 @@ var questions = map[string]func(*town) error{
 	"list by updated":              listQuestion(reposit.SortUpdated, nil),
 	"list by pushed":               listQuestion(reposit.SortPushed, nil),
 	"list by name":                 listQuestion(reposit.SortName, nil),
-	"list by created, a user":      listQuestion(reposit.SortCreated, ref(reposit.User("owner-1"))),
-	"list by name, anonymous":      listQuestion(reposit.SortName, ref(reposit.Anonymous)),
+	"list by created, a user":      listQuestion(reposit.SortCreated, fixture.Ref(reposit.User("owner-1"))),
+	"list by name, anonymous":      listQuestion(reposit.SortName, fixture.Ref(reposit.Anonymous)),
 	"search a rare word":           searchQuestion(nil),
-	"search a rare word, a user":   searchQuestion(ref(reposit.User("owner-1"))),
+	"search a rare word, a user":   searchQuestion(fixture.Ref(reposit.User("owner-1"))),
 	"repository by slug":           func(w *town) error { _, err := w.Repo(w.t.Context(), "owner-1/house-1"); return err },
 	"permission of a collaborator": permissionQuestion("owner-1"),
 	"permission of a member":       permissionQuestion("owner-2"),
@@ -144,7 +145,7 @@ func questionNames() []string {
 
 func (w *town) as(actor *reposit.Actor) *reposit.Store {
 	if actor == nil {
-		return w.Store
+		return w.Store.Store
 	}
 	return w.As(*actor)
 }

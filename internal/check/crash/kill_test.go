@@ -1,4 +1,4 @@
-package reposit_test
+package crash_test
 
 import (
 	"bufio"
@@ -21,6 +21,9 @@ import (
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/check"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/badger"
 	"github.com/reposit/reposit/storage/billyfs"
@@ -72,9 +75,10 @@ func TestKill(t *testing.T) {
 				os.Exit(1)
 			}
 			k := &killer{
-				T: t, dir: storagetest.TempDir(t), open: open, rand: rand.New(rand.NewPCG(*seed, uint64(i))), auditor: newAuditor(),
+				T: t, dir: storagetest.TempDir(t), open: open, rand: rand.New(rand.NewPCG(*fixture.Seed, uint64(i))),
+				walker: check.NewWalker(),
 			}
-			t.Logf("-seed=%d", *seed)
+			t.Logf("-seed=%d", *fixture.Seed)
 			k.fill(func() (storage.Backend, error) { return b.open(k.dir, storage.NoSync) })
 			rounds := *kills
 			if testing.Short() {
@@ -86,7 +90,7 @@ func TestKill(t *testing.T) {
 					t.Fatalf("stopped after kill %d", round+1)
 				}
 			}
-			k.now, k.auditor = k.all, newAuditor()
+			k.now, k.walker = k.all, check.NewWalker()
 			k.check(true)
 			slices.Sort(k.opens)
 			t.Logf("%d kills and %d while opening, with %d other repositories: %d deeds acknowledged, %d in flight that are there; "+
@@ -108,7 +112,7 @@ func playUntilKilled(dir string, open func(dir string) (storage.Backend, error))
 		if err != nil {
 			return err
 		}
-		p := newPlayer(*seed, first+i)
+		p := newPlayer(*fixture.Seed, first+i)
 		for range done {
 			p.settle(reposit.Hash{})
 		}
@@ -146,10 +150,10 @@ func playUntilKilled(dir string, open func(dir string) (storage.Backend, error))
 // A killer starts processes, kills them, and knows what they have done.
 type killer struct {
 	*testing.T
-	dir     string
-	open    func(dir string) (storage.Backend, error)
-	rand    *rand.Rand
-	auditor *auditor
+	dir    string
+	open   func(dir string) (storage.Backend, error)
+	rand   *rand.Rand
+	walker *check.Walker
 
 	all, now              []*player // now: the players of this round
 	opening, acked, there int
@@ -162,8 +166,8 @@ func (k *killer) fill(open func() (storage.Backend, error)) {
 	if err != nil {
 		k.Fatal(err)
 	}
-	s := openStore(k, b, k.dir, nil)
-	create(k, s, "shared", &reposit.CreateOptions{Owner: "all"})
+	s := fixture.Open(k, b, k.dir, nil)
+	fixture.Create(k, s.Store, "shared", &reposit.CreateOptions{Owner: "all"})
 	numbers := make(chan int)
 	var workers sync.WaitGroup
 	for range 4 {
@@ -194,7 +198,7 @@ func (k *killer) round(round int) {
 	if round%tenure == 0 {
 		k.now = nil
 		for i := range players {
-			k.now = append(k.now, newPlayer(*seed, round*players+i))
+			k.now = append(k.now, newPlayer(*fixture.Seed, round*players+i))
 		}
 		k.all = append(k.all, k.now...)
 	}
@@ -214,7 +218,7 @@ func (k *killer) round(round int) {
 // kill starts a process and kills it some time after it said something.
 func (k *killer) kill(done, cue string, after time.Duration) {
 	cmd := exec.CommandContext(k.Context(), os.Args[0], "-test.run=^"+strings.ReplaceAll(k.Name(), "/", "$/^")+"$",
-		fmt.Sprintf("-seed=%d", *seed))
+		fmt.Sprintf("-seed=%d", *fixture.Seed))
 	cmd.Env = append(os.Environ(), killDir+"="+k.dir, killDone+"="+done, fmt.Sprintf("%s=%d", killFirst, k.now[0].number))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -280,11 +284,11 @@ func (k *killer) check(last bool) {
 		}
 		k.there += p.done - done
 	}
-	skip := func(owner string) bool { return owner == "others" }
+	skip := func(r *catalog.Repo) bool { return r.Owner == "others" }
 	if last {
 		skip = nil
 	}
-	if err := k.auditor.audit(k.Context(), b, skip); err != nil {
+	if err := audit(k.Context(), k.walker, b, skip); err != nil {
 		k.Error(err)
 	}
 	want := *filled + 1
@@ -296,8 +300,8 @@ func (k *killer) check(last bool) {
 		k.Errorf("List() counts %d, %v, want %d", page.TotalCount, err, want)
 	}
 	if last {
-		k.checkShared(s)
-		checkLists(k, s, want)
+		k.checkShared(s, b)
+		fixture.CheckLists(k, s, want, nil)
 	}
 	if strings.HasPrefix(k.Name(), "TestKill/billyfs") {
 		k.fsck(s)
@@ -305,8 +309,8 @@ func (k *killer) check(last bool) {
 }
 
 // checkShared looks for a commit for each file in the shared repository.
-func (k *killer) checkShared(s *reposit.Store) {
-	r, err := s.Repo(k.Context(), sharedRepo)
+func (k *killer) checkShared(s *reposit.Store, b storage.Backend) {
+	shared, err := s.Repo(k.Context(), sharedRepo)
 	if err != nil {
 		k.Fatal(err)
 	}
@@ -314,14 +318,10 @@ func (k *killer) checkShared(s *reposit.Store) {
 	for _, p := range k.all {
 		want += len(p.shared)
 	}
-	tip, err := r.Resolve(k.Context(), "")
-	if err != nil {
-		k.Fatal(err)
-	}
-	a := newAuditor()
-	a.backend, a.objects = k.auditor.backend, k.auditor.objects
-	if err := a.reach(k.Context(), storageID(r), storage.Hash(tip)); err != nil || a.commits != want {
-		k.Errorf("the shared repository has %d commits, %v, want %d", a.commits, err, want)
+	w := check.NewWalker()
+	found, err := w.Objects(k.Context(), b, func(r *catalog.Repo) bool { return r.ID != fixture.StorageID(shared) })
+	if err != nil || len(found) > 0 || w.Commits != want {
+		k.Errorf("the shared repository has %d commits, %v, %v, want %d", w.Commits, found, err, want)
 	}
 }
 
@@ -341,6 +341,6 @@ func (k *killer) fsck(s *reposit.Store) {
 		if err != nil {
 			k.Fatal(err)
 		}
-		fsck(k, filepath.Join(k.dir, "repos", storageID(r).String()+".git"))
+		fixture.Fsck(k, filepath.Join(k.dir, "repos", fixture.StorageID(r).String()+".git"))
 	}
 }

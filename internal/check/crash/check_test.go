@@ -1,8 +1,7 @@
-package reposit_test
+package crash_test
 
 import (
 	"context"
-	"crypto/sha1"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,8 +12,8 @@ import (
 
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/internal/catalog"
-	gitobject "github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/check"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -187,7 +186,7 @@ func (p *player) checkShared(ctx context.Context, s *reposit.Store) error {
 	}
 	want := map[string]reposit.Hash{}
 	for _, name := range p.shared {
-		want[name] = blobHash(p.owner() + "/" + name)
+		want[name] = fixture.BlobHash(p.owner() + "/" + name)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		return fmt.Errorf("files in %s, -want +got:\n%s", sharedRepo, diff)
@@ -195,114 +194,11 @@ func (p *player) checkShared(ctx context.Context, s *reposit.Store) error {
 	return nil
 }
 
-// An auditor reads everything that refs lead to, behind the store's back.
-type auditor struct {
-	backend storage.Backend
-	objects *object.Store
-	seen    map[auditName]bool
-	commits int // that it saw for the first time
-}
-
-type auditName struct{ pool, hash [20]byte }
-
-func newAuditor() *auditor { return &auditor{seen: map[auditName]bool{}} }
-
-// audit checks every repository but those of which skip is true, and the catalog.
-func (a *auditor) audit(ctx context.Context, b storage.Backend, skip func(owner string) bool) error {
-	a.backend, a.objects = b, object.New(b, 1<<20)
-	if err := checkInsights(ctx, b); err != nil {
-		return err
+// audit looks behind the store's back at all but what the refs of repositories lead to for which skip is true.
+func audit(ctx context.Context, w *check.Walker, b storage.Backend, skip func(*catalog.Repo) bool) error {
+	found, err := w.All(ctx, b, skip)
+	for _, f := range found {
+		err = errors.Join(err, errors.New(f.String()))
 	}
-	return b.View(ctx, func(v storage.View) error {
-		repos, err := checkCatalog(v)
-		if err != nil {
-			return fmt.Errorf("catalog: %w", err)
-		}
-		for _, r := range repos {
-			if skip != nil && skip(r.Owner) {
-				continue
-			}
-			if err := a.repo(ctx, v, r); err != nil {
-				return fmt.Errorf("repository %s/%s: %w", r.Owner, r.Slug, err)
-			}
-		}
-		return nil
-	})
-}
-
-func (a *auditor) repo(ctx context.Context, v storage.View, r *catalog.Repo) error {
-	for ref, err := range v.Refs(r.ID, "", "") {
-		if err != nil {
-			return err
-		}
-		if ref.Target != "" {
-			continue
-		}
-		if err := a.reach(ctx, r.Pool, ref.Hash); err != nil {
-			return fmt.Errorf("ref %q: %w", ref.Name, err)
-		}
-	}
-	return nil
-}
-
-func (a *auditor) reach(ctx context.Context, pool storage.ID, from storage.Hash) error {
-	left := []storage.Hash{from}
-	for len(left) > 0 {
-		h := left[len(left)-1]
-		left = left[:len(left)-1]
-		if a.seen[auditName{pool, h}] {
-			continue
-		}
-		a.seen[auditName{pool, h}] = true
-		kind, data, err := a.objects.Pass(ctx, pool, h)
-		if err != nil {
-			return fmt.Errorf("object %s: %w", h, err)
-		}
-		sum := sha1.New()
-		fmt.Fprintf(sum, "%s %d\x00", kind, len(data))
-		sum.Write(data)
-		if storage.Hash(sum.Sum(nil)) != h {
-			return fmt.Errorf("object %s holds %x", h, sum.Sum(nil))
-		}
-		below, err := children(kind, data)
-		if err != nil {
-			return fmt.Errorf("object %s: %w", h, err)
-		}
-		if kind == storage.Commit {
-			a.commits++
-		}
-		left = append(left, below...)
-	}
-	return nil
-}
-
-// children returns what an object names.
-func children(kind storage.Type, data []byte) ([]storage.Hash, error) {
-	switch kind {
-	case storage.Commit:
-		c, err := gitobject.ParseCommit(data)
-		if err != nil {
-			return nil, err
-		}
-		return append(c.Parents, c.Tree), nil
-	case storage.Tag:
-		t, err := gitobject.ParseTag(data)
-		if err != nil {
-			return nil, err
-		}
-		return []storage.Hash{t.Object}, nil
-	case storage.Tree:
-		t, err := gitobject.ParseTree(data)
-		if err != nil {
-			return nil, err
-		}
-		below := make([]storage.Hash, 0, t.Len())
-		for i := range t.Len() {
-			if e := t.Entry(i); e.Mode != gitobject.ModeSubmodule {
-				below = append(below, e.Hash)
-			}
-		}
-		return below, nil
-	}
-	return nil, nil
+	return err
 }

@@ -1,4 +1,4 @@
-package reposit_test
+package model_test
 
 import (
 	"context"
@@ -11,15 +11,16 @@ import (
 	"testing"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 )
 
 // TestNothingStale changes at random what reads stand on, and reads after each change as several actors, so often that
 // what is remembered of a read is asked for by the next.
 func TestNothingStale(t *testing.T) {
-	eachKind(t, func(t *testing.T, open opener) {
+	fixture.EachKind(t, func(t *testing.T, open fixture.Opener) {
 		ctx := t.Context()
 		h := newStaleHistory(t, open(nil))
-		random := rand.New(rand.NewPCG(*seed, 0))
+		random := rand.New(rand.NewPCG(*fixture.Seed, 0))
 		steps := 150
 		if testing.Short() {
 			steps = 40
@@ -27,9 +28,9 @@ func TestNothingStale(t *testing.T) {
 		for range steps {
 			what, err := h.step(ctx, random)
 			if err != nil {
-				t.Fatalf("seed %d: %s: %v", *seed, what, err)
+				t.Fatalf("seed %d: %s: %v", *fixture.Seed, what, err)
 			}
-			h.check(ctx, "seed "+strconv.FormatUint(*seed, 10)+": after "+what)
+			h.check(ctx, "seed "+strconv.FormatUint(*fixture.Seed, 10)+": after "+what)
 			if t.Failed() {
 				return
 			}
@@ -49,9 +50,9 @@ type staleHistory struct {
 	n        int
 }
 
-func newStaleHistory(t *testing.T, s *store) *staleHistory {
-	r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
-	commit(t, r, &reposit.CommitOptions{Branch: "main"}, reposit.Put("d/f", []byte("0")))
+func newStaleHistory(t *testing.T, s *fixture.Store) *staleHistory {
+	r := fixture.Create(t, s.Store, "r", &reposit.CreateOptions{Owner: "ann"})
+	fixture.Commit(t, r, &reposit.CommitOptions{Branch: "main"}, reposit.Put("d/f", []byte("0")))
 	if _, err := r.Branches().Create(t.Context(), "dev", "main"); err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +64,8 @@ func newStaleHistory(t *testing.T, s *store) *staleHistory {
 		t.Fatal(err)
 	}
 	return &staleHistory{
-		T: t, r: r, other: create(t, s, "other", nil), head: "refs/heads/main",
-		as: map[string]*reposit.Repo{"the host": r, "ann": s.repoAs(t, r, "ann"), "bob": s.repoAs(t, r, "bob"),
+		T: t, r: r, other: fixture.Create(t, s.Store, "other", nil), head: "refs/heads/main",
+		as: map[string]*reposit.Repo{"the host": r, "ann": s.RepoAs(t, r, "ann"), "bob": s.RepoAs(t, r, "bob"),
 			"anybody": anybody},
 		refs: map[string]string{"refs/heads/main": "0", "refs/heads/dev": "0"},
 	}
@@ -72,7 +73,7 @@ func newStaleHistory(t *testing.T, s *store) *staleHistory {
 
 func (h *staleHistory) step(ctx context.Context, random *rand.Rand) (what string, err error) {
 	h.n++
-	branch := pick(random, []string{"main", "dev"})
+	branch := []string{"main", "dev"}[random.IntN(2)]
 	const tag = "refs/tags/main"
 	switch random.IntN(7) {
 	case 0, 1:
@@ -140,12 +141,12 @@ func (h *staleHistory) content() map[string]string {
 // TestNothingStaleBeside reads while one goroutine commits, grants and revokes. A read that begins after a change was
 // acknowledged sees it.
 func TestNothingStaleBeside(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	fixture.EachBackend(t, func(t *testing.T, open fixture.Opener) {
 		s, ctx := open(nil), t.Context()
-		r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann", Private: true})
-		commit(t, r, nil, reposit.Put("n", []byte("0")))
-		s.grant(t, r, "bob", reposit.Read)
-		bob := s.repoAs(t, r, "bob")
+		r := fixture.Create(t, s.Store, "r", &reposit.CreateOptions{Owner: "ann", Private: true})
+		fixture.Commit(t, r, nil, reposit.Put("n", []byte("0")))
+		s.Grant(t, r, "bob", reposit.Read)
+		bob := s.RepoAs(t, r, "bob")
 		// What was acknowledged: the number in the file, and since how many changes bob has the grant, or not.
 		var number, grants atomic.Int64
 		var done atomic.Bool

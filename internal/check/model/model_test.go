@@ -1,4 +1,4 @@
-package reposit_test
+package model_test
 
 import (
 	"crypto/sha1"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 )
 
 // A model is what a tree should hold: its files by path, and nothing else, as Git sees it. It does by brute force what
@@ -28,10 +29,10 @@ func (f file) hash() reposit.Hash {
 		b, _ := hex.DecodeString(f.Content)
 		return reposit.Hash(b)
 	}
-	return blobHash(f.Content)
+	return fixture.BlobHash(f.Content)
 }
 
-func blobHash(content string) reposit.Hash {
+func BlobHash(content string) reposit.Hash {
 	h := sha1.New()
 	fmt.Fprintf(h, "blob %d\x00%s", len(content), content)
 	return reposit.Hash(h.Sum(nil))
@@ -102,7 +103,7 @@ func (o op) change() reposit.Change {
 	case opPutReader:
 		c = reposit.PutReader(o.path, strings.NewReader(o.content))
 	case opPutBlob:
-		c = reposit.PutBlob(o.path, blobHash(o.content))
+		c = reposit.PutBlob(o.path, fixture.BlobHash(o.content))
 	case opSymlink:
 		c = reposit.Symlink(o.path, o.content)
 	case opSubmodule:
@@ -253,7 +254,7 @@ func (m model) read(t testing.TB, r *reposit.Repo, rev string, e reposit.Entry) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if int64(len(data)) != e.Size || blobHash(string(data)) != e.Hash {
+	if int64(len(data)) != e.Size || fixture.BlobHash(string(data)) != e.Hash {
 		t.Errorf("Read(%q, %q) = %d bytes, want %d with hash %s", rev, e.Path, len(data), e.Size, e.Hash)
 	}
 	return file{e.Mode, string(data)}

@@ -1,4 +1,4 @@
-package reposit_test
+package model_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 )
 
 var updateGolden = flag.Bool("update", false, "rewrite testdata/script.txt")
@@ -24,8 +25,8 @@ var updateGolden = flag.Bool("update", false, "rewrite testdata/script.txt")
 func TestScript(t *testing.T) {
 	golden := filepath.Join("testdata", "script.txt")
 	digests := map[string]string{}
-	eachBackend(t, func(t *testing.T, open opener) {
-		opts, c := fixed()
+	fixture.EachBackend(t, func(t *testing.T, open fixture.Opener) {
+		opts, c := fixture.Fixed()
 		opts.Limits = reposit.Limits{BlobSize: 1000, CommitSize: 2000, PathDepth: 8, PathLength: 100}
 		s := open(opts)
 		w := &script{t: t, s: s, clock: c}
@@ -42,7 +43,7 @@ func TestScript(t *testing.T) {
 		if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(w.out.String(), "\n")); diff != "" {
 			t.Errorf("-%s +got:\n%s", golden, diff)
 		}
-		digests[s.digest(t)] = t.Name()
+		digests[s.Digest(t)] = t.Name()
 	})
 	if len(digests) != 1 {
 		t.Errorf("backends hold different things after the same calls: %v", digests)
@@ -52,9 +53,9 @@ func TestScript(t *testing.T) {
 // A script writes down what calls return.
 type script struct {
 	t     *testing.T
-	s     *store
+	s     *fixture.Store
 	r     *reposit.Repo
-	clock *clock
+	clock *fixture.Clock
 	out   strings.Builder
 }
 
@@ -73,7 +74,7 @@ func (w *script) log(err error, call string, results ...any) {
 		}
 	}
 	w.out.WriteByte('\n')
-	w.clock.advance(time.Second)
+	w.clock.Advance(time.Second)
 }
 
 var sentinels = []error{
@@ -136,7 +137,7 @@ func (w *script) repositories() {
 		{"x", &reposit.CreateOptions{Owner: "../.."}},
 		{"x", &reposit.CreateOptions{DefaultBranch: "a b"}},
 		{"x", &reposit.CreateOptions{Labels: map[string]string{"": "x"}}},
-		{"x", &reposit.CreateOptions{ExpiresAt: newYear.AddDate(1000, 0, 0)}},
+		{"x", &reposit.CreateOptions{ExpiresAt: fixture.NewYear.AddDate(1000, 0, 0)}},
 	} {
 		r, err := w.s.Create(ctx, c.name, c.opts)
 		w.log(err, fmt.Sprintf("create %q %+v", c.name, c.opts), r)
@@ -168,14 +169,14 @@ func (w *script) commits() {
 	c, err := w.r.Write(w.t.Context(), "README.md", []byte("# Hello\n"), "First words")
 	w.log(err, "write", c)
 	w.commit(nil, "the same", reposit.Put("README.md", []byte("# Hello\n")))
-	ada := &reposit.Signature{Name: " Ada, ", Email: "<ada@example.org", When: newYear}
+	ada := &reposit.Signature{Name: " Ada, ", Email: "<ada@example.org", When: fixture.NewYear}
 	w.commit(&reposit.CommitOptions{Author: ada}, "by a bad author", reposit.Put("a", nil))
 	ada.Email = "ada@example.org"
 	w.commit(&reposit.CommitOptions{Author: ada, Message: "Many\n\nchanges\n"}, "many",
 		reposit.Put("bin/run", []byte("#!/bin/sh\n")).Mode(reposit.ModeExecutable),
 		reposit.PutReader("docs/a.txt", strings.NewReader(strings.Repeat("a line\n", 50))),
 		reposit.Symlink("docs/latest", "a.txt"), reposit.Submodule("vendor/lib", c.Hash),
-		reposit.PutBlob("copy.md", blobHash("# Hello\n")), reposit.Copy("docs", "old/docs"),
+		reposit.PutBlob("copy.md", fixture.BlobHash("# Hello\n")), reposit.Copy("docs", "old/docs"),
 		reposit.Move("README.md", "README"))
 	w.commit(&reposit.CommitOptions{Branch: "side", Message: "aside"}, "to a new branch",
 		reposit.Put("docs/b.txt", []byte("b")))
@@ -289,7 +290,7 @@ func (w *script) refs() {
 		{{Name: "refs/heads/new/sub", New: tip}},
 		{{Name: "HEAD", New: tip}},
 		{{Name: "refs/heads/../x", New: tip}},
-		{{Name: "refs/heads/new", New: blobHash("no such")}},
+		{{Name: "refs/heads/new", New: fixture.BlobHash("no such")}},
 		{{Name: "refs/heads/new", Old: &tree}},
 		{{Name: "refs/heads/new", Old: &tip}},
 	} {
@@ -353,19 +354,21 @@ func (w *script) lists() {
 
 func (w *script) removal() {
 	ctx := w.t.Context()
-	info, err := w.r.Update(ctx, &reposit.RepoUpdate{Owner: ref("Bob"), Slug: ref("Renamed"), Name: ref("New"),
-		DefaultBranch: ref("side")})
+	info, err := w.r.Update(ctx, &reposit.RepoUpdate{Owner: fixture.Ref("Bob"), Slug: fixture.Ref("Renamed"),
+		Name:          fixture.Ref("New"),
+		DefaultBranch: fixture.Ref("side")})
 	w.log(err, "update", info)
 	for _, u := range []*reposit.RepoUpdate{
 		nil,
-		{DefaultBranch: ref("nope")},
-		{Owner: ref("alice"), Slug: ref("thing")},
-		{Slug: ref("")},
-		{OpenIssues: ref(-1)},
-		{Name: ref("\u202e")},
-		{HasWiki: ref(false), HasIssues: ref(false), HasDownloads: ref(false), Private: ref(true), OpenIssues: ref(3),
+		{DefaultBranch: fixture.Ref("nope")},
+		{Owner: fixture.Ref("alice"), Slug: fixture.Ref("thing")},
+		{Slug: fixture.Ref("")},
+		{OpenIssues: fixture.Ref(-1)},
+		{Name: fixture.Ref("\u202e")},
+		{HasWiki: fixture.Ref(false), HasIssues: fixture.Ref(false), HasDownloads: fixture.Ref(false),
+			Private: fixture.Ref(true), OpenIssues: fixture.Ref(3),
 			Labels: map[string]string{"x": "y"}},
-		{ExpiresAt: ref(newYear)},
+		{ExpiresAt: fixture.Ref(fixture.NewYear)},
 	} {
 		info, err := w.r.Update(ctx, u)
 		w.log(err, "update", info)

@@ -1,7 +1,6 @@
-package reposit_test
+package scale_test
 
 import (
-	"cmp"
 	"flag"
 	"fmt"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/badger"
 )
@@ -27,13 +27,13 @@ func TestScale(t *testing.T) {
 	}
 	const callers, owners = 8, 10
 	dir := t.TempDir()
-	open := func() *store {
+	open := func() *fixture.Store {
 		start := time.Now()
 		b, err := badger.Open(dir, &badger.Options{Durability: storage.NoSync})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := openStore(t, b, dir, nil)
+		s := fixture.Open(t, b, dir, nil)
 		t.Logf("open: %v", time.Since(start))
 		return s
 	}
@@ -61,24 +61,21 @@ func TestScale(t *testing.T) {
 	group.Wait()
 	took := time.Since(start)
 	t.Logf("%d callers: %d repositories, %.0f/s", callers, n, float64(n)/took.Seconds())
-	closeStore(t, s)
+	s.MustClose(t)
 	t.Logf("on disk: %s", diskUse(dir))
 	s = open()
-	checkLists(t, s.Store, n)
+	fixture.CheckLists(t, s.Store, n, func(what string, opts *reposit.ListOptions, tokens []string) {
+		if *scale {
+			logPages(t, s.Store, what, opts, tokens)
+		}
+	})
 	for owner := range owners {
 		checkCount(t, s.Store, &reposit.ListOptions{Owner: fmt.Sprintf("owner-%d", owner)}, n/owners)
 	}
 	for third := range 3 {
 		checkCount(t, s.Store, &reposit.ListOptions{Labels: map[string]string{"third": fmt.Sprint(third)}}, (n+2-third)/3)
 	}
-	closeStore(t, s)
-}
-
-func closeStore(t testing.TB, s *store) {
-	t.Helper()
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	s.MustClose(t)
 }
 
 // diskUse returns the bytes in the blocks that a directory takes, as far as du can tell.
@@ -110,73 +107,6 @@ func checkCount(t testing.TB, s *reposit.Store, opts *reposit.ListOptions, want 
 	if n != want {
 		t.Errorf("All(%v) yields %d repositories, want %d", *opts, n, want)
 	}
-}
-
-// sorts are the orders of lists, with the comparison that each is to keep.
-var sorts = []struct {
-	name    string
-	sort    reposit.Sort
-	compare func(a, b *reposit.Info) int
-}{
-	{"created", reposit.SortCreated, func(a, b *reposit.Info) int { return a.CreatedAt.Compare(b.CreatedAt) }},
-	{"updated", reposit.SortUpdated, func(a, b *reposit.Info) int { return a.UpdatedAt.Compare(b.UpdatedAt) }},
-	{"pushed", reposit.SortPushed, func(a, b *reposit.Info) int { return a.PushedAt.Compare(b.PushedAt) }},
-	{"name", reposit.SortName, func(a, b *reposit.Info) int { return cmp.Compare(a.FullName(), b.FullName()) }},
-}
-
-// checkLists reads the list of all repositories in every order, by token, and says what pages cost.
-func checkLists(t testing.TB, s *reposit.Store, want int) {
-	t.Helper()
-	for _, by := range sorts {
-		for _, direction := range []reposit.Direction{reposit.Ascending, reposit.Descending} {
-			opts := &reposit.ListOptions{Sort: by.sort, Direction: direction, PageSize: 100}
-			seen := map[reposit.ID]bool{}
-			var last *reposit.Info
-			var tokens []string
-			for {
-				tokens = append(tokens, opts.PageToken)
-				page, err := s.List(t.Context(), opts)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if page.TotalCount != want {
-					t.Fatalf("List(%v) counts %d, want %d", *opts, page.TotalCount, want)
-				}
-				for i := range page.Items {
-					info := &page.Items[i]
-					if seen[info.ID] {
-						t.Fatalf("by %s: %s comes twice", by.name, info.FullName())
-					}
-					seen[info.ID] = true
-					if last != nil && !inOrder(by.compare(last, info), cmp.Compare(last.ID, info.ID), direction) {
-						t.Fatalf("by %s, direction %d: %v comes before %v", by.name, direction, *last, *info)
-					}
-					last = info
-				}
-				if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
-					break
-				}
-			}
-			if len(seen) != want {
-				t.Errorf("by %s: %d repositories, want %d", by.name, len(seen), want)
-			}
-			if *scale {
-				logPages(t, s, fmt.Sprintf("by %s, direction %d", by.name, direction), opts, tokens)
-			}
-		}
-	}
-}
-
-// inOrder reports whether two rows may follow each other. Equal ones are in the order of their IDs, in either direction
-// of the list.
-func inOrder(order, ids int, direction reposit.Direction) bool {
-	if order == 0 {
-		order = ids
-	}
-	if direction == reposit.Descending {
-		order = -order
-	}
-	return order < 0
 }
 
 // logPages says how long the first, middle and last page take.

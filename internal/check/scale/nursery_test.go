@@ -1,4 +1,4 @@
-package reposit_test
+package scale_test
 
 import (
 	"context"
@@ -14,13 +14,14 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/badger"
 )
 
 // A nursery is a repository with many forks, each with a commit of its own.
 type nursery struct {
-	*store
+	*fixture.Store
 	t       *testing.T
 	dir     string
 	root    *reposit.Repo
@@ -42,14 +43,14 @@ func TestForkScale(t *testing.T) {
 	n.commit()
 	n.check("before")
 	n.probe(probes)
-	remove(t, n.root)
+	fixture.Remove(t, n.root)
 	n.check("after the root is gone")
 	n.probe(min(probes, 10))
 	for _, r := range n.forks {
-		remove(t, r)
+		fixture.Remove(t, r)
 	}
-	checkStore(t, n.store)
-	closeStore(t, n.store)
+	n.Store.Check(t)
+	n.Store.MustClose(t)
 }
 
 func newNursery(t *testing.T) *nursery {
@@ -58,12 +59,12 @@ func newNursery(t *testing.T) *nursery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &nursery{store: openStore(t, b, dir, nil), t: t, dir: dir}
+	return &nursery{Store: fixture.Open(t, b, dir, nil), t: t, dir: dir}
 }
 
 // plant fills the root.
 func (n *nursery) plant(objects, branches int) {
-	n.root = create(n.t, n.store, "root", &reposit.CreateOptions{Owner: "root"})
+	n.root = fixture.Create(n.t, n.Store.Store, "root", &reposit.CreateOptions{Owner: "root"})
 	const perCommit = 50_000
 	for at := 0; at < objects; at += perCommit {
 		var changes []reposit.Change
@@ -167,14 +168,14 @@ func (n *nursery) probe(each int) {
 	var asked atomic.Int64
 	start := time.Now()
 	n.eachFork(func(i int, r *reposit.Repo) error {
-		random := rand.New(rand.NewPCG(*seed, uint64(i)))
+		random := rand.New(rand.NewPCG(*fixture.Seed, uint64(i)))
 		for range (each + len(probes) - 1) / len(probes) {
 			other := random.IntN(len(n.forks) - 1)
 			if other >= i {
 				other++
 			}
 			c := n.commits[other]
-			held := append([]reposit.Hash{c.Hash, c.Tree, blobHash(fmt.Sprint("fork ", other))}, n.lost...)
+			held := append([]reposit.Hash{c.Hash, c.Tree, fixture.BlobHash(fmt.Sprint("fork ", other))}, n.lost...)
 			h := held[random.IntN(len(held))]
 			for door, try := range probes {
 				asked.Add(1)
@@ -217,7 +218,10 @@ var probes = map[string]func(context.Context, *reposit.Repo, reposit.Hash) error
 		return err
 	},
 	"Walk": func(ctx context.Context, r *reposit.Repo, h reposit.Hash) error {
-		return firstError(r.Walk(ctx, h.String(), ""))
+		for _, err := range r.Walk(ctx, h.String(), "") {
+			return err
+		}
+		return nil
 	},
 	"FS": func(ctx context.Context, r *reposit.Repo, h reposit.Hash) error {
 		_, err := r.FS(ctx, h.String())

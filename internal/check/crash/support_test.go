@@ -1,4 +1,4 @@
-package reposit_test
+package crash_test
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -486,4 +487,4 @@ func (c text) content() []byte {
 	return []byte(strings.Join(lines, ""))
 }
 
-func (c text) hash() reposit.Hash { return blobHash(string(c.content())) }
+func (c text) hash() reposit.Hash { return fixture.BlobHash(string(c.content())) }

@@ -1,4 +1,4 @@
-package reposit_test
+package crash_test
 
 import (
 	"context"

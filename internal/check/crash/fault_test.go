@@ -1,4 +1,4 @@
-package reposit_test
+package crash_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/internal/check"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs"
 	"github.com/reposit/reposit/storage/memory"
@@ -85,7 +87,7 @@ type sufferer struct {
 
 // suffer plays a script with a fault, and reports whether it was over before the fault.
 func suffer(t *testing.T, script []string, fault storagetest.Fault) (untouched bool) {
-	f := &sufferer{T: t, player: newPlayer(*seed, 0), backend: memory.New()}
+	f := &sufferer{T: t, player: newPlayer(*fixture.Seed, 0), backend: memory.New()}
 	f.script = script
 	defer f.backend.Close()
 	f.open()
@@ -95,7 +97,8 @@ func suffer(t *testing.T, script []string, fault storagetest.Fault) (untouched b
 	f.close()
 	plan := storagetest.NewPlan(fault)
 	var err error
-	if f.store, err = reposit.Open(t.Context(), storagetest.Inject(kept{f.backend}, plan), quiet(nil)); err != nil {
+	f.store, err = reposit.Open(t.Context(), storagetest.Inject(kept{f.backend}, plan), fixture.Quiet(nil))
+	if err != nil {
 		f.open()
 	}
 	for tries := 0; f.done < len(script) && !t.Failed(); tries++ {
@@ -124,7 +127,7 @@ func suffer(t *testing.T, script []string, fault storagetest.Fault) (untouched b
 
 func (f *sufferer) open() {
 	var err error
-	if f.store, err = reposit.Open(f.Context(), kept{f.backend}, quiet(nil)); err != nil {
+	if f.store, err = reposit.Open(f.Context(), kept{f.backend}, fixture.Quiet(nil)); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -135,7 +138,7 @@ func (f *sufferer) close() {
 
 func (f *sufferer) verify(when string) {
 	if err := errors.Join(f.player.verify(f.Context(), f.store),
-		newAuditor().audit(f.Context(), f.backend, nil)); err != nil {
+		audit(f.Context(), check.NewWalker(), f.backend, nil)); err != nil {
 		f.Errorf("%s: %v", when, err)
 	}
 }
@@ -147,7 +150,7 @@ func TestPowerCuts(t *testing.T) {
 		for name, script := range scripts {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				c := &cutter{T: t, player: newPlayer(*seed, 0)}
+				c := &cutter{T: t, player: newPlayer(*fixture.Seed, 0)}
 				c.player.script = script
 				c.play(len(script))
 				points.Add(c.points)
@@ -178,9 +181,9 @@ func (c *cutter) play(deeds int) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	opts, _ := fixed()
-	s := openStore(c, b, "", opts)
-	create(c, s, "shared", &reposit.CreateOptions{Owner: "all"})
+	opts, _ := fixture.Fixed()
+	s := fixture.Open(c, b, "", opts)
+	fixture.Create(c, s.Store, "shared", &reposit.CreateOptions{Owner: "all"})
 	c.opened = true
 	for range deeds {
 		d := c.player.next()
@@ -201,7 +204,7 @@ func (c *cutter) cut(fs *crashfs.FS, when string, n uint64) {
 	for _, pct := range []int{0, 50, 100} {
 		c.points++
 		if err := c.verify(c.Context(), fs.Clone(n, pct)); err != nil {
-			c.Fatalf("-seed=%d, power cut %s, with %d%% of what was not synced: %v", *seed, when, pct, err)
+			c.Fatalf("-seed=%d, power cut %s, with %d%% of what was not synced: %v", *fixture.Seed, when, pct, err)
 		}
 	}
 }
@@ -212,11 +215,11 @@ func (c *cutter) verify(ctx context.Context, left *crashfs.FS) error {
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	s, err := reposit.Open(ctx, b, quiet(nil))
+	s, err := reposit.Open(ctx, b, fixture.Quiet(nil))
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	p := newPlayer(*seed, 0)
+	p := newPlayer(*fixture.Seed, 0)
 	p.script = c.player.script
 	for _, made := range c.made {
 		p.settle(made)
@@ -225,7 +228,7 @@ func (c *cutter) verify(ctx context.Context, left *crashfs.FS) error {
 		if err := p.verify(ctx, s); err != nil {
 			return err
 		}
-		return newAuditor().audit(ctx, b, nil)
+		return audit(ctx, check.NewWalker(), b, nil)
 	}
 	if err := check(); err != nil {
 		return errors.Join(err, s.Close())
