@@ -39,9 +39,9 @@ var eachFlag = flag.Int("each", 0,
 // TestManyWriters commits from 64 goroutines to one branch: each commit is in the history, and readers see whole
 // commits only.
 func TestManyWriters(t *testing.T) {
-	eachKind(t, func(t *testing.T, open opener) {
+	eachBackend(t, func(t *testing.T, open opener) {
 		s := open(nil)
-		writers, each := 64, 16
+		writers, each := 64, 10
 		switch {
 		case *eachFlag > 0:
 			each = *eachFlag

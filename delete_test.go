@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	batch = 3_000     // as many records as are put at once; more than are removed in one transaction
+	batch = 2_500     // as many records as are put at once; more than are removed in one transaction
 	many  = 2 * batch // more than are removed in two
 )
 
@@ -82,7 +82,7 @@ func TestDeleteManyRecords(t *testing.T) {
 		} {
 			all := many
 			if i == 0 && strings.HasSuffix(t.Name(), "/badger") && !testing.Short() {
-				all = 10 * batch
+				all = 12 * batch
 			}
 			modules, renamed := create(t, s, fmt.Sprint("modules", i), nil), create(t, s, fmt.Sprint("renamed", i), nil)
 			ofModules, ofRenamed := storageID(modules), storageID(renamed)

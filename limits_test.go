@@ -10,6 +10,7 @@ import (
 	"testing/iotest"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/storage"
 )
 
 // TestLimits puts content of just under, at and over each limit through each door.
@@ -136,6 +137,9 @@ func (s *store) pooled(t testing.TB, r *reposit.Repo) int {
 func TestBadReaders(t *testing.T) {
 	broken := errors.New("the disk is on fire")
 	large := strings.Repeat("x", 3<<20)
+	if testing.Short() {
+		large = large[:2*storage.LargeObject]
+	}
 	eachKind(t, func(t *testing.T, open opener) {
 		s := open(nil)
 		r := create(t, s, "x", nil)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"maps"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -420,10 +422,14 @@ func TestMatrix(t *testing.T) {
 		}
 	}
 	cells := 0
-	for name, d := range doors {
-		for who, role := range roles {
+	for _, name := range slices.Sorted(maps.Keys(doors)) {
+		d := doors[name]
+		for _, who := range slices.Sorted(maps.Keys(roles)) {
+			role := roles[who]
 			for _, private := range []bool{false, true} {
-				cells++
+				if cells++; cells%5 != 0 && testing.Short() {
+					continue
+				}
 				have := role.private
 				if !private && !role.outside {
 					have = max(have, reposit.Read)

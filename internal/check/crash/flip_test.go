@@ -60,7 +60,7 @@ func TestFlips(t *testing.T) {
 			f.write(open)
 			n := *flips
 			if testing.Short() {
-				n = min(n, 3)
+				n = min(n, 1)
 			}
 			for _, kind := range slices.Sorted(maps.Keys(f.files)) {
 				results := map[string]int{}

@@ -82,7 +82,7 @@ func TestKill(t *testing.T) {
 			k.fill(func() (storage.Backend, error) { return b.open(k.dir, storage.NoSync) })
 			rounds := *kills
 			if testing.Short() {
-				rounds = min(rounds, 3)
+				rounds = min(rounds, 2)
 			}
 			for round := range rounds {
 				k.round(round)

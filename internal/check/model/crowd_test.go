@@ -232,7 +232,7 @@ func mayFail(err error) bool {
 // TestForgeHistory lets a crowd loose. At every pause all indexes and counts are what a scan finds, and each actor's
 // lists are what they may read of it.
 func TestForgeHistory(t *testing.T) {
-	fixture.EachKind(t, func(t *testing.T, open fixture.Opener) {
+	fixture.EachBackend(t, func(t *testing.T, open fixture.Opener) {
 		t.Logf("-seed=%d", *fixture.Seed)
 		c := &crowd{open(&reposit.Options{Now: time.Now}), t}
 		members := make([]*member, crowdSize)

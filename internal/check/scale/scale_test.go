@@ -22,8 +22,11 @@ var scale = flag.Bool("scale", false,
 // TestScale has eight callers create many repositories, and reads all lists of them.
 func TestScale(t *testing.T) {
 	n := 2000
-	if *scale {
+	switch {
+	case *scale:
 		n = 100_000
+	case testing.Short():
+		n = 500
 	}
 	const callers, owners = 8, 10
 	dir := t.TempDir()

@@ -31,17 +31,20 @@ const rare = "quetzal"
 // TestForgeScale asks the same of stores with 1,000 and with 1,000,000 repositories (2,000 without -scale), and says
 // how long each takes.
 func TestForgeScale(t *testing.T) {
-	large := 2000
-	if *scale {
+	few, large := 1000, 2000
+	switch {
+	case *scale:
 		large = 1_000_000
+	case testing.Short():
+		few, large = 100, 300
 	}
-	small := newTown(t, 1000)
+	small := newTown(t, few)
 	before := small.measure()
 	small.Store.MustClose(t)
 	big := newTown(t, large)
 	after := big.measure()
 	for _, name := range questionNames() {
-		t.Logf("%-28s %8v with 1,000 repositories, %8v with %d: %.2f x", name, before[name], after[name], large,
+		t.Logf("%-28s %8v with %d repositories, %8v with %d: %.2f x", name, before[name], few, after[name], large,
 			float64(after[name])/float64(before[name]))
 	}
 	var m runtime.MemStats
