@@ -40,8 +40,8 @@ type Noun string
 const (
 	Record      Noun = "record" // that is of no known kind, or of no repository
 	Repository  Noun = "repository"
-	Index       Noun = "index" // of lists, with the counts and the order in which repositories expire
-	Alias       Noun = "alias" // a former name
+	Index       Noun = "index"    // of lists, with the counts and the order in which repositories expire
+	Redirect    Noun = "redirect" // a former name
 	Family      Noun = "family"
 	Network     Noun = "network"
 	Word        Noun = "word" // or another record of the search

@@ -48,7 +48,7 @@ func (s *scan) languages(ctx context.Context, objects *object.Store) error {
 		r, state := s.repos[id], s.states[id]
 		if is := marked[id]; is == state.LanguageIsNew() {
 			s.note(Language, id, "Ld"+id.String(), "it is marked as changed: %v, after %d moves, of which %d are counted", is,
-				state.Moves, state.LanguageMoves)
+				state.RefVersion, state.LanguageVersion)
 		}
 		if err := errors.Join(l.told(r, state), l.kept(r)); err != nil {
 			return err

@@ -39,7 +39,7 @@ func (s *scan) networks() error {
 		}
 		switch rec.Key[0] {
 		case 'A':
-			err = s.alias(rec)
+			err = s.redirect(rec)
 		case 'F':
 			if strings.HasPrefix(string(rec.Key), "Fu") && len(rec.Key) == 42 {
 				buried = append(buried, storage.ID(rec.Key[2:22]))
@@ -88,8 +88,8 @@ func (k *kinship) add(r *catalog.Repo) error {
 	return nil
 }
 
-// alias holds that a former name stands both ways, and in the way of no repository.
-func (s *scan) alias(rec storage.Record) error {
+// redirect holds that a former name stands both ways, and in the way of no repository.
+func (s *scan) redirect(rec storage.Record) error {
 	if len(rec.Key) < 2 {
 		s.note(Record, storage.ID{}, string(rec.Key), "it is of no known kind")
 		return nil
@@ -102,16 +102,16 @@ func (s *scan) alias(rec storage.Record) error {
 		id, _, err := catalog.Find(s.v, owner, slug)
 		if err == nil {
 			if id.String() != string(rec.Value) {
-				s.note(Alias, id, string(rec.Key), "it leads there, and should lead to %q", rec.Value)
+				s.note(Redirect, id, string(rec.Key), "it leads there, and should lead to %q", rec.Value)
 			}
 			if s.repos[id] == nil && !s.damaged[id] {
-				s.note(Alias, id, string(rec.Key), "there is no such repository")
+				s.note(Redirect, id, string(rec.Key), "there is no such repository")
 			}
-		} else if err := s.noteError(err, Alias, storage.ID{}, string(rec.Key)); err != nil {
+		} else if err := s.noteError(err, Redirect, storage.ID{}, string(rec.Key)); err != nil {
 			return err
 		}
 	}
-	return s.both(Alias, rec, other)
+	return s.both(Redirect, rec, other)
 }
 
 // family holds that what is kept of the forks of deleted repositories stands both ways.

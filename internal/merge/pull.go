@@ -17,12 +17,13 @@ import (
 
 // A Candidate is what there is to know of a pull request before it is merged.
 type Candidate struct {
-	Pull  *pull.Pull
-	Base  git.Hash      // what the base holds; zero: it is not there
-	Fits  bool          // the head has all that the base has
-	Rule  *protect.Rule // of the base; nil: none
-	Needs pull.Needs    // what owners must approve, if owned
-	owned bool          // the rule asks for owners
+	Pull        *pull.Pull
+	Base        git.Hash      // what the base holds; zero: it is not there
+	FastForward bool          // the head has all that the base has
+	Rule        *protect.Rule // of the base; nil: none
+	owned       bool          // the rule asks for owners
+
+	pull.OwnerRequirements // if owned
 }
 
 // Candidate looks at a pull request. It needs a permission, and is not for deploy keys if that is more than Read. It
@@ -58,20 +59,20 @@ func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor,
 // compare finds out whether the head fits, and whose paths it changes.
 func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (err error) {
 	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return e.Objects.Commit(ctx, pool, h) }
-	if c.Fits, err = graph.IsAncestor(ctx, read, c.Base, c.Pull.Head); err != nil {
+	if c.FastForward, err = graph.IsAncestor(ctx, read, c.Base, c.Pull.Head); err != nil {
 		return err
 	}
 	if c.Rule == nil || !c.Rule.RequireCodeOwnerReview {
 		return nil
 	}
 	from := c.Base
-	if !c.Fits {
+	if !c.FastForward {
 		if from, err = graph.MergeBase(ctx, read, c.Pull.Head, c.Base); err != nil {
 			return err
 		}
 	}
 	c.owned = true
-	c.Needs, err = e.Owners.Needs(ctx, pool, c.Base, from, c.Pull.Head)
+	c.OwnerRequirements, err = e.Owners.Requirements(ctx, pool, c.Base, from, c.Pull.Head)
 	return err
 }
 
@@ -134,7 +135,7 @@ func (m *pullMerge) try(ctx context.Context) error {
 	}
 	m.branch = c.Pull.BaseBranch
 	p, result, err := m.push(m.opts, c.Base, c.Pull.Head, head, m.message(c.Pull, text), ref.Change{
-		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Needs: c.Needs.Requirements, Owned: c.owned},
+		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Requirements: c.Requirements, Owned: c.owned},
 		Log: m.opts.logEntry(fmt.Sprintf("pull request #%d: %s", m.number, c.Pull.Title)),
 	})
 	if err != nil {
@@ -161,7 +162,7 @@ func (m *pullMerge) check(c *Candidate) error {
 	if err := c.Pull.CheckHead(m.opts.Expect); err != nil {
 		return err
 	}
-	if !c.Fits || c.Base == c.Pull.Head {
+	if !c.FastForward || c.Base == c.Pull.Head {
 		return errUnfit
 	}
 	return nil

@@ -21,7 +21,7 @@ import (
 type Stale struct {
 	Repo, Pool storage.ID
 	Tip        git.Hash // what the default branch names; zero: nothing
-	Moves      uint64   // of the repository's state
+	RefVersion uint64   // of the repository's state
 	Language   string   // the one that is stored
 	Closed     bool     // it is stored as the language at Tip
 }
@@ -38,7 +38,7 @@ func Look(v storage.View, repo storage.ID) (Stale, error) {
 	}
 	tip, err := Tip(v, repo)
 	return Stale{
-		Repo: repo, Pool: r.Pool, Tip: tip, Moves: s.Moves, Language: s.Language,
+		Repo: repo, Pool: r.Pool, Tip: tip, RefVersion: s.RefVersion, Language: s.Language,
 		Closed: s.LanguageIsNew() && s.LanguageAt == tip,
 	}, err
 }
@@ -116,7 +116,7 @@ func store(tx *txn.Tx, g Stale, c counted) error {
 	if err != nil {
 		return err
 	}
-	done, err := r.PutLanguage(tx, c.language, c.Commit, g.Moves)
+	done, err := r.PutLanguage(tx, c.language, c.Commit, g.RefVersion)
 	if !done || err != nil {
 		return err
 	}

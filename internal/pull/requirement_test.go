@@ -11,9 +11,9 @@ import (
 	"github.com/reposit/reposit/storage/memory"
 )
 
-// TestNeedsBounds asks who owns paths that are too deep or too long. Nobody can approve of such a change, and finding
-// that out takes no more memory than the bounds.
-func TestNeedsBounds(t *testing.T) {
+// TestRequirementsBounds asks who owns paths that are too deep or too long. Nobody can approve of such a change, and
+// finding that out takes no more memory than the bounds.
+func TestRequirementsBounds(t *testing.T) {
 	b := memory.New()
 	defer b.Close()
 	pool := id(1)
@@ -57,10 +57,10 @@ func TestNeedsBounds(t *testing.T) {
 		{"a path of more than 4,096 bytes", 50, strings.Repeat("d", 100), false},
 	} {
 		owners := NewOwners(object.New(b, 1<<20))
-		found, err := owners.Needs(t.Context(), pool, base, base, nested(test.depth, test.dir))
+		found, err := owners.Requirements(t.Context(), pool, base, base, nested(test.depth, test.dir))
 		needs := found.Requirements
 		if err != nil || len(needs) != 1 || (len(needs[0].Owners) == 1) != test.owned {
-			t.Errorf("Needs() of %s = %.200v, %v, want one need; somebody can meet it: %v", test.name, needs, err, test.owned)
+			t.Errorf("Requirements() of %s = %.200v, %v, want one need; somebody can meet it: %v", test.name, needs, err, test.owned)
 		}
 	}
 }

@@ -26,37 +26,38 @@ type Owners struct {
 // NewOwners returns an Owners that reads objects.
 func NewOwners(objects *object.Store) *Owners { return &Owners{objects: objects} }
 
-// Needs are what must be approved by owners before a base takes a head.
-type Needs struct {
+// OwnerRequirements are what must be approved by owners before a base takes a head.
+type OwnerRequirements struct {
 	Requirements []codeowners.Requirement
 	TooLarge     bool // CODEOWNERS is, and says nothing
 }
 
-// Needs returns what must be approved by owners before a base takes a head, both commits: one Requirement for each line
-// of the base's CODEOWNERS that says whose a changed path is. What a path was and what it becomes are both changed by a
-// move. from is the commit since which paths count as changed.
-func (o *Owners) Needs(ctx context.Context, pool storage.ID, base, from, head git.Hash) (Needs, error) {
+// Requirements returns what must be approved by owners before a base takes a head, both commits: one Requirement for
+// each line of the base's CODEOWNERS that says whose a changed path is. What a path was and what it becomes are both
+// changed by a move. from is the commit since which paths count as changed.
+func (o *Owners) Requirements(ctx context.Context, pool storage.ID, base, from, head git.Hash) (OwnerRequirements,
+	error) {
 	file, err := o.at(ctx, pool, base)
 	if errors.Is(err, errTooLarge) {
-		return Needs{TooLarge: true}, nil
+		return OwnerRequirements{TooLarge: true}, nil
 	}
 	if err != nil || file == nil {
-		return Needs{}, err
+		return OwnerRequirements{}, err
 	}
 	w := needWalk{ctx: ctx, objects: o.objects, pool: pool, file: file, seen: map[int]bool{}}
 	var trees [2]git.Hash
 	for i, h := range [2]git.Hash{from, head} {
 		c, err := o.objects.Commit(ctx, pool, h)
 		if err != nil {
-			return Needs{}, err
+			return OwnerRequirements{}, err
 		}
 		trees[i] = c.Tree
 	}
 	err = w.compare("", trees[0], trees[1], git.MaxDepth)
 	if errors.Is(err, errTooDeep) {
-		return Needs{Requirements: []codeowners.Requirement{{Path: "the change"}}}, nil
+		return OwnerRequirements{Requirements: []codeowners.Requirement{{Path: "the change"}}}, nil
 	}
-	return Needs{Requirements: w.needs}, err
+	return OwnerRequirements{Requirements: w.needs}, err
 }
 
 // at returns the CODEOWNERS file of a commit, or nil if it has none.
@@ -122,7 +123,7 @@ type needWalk struct {
 	objects *object.Store
 	pool    storage.ID
 	file    *codeowners.File
-	seen    map[int]bool // lines that have their Need
+	seen    map[int]bool // lines that have their Requirement
 	needs   []codeowners.Requirement
 }
 
