@@ -39,8 +39,8 @@ func eachBackend(t *testing.T, test func(t *testing.T, open opener)) {
 	fixture.EachBackend(t, func(t *testing.T, open fixture.Opener) { test(t, of(open)) })
 }
 
-// eachKind is eachBackend for tests that take seconds and do one thing after the other: it runs a test on one backend of
-// each kind; with -alike, on all; with -short, in memory alone.
+// eachKind is eachBackend for tests that take seconds and do one thing after the other: it runs a test on one backend
+// of each kind; with -alike, on all; with -short, in memory alone.
 func eachKind(t *testing.T, test func(t *testing.T, open opener)) {
 	t.Helper()
 	fixture.EachKind(t, func(t *testing.T, open fixture.Opener) { test(t, of(open)) })

@@ -139,8 +139,8 @@ func loadState(v storage.View, id storage.ID) (State, error) {
 	return decodeState(b)
 }
 
-// RefVersion returns how often what the names of a repository lead to has changed: as long as it is the same, so are the
-// repository's refs, but for those that other programs change.
+// RefVersion returns how often what the names of a repository lead to has changed. As long as it is the same, so are
+// the repository's refs, but for those that other programs change.
 func RefVersion(v storage.View, id storage.ID) (uint64, error) {
 	var buffer [1 + len(id)]byte
 	b, err := v.Record(append(append(buffer[:0], keyState), id[:]...))

@@ -16,8 +16,8 @@
 // # When it is right
 //
 // Every answer is that of the View that came with the question. A set bears the number that catalog.RefVersion had in
-// the View in which its tips were read, and answers for Views with the same number only. Where other programs may change
-// refs (see storage.Exclusive), a set also bears what all refs held, which is read for each question.
+// the View in which its tips were read, and answers for Views with the same number only. Where other programs may
+// change refs (see storage.Exclusive), a set also bears what all refs held, which is read for each question.
 package reach
 
 import (

@@ -28,6 +28,9 @@ func TestContract(t *testing.T) {
 		})
 	}
 	t.Run("memory", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("long: it goes the ways of a disk")
+		}
 		storagetest.Run(t, func(t *testing.T) storage.Backend { return mustOpen(t, "", &Options{InMemory: true}) })
 	})
 }

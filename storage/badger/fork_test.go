@@ -117,7 +117,7 @@ func TestLayersStayFew(t *testing.T) {
 	want := map[storage.ID]map[string]storage.Ref{}
 	forks := 24
 	if testing.Short() {
-		forks = 16
+		forks = 10
 	}
 	for i := range forks {
 		n := 20 << (i % 8)

@@ -44,6 +44,9 @@ func TestContract(t *testing.T) {
 			if !*levels && name != "memfs" && name != "osfs" {
 				t.Skip("long: needs -levels")
 			}
+			if testing.Short() && name == "memfs" {
+				t.Skip("long: it goes the ways of a disk")
+			}
 			storagetest.Run(t, open)
 		})
 	}
