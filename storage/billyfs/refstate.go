@@ -75,7 +75,7 @@ func (f *refFiles) state(dir string) (*refState, error) {
 		return nil, err
 	}
 	// Files first: a ref that is packed in between is then found twice, not missed.
-	if st.packed, err = f.packedIn(dir); err != nil {
+	if st.packed, err = f.packed.in(dir); err != nil {
 		return nil, err
 	}
 	if ok && st.packed == old.packed && st.top == old.top && st.head == old.head && st.aside == old.aside {
