@@ -16,8 +16,8 @@ import (
 const formatName = "reposit/format"
 
 // Versions of the layout. Open upgrades the older ones. Stores of version 1 do not say what the journal must hold. In
-// those of version 2 no ref is aside, and files of logs that differ in case are those of two refs. In those of version 3
-// no logs are packed.
+// those of version 2 no ref is aside, and files of logs that differ in case are those of two refs. In version 3 no logs
+// are packed.
 const (
 	formatOld    = 1
 	formatMarked = 2

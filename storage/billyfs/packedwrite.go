@@ -20,8 +20,8 @@ type packedWrite struct {
 }
 
 // isMany reports whether so many refs of a repository change that they are written to packed-refs at once. From
-// refFiles.many on, a rewrite of the file, with one sync, costs less than files of their own, which take a sync each and
-// which refPacker would move there soon: it leaves no more than twice as many.
+// refFiles.many on, a rewrite of the file, with one sync, costs less than files of their own, which take a sync each
+// and which refPacker would move there soon: it leaves no more than twice as many.
 func (p *prepared) isMany(r *txRepo) bool {
 	return len(r.written) > p.s.refs.many && !p.s.refs.folding.any()
 }

@@ -160,8 +160,8 @@ func (k *refPacker) lines(ctx context.Context, pool storage.ID, st *refState) (l
 // maxTags bounds how many tags may lead from one to the next.
 const maxTags = 100
 
-// peel returns what a tag leads to, or the zero Hash for what is no tag. It reports false if that can't be told. Objects
-// that are yet to be stored are among more.
+// peel returns what a tag leads to, or the zero Hash for what is no tag. It reports false if that can't be told.
+// Objects that are yet to be stored are among more.
 func (k *refPacker) peel(ctx context.Context, pool storage.ID, h storage.Hash,
 	more map[storage.Hash]storage.Object) (storage.Hash, bool) {
 	start := h

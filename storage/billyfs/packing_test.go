@@ -41,8 +41,8 @@ func (d *disk) sees(repo storage.ID) {
 	}
 }
 
-// TestManyRefsAtOnce makes, moves and deletes many refs in one transaction each, some with files of their own: git finds
-// what the store does, and what tags peel to. While git has one of them locked, nothing happens.
+// TestManyRefsAtOnce makes, moves and deletes many refs in one transaction each, some with files of their own: git
+// finds what the store does, and what tags peel to. While git has one of them locked, nothing happens.
 func TestManyRefsAtOnce(t *testing.T) {
 	d := newDisk(t, noSync)
 	repo, pool := id("r1"), id("p1")
