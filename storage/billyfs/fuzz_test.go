@@ -67,6 +67,13 @@ func FuzzPackedLogs(f *testing.F) {
 	})
 }
 
+// TestPackedLogsSize reads logs of thousands of refs.
+func TestPackedLogsSize(t *testing.T) {
+	if got := sizeLimit("repos/x.git/" + packedLogsName); got != maxPacked {
+		t.Errorf("sizeLimit() of packed logs = %d, want %d", got, maxPacked)
+	}
+}
+
 // FuzzLogLine has lines that were parsed be the same after they were written.
 func FuzzLogLine(f *testing.F) {
 	zero := storage.Hash{}.String()

@@ -15,6 +15,12 @@ import (
 // as long as it has no log of its own; when it has one, that goes on where they end.
 const packedLogsName = "reposit-packed-logs"
 
+// Limits of what is packed of logs: each transaction of many refs writes all of the file.
+const (
+	maxPackedLog  = 1 << 10  // bytes of a ref's log, from which on it has a file of its own
+	packedLogCost = 64 << 10 // bytes of the file for each ref of a transaction: a file of its own costs as much
+)
+
 // A packedLog is the text of a ref's log.
 type packedLog struct{ name, text string }
 

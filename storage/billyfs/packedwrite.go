@@ -41,6 +41,11 @@ func (p *prepared) prepareMany(r *txRepo) error {
 	if w.logged, err = p.s.logs.own(r.dir, r.written); err != nil {
 		return err
 	}
+	for _, name := range r.written {
+		if len(logs.text) > packedLogCost*len(r.written) || len(logs.find(name)) >= maxPackedLog {
+			w.logged[name] = true
+		}
+	}
 	var refs []packedRef
 	var lines []packedLog
 	drops := map[string]bool{}
