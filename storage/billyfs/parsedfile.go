@@ -66,6 +66,16 @@ func (f *parsedFiles[T]) in(dir string) (*T, error) {
 	return now.value, nil
 }
 
+// unchanged reports whether the file says still what in returned.
+func (f *parsedFiles[T]) unchanged(dir string, value *T) bool {
+	info, err := disk.Peek(f.m.Disk, path.Join(dir, f.name))
+	if value == f.none {
+		return disk.Absent(err)
+	}
+	cached, ok := f.cache.get(dir)
+	return err == nil && ok && cached.value == value && cached.read.Holds(info)
+}
+
 // keep keeps what was read unless a write came in between: replace counts before and after, and removes what was kept
 // last.
 func (f *parsedFiles[T]) keep(dir string, p parsedFile[T], writes uint64) {

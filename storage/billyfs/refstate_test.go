@@ -1,10 +1,15 @@
 package billyfs
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
 
@@ -148,5 +153,68 @@ func TestRefsInOneTransaction(t *testing.T) {
 	if most := 5 * read; readMany > most {
 		t.Errorf("%d lists of %d refs took %d looks, %d of %d took %d, want at most %d", few, few, read, many, many,
 			readMany, most)
+	}
+}
+
+// TestRenamedWhileOpen gives the directory of an open store another name, and the old name to a directory that looks
+// the same: refs are read where they are.
+func TestRenamedWhileOpen(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("directories that are open keep their names")
+	}
+	dir := filepath.Join(t.TempDir(), "store")
+	backend, err := Open(osfs.New(dir), &Options{Durability: storage.NoSync})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
+	repo, pool := storage.ID([]byte(strings.Repeat("r", 20))), storage.ID([]byte(strings.Repeat("p", 20)))
+	name := "refs/heads/main"
+	err = backend.Update(t.Context(), func(tx storage.Tx) error {
+		if err := tx.CreateRepo(repo, pool); err != nil {
+			return err
+		}
+		return tx.PutRef(repo, storage.Ref{Name: name, Hash: storage.Hash{1}}, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func() (hash storage.Hash, version uint64) {
+		err := backend.View(t.Context(), func(v storage.View) (err error) {
+			for r, err := range v.Refs(repo, name, "") {
+				if err != nil {
+					return err
+				}
+				hash = r.Hash
+			}
+			version, err = storage.RefsVersion(v, repo)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash, version
+	}
+	past := time.Now().Add(-time.Hour)
+	err = filepath.WalkDir(filepath.Join(dir, "repos"), func(name string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chtimes(name, past, past))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, first := read()
+	if hash, again := read(); hash != (storage.Hash{1}) || again != first {
+		t.Fatalf("read again: %s of version %d, want the same of version %d", hash, again, first)
+	}
+	moved := dir + "-moved"
+	if err := errors.Join(os.Rename(dir, moved), os.CopyFS(dir, os.DirFS(moved))); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(moved, repoDir(repo), name)
+	if err := os.WriteFile(file, refFile(refValue{Hash: storage.Hash{2}}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if hash, now := read(); hash != (storage.Hash{2}) || now == first {
+		t.Errorf("after it was written elsewhere: %s of version %d, want %s of another", hash, now, storage.Hash{2})
 	}
 }
