@@ -17,10 +17,12 @@ import (
 
 // Options say how to open a store. The zero value is good for most.
 //
-// An open store takes 40 descriptors and one for each table. With the default memory budget, most of its bytes are in
-// tables of nearly 2 MiB up to a size of 640 MiB, of 4 MiB above that, of 8 MiB above 6.4 GiB, and so on; up to 60
-// tables are smaller, or not yet as large. With half the budget, or less, the steps are at half these sizes of a
-// store; with twice the budget, or more, at twice. Larger tables would take more memory to make.
+// An open store takes 64 descriptors, and one for each table of a compaction that goes on, whatever its size. To open
+// it takes one for each table besides, for a moment. With the default memory budget, most of its bytes are in tables of
+// nearly 2 MiB up to a size of 640 MiB, of 4 MiB above that, of 8 MiB above 6.4 GiB, and so on; up to 60 tables are
+// smaller, or not yet as large. With half the budget, or less, the steps are at half these sizes of a store; with twice
+// the budget, or more, at twice. Larger tables would take more memory to make. On Windows, each table takes a
+// descriptor as long as the store is open.
 type Options struct {
 	// Durability is Sync or NoSync; zero means Sync.
 	Durability storage.Durability
@@ -30,9 +32,10 @@ type Options struct {
 	EncryptionKey []byte
 
 	// MemoryBudget is roughly how many bytes to use for caches and for what was not yet written to tables; zero
-	// means 64 MiB. While much is written, it can be three times as much. It also limits the refs and
-	// records of one Update, as storage.ErrTooLarge tells: to 26,000 and 2.3 MiB by default, half of that if it is
-	// 32 MiB or less, twice that if it is 128 MiB or more.
+	// means 64 MiB. While much is written, it can be twice as much, and a quarter of it in mapped files besides: the
+	// store has garbage collected before the heap of the process becomes larger, unless others take much of that. It
+	// also limits the refs and records of one Update, as storage.ErrTooLarge tells: to 26,000 and 2.3 MiB by default,
+	// half of that if it is 32 MiB or less, twice that if it is 128 MiB or more.
 	MemoryBudget int64
 
 	// InMemory keeps everything in memory until Close. The directory must then be "".
@@ -59,16 +62,23 @@ type backend struct {
 	space      space
 
 	// What belongs to one opening of the engine.
-	db       *engine.DB // nil if it is closed
-	atomic   size       // limit for what must be in one transaction
-	cache    *cache
-	stacks   *stackTable
-	timeline timeline
-	drops    dropped
-	files    *files      // nil: none to watch
-	keeper   *keeper     // nil: nothing to keep
-	split    atomic.Bool // there may be records in two parts
-	forked   atomic.Bool // there may be stacks
+	db        *engine.DB // nil if it is closed
+	atomic    size       // limit for what must be in one transaction
+	cache     *cache
+	stacks    *stackTable
+	timeline  timeline
+	drops     dropped
+	files     *files      // nil: none to watch
+	keeper    *keeper     // nil: nothing to keep
+	memtables *memtables  // nil: they are not found
+	split     atomic.Bool // there may be records in two parts
+	forked    atomic.Bool // there may be stacks
+
+	shelf     *shelf
+	collector collector
+	trimmer   *trimmer
+	lookups   atomic.Uint64 // in the engine
+	held      atomic.Int64  // commits that wait for a memtable to become a table
 
 	garbage    atomic.Int64 // bytes that drops have deleted since the last reclaim
 	reclaiming sync.Mutex
@@ -83,8 +93,9 @@ type backend struct {
 	broken   error  // why nothing can be written any more
 	spare    *layer // empty, for the next Update, or nil
 
-	ts     uint64                            // of the last commit that was tried; the leader's
-	commit func(puts []put, ts uint64) error // writes one transaction; a test may make it fail
+	ts        uint64                            // of the last commit that was tried; the leader's
+	unchecked int64                             // bytes written since the collector's last check; the leader's
+	commit    func(puts []put, ts uint64) error // writes one transaction; a test may make it fail
 
 	down     atomic.Pointer[error] // why nobody may enter until the engine is opened again, or nil
 	revivals sync.WaitGroup        // added to with mu locked, unless closing
@@ -127,6 +138,7 @@ func open(dir string, opts *Options) (*backend, error) {
 		b.options = *opts
 	}
 	b.durability = b.options.durability()
+	b.collector.limit = b.options.heapLimit()
 	b.commit = b.commitPuts
 	if err := b.start(); err != nil {
 		return nil, err
@@ -142,7 +154,7 @@ func (b *backend) start() (err error) {
 	if err != nil {
 		return err
 	}
-	b.files, b.keeper = nil, nil
+	b.files, b.keeper, b.shelf, b.trimmer = nil, nil, nil, nil
 	if !o.InMemory {
 		if err := makeDir(dir); err != nil {
 			return err
@@ -160,7 +172,10 @@ func (b *backend) start() (err error) {
 		}
 		b.keeper.cause, b.keeper.lose = b.lack, b.fail
 		b.keeper.free = b.space.free
-		settings.Logger = hook{b.files, b.keeper}
+		b.shelf = new(shelf)
+		b.trimmer = newTrimmer(b.shelf, o.memoryBudget()/4)
+		rotates := func() { b.collector.check(3 * settings.MemTableSize) } // the next memtable, and a buffer
+		settings.Logger = hook{b.files, b.keeper, b.shelf, b.trimmer, rotates}
 	}
 	db, err := openEngine(settings)
 	if err != nil {
@@ -169,16 +184,25 @@ func (b *backend) start() (err error) {
 		}
 		return err
 	}
-	took := func() {}
-	if b.keeper != nil {
-		b.keeper.open(db)
-		took = b.keeper.made
+	b.memtables = memtablesOf(db)
+	b.trimmer.open(db, b.memtables)
+	b.collector.start()
+	took := func() { b.collector.check(0) }
+	if k := b.keeper; k != nil {
+		k.open(db)
+		took = func() {
+			k.made()
+			b.collector.check(0)
+		}
 	}
 	if buffers := buffersOf(db); buffers.IsValid() {
 		go takeBuffers(buffers, took)
 	}
 	b.db = db
 	renew(db)
+	if b.shelf != nil {
+		b.shelf.arrange(db)
+	}
 	if b.files != nil {
 		r, err := openRoom(dir, db.MaxBatchSize())
 		if err != nil {
@@ -234,6 +258,10 @@ func (o Options) memoryBudget() int64 {
 	}
 	return o.MemoryBudget
 }
+
+// heapLimit is how much of the heap a store may take for what it streams: two memtables, the buffer of up to twice the
+// size in which one is made a table, and what compactions make.
+func (o Options) heapLimit() int64 { return 2 * max(o.memoryBudget(), 4*minMemtable) }
 
 func (o Options) minFreeSpace(settings engine.Options) int64 {
 	if o.MinFreeSpace > 0 {
@@ -429,6 +457,10 @@ func (b *backend) shut() (err error) {
 		}
 	}
 	err = errors.Join(err, b.db.Close())
+	if b.shelf != nil {
+		b.shelf.clear()
+	}
+	b.collector.stop()
 	if b.keeper != nil {
 		err = errors.Join(err, b.keeper.closed())
 	}

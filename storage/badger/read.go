@@ -53,6 +53,9 @@ type reader struct {
 
 // badger returns the transaction to read from the engine with.
 func (r *reader) badger() *engine.Txn {
+	if r.b.lookups.Add(1)%trimReads == 0 {
+		r.b.trimmer.trim()
+	}
 	if r.txn == nil {
 		r.txn = r.b.db.NewTransactionAt(r.snap.ts, false)
 	}
