@@ -48,6 +48,13 @@ type Options struct {
 	// What is written to a memtable has its room already, where the system is Linux and the file system able.
 	MinFreeSpace int64
 
+	// ReadOnly opens a store that there is to read alone: nothing is written, not even a lock, other processes may have
+	// it open likewise, and nobody can open it to write meanwhile, nor this way while somebody has it open so
+	// (storage.ErrLocked). What would write is storage.ErrReadOnly, as is Open if the store was not closed: then it must
+	// be opened to write first. Open returns storage.ErrNotFound if there is no store, and errors.ErrUnsupported on
+	// Windows. Options.ReadOnly of the Store above says the same to its users.
+	ReadOnly bool
+
 	// LockWait is how long Open waits for another process, or another Open in this one, to close the store, before it
 	// returns storage.ErrLocked. Zero means not at all.
 	LockWait time.Duration
@@ -88,10 +95,10 @@ type backend struct {
 	lead   chan struct{} // held by the caller who commits a group
 
 	mu       sync.Mutex
-	pending  *group // what Updates join
-	inflight *group // what the leader is committing
-	broken   error  // why nothing can be written any more
-	spare    *layer // empty, for the next Update, or nil
+	pending  *group    // what Updates join
+	inflight *group    // what the leader is committing
+	broken   error     // why nothing can be written any more
+	spare    *writeSet // empty, for the next Update, or nil
 
 	ts        uint64                            // of the last commit that was tried; the leader's
 	unchecked int64                             // bytes written since the collector's last check; the leader's
@@ -155,7 +162,14 @@ func (b *backend) start() (err error) {
 		return err
 	}
 	b.files, b.keeper, b.shelf, b.trimmer = nil, nil, nil, nil
-	if !o.InMemory {
+	switch {
+	case o.ReadOnly:
+		if err := inspectRead(dir, settings); err != nil {
+			return err
+		}
+		b.shelf = new(shelf)
+		b.trimmer = newTrimmer(b.shelf, o.memoryBudget()/4)
+	case !o.InMemory:
 		if err := makeDir(dir); err != nil {
 			return err
 		}
@@ -191,8 +205,8 @@ func (b *backend) start() (err error) {
 	if k := b.keeper; k != nil {
 		k.open(db)
 		took = func() {
+			b.collector.await(0)
 			k.made()
-			b.collector.check(0)
 		}
 	}
 	if buffers := buffersOf(db); buffers.IsValid() {
@@ -231,7 +245,7 @@ func (b *backend) begins() error {
 		return err
 	}
 	left, err := b.load()
-	if err != nil || left.none() {
+	if err != nil || left.none() || b.options.ReadOnly {
 		return err
 	}
 	b.calls.Add(1)
@@ -291,6 +305,8 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	switch {
 	case o.InMemory && dir != "":
 		return none, fmt.Errorf("badger: a store in memory has no directory %q", dir)
+	case o.InMemory && o.ReadOnly:
+		return none, errors.New("badger: nothing to read in a store in memory that is yet to be made")
 	case !o.InMemory && dir == "":
 		return none, errors.New("badger: no directory given")
 	}
@@ -300,7 +316,7 @@ func (o Options) settings(dir string) (engine.Options, error) {
 		return none, fmt.Errorf("badger: encryption key of %d bytes, want 16, 24 or 32", len(o.EncryptionKey))
 	}
 	s := engine.DefaultOptions(dir)
-	s.InMemory = o.InMemory
+	s.InMemory, s.ReadOnly = o.InMemory, o.ReadOnly
 	s.SyncWrites = o.durability() == storage.Sync
 	s.Logger = nil
 	s.MetricsEnabled = false
@@ -376,16 +392,18 @@ func (b *backend) checkFormat() error {
 		return nil
 	case !errors.Is(err, storage.ErrNotFound):
 		return err
+	case b.options.ReadOnly:
+		return fmt.Errorf("badger: %q is empty: %w", b.dir, storage.ErrNotFound)
 	case s.ts != 0:
 		return fmt.Errorf("badger: store without a format: %w", storage.ErrFormat)
 	}
-	l := newLayer()
+	l := newWriteSet()
 	l.set(string(key), seal(key, []byte{formatPlain}))
 	return b.await(b.put(l), false)
 }
 
 // put makes a group of l alone. It is for when no other caller is there yet.
-func (b *backend) put(l *layer) *group {
+func (b *backend) put(l *writeSet) *group {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pending = newGroup(l)

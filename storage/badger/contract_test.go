@@ -9,8 +9,8 @@ import (
 
 var durable = map[string]*Options{
 	"sync":      nil,
-	"nosync":    {Durability: storage.NoSync},
-	"encrypted": {Durability: storage.NoSync, EncryptionKey: []byte("0123456789abcdef")},
+	"nosync":    {Durability: storage.NoSync, MemoryBudget: 1},
+	"encrypted": {Durability: storage.NoSync, MemoryBudget: 1, EncryptionKey: []byte("0123456789abcdef")},
 }
 
 func TestContract(t *testing.T) {
@@ -23,7 +23,8 @@ func TestContract(t *testing.T) {
 		})
 	}
 	t.Run("memory", func(t *testing.T) {
-		storagetest.Run(t, func(t *testing.T) storage.Backend { return mustOpen(t, "", &Options{InMemory: true}) })
+		opts := &Options{InMemory: true, MemoryBudget: 1}
+		storagetest.Run(t, func(t *testing.T) storage.Backend { return mustOpen(t, "", opts) })
 	})
 }
 

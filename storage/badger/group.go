@@ -13,7 +13,7 @@ import (
 
 // A group is the writes of some Updates that are committed together.
 type group struct {
-	*layer
+	*writeSet
 	grows  bool          // one of its Updates does more than to delete
 	closed bool          // nothing more may join; guarded by backend.mu
 	full   chan struct{} // closed with it
@@ -22,12 +22,12 @@ type group struct {
 	err    error         // the outcome; to be read after done is closed
 }
 
-func newGroup(l *layer) *group {
+func newGroup(l *writeSet) *group {
 	return &group{
-		layer: l,
-		grows: l.grows && len(l.drops) == 0,
-		full:  make(chan struct{}),
-		done:  make(chan struct{}),
+		writeSet: l,
+		grows:    l.grows && len(l.drops) == 0,
+		full:     make(chan struct{}),
+		done:     make(chan struct{}),
 	}
 }
 
@@ -257,7 +257,7 @@ func (b *backend) tryCommit(puts []put, ts uint64, grows bool) (fatal bool, err 
 	}
 	if b.unchecked += n; b.unchecked >= collectBytes {
 		b.unchecked = 0
-		b.collector.check(0)
+		b.collector.await(maxExcess)
 		b.trimmer.trim()
 	}
 	err = b.commit(puts, ts)

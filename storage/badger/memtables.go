@@ -17,7 +17,8 @@ type memtables struct {
 	lock *sync.RWMutex
 	now  reflect.Value // of a pointer to the one that is written to
 	old  reflect.Value // of the others, a slice
-	full int64         // bytes from which one may be full
+	size int64         // bytes from which one is full
+	seen uintptr       // the one that was last told its size
 }
 
 // memtablesOf returns the memtables of db, or nil where Badger names or types them differently.
@@ -28,6 +29,9 @@ func memtablesOf(db *engine.DB) *memtables {
 		return nil
 	}
 	if list, ok := now.Type().Elem().FieldByName("sl"); !ok || list.Type != reflect.TypeFor[*skl.Skiplist]() {
+		return nil
+	}
+	if opt, ok := now.Type().Elem().FieldByName("opt"); !ok || opt.Type != reflect.TypeFor[engine.Options]() {
 		return nil
 	}
 	old, ok := fieldOf(fields, "imm")
@@ -42,9 +46,27 @@ func memtablesOf(db *engine.DB) *memtables {
 	if m.lock, ok = lock.Addr().Interface().(*sync.RWMutex); !ok {
 		return nil
 	}
-	size := db.Opts().MemTableSize
-	m.full = size - size/16 // The log, by which Badger goes, too, may be fuller than the list.
+	m.size = memtableFill(db.Opts())
 	return m
+}
+
+// memtableFill is how full a memtable becomes, of what Badger makes for it. Transactions are limited to a part of its
+// size. The buffer in which it is made a table begins with twice BaseTableSize, and what is added to that is twice as
+// large each time: of a full one, three quarters would be in a last part of its own size.
+func memtableFill(o engine.Options) int64 { return o.MemTableSize / 16 * 10 }
+
+// limit has the memtable that is written to become a table when it is full. It is for one goroutine.
+func (m *memtables) limit() {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	if m.now.IsNil() || m.now.Pointer() == m.seen {
+		return
+	}
+	m.seen = m.now.Pointer()
+	if field, ok := fieldOf(m.now.Elem(), "opt"); ok {
+		opt := field.Addr().Interface().(*engine.Options)
+		opt.MemTableSize = min(opt.MemTableSize, m.size)
+	}
 }
 
 // count returns how many memtables there are, and whether the one that is written to may be full.
@@ -57,7 +79,7 @@ func (m *memtables) count() (n int, full bool) {
 	}
 	list, _ := fieldOf(m.now.Elem(), "sl")
 	s, ok := list.Interface().(*skl.Skiplist)
-	return n + 1, ok && s != nil && s.MemSize() >= m.full
+	return n + 1, ok && s != nil && s.MemSize() >= m.size-m.size/16 // The log may be fuller.
 }
 
 // unload takes what is mapped of the logs out of the process: they are read only by the next Open.
@@ -103,6 +125,7 @@ func (b *backend) awaitFlush(grows bool) error {
 			return nil
 		}
 		if n, full := b.memtables.count(); n < maxMemtables || !full {
+			b.memtables.limit()
 			return nil
 		}
 		b.held.Add(1)
