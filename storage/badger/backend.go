@@ -65,10 +65,12 @@ type backend struct {
 	stacks   *stackTable
 	timeline timeline
 	drops    dropped
-	files    *files      // nil: none to watch
-	keeper   *keeper     // nil: nothing to keep
-	split    atomic.Bool // there may be records in two parts
-	forked   atomic.Bool // there may be stacks
+	hot      hotRanges
+	buried   atomic.Int64 // what scans came across that was deleted or replaced
+	files    *files       // nil: none to watch
+	keeper   *keeper      // nil: nothing to keep
+	split    atomic.Bool  // there may be records in two parts
+	forked   atomic.Bool  // there may be stacks
 
 	garbage    atomic.Int64 // bytes that drops have deleted since the last reclaim
 	reclaiming sync.Mutex
@@ -190,6 +192,7 @@ func (b *backend) start() (err error) {
 	b.cache, b.stacks = newCache(o.memoryBudget()/8), new(stackTable)
 	b.timeline.reset()
 	b.drops.reset()
+	b.hot.reset()
 	b.split.Store(false)
 	b.forked.Store(false)
 	b.pending, b.inflight, b.spare, b.broken = nil, nil, nil, nil
