@@ -67,7 +67,8 @@ func (h *hotRanges) index(key string) int {
 	return i
 }
 
-// A piece is the part of a span that a scan comes to next: known, with its first keys, or not. rest is what lies behind.
+// A piece is the part of a span that a scan comes to next: known, with its first keys, or not. Rest is what lies
+// behind.
 type piece struct {
 	span
 	known bool

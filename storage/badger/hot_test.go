@@ -10,7 +10,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A moving index is keys of the form "k" time id, each of which moves to the newest time as its repository is pushed to.
+// A moving index has keys of the form "k" time id, each of which moves to the newest time as its repository is pushed
+// to.
 type moving struct {
 	at  []int
 	now int
