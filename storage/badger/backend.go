@@ -75,11 +75,13 @@ type backend struct {
 	stacks    *stackTable
 	timeline  timeline
 	drops     dropped
-	files     *files      // nil: none to watch
-	keeper    *keeper     // nil: nothing to keep
-	memtables *memtables  // nil: they are not found
-	split     atomic.Bool // there may be records in two parts
-	forked    atomic.Bool // there may be stacks
+	hot       hotRanges
+	buried    atomic.Int64 // what scans came across that was deleted or replaced
+	files     *files       // nil: none to watch
+	keeper    *keeper      // nil: nothing to keep
+	memtables *memtables   // nil: they are not found
+	split     atomic.Bool  // there may be records in two parts
+	forked    atomic.Bool  // there may be stacks
 
 	shelf     *shelf
 	collector collector
@@ -228,6 +230,7 @@ func (b *backend) start() (err error) {
 	b.cache, b.stacks = newCache(o.memoryBudget()/8), new(stackTable)
 	b.timeline.reset()
 	b.drops.reset()
+	b.hot.reset()
 	b.split.Store(false)
 	b.forked.Store(false)
 	b.pending, b.inflight, b.spare, b.broken = nil, nil, nil, nil

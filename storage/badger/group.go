@@ -141,6 +141,7 @@ func (b *backend) commitPending() {
 	b.mu.Lock()
 	b.inflight = nil
 	if err == nil {
+		b.hot.apply(g.writes, ts)
 		oldest := b.timeline.publish(ts)
 		b.db.SetDiscardTs(oldest)
 		b.drops.forget(oldest)

@@ -111,6 +111,11 @@ func (r *reader) get(key []byte) ([]byte, error) {
 		}
 		return payloadOf(w.value), nil
 	}
+	return r.published(key)
+}
+
+// published is get without the layers.
+func (r *reader) published(key []byte) ([]byte, error) {
 	if !isCached(key) {
 		payload, version, err := fetch(r.badger(), key)
 		if err == nil && r.b.drops.hides(key, version, r.snap.ts) {
