@@ -164,7 +164,8 @@ func TestDiff(t *testing.T) {
 	})
 }
 
-func checkDiff(t *testing.T, dir string, r *reposit.Repo, base, head string, opts *reposit.DiffOptions, flags ...string) {
+func checkDiff(t *testing.T, dir string, r *reposit.Repo, base, head string, opts *reposit.DiffOptions,
+	flags ...string) {
 	t.Helper()
 	d, err := r.Diff(t.Context(), base, head, opts)
 	if err != nil {
@@ -183,7 +184,8 @@ func checkDiff(t *testing.T, dir string, r *reposit.Repo, base, head string, opt
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(strings.TrimSuffix(patchOf(d), "\n"), "\n")); diff != "" {
 		t.Errorf("Diff(%s, %s, %+v) (-git +got):\n%s", base, head, opts, diff)
 	}
-	revs = slices.DeleteFunc(revs, func(flag string) bool { return strings.HasPrefix(flag, "-U") }) // would print patches
+	// -U would have git print patches.
+	revs = slices.DeleteFunc(revs, func(flag string) bool { return strings.HasPrefix(flag, "-U") })
 	checkStat(t, d, git(t, dir, nil, append([]string{"diff-tree", "--raw", "--no-abbrev", "-z"}, revs...)...))
 	short := *opts
 	short.StatOnly = true
