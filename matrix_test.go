@@ -74,6 +74,7 @@ var doors = map[string]door{
 		_, err := c.r.Describe(c.ctx, "", &reposit.DescribeOptions{Always: true})
 		return err
 	}},
+	"Repo.Diff":       {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
 	"Repo.Archive":    {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
 	"Repo.Storer":     {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":      {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},

@@ -231,6 +231,8 @@ func (n *network) doors() []hashDoor {
 		{"Archive", trees, func(r *reposit.Repo, h string) error {
 			return r.Archive(ctx, io.Discard, &reposit.ArchiveOptions{Revision: h, Format: reposit.Tar})
 		}},
+		{"Diff base", trees, func(r *reposit.Repo, h string) error { _, err := r.Diff(ctx, h, "", nil); return err }},
+		{"Diff head", trees, func(r *reposit.Repo, h string) error { _, err := r.Diff(ctx, "", h, nil); return err }},
 		{"Languages", trees, func(r *reposit.Repo, h string) error { _, err := r.Languages(ctx, h); return err }},
 		{"Contributors", commits, func(r *reposit.Repo, h string) error {
 			_, err := r.Contributors(ctx, &reposit.ContributorOptions{Revision: h})
