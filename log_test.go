@@ -234,3 +234,47 @@ func TestLogTimes(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLogRange lists what may be a set of commits: what "a..b" has is what b has and a has not, and what a set of one
+// commit has, that commit has.
+func FuzzLogRange(f *testing.F) {
+	s := openMemory(f, nil)
+	r := create(f, s, "x", nil)
+	for i := range 4 {
+		write(f, r, fmt.Sprint("f", i), "x")
+	}
+	commit(f, r, &reposit.CommitOptions{Branch: "side", From: "main~2", AllowEmpty: true})
+	for _, rev := range []string{"", "main", "main..side", "side...main", "main~1..", "..side", "main^!", "side^@",
+		"main^-", "main^-1", "main^-2", "...", "..", "a..b..c", "main:f1..side", "side....main", "main^{commit}..side"} {
+		f.Add(rev)
+	}
+	list := func(t *testing.T, o *reposit.LogOptions) (found []string, err error) {
+		for c, e := range r.Log(t.Context(), o) {
+			if e != nil {
+				if !errors.Is(e, reposit.ErrNotFound) && !errors.Is(e, reposit.ErrInvalid) {
+					t.Errorf("Log(%q) = %v", o.Revision, e)
+				}
+				return nil, e
+			}
+			found = append(found, c.Hash.String())
+		}
+		return found, nil
+	}
+	f.Fuzz(func(t *testing.T, rev string) {
+		got, err := list(t, &reposit.LogOptions{Revision: rev})
+		a, b, ok := strings.Cut(rev, "..")
+		if _, symmetric := strings.CutPrefix(b, "."); ok && !symmetric && rev != ".." {
+			if a == "" {
+				a = "HEAD"
+			}
+			want, errOfParts := list(t, &reposit.LogOptions{Revision: b, Not: []string{a}})
+			if _, single := r.CommitAt(t.Context(), b); errOfParts == nil && single == nil && (err != nil ||
+				!slices.Equal(got, want)) {
+				t.Errorf("Log(%q) = %v, %v, of its parts %v", rev, got, err, want)
+			}
+		}
+		if c, one := r.CommitAt(t.Context(), rev); one == nil && (err != nil || got[0] != c.Hash.String()) {
+			t.Errorf("Log(%q) = %v, %v, CommitAt() = %v", rev, got, err, c.Hash)
+		}
+	})
+}
