@@ -15,7 +15,7 @@ import (
 	"github.com/reposit/reposit"
 )
 
-var histories = flag.String("histories", "", "git directories, separated by commas, that TestRealLogs is to compare, too")
+var histories = flag.String("histories", "", "git directories, by commas, that TestRealLogs compares, too")
 
 // fixtureGit makes a git directory of a pack, with a branch for each commit that no other one has as a parent.
 func fixtureGit(t testing.TB, pack []byte) string {
