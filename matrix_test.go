@@ -81,6 +81,15 @@ var doors = map[string]door{
 	"Repo.Network":    {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
 	"Repo.Permission": {reposit.Admin, func(c *cell) error { _, err := c.r.Permission(c.ctx, "somebody"); return err }},
 	"Repo.Write":      {reposit.Write, func(c *cell) error { _, err := c.r.Write(c.ctx, "g", nil, "m"); return err }},
+	"Repo.CommitAt":    {reposit.Read, func(c *cell) error { _, err := c.r.CommitAt(c.ctx, ""); return err }},
+	"Repo.Log":         {reposit.Read, func(c *cell) error { return firstError(c.r.Log(c.ctx, nil)) }},
+	"Repo.LastCommits": {reposit.Read, func(c *cell) error { return firstError(c.r.LastCommits(c.ctx, "", "")) }},
+	"Repo.Archive":     {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
+	"Repo.Storer":      {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
+	"Repo.Forks":       {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
+	"Repo.Network":     {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
+	"Repo.Permission":  {reposit.Admin, func(c *cell) error { _, err := c.r.Permission(c.ctx, "somebody"); return err }},
+	"Repo.Write":       {reposit.Write, func(c *cell) error { _, err := c.r.Write(c.ctx, "g", nil, "m"); return err }},
 	"Repo.Commit": {reposit.Write, func(c *cell) error {
 		_,
 			err := c.r.Commit(c.ctx, nil, reposit.Delete("f"))
