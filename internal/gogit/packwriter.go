@@ -11,8 +11,8 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gitfile"
-	"github.com/reposit/reposit/internal/gogit/pack"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/pack"
 	"github.com/reposit/reposit/storage"
 )
 
