@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/reposit/reposit"
@@ -73,6 +74,8 @@ var doors = map[string]door{
 		return err
 	}},
 	"Repo.Archive":    {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
+	"Repo.Bundle":     {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
+	"Repo.Export":     {reposit.Read, func(c *cell) error { return c.r.Export(c.ctx, memfs.New(), nil) }},
 	"Repo.Storer":     {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":      {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
 	"Repo.Network":    {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},

@@ -52,7 +52,7 @@ var rules = []rule{
 	{"internal/charset", []string{module + "/internal/git", "golang.org/x/text/encoding",
 		"golang.org/x/text/encoding/..."},
 		"only what decodes text knows its encodings"},
-	{"internal", []string{module + "/storage", module + "/internal/...",
+	{"internal", []string{module + "/storage", module + "/internal/...", "github.com/go-git/go-billy/v5",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
 		"github.com/go-git/go-git/v5/config", "github.com/go-git/go-git/v5/utils/...",
 		"github.com/klauspost/compress/...", "github.com/pjbgf/sha1cd"},
@@ -61,7 +61,7 @@ var rules = []rule{
 	{"bench", nil, ""},
 	{"", []string{module + "/storage", module + "/internal/...",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
-		"github.com/matoous/go-nanoid/v2"},
+		"github.com/go-git/go-billy/v5", "github.com/matoous/go-nanoid/v2"},
 		"the public package knows no backend"},
 }
 
