@@ -58,3 +58,80 @@ func ExampleRepo_Export() {
 	fmt.Print(string(head))
 	// Output: ref: refs/heads/main
 }
+
+func ExampleStore_Import() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	bare := memfs.New() // or osfs.New("project.git")
+	if err := exampleRepo(store).Export(ctx, bare, nil); err != nil {
+		log.Fatal(err)
+	}
+	repo, err := store.Import(ctx, "Copy", bare, &reposit.ImportOptions{
+		CreateOptions: reposit.CreateOptions{Owner: "ann"},
+		Skipped:       func(ref, why string) { log.Printf("%s is left out: %s", ref, why) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for branch, err := range repo.Branches().All(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(branch.Name, branch.Commit.Message)
+	}
+	// Output: main First words
+}
+
+func ExampleStore_ImportBundle() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	var bundle bytes.Buffer // or a file that git bundle create made
+	if err := exampleRepo(store).Bundle(ctx, &bundle, nil); err != nil {
+		log.Fatal(err)
+	}
+	repo, err := store.ImportBundle(ctx, "Copy", &bundle, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	info, err := repo.Info(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(info.FullName(), info.DefaultBranch)
+	// Output: local/copy main
+}
+
+func ExampleRepo_Fetch() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	origin := exampleRepo(store)
+	var bundle bytes.Buffer
+	if err := origin.Bundle(ctx, &bundle, nil); err != nil {
+		log.Fatal(err)
+	}
+	mirror, err := store.ImportBundle(ctx, "Mirror", &bundle, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	known, err := mirror.Resolve(ctx, "main")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := origin.Write(ctx, "a.txt", []byte("more\n"), "Second\n"); err != nil {
+		log.Fatal(err)
+	}
+	if err := origin.Bundle(ctx, &bundle, &reposit.BundleOptions{Since: []reposit.Hash{known}}); err != nil {
+		log.Fatal(err)
+	}
+	got, err := mirror.Fetch(ctx, &bundle, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, u := range got.Updated {
+		fmt.Println(u.Name, *u.Old == known)
+	}
+	// Output: refs/heads/main true
+}

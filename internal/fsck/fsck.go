@@ -19,8 +19,9 @@ func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", git.ErrMalformed, fmt.Sprintf(format, args...))
 }
 
-// Check decodes an object, of which it keeps data, and refuses what must not be stored: what git-fsck calls an error, whatever the type, but
-// for identities and dates as old programs wrote them (see scanner.person), which are in histories that exist.
+// Check decodes an object, of which it keeps data, and refuses what must not be stored: what git-fsck calls an error,
+// whatever the type, but for identities and dates as old programs wrote them (see scanner.person), which are in
+// histories that exist.
 func Check(t storage.Type, data []byte) (*object.Item, error) {
 	item, err := object.Decode(t, data, 0)
 	if err != nil {

@@ -64,8 +64,8 @@ func (g *scope) has(h git.Hash) error {
 	return err
 }
 
-// Has returns storage.ErrNotFound if an object is not this repository's: neither do its refs lead there, nor did it come
-// in by this Storer.
+// Has returns storage.ErrNotFound if an object is not this repository's: neither do its refs lead there, nor did it
+// come in by this Storer.
 func (s *Storer) Has(h git.Hash) error {
 	return s.look(access.Write, func(g *scope) error { return g.has(h) })
 }

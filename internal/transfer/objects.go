@@ -4,6 +4,7 @@
 package transfer
 
 import (
+	"bytes"
 	"container/list"
 	"context"
 	"errors"
@@ -47,6 +48,16 @@ func (o *Objects) Open(ctx context.Context, h git.Hash) (storage.Type, int64, io
 		err = named(h, err)
 	}
 	return t, size, r, err
+}
+
+// open returns a reader of the content of an object, however it is stored.
+func (o *Objects) open(ctx context.Context, h git.Hash) (storage.Type, int64, io.ReadCloser, error) {
+	t, size, r, err := o.Open(ctx, h)
+	if !errors.Is(err, storage.ErrDelta) {
+		return t, size, r, err
+	}
+	t, data, err := o.Whole(ctx, h)
+	return t, int64(len(data)), io.NopCloser(bytes.NewReader(data)), err
 }
 
 func named(h git.Hash, err error) error {

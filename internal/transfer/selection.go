@@ -17,6 +17,9 @@ type Wish struct {
 	Tips    []git.Hash        // of any type
 	Since   []git.Hash        // what these reach stays; commits, or tags of some
 	Shallow map[git.Hash]bool // commits that may lack parents
+	// Has reports whether an object of a type is there, for each that leaves. The walk ends where one is not. Nil: all
+	// are.
+	Has func(git.Hash, storage.Type) bool
 	// Ask is called now and then; its error ends the selection.
 	Ask func() error
 }
@@ -117,6 +120,7 @@ type selector struct {
 	tips    [2][]git.Hash // commits that tips and Since name
 	others  []pending     // trees and blobs that refs or tags name
 	steps   int
+	lacking bool // see Wish.Has
 }
 
 // pending is a tree, or blob, that is yet to be added.
@@ -125,8 +129,14 @@ type pending struct {
 	typ  storage.Type
 }
 
-// step is called for each object. It ends the walk with the context, or when Ask says so.
+// errLacking ends a walk to what is not there.
+var errLacking = fmt.Errorf("what refs lead to: %w", storage.ErrNotFound)
+
+// step is called for each object. It ends the walk with the context, or when Ask or Has says so.
 func (s *selector) step() error {
+	if s.lacking {
+		return errLacking
+	}
 	s.steps++
 	if s.steps%256 != 0 {
 		return nil
@@ -203,6 +213,10 @@ func (s *selector) add(h git.Hash, t storage.Type) bool {
 	place, fresh := s.set.Add(h)
 	if fresh {
 		s.kinds[t] = append(s.kinds[t], uint32(place))
+		if s.wish.Has != nil && !s.wish.Has(h, t) {
+			s.lacking = true
+			return false
+		}
 	}
 	return fresh
 }
@@ -214,6 +228,9 @@ func (s *selector) commit(h git.Hash, data []byte, stays bool) error {
 			s.mark(c)
 		}
 		return nil
+	}
+	if s.wish.Has != nil && !s.wish.Has(h, storage.Commit) {
+		return errLacking
 	}
 	if data == nil {
 		t, read, err := s.r.read(s.ctx, h)
