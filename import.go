@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/transfer"
 	"github.com/reposit/reposit/internal/txn"
@@ -89,6 +91,65 @@ func (s *Store) ImportBundle(ctx context.Context, name string, src io.Reader, op
 		}
 		return im.intake.Stream(ctx, r)
 	})
+}
+
+// ImportFS makes a repository with one commit of the files of fsys on the default branch: regular files, with their
+// executable bits, and symbolic links if fsys is an fs.ReadLinkFS. A folder called .git at the top, and empty
+// directories, are passed over. The content of a file is never held in memory as a whole. Paths are held to the rules
+// of Put and Symlink; what is neither a file, a symbolic link nor a directory is ErrInvalid. Refs, Rename, Alternates
+// and Strip have no meaning. The errors are those of Create, Commit and fsys.
+func (s *Store) ImportFS(ctx context.Context, name string, fsys fs.FS, opts *ImportOptions) (*Repo, error) {
+	return s.imports(ctx, "import files", name, opts, func(im *importing) error {
+		if fsys == nil {
+			return invalidf("filesystem: it is nil")
+		}
+		return im.commit(ctx, func(files *transfer.Files) error { return files.Walk(ctx, fsys) })
+	})
+}
+
+// ImportArchive makes a repository with one commit of the files of an archive: a tar, plain, or compressed by gzip or
+// zstd, or a zip, as its first bytes tell. Strip leading directories of each path are dropped, and what is in fewer of
+// them is left out. A path that leads out of the tree, is absolute or has a component called .git, devices, pipes, and
+// encrypted entries are ErrInvalid, as are archives that are damaged or cut short; the files may have Limits.CommitSize
+// bytes in all. A zip is kept in the store while it is read. Otherwise it is like ImportFS.
+func (s *Store) ImportArchive(ctx context.Context, name string, src io.Reader, opts *ImportOptions) (*Repo, error) {
+	return s.imports(ctx, "import archive", name, opts, func(im *importing) error {
+		if src == nil {
+			return invalidf("reader: it is nil")
+		}
+		if im.opts.Strip < 0 {
+			return invalidf("count of directories to strip: it is negative")
+		}
+		return im.commit(ctx, func(files *transfer.Files) error { return files.Unarchive(ctx, src, im.opts.Strip) })
+	})
+}
+
+// commit makes the first commit of a repository, of the files that fill adds.
+func (im *importing) commit(ctx context.Context, fill func(*transfer.Files) error) error {
+	limits := &im.s.opts.Limits
+	message := im.opts.Message
+	setDefault(&message, "Import "+im.repo.Name+"\n")
+	if err := names.CheckMessage(message); err != nil {
+		return invalid("message", err)
+	}
+	author, committer, err := im.s.signatures(im.opts.Author, nil, im.repo.Created)
+	if err != nil {
+		return err
+	}
+	im.intake.Limits.Total = limits.CommitSize
+	files := &transfer.Files{In: &im.intake, Check: func(path string, mode git.Mode, target []byte) error {
+		change := Put(path, nil)
+		if mode == git.ModeSymlink {
+			change = Symlink(path, string(target))
+		}
+		return change.check(limits)
+	}}
+	if err := fill(files); err != nil {
+		return err
+	}
+	h, err := files.Commit(ctx, author, committer, message)
+	im.refs = []storage.Ref{{Name: im.branch, Hash: h}}
+	return err
 }
 
 // importing is an import on its way.

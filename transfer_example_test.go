@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"testing/fstest"
 
 	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/util"
@@ -134,4 +135,55 @@ func ExampleRepo_Fetch() {
 		fmt.Println(u.Name, *u.Old == known)
 	}
 	// Output: refs/heads/main true
+}
+
+func ExampleStore_ImportFS() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	files := fstest.MapFS{ // or os.DirFS("project")
+		"README.md":     {Data: []byte("# Project\n")},
+		"cmd/x/main.go": {Data: []byte("package main\n")},
+	}
+	repo, err := store.ImportFS(ctx, "Project", files, &reposit.ImportOptions{Message: "Begin\n"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for e, err := range repo.Walk(ctx, "", "") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(e.Path)
+	}
+	// Output:
+	// README.md
+	// cmd
+	// cmd/x
+	// cmd/x/main.go
+}
+
+func ExampleStore_ImportArchive() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	var archive bytes.Buffer // or what a release page offers
+	err := exampleRepo(store).Archive(ctx, &archive, &reposit.ArchiveOptions{Prefix: "project-1.0/"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	repo, err := store.ImportArchive(ctx, "Copy", &archive, &reposit.ImportOptions{Strip: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	entries, err := repo.List(ctx, "", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range entries {
+		fmt.Println(e.Path)
+	}
+	// Output:
+	// README.md
+	// latest
+	// run.sh
 }

@@ -105,16 +105,35 @@ func (in *Intake) take(ctx context.Context, o storage.Object, open func() (io.Re
 	if err != nil {
 		return err
 	}
-	if in.Bytes += o.Size; in.Limits.Repo > 0 && in.Bytes > in.Limits.Repo {
+	if err := in.count(place, o.Type, o.Size); err != nil {
+		return err
+	}
+	return in.put(ctx, o, open)
+}
+
+// count notes an object that is taken.
+func (in *Intake) count(place int, t storage.Type, size int64) error {
+	if in.Bytes += size; in.Limits.Repo > 0 && in.Bytes > in.Limits.Repo {
 		return ErrQuota
 	}
 	if in.Bytes > in.Limits.Total {
 		return fmt.Errorf("objects have more than %d bytes: %w", in.Limits.Total, storage.ErrTooLarge)
 	}
-	in.seen[place] |= state(o.Type)
+	in.seen[place] |= state(t)
 	in.missing--
 	in.Tell.Set(int64(in.Len()), in.Bytes)
-	return in.put(ctx, o, open)
+	return nil
+}
+
+// note notes a blob that is in the stage, and reports whether it was not taken before.
+func (in *Intake) note(h git.Hash, size int64) (bool, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	place := in.add(h)
+	if in.seen[place].typ() != 0 {
+		return false, nil
+	}
+	return true, in.count(place, storage.Blob, size)
 }
 
 // add returns the place of an object, which is missing if nothing was known of it.
@@ -172,11 +191,8 @@ func mismatch(h git.Hash, a, b storage.Type) error {
 
 // put stores an object.
 func (in *Intake) put(ctx context.Context, o storage.Object, open func() (io.ReadCloser, error)) error {
-	if in.stage == nil {
-		var err error
-		if in.stage, err = in.Backend.Stage(ctx, in.Pool); err != nil {
-			return err
-		}
+	if err := in.begin(ctx); err != nil {
+		return err
 	}
 	if o.Data != nil && (o.Size < storage.LargeObject || o.Type != storage.Blob) {
 		return in.stage.Put(ctx, o)
@@ -186,6 +202,14 @@ func (in *Intake) put(ctx context.Context, o storage.Object, open func() (io.Rea
 		return err
 	}
 	return errors.Join(in.putLarge(ctx, o, r), r.Close())
+}
+
+// begin makes the stage.
+func (in *Intake) begin(ctx context.Context) (err error) {
+	if in.stage == nil {
+		in.stage, err = in.Backend.Stage(ctx, in.Pool)
+	}
+	return err
 }
 
 func (in *Intake) putLarge(ctx context.Context, o storage.Object, r io.Reader) error {
@@ -205,6 +229,14 @@ func (in *Intake) putLarge(ctx context.Context, o storage.Object, r io.Reader) e
 
 // Stream takes the objects of a pack that is read once, whole in itself, and ends with r.
 func (in *Intake) Stream(ctx context.Context, r io.Reader) error {
+	return in.spooled(ctx, r, func(src io.ReaderAt, size int64) error {
+		in.Tell.Begin(stageRead, 0)
+		return in.Pack(ctx, src, size)
+	})
+}
+
+// spooled keeps what a reader returns, in memory or in the store, as long as use reads it.
+func (in *Intake) spooled(ctx context.Context, r io.Reader, use func(src io.ReaderAt, size int64) error) error {
 	var stage storage.Stage // of what does not fit into memory; never closed
 	spool := pack.NewSpool(in.Limits.Pack, func() (w storage.Writer, err error) {
 		if stage == nil {
@@ -216,8 +248,7 @@ func (in *Intake) Stream(ctx context.Context, r io.Reader) error {
 	})
 	err := Copy(ctx, spool, r, in.Tell)
 	if err == nil {
-		in.Tell.Begin(stageRead, 0)
-		err = in.Pack(ctx, spool, spool.Size())
+		err = use(spool, spool.Size())
 	}
 	err = errors.Join(err, spool.Discard())
 	if stage != nil {
