@@ -92,6 +92,10 @@ var doors = map[string]door{
 			err := c.r.Commit(c.ctx, nil, reposit.Delete("f"))
 		return err
 	}},
+	"Repo.Restore": {reposit.Write, func(c *cell) error {
+		_, err := c.r.Restore(c.ctx, "side", &reposit.RestoreOptions{CommitOptions: reposit.CommitOptions{AllowEmpty: true}})
+		return err
+	}},
 	"Repo.Merge":       {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
 	"Repo.Update":      {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
 	"Repo.DeleteToken": {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},

@@ -93,8 +93,8 @@ type PullOptions struct {
 //
 // It returns ErrExists if there is an open one of the same head and base, ErrNoChange if the base has all commits of
 // the head, ErrInvalid for a repository that is not of this fork network, ErrForbidden for a head in a private
-// repository where the base's is public, and ErrTooLarge beyond 100 open ones of one head, and of those who may not
-// write to the base beyond Limits.PullsPerAuthor and Limits.PullsPerBranch.
+// repository where the base's is public, and ErrTooLarge beyond 100 open ones of one head, beyond
+// Limits.PullsPerBranch, and of those who may not write to the base beyond Limits.PullsPerAuthor.
 func (p Pulls) Open(ctx context.Context, base, head string, opts *PullOptions) (Pull, error) {
 	return call(ctx, p.r, "open pull", head, func() (Pull, error) {
 		o := opener{p: p, base: base, head: head}

@@ -260,6 +260,11 @@ func (n *network) writes() []hashDoor {
 		{"update ref", nil, func(r *reposit.Repo, h string) error {
 			return r.Refs().Update(ctx, reposit.RefUpdate{Name: "refs/x/new", New: reposit.Hash(plumbing.NewHash(h))})
 		}},
+		{"restore", nil, func(r *reposit.Repo, h string) error { _, err := r.Restore(ctx, h, nil); return err }},
+		{"restore path", nil, func(r *reposit.Repo, h string) error {
+			_, err := r.Restore(ctx, h, &reposit.RestoreOptions{Paths: []string{"f"}})
+			return err
+		}},
 		{"merge", nil, func(r *reposit.Repo, h string) error { _, err := r.Merge(ctx, h, nil); return err }},
 		{"put blob", nil, func(r *reposit.Repo, h string) error {
 			_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: "new"},

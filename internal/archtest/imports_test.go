@@ -43,6 +43,7 @@ var rules = []rule{
 		"the contract stands on the standard library"},
 	{"internal/sshkey", []string{module + "/internal/fault", "golang.org/x/crypto/ssh"},
 		"it reads keys, and is alone with the package that can also dial"},
+	{"internal/linediff", []string{}, "it knows texts alone"},
 	{"internal/linguist", []string{}, "it stands on its embedded tables"},
 	{"internal/search", []string{module + "/storage", module + "/internal/record", module + "/internal/fault",
 		"github.com/clipperhouse/uax29/v2/words", "github.com/kljensen/snowball/english", "golang.org/x/text/unicode/norm"},

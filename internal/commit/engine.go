@@ -61,6 +61,7 @@ type Request struct {
 	Message           string
 	Author, Committer git.Signature
 	Parents           []git.Hash  // after the tip
+	Named             []git.Hash  // objects that must be there beside Parents, and what Edits name
 	Headers           *git.Commit // with the headers that follow the committer; nil: none
 	Expect            *git.Hash
 	AllowEmpty        bool
@@ -339,7 +340,7 @@ func (b *batch) accept(j *job, objects []storage.Object, items []*object.Item, c
 			b.push.Named = append(b.push.Named, e.Hash)
 		}
 	}
-	b.push.Named = append(b.push.Named, j.Parents...)
+	b.push.Named = append(append(b.push.Named, j.Parents...), j.Named...)
 	old := b.old
 	if n := len(b.push.Refs); n > 0 {
 		old = b.push.Refs[n-1].New
