@@ -360,7 +360,7 @@ func (t *Tree) rebuild(splices []splice) (*Tree, []byte) {
 		if s.entry.Mode != 0 {
 			start := len(n.raw)
 			n.starts = append(n.starts, uint32(start))
-			n.raw = appendEntry(n.raw, s.entry)
+			n.raw = AppendEntry(n.raw, s.entry)
 			d.Insert(n.raw[start:])
 		}
 	}
@@ -368,7 +368,8 @@ func (t *Tree) rebuild(splices []splice) (*Tree, []byte) {
 	return n, deltaOf(&d, len(t.raw), len(n.raw))
 }
 
-func appendEntry(b []byte, e Entry) []byte {
+// AppendEntry appends an entry as it stands in the content of a tree.
+func AppendEntry(b []byte, e Entry) []byte {
 	b = appendMode(b, e.Mode)
 	b = append(b, ' ')
 	b = append(b, e.Name...)
