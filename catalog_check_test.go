@@ -63,7 +63,7 @@ func checkCatalog(v storage.View) ([]*catalog.Repo, error) {
 			} else if err := c.checkFamily(rec); err != nil {
 				return nil, err
 			}
-		case 'v', 'M', 'P', 'K', 'S', 'L', 'C', 'B', 'R', 'E':
+		case 'v', 'M', 'P', 'K', 'S', 'L', 'C', 'B', 'R', 'E', 'G':
 		default:
 			return nil, fmt.Errorf("record %q is of no known kind", rec.Key)
 		}

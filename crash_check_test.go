@@ -213,6 +213,9 @@ func (a *auditor) audit(ctx context.Context, b storage.Backend, skip func(owner 
 	if err := checkInsights(ctx, b); err != nil {
 		return err
 	}
+	if err := checkGraphs(ctx, b); err != nil {
+		return err
+	}
 	return b.View(ctx, func(v storage.View) error {
 		repos, err := checkCatalog(v)
 		if err != nil {

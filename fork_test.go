@@ -268,7 +268,7 @@ func checkStore(t testing.TB, s *store) {
 		_, err := checkCatalog(v)
 		return err
 	})
-	if err := errors.Join(err, checkInsights(t.Context(), s.backend)); err != nil {
+	if err := errors.Join(err, checkInsights(t.Context(), s.backend), checkGraphs(t.Context(), s.backend)); err != nil {
 		t.Error(err)
 	}
 }

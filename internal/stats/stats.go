@@ -37,6 +37,7 @@ func New(b *txn.Engine, objects *object.Store, upkeep Upkeep, log *slog.Logger) 
 		languages: language.NewCounter(objects), contributors: contributor.NewCounter(objects),
 	}
 	k.background.Upkeep = upkeep
+	b.Graphs().OnWant(k.Wake)
 	k.background.ctx, k.background.stop = context.WithCancel(context.Background())
 	return k
 }
