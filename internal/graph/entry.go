@@ -34,17 +34,18 @@ func DateOf(c *git.Commit) int64 {
 	return min(max(c.Committer.When.Unix(), -most), most)
 }
 
-// AuthorOf returns the author of a commit, decoded by its encoding header. What is not UTF-8 is taken for Latin-1, as
-// git does with what is committed (git's verify_utf8).
+// AuthorOf returns the author of a commit, decoded by its encoding header.
 func AuthorOf(c *git.Commit) Author {
 	c = charset.Commit(c)
-	return Author{cleanText(c.Author.Name), cleanText(c.Author.Email)}
+	return Author{CleanText(c.Author.Name), CleanText(c.Author.Email)}
 }
 
-// maxText is how many bytes of a name or an address are heeded.
-const maxText = 1 << 10
+// MaxText is how many bytes of a name or an address are heeded.
+const MaxText = 1 << 10
 
-func cleanText(s string) string {
+// CleanText returns s in UTF-8 and of bounded length. What is not UTF-8 is taken for Latin-1, as git does with what is
+// committed (git's verify_utf8).
+func CleanText(s string) string {
 	if !utf8.ValidString(s) {
 		var b strings.Builder
 		for _, c := range []byte(s) {
@@ -52,8 +53,8 @@ func cleanText(s string) string {
 		}
 		s = b.String()
 	}
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "")
+	if len(s) > MaxText {
+		s = strings.ToValidUTF8(s[:MaxText], "")
 	}
 	return s
 }

@@ -43,15 +43,19 @@ type Graph struct {
 	stored uint32
 	read   Reader
 
+	// Pace, unless it is nil, is called once for some hundred commits that are read as objects. An error ends the walk.
+	Pace func(context.Context) error
+
 	extra []extra
 	index map[git.Hash]uint32
 	tail  map[git.Hash]*Entry
 	tried bool // tail was read
 	reads int
 
-	links [recent]*links // by their chunk modulo recent, with chunks
-	names [recent]*names
-	at    [2][recent]uint32
+	buffer []uint32
+	links  [recent]*links // by their chunk modulo recent, with chunks
+	names  [recent]*names
+	at     [2][recent]uint32
 }
 
 const recent = 16
@@ -157,6 +161,11 @@ func (g *Graph) know(ctx context.Context, n uint32) (*extra, error) {
 			return nil, err
 		}
 		e = EntryOf(c)
+		if g.reads%256 == 255 && g.Pace != nil {
+			if err := g.Pace(ctx); err != nil {
+				return nil, err
+			}
+		}
 		if g.reads++; g.reads == wantAfter+singly && g.store != nil {
 			g.store.want(g.pool, g.extra[0].hash)
 		}

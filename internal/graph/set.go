@@ -113,26 +113,30 @@ type Item struct {
 	Number  uint32
 	Date    int64
 	Tree    git.Hash
-	Parents []uint32 // only valid during the call
+	Parents []int // how many commits came before each of them; only valid during the call
 	Author  Author
 }
 
 // Each calls fn with each commit of a set, parents before their children.
 func (g *Graph) Each(ctx context.Context, s *Set, fn func(*Item) error) error {
+	before := make([]uint32, len(s.stored)) // how many come before each 64 numbers
+	count := 0
+	for at, word := range s.stored {
+		before[at] = uint32(count)
+		count += bits.OnesCount64(word)
+	}
+	place := make(map[uint32]int, len(s.extra))
+	placeOf := func(n uint32) int {
+		if n >= g.stored {
+			return place[n]
+		}
+		return int(before[n/64]) + bits.OnesCount64(s.stored[n/64]&(1<<(n%64)-1))
+	}
 	var item Item
 	for at, word := range s.stored {
 		for ; word != 0; word &= word - 1 {
 			n := uint32(at*64 + bits.TrailingZeros64(word))
-			l, i, err := g.linksOf(ctx, n)
-			if err != nil {
-				return err
-			}
-			names, _, err := g.namesOf(ctx, n)
-			if err != nil {
-				return err
-			}
-			item.Number, item.Date, item.Tree, item.Parents = n, l.date[i], names.tree(i), l.parents(item.Parents[:0], i)
-			if item.Author, err = g.authorOf(ctx, names, i); err != nil {
+			if err := g.fill(ctx, &item, n, placeOf); err != nil {
 				return err
 			}
 			if err := fn(&item); err != nil {
@@ -140,15 +144,49 @@ func (g *Graph) Each(ctx context.Context, s *Set, fn func(*Item) error) error {
 			}
 		}
 	}
-	// Each waits on the stack until its parents are done.
-	done := make(map[uint32]bool, len(s.extra))
+	for _, n := range g.extraOrder(s) {
+		x := &g.extra[n-g.stored]
+		item = Item{n, x.date, x.tree, item.Parents[:0], x.author}
+		for _, p := range x.parents {
+			item.Parents = append(item.Parents, placeOf(p))
+		}
+		place[n] = count
+		count++
+		if err := fn(&item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill makes item a commit that has a number in the store.
+func (g *Graph) fill(ctx context.Context, item *Item, n uint32, placeOf func(uint32) int) error {
+	l, i, err := g.linksOf(ctx, n)
+	if err != nil {
+		return err
+	}
+	names, _, err := g.namesOf(ctx, n)
+	if err != nil {
+		return err
+	}
+	item.Number, item.Date, item.Tree, item.Parents = n, l.date[i], names.tree(i), item.Parents[:0]
+	g.buffer = l.parents(g.buffer[:0], i)
+	for _, p := range g.buffer {
+		item.Parents = append(item.Parents, placeOf(p))
+	}
+	item.Author, err = g.authorOf(ctx, names, i)
+	return err
+}
+
+// extraOrder returns the extras of a set, parents before their children.
+func (g *Graph) extraOrder(s *Set) []uint32 {
+	order, done := make([]uint32, 0, len(s.extra)), make(map[uint32]bool, len(s.extra))
 	for _, first := range s.extra {
-		for stack := []uint32{first}; len(stack) > 0; {
+		for stack := []uint32{first}; len(stack) > 0; { // each waits until its parents are done
 			n := stack[len(stack)-1]
-			x := &g.extra[n-g.stored]
 			depth := len(stack)
 			if !done[n] {
-				for _, p := range x.parents {
+				for _, p := range g.extra[n-g.stored].parents {
 					if p >= g.stored && !done[p] {
 						stack = append(stack, p)
 					}
@@ -157,19 +195,13 @@ func (g *Graph) Each(ctx context.Context, s *Set, fn func(*Item) error) error {
 			if len(stack) > depth {
 				continue
 			}
-			stack = stack[:depth-1]
-			if done[n] {
-				continue
-			}
-			done[n] = true
-			item.Number, item.Date, item.Tree, item.Author = n, x.date, x.tree, x.author
-			item.Parents = append(item.Parents[:0], x.parents...)
-			if err := fn(&item); err != nil {
-				return err
+			if stack = stack[:depth-1]; !done[n] {
+				done[n] = true
+				order = append(order, n)
 			}
 		}
 	}
-	return nil
+	return order
 }
 
 func (g *Graph) authorOf(ctx context.Context, names *names, i int) (Author, error) {
