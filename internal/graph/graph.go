@@ -46,11 +46,15 @@ type Graph struct {
 	// Pace, unless it is nil, is called once for some hundred commits that are read as objects. An error ends the walk.
 	Pace func(context.Context) error
 
+	// MaxRead, unless it is 0, is how many commits without numbers are read before a walk ends with ErrUnstored.
+	MaxRead int
+
 	extra []extra
 	index map[git.Hash]uint32
 	tail  map[git.Hash]*Entry
 	tried bool // tail was read
-	reads int
+	reads int  // extras that were read as objects
+	known int
 
 	buffer []uint32
 	links  [recent]*links // by their chunk modulo recent, with chunks
@@ -59,6 +63,9 @@ type Graph struct {
 }
 
 const recent = 16
+
+// ErrUnstored says that a walk had to read too many commits that are not stored.
+var ErrUnstored = errors.New("too many commits are not stored")
 
 // An extra is a commit that has no number in the store.
 type extra struct {
@@ -146,6 +153,10 @@ func (g *Graph) know(ctx context.Context, n uint32) (*extra, error) {
 		return nil, err
 	}
 	h := g.extra[i].hash
+	if g.MaxRead > 0 && g.known >= g.MaxRead {
+		return nil, ErrUnstored
+	}
+	g.known++
 	e := g.tail[h]
 	if e == nil && g.store != nil && g.reads >= singly && !g.tried {
 		g.tried = true
@@ -358,3 +369,6 @@ func (g *Graph) numbers(ctx context.Context, hashes []git.Hash) ([]uint32, error
 	}
 	return list, nil
 }
+
+// Stored returns how many commits have numbers in the store.
+func (g *Graph) Stored() int { return int(g.stored) }

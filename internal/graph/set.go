@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"iter"
 	"math/bits"
 
 	"github.com/reposit/reposit/internal/git"
@@ -213,4 +214,68 @@ func (g *Graph) authorOf(ctx context.Context, names *names, i int) (Author, erro
 		return Author{}, err
 	}
 	return AuthorOf(c), nil
+}
+
+// Numbers yields the commits of a set that have numbers in the store, in ascending order. Those are the same in every
+// Graph of the pool.
+func (s *Set) Numbers() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for at, word := range s.stored {
+			for ; word != 0; word &= word - 1 {
+				if !yield(uint32(at*64 + bits.TrailingZeros64(word))) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Extras returns the hashes of the commits of a set that have no numbers in the store.
+func (g *Graph) Extras(s *Set) []git.Hash {
+	list := make([]git.Hash, len(s.extra))
+	for i, n := range s.extra {
+		list[i] = g.extra[n-g.stored].hash
+	}
+	return list
+}
+
+// Grow returns what heads reach, but for what is known, by its number in the store or as an extra: it does not go beyond
+// that. It reports which of the known commits it came across.
+func (g *Graph) Grow(ctx context.Context, heads []git.Hash, known func(number uint32) bool,
+	extras map[git.Hash]struct{}) (added *Set, border []git.Hash, err error) {
+	s := &Set{stored: make([]uint64, (g.stored+63)/64), seen: map[uint32]bool{}}
+	queue, err := g.numbers(ctx, heads)
+	if err != nil {
+		return nil, nil, err
+	}
+	met := map[uint32]bool{}
+	for len(queue) > 0 {
+		n := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		if s.has(n) || met[n] {
+			continue
+		}
+		is := n < g.stored && known(n)
+		if is || len(extras) > 0 {
+			h, err := g.hash(ctx, n)
+			if err != nil {
+				return nil, nil, err
+			}
+			if _, isExtra := extras[h]; is || isExtra {
+				met[n] = true
+				border = append(border, h)
+				continue
+			}
+		}
+		if n < g.stored {
+			s.add(n)
+		} else {
+			s.seen[n] = true
+			s.extra = append(s.extra, n)
+		}
+		if queue, err = g.parents(ctx, queue, n); err != nil {
+			return nil, nil, err
+		}
+	}
+	return s, border, nil
 }

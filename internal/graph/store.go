@@ -233,3 +233,33 @@ func (s *Store) tail(ctx context.Context, pool storage.ID, limit int) (map[git.H
 	})
 	return found, err
 }
+
+// Find returns the number that a commit has in the store, and whether it has one. A commit never gets another one.
+func (s *Store) Find(ctx context.Context, pool storage.ID, h git.Hash) (number uint32, ok bool, err error) {
+	return s.find(ctx, pool, h)
+}
+
+// Links returns the tree and the parents of a commit that has a number in the store, and whether it has one.
+func (s *Store) Links(ctx context.Context, pool storage.ID, h git.Hash) (tree git.Hash, parents []git.Hash, ok bool,
+	err error) {
+	n, ok, err := s.find(ctx, pool, h)
+	if !ok || err != nil {
+		return tree, nil, false, err
+	}
+	l, err := s.links(ctx, pool, n/chunkSize)
+	if err != nil {
+		return tree, nil, false, err
+	}
+	own, err := s.names(ctx, pool, n/chunkSize)
+	if err != nil {
+		return tree, nil, false, err
+	}
+	for _, p := range l.parents(nil, int(n%chunkSize)) {
+		of, err := s.names(ctx, pool, p/chunkSize)
+		if err != nil {
+			return tree, nil, false, err
+		}
+		parents = append(parents, of.hash(int(p%chunkSize)))
+	}
+	return own.tree(int(n % chunkSize)), parents, true, nil
+}
