@@ -111,6 +111,9 @@ func (t *Text) Lines(i, j int) []byte {
 
 // grow makes room for n more lines that may all be new, by a power of two of at least half as many slots again.
 func (t *Table) grow(n int) {
+	if len(t.classes) == 0 { // most lines of later texts are known
+		t.classes = slices.Grow(t.classes, n)
+	}
 	need := (len(t.classes) + n) * 3 / 2
 	size := max(len(t.slots), 16)
 	for size < need {
@@ -127,7 +130,6 @@ func (t *Table) grow(n int) {
 		}
 		t.slots[at] = int32(i + 1)
 	}
-	t.classes = slices.Grow(t.classes, n)
 }
 
 func (t *Table) number(line []byte) int32 {
