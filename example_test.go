@@ -418,3 +418,38 @@ func ExampleRepo_Diff() {
 	// -world
 	// +you
 }
+
+func ExampleRepo_Merge_conflict() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	if _, err := repo.Branches().Create(ctx, "side", ""); err != nil {
+		log.Fatal(err)
+	}
+	for _, branch := range []string{"main", "side"} {
+		_, err := repo.Commit(ctx, &reposit.CommitOptions{Branch: branch, Message: "Greet"},
+			reposit.Put("README.md", []byte("# Hello from "+branch+"\n")), reposit.Put("only-"+branch, nil))
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	// Both sides changed the same line. The caller sees both, and decides.
+	_, err := repo.Merge(ctx, "side", nil)
+	if conflict, ok := errors.AsType[*reposit.MergeConflictError](err); ok {
+		for _, c := range conflict.Conflicts {
+			fmt.Printf("%s: %s\n%s", c.Path, c.Kind, c.Merged)
+		}
+	}
+	result, err := repo.Merge(ctx, "side", &reposit.MergeOptions{Favor: reposit.Ours})
+	fmt.Println(result.Kind, err)
+	// Output:
+	// README.md: content
+	// <<<<<<< main
+	// # Hello from main
+	// =======
+	// # Hello from side
+	// >>>>>>> side
+	// merged <nil>
+}

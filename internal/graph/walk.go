@@ -136,12 +136,32 @@ func (g *Graph) MergeBases(ctx context.Context, a, b git.Hash) ([]git.Hash, erro
 	if len(heads) == 1 {
 		return []git.Hash{a}, nil
 	}
-	w := painter{g: g, nodes: map[uint32]int32{}, passed: stale}
-	if err := w.paint(ctx, heads[0], ofHead); err != nil {
+	return g.mergeBases(ctx, heads[0], heads[1:])
+}
+
+// MergeBasesOf returns what MergeBases would of a commit and of one that has others as its parents, which need not be
+// there.
+func (g *Graph) MergeBasesOf(ctx context.Context, commit git.Hash, others []git.Hash) ([]git.Hash, error) {
+	if slices.Contains(others, commit) {
+		return []git.Hash{commit}, nil
+	}
+	heads, err := g.numbers(ctx, append([]git.Hash{commit}, others...))
+	if err != nil {
 		return nil, err
 	}
-	if err := w.paint(ctx, heads[1], ofBase); err != nil {
+	return g.mergeBases(ctx, heads[0], heads[1:])
+}
+
+// mergeBases returns the merge bases of a commit and others taken together, none of which is it.
+func (g *Graph) mergeBases(ctx context.Context, commit uint32, others []uint32) ([]git.Hash, error) {
+	w := painter{g: g, nodes: map[uint32]int32{}, passed: stale}
+	if err := w.paint(ctx, commit, ofHead); err != nil {
 		return nil, err
+	}
+	for _, n := range others {
+		if err := w.paint(ctx, n, ofBase); err != nil {
+			return nil, err
+		}
 	}
 	var bases []uint32
 	for w.open > 0 {

@@ -152,7 +152,7 @@ func (m *pullMerge) try(ctx context.Context, update func(context.Context, func(*
 		return err
 	}
 	m.branch = c.Pull.BaseBranch
-	p, result, err := m.push(m.opts, c.Base, c.Pull.Head, head, m.message(c.Pull, text), ref.Change{
+	p, result, err := m.push(m.opts, c.Base, c.Pull.Head, head, nil, m.message(c.Pull, text), ref.Change{
 		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Requirements: c.Requirements, Owned: c.owned},
 		Log: m.opts.logEntry(fmt.Sprintf("pull request #%d: %s", m.number, c.Pull.Title)),
 	})

@@ -17,7 +17,7 @@ var (
 	merges = flag.Int("merges", 0, "of each of repos at most; 0: all")
 
 	seed      = flag.Uint64("seed", 1, "of generated histories")
-	generated = flag.Int("generated", 400, "how many generated merges are compared with git's")
+	generated = flag.Int("generated", 200, "how many generated merges are compared with git's")
 )
 
 // An answer is what git merge-tree says of one merge.
