@@ -41,6 +41,8 @@ func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
 			}
 			if c.Pull.State != pull.Open {
 				s.Lacks = append(s.Lacks, "it is not open")
+			} else if c.Lost {
+				s.Lacks = append(s.Lacks, "its head was deleted, or may not be shown any more: it will be closed")
 			} else if !c.FastForward {
 				s.Lacks = append(s.Lacks, fmt.Sprintf("%s has commits that the head has not", c.Pull.BaseBranch))
 			}

@@ -58,7 +58,7 @@ var rules = []rule{
 		module + "/internal/git", module + "/internal/language", module + "/internal/object", module + "/internal/ref",
 		module + "/internal/search"},
 		"it looks at what is stored, and not through what stores it"},
-	{"internal", []string{module + "/storage", module + "/internal/...",
+	{"internal", []string{module + "/storage", module + "/internal/...", "github.com/go-git/go-billy/v5",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
 		"github.com/go-git/go-git/v5/config", "github.com/go-git/go-git/v5/utils/...",
 		"github.com/klauspost/compress/...", "github.com/pjbgf/sha1cd"},
@@ -67,7 +67,7 @@ var rules = []rule{
 	{"bench", nil, ""},
 	{"", []string{module + "/storage", module + "/internal/...",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
-		"github.com/matoous/go-nanoid/v2"},
+		"github.com/go-git/go-billy/v5", "github.com/matoous/go-nanoid/v2"},
 		"the public package knows no backend"},
 }
 

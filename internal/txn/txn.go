@@ -208,6 +208,34 @@ func (t *Tx) InitRepo(repo, pool storage.ID, first ...storage.Ref) error {
 	return nil
 }
 
+// FillRepo is InitRepo of a repository that the transaction makes, whose objects were stored ahead: so many bytes. It
+// returns storage.ErrNotFound if one that a ref names is not there, whole and durable.
+func (t *Tx) FillRepo(repo, pool storage.ID, first []storage.Ref, bytes int64) error {
+	if err := t.InitRepo(repo, pool, first...); err != nil {
+		return err
+	}
+	r, err := t.repo(repo)
+	if err != nil {
+		return err
+	}
+	p := &Push{}
+	for _, f := range first {
+		if f.Target == "" {
+			p.Named = append(p.Named, f.Hash)
+		}
+	}
+	if err := r.checkNamed(p); err != nil {
+		return err
+	}
+	s, err := r.Edit(t.Tx)
+	if err != nil {
+		return err
+	}
+	s.Size, s.Updated, s.Pushed = s.Size+bytes, t.Now, t.Now
+	r.Moved()
+	return nil
+}
+
 // Commit returns a commit of a pool, or one that the transaction puts there.
 func (t *Tx) Commit(ctx context.Context, pool storage.ID, h git.Hash) (*git.Commit, error) {
 	o := t.brought(h)

@@ -13,8 +13,8 @@ var levels = flag.Bool("levels", false, "run the contract without syncs, too, wh
 // durable are the ways to keep a store on a disk. Encrypted ones are not synced, so that both are gone through.
 var durable = map[string]*Options{
 	"sync":      nil,
-	"nosync":    {Durability: storage.NoSync},
-	"encrypted": {Durability: storage.NoSync, EncryptionKey: []byte("0123456789abcdef")},
+	"nosync":    {Durability: storage.NoSync, MemoryBudget: 1},
+	"encrypted": {Durability: storage.NoSync, MemoryBudget: 1, EncryptionKey: []byte("0123456789abcdef")},
 }
 
 func TestContract(t *testing.T) {
@@ -31,7 +31,8 @@ func TestContract(t *testing.T) {
 		if testing.Short() {
 			t.Skip("long: it goes the ways of a disk")
 		}
-		storagetest.Run(t, func(t *testing.T) storage.Backend { return mustOpen(t, "", &Options{InMemory: true}) })
+		opts := &Options{InMemory: true, MemoryBudget: 1}
+		storagetest.Run(t, func(t *testing.T) storage.Backend { return mustOpen(t, "", opts) })
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -48,7 +50,10 @@ func openCrashable(fs *crashfs.FS, shared bool) (*store, error) {
 	s, err := open(d, &Options{Durability: storage.Sync})
 	if err == nil {
 		s.upkeep.flushFiles, s.upkeep.flushBytes, s.upkeep.minRewrite, s.upkeep.packFrom = 60, 8<<10, 24<<10, 3
-		s.packer.limit = 2
+		s.packer.limit, s.refs.many = 2, 4
+		if shared {
+			s.refs.many = 1
+		}
 	}
 	return s, err
 }
@@ -103,6 +108,24 @@ func TestPowerCut(t *testing.T) {
 		}
 	})
 	t.Logf("%d power cuts, %d more while opening", points.Load(), again.Load())
+}
+
+// TestFill adds lines to what a crash left of a log.
+func TestFill(t *testing.T) {
+	for _, test := range []struct{ lines, text, want string }{
+		{"", "", ""},
+		{"a\nb\n", "", "a\nb\n"},
+		{"a\nb\n", "a\n", "a\nb\n"},
+		{"a\nb\n", "b\n", "a\nb\n"},
+		{"a\nb\nc\n", "git\nb\n", "git\na\nb\nc\n"},
+		{"a\na\n", "a\n", "a\na\n"},
+		{"a\n", "aa\n", "aa\na\n"},
+		{"a\n", "ba\na\ngit\n", "ba\na\ngit\n"},
+	} {
+		if got := fill(slices.Collect(strings.Lines(test.lines)), test.text); got != test.want {
+			t.Errorf("fill(%q, %q) = %q, want %q", test.lines, test.text, got, test.want)
+		}
+	}
 }
 
 type cutter struct {

@@ -394,7 +394,7 @@ func TestOlderLogs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.m.WriteFile(formatName, []byte(strings.Replace(text, "billyfs 3", "billyfs 2", 1)), 0); err != nil {
+		if err := s.m.WriteFile(formatName, []byte(strings.Replace(text, "billyfs 4", "billyfs 2", 1)), 0); err != nil {
 			t.Fatal(err)
 		}
 		s = openFolding(t, fs, shared)

@@ -149,7 +149,11 @@ func (p *Pack) scanBody(r *inflater, e *entry) error {
 		if e.hash, err = hasher.Sum(); err != nil {
 			return err
 		}
-		return p.opts.Check(&Object{Object: storage.Object{Hash: e.hash, Type: e.typ, Size: e.size}})
+		large := *e
+		return p.opts.Check(&Object{
+			Object: storage.Object{Hash: e.hash, Type: e.typ, Size: e.size},
+			open:   func() (io.ReadCloser, error) { return p.open(&large) },
+		})
 	}
 	data, err := r.read(e.size)
 	if err != nil {

@@ -59,7 +59,8 @@ type Options struct {
 	// Base returns an object that a thin pack leaves out, or storage.ErrNotFound.
 	Base func(context.Context, git.Hash) (storage.Type, []byte, error)
 
-	// Check is called once for each object before Read returns, in no order. Of a large blob, it sees no Data.
+	// Check is called once for each object before Read returns: every delta after its base, else in no order. Of a large
+	// blob, it sees no Data.
 	Check func(*Object) error
 }
 

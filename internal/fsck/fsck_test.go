@@ -1,4 +1,4 @@
-package gogit
+package fsck
 
 import (
 	"os/exec"
@@ -134,12 +134,12 @@ func TestCheckAgainstFsck(t *testing.T) {
 		must(content, "hash-object", "-w", "--literally", "-t", test.typ.String(), "--stdin")
 		out, failed := run("", "fsck", "--strict", "--no-dangling")
 		refused := failed != nil || fsckError.MatchString(out)
-		_, err := check(test.typ, []byte(content))
+		_, err := Check(test.typ, []byte(content))
 		switch want := refused && !test.kept; {
 		case test.kept && !refused:
 			t.Errorf("%s: git takes it, so it is no difference", test.name)
 		case (err != nil) != want:
-			t.Errorf("%s: check() = %v, want an error: %v; git says %s", test.name, err, want, out)
+			t.Errorf("%s: Check() = %v, want an error: %v; git says %s", test.name, err, want, out)
 		}
 	}
 }

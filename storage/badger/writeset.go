@@ -2,8 +2,8 @@ package badger
 
 import "slices"
 
-// A layer is what one Update, or a group of them, has written over the state below it.
-type layer struct {
+// A writeSet is what one Update, or a group of them, has written over the state below it.
+type writeSet struct {
 	writes  map[string]write
 	objects []string // keys of objects and chunks in writes, in the order in which they were put
 	drops   dropSet
@@ -26,25 +26,25 @@ const overhead = 12
 
 func entrySize(key string, value []byte) int64 { return int64(len(key)+len(value)) + overhead }
 
-func newLayer() *layer { return &layer{writes: make(map[string]write, 24)} }
+func newWriteSet() *writeSet { return &writeSet{writes: make(map[string]write, 24)} }
 
-// maxSpare is how many writes a layer may have had whose room is used again.
+// maxSpare is how many writes a writeSet may have had whose room is used again.
 const maxSpare = 64
 
-// reset empties the layer, and reports whether it may be used again. What others got out of it stays as it was.
-func (l *layer) reset() bool {
+// reset empties the writeSet, and reports whether it may be used again. What others got out of it stays as it was.
+func (l *writeSet) reset() bool {
 	if len(l.writes) > maxSpare {
 		return false
 	}
 	clear(l.writes)
-	*l = layer{writes: l.writes}
+	*l = writeSet{writes: l.writes}
 	return true
 }
 
-func (l *layer) empty() bool { return len(l.writes) == 0 }
+func (l *writeSet) empty() bool { return len(l.writes) == 0 }
 
 // set records that key has the sealed value from now on, or none if value is nil.
-func (l *layer) set(key string, value []byte) {
+func (l *writeSet) set(key string, value []byte) {
 	n := entrySize(key, value)
 	old, replaced := l.writes[key]
 	l.writes[key] = write{value}
@@ -72,8 +72,8 @@ func (l *layer) set(key string, value []byte) {
 	}
 }
 
-// drop removes what the layer has written in s and hides what is below.
-func (l *layer) drop(s scope) {
+// drop removes what the writeSet has written in s and hides what is below.
+func (l *writeSet) drop(s scope) {
 	for key, w := range l.writes {
 		if !s.holds(key) {
 			continue
@@ -113,7 +113,7 @@ func (d dropSet) hide(key []byte) bool {
 }
 
 // merge puts upper, which was written over l, into l.
-func (l *layer) merge(upper *layer) {
+func (l *writeSet) merge(upper *writeSet) {
 	for s := range upper.drops {
 		l.drop(s)
 	}
@@ -128,7 +128,7 @@ func (l *layer) merge(upper *layer) {
 }
 
 // between returns the keys lo <= key < hi other than objects, in ascending order.
-func (l *layer) between(lo, hi []byte) []string {
+func (l *writeSet) between(lo, hi []byte) []string {
 	if !l.indexed {
 		l.sorted = make([]string, 0, len(l.writes)-len(l.objects))
 		for key := range l.writes {

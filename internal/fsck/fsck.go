@@ -1,11 +1,15 @@
-package gogit
+// Package fsck checks objects that come from outside, as git fsck does (git-fsck), and says what they name.
+package fsck
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/gitfile"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
@@ -15,9 +19,10 @@ func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", git.ErrMalformed, fmt.Sprintf(format, args...))
 }
 
-// check decodes an object and refuses what must not be stored: what git-fsck calls an error, whatever the type, but
-// for identities and dates as old programs wrote them (see scanner.person), which are in histories that exist.
-func check(t storage.Type, data []byte) (*object.Item, error) {
+// Check decodes an object, of which it keeps data, and refuses what must not be stored: what git-fsck calls an error,
+// whatever the type, but for identities and dates as old programs wrote them (see scanner.person), which are in
+// histories that exist.
+func Check(t storage.Type, data []byte) (*object.Item, error) {
 	item, err := object.Decode(t, data, 0)
 	if err != nil {
 		return nil, err
@@ -184,14 +189,14 @@ func isWhen(b []byte) bool {
 	return err == nil
 }
 
-// A link is what an object says of another one: that it is there, and of which type.
-type link struct {
-	hash git.Hash
-	typ  storage.Type
+// A Link is what an object says of another one: that it is there, and of which type.
+type Link struct {
+	Hash git.Hash
+	Type storage.Type
 }
 
-// links calls fn with what must be there for an object to be whole. Submodules are elsewhere.
-func links(t storage.Type, item *object.Item, data []byte, fn func(link) error) error {
+// Links calls fn with what must be there for an object to be whole. Submodules are elsewhere.
+func Links(t storage.Type, item *object.Item, data []byte, fn func(Link) error) error {
 	switch t {
 	case storage.Tree:
 		for i := range item.Tree.Len() {
@@ -199,20 +204,20 @@ func links(t storage.Type, item *object.Item, data []byte, fn func(link) error) 
 			if e.Mode == git.ModeSubmodule {
 				continue
 			}
-			l := link{e.Hash, storage.Blob}
+			l := Link{e.Hash, storage.Blob}
 			if e.IsDir() {
-				l.typ = storage.Tree
+				l.Type = storage.Tree
 			}
 			if err := fn(l); err != nil {
 				return err
 			}
 		}
 	case storage.Commit:
-		if err := fn(link{item.Commit.Tree, storage.Tree}); err != nil {
+		if err := fn(Link{item.Commit.Tree, storage.Tree}); err != nil {
 			return err
 		}
 		for _, p := range item.Commit.Parents {
-			if err := fn(link{p, storage.Commit}); err != nil {
+			if err := fn(Link{p, storage.Commit}); err != nil {
 				return err
 			}
 		}
@@ -221,7 +226,40 @@ func links(t storage.Type, item *object.Item, data []byte, fn func(link) error) 
 		if err != nil {
 			return err
 		}
-		return fn(link{tag.Object, tag.Type})
+		return fn(Link{tag.Object, tag.Type})
 	}
 	return nil
+}
+
+// A File is a blob that a tree gives a name which Git may take for .gitmodules or .gitattributes.
+type File struct {
+	Hash git.Hash
+	Kind gitfile.Kind
+}
+
+// Files returns the blobs of a tree whose content depends on their names: few, or none.
+func Files(t *git.Tree) (files []File) {
+	for i := range t.Len() {
+		mode, name, h := t.At(i)
+		if kind := gitfile.Named(name); kind != 0 && (git.Entry{Mode: mode}).IsFile() {
+			files = append(files, File{h, kind})
+		}
+	}
+	return files
+}
+
+// Check checks the content of the blob, of the given size, that r reads, and closes r. It returns an error that wraps
+// gitfile.ErrMalformed, or that of r.
+func (f File) Check(size int64, r io.ReadCloser) error {
+	return errors.Join(f.about(gitfile.Check(f.Kind, size, r)), r.Close())
+}
+
+// CheckBytes is Check of content in memory.
+func (f File) CheckBytes(data []byte) error { return f.about(gitfile.CheckBytes(f.Kind, data)) }
+
+func (f File) about(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("blob %s: %w", f.Hash, err)
 }
