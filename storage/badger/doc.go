@@ -7,9 +7,9 @@
 //	K  key                         record
 //	f                              format version of the store
 //	b  repo                        stack of a repository that has part in a fork
-//	u  space                       how many stacks have the frozen space
+//	u  segment                     how many stacks have the frozen segment
 //	t  key                         second part of a record whose value is large
-//	r  space name                  ref, or what is left of a deleted one; a repository's first space has its ID
+//	r  segment name                ref, or what is left of a deleted one; a repository's first segment has its ID
 //	l  repo  name 0 ^seq(8)        entry of a ref's log, the newest first
 //	o  pool  hash                  object
 //	c  pool  id(20) seq(4)         chunk of a large object
@@ -57,7 +57,7 @@
 //
 // # Forks
 //
-// A fork shares the spaces that its parent's refs are in, as package stack says. The store is of format 2 from the
+// A fork shares the segments that its parent's refs are in, as package refstack says. The store is of format 2 from the
 // first stack on. Layers are merged after the Update that froze one of them, in Updates of their own. Open undoes a
 // merge that a crash ended.
 package badger

@@ -1,4 +1,4 @@
-package stack_test
+package refstack_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
 func id(n int) storage.ID { return storage.ID(fmt.Appendf(nil, "r%019d", n)) }
@@ -98,7 +98,7 @@ func (p *player) proceed() error {
 	g := p.merges[i]
 	done, err := true, error(nil)
 	if p.rng.IntN(6) == 0 {
-		err = stack.Drop(p.shelf, g.Into)
+		err = refstack.Drop(p.shelf, g.Into)
 	} else {
 		done, err = p.step(g, 20)
 	}
@@ -140,8 +140,8 @@ func TestRandomHistories(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		}
-		if n := len(p.spaces) + len(p.stacks) + len(p.users); n > 0 {
-			t.Errorf("seed %d: %d spaces, stacks and users are left when all repositories are gone", seed, n)
+		if n := len(p.segments) + len(p.stacks) + len(p.refcount); n > 0 {
+			t.Errorf("seed %d: %d segments, stacks and refcount are left when all repositories are gone", seed, n)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestDepth(t *testing.T) {
 			}
 			if g != nil {
 				for _, l := range g.Layers {
-					copied += len(m.spaces[l.Space])
+					copied += len(m.segments[l.Segment])
 				}
 				if _, err := m.step(g, 1<<30); err != nil {
 					t.Fatal(err)
@@ -196,7 +196,7 @@ func TestDepth(t *testing.T) {
 }
 
 func TestPut(t *testing.T) {
-	var s stack.Stack
+	var s refstack.Stack
 	changes := 0
 	put := func(name string) {
 		next, changed := s.Put(name)
@@ -218,7 +218,7 @@ func TestPut(t *testing.T) {
 	if len(s.Recent) != 0 || !s.Many || changes > 10 {
 		t.Errorf("100 tags: recent are %q, many %v after %d changes", s.Recent, s.Many, changes)
 	}
-	s = stack.Stack{}
+	s = refstack.Stack{}
 	put("refs/heads/" + strings.Repeat("x", 10_000))
 	if !s.Many {
 		t.Error("a long name is among the recent")
@@ -233,10 +233,10 @@ func TestEntriesStop(t *testing.T) {
 			m.set(id(n), fmt.Sprintf("refs/heads/%d", i*3+n), entry{value: "x"})
 		}
 	}
-	layers := []stack.Layer{{Space: id(0)}, {Space: id(1), Inherited: true}, {Space: id(2), Inherited: true}}
+	layers := []refstack.Layer{{Segment: id(0)}, {Segment: id(1), Inherited: true}, {Segment: id(2), Inherited: true}}
 	for want := range 30 {
 		n := 0
-		for range stack.Entries(layers, m.scan, "", "") {
+		for range refstack.Entries(layers, m.scan, "", "") {
 			if n == want {
 				break
 			}

@@ -1,4 +1,4 @@
-package stack_test
+package refstack_test
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
-// An entry is what a space has under a name: a value, or, if that is empty, that the ref was deleted. It says how long
-// the log is.
+// An entry is what a segment has under a name: a value, or, if that is empty, that the ref was deleted. It says how
+// long the log is.
 type entry struct {
 	value string
 	log   int
@@ -19,29 +19,29 @@ type entry struct {
 
 // A shelf is a Medium over maps, with the refs that are to be in it.
 type shelf struct {
-	spaces map[storage.ID]map[string]entry
-	stacks map[storage.ID]stack.Stack
-	users  map[storage.ID]uint64
-	want   map[storage.ID]map[string]string // refs by repository
-	logs   map[storage.ID]map[string]int    // lengths of logs
+	segments map[storage.ID]map[string]entry
+	stacks   map[storage.ID]refstack.Stack
+	refcount map[storage.ID]uint64
+	want     map[storage.ID]map[string]string // refs by repository
+	logs     map[storage.ID]map[string]int    // lengths of logs
 }
 
 func newShelf() *shelf {
 	return &shelf{
-		spaces: map[storage.ID]map[string]entry{},
-		stacks: map[storage.ID]stack.Stack{},
-		users:  map[storage.ID]uint64{},
-		want:   map[storage.ID]map[string]string{},
-		logs:   map[storage.ID]map[string]int{},
+		segments: map[storage.ID]map[string]entry{},
+		stacks:   map[storage.ID]refstack.Stack{},
+		refcount: map[storage.ID]uint64{},
+		want:     map[storage.ID]map[string]string{},
+		logs:     map[storage.ID]map[string]int{},
 	}
 }
 
-func (m *shelf) Stack(repo storage.ID) (stack.Stack, bool, error) {
+func (m *shelf) Stack(repo storage.ID) (refstack.Stack, bool, error) {
 	s, ok := m.stacks[repo]
 	return s, ok, nil
 }
 
-func (m *shelf) PutStack(repo storage.ID, s stack.Stack) error {
+func (m *shelf) PutStack(repo storage.ID, s refstack.Stack) error {
 	m.stacks[repo] = s
 	return nil
 }
@@ -51,70 +51,70 @@ func (m *shelf) DeleteStack(repo storage.ID) error {
 	return nil
 }
 
-func (m *shelf) Users(space storage.ID) (uint64, error) { return m.users[space], nil }
+func (m *shelf) Refcount(segment storage.ID) (uint64, error) { return m.refcount[segment], nil }
 
-func (m *shelf) PutUsers(space storage.ID, n uint64) error {
-	if m.users[space] = n; n == 0 {
-		delete(m.users, space)
+func (m *shelf) PutRefcount(segment storage.ID, n uint64) error {
+	if m.refcount[segment] = n; n == 0 {
+		delete(m.refcount, segment)
 	}
 	return nil
 }
 
 func (m *shelf) Copy(to, from storage.ID, names []string) error {
 	for _, name := range names {
-		e, ok := m.spaces[from][name]
+		e, ok := m.segments[from][name]
 		if !ok {
-			return fmt.Errorf("%q is not in the space", name)
+			return fmt.Errorf("%q is not in the segment", name)
 		}
 		m.set(to, name, entry{value: e.value})
 	}
 	return nil
 }
 
-func (m *shelf) DropSpace(space storage.ID) error {
-	delete(m.spaces, space)
+func (m *shelf) DropSegment(segment storage.ID) error {
+	delete(m.segments, segment)
 	return nil
 }
 
 func (m *shelf) DropLogs(repo storage.ID) error { return nil }
 
 func (m *shelf) DropAll(repo storage.ID) error {
-	delete(m.spaces, repo)
+	delete(m.segments, repo)
 	delete(m.stacks, repo)
 	return nil
 }
 
-func (m *shelf) set(space storage.ID, name string, e entry) {
-	if m.spaces[space] == nil {
-		m.spaces[space] = map[string]entry{}
+func (m *shelf) set(segment storage.ID, name string, e entry) {
+	if m.segments[segment] == nil {
+		m.segments[segment] = map[string]entry{}
 	}
-	m.spaces[space][name] = e
+	m.segments[segment][name] = e
 }
 
-func (m *shelf) scan(space storage.ID, lo, hi string) iter.Seq2[string, entry] {
+func (m *shelf) scan(segment storage.ID, lo, hi string) iter.Seq2[string, entry] {
 	return func(yield func(string, entry) bool) {
-		for _, name := range slices.Sorted(maps.Keys(m.spaces[space])) {
-			if name >= lo && (hi == "" || name < hi) && !yield(name, m.spaces[space][name]) {
+		for _, name := range slices.Sorted(maps.Keys(m.segments[segment])) {
+			if name >= lo && (hi == "" || name < hi) && !yield(name, m.segments[segment][name]) {
 				return
 			}
 		}
 	}
 }
 
-func (m *shelf) count(space storage.ID, limit int) (int, error) {
-	return min(len(m.spaces[space]), limit), nil
+func (m *shelf) count(segment storage.ID, limit int) (int, error) {
+	return min(len(m.segments[segment]), limit), nil
 }
 
-func (m *shelf) layers(repo storage.ID) []stack.Layer {
+func (m *shelf) layers(repo storage.ID) []refstack.Layer {
 	if s, ok := m.stacks[repo]; ok {
 		return s.Layers()
 	}
-	return []stack.Layer{{Space: repo}}
+	return []refstack.Layer{{Segment: repo}}
 }
 
 func (m *shelf) create(repo storage.ID) error {
 	m.want[repo], m.logs[repo] = map[string]string{}, map[string]int{}
-	return stack.Create(m, repo)
+	return refstack.Create(m, repo)
 }
 
 func (m *shelf) fork(repo, from storage.ID) (froze bool, err error) {
@@ -124,13 +124,13 @@ func (m *shelf) fork(repo, from storage.ID) (froze bool, err error) {
 			m.want[repo][name] = value
 		}
 	}
-	return stack.Fork(m, repo, from)
+	return refstack.Fork(m, repo, from)
 }
 
 func (m *shelf) drop(repo storage.ID) error {
 	delete(m.want, repo)
 	delete(m.logs, repo)
-	return stack.Drop(m, repo)
+	return refstack.Drop(m, repo)
 }
 
 // put puts a ref, or deletes it if value is empty, and adds to its log.
@@ -144,7 +144,7 @@ func (m *shelf) put(repo storage.ID, name, value string) error {
 	m.logs[repo][name]++
 	e := entry{value, 1}
 	for _, l := range m.layers(repo) {
-		if old, ok := m.spaces[l.Space][name]; ok && l.Shows(name) {
+		if old, ok := m.segments[l.Segment][name]; ok && l.Shows(name) {
 			if !l.Inherited {
 				e.log = old.log + 1
 			}
@@ -165,7 +165,7 @@ func (m *shelf) put(repo storage.ID, name, value string) error {
 
 // A merging is a merge that is under way.
 type merging struct {
-	*stack.Merge
+	*refstack.Compaction
 	next string
 }
 
@@ -174,16 +174,16 @@ func (m *shelf) start(repo storage.ID) (*merging, error) {
 	if err != nil || layers == nil {
 		return nil, err
 	}
-	g, err := stack.Start(m, repo, layers)
+	g, err := refstack.Start(m, repo, layers)
 	if err != nil || g == nil {
 		return nil, err
 	}
-	return &merging{Merge: g}, nil
+	return &merging{Compaction: g}, nil
 }
 
 // step copies n entries, and reports whether the merge is done.
 func (m *shelf) step(g *merging, n int) (done bool, err error) {
-	for name, e := range stack.Entries(g.Layers, m.scan, g.next, "") {
+	for name, e := range refstack.Entries(g.Layers, m.scan, g.next, "") {
 		if n--; n < 0 {
 			g.next = name
 			return false, nil
@@ -198,12 +198,12 @@ func (m *shelf) step(g *merging, n int) (done bool, err error) {
 	return true, g.Finish(m)
 }
 
-// check returns how the refs and logs differ from what they should be, or what is wrong with the spaces when no merge
+// check returns how the refs and logs differ from what they should be, or what is wrong with the segments when no merge
 // is under way.
 func (m *shelf) check() error {
 	for repo, want := range m.want {
 		got := map[string]string{}
-		for name, e := range stack.Entries(m.layers(repo), m.scan, "", "") {
+		for name, e := range refstack.Entries(m.layers(repo), m.scan, "", "") {
 			if !e.Layer.Shows(name) {
 				return fmt.Errorf("%v: Entries() yields %q of an inherited layer", repo, name)
 			}
@@ -221,19 +221,19 @@ func (m *shelf) check() error {
 	return nil
 }
 
-// checkSpaces returns what is wrong with the spaces, when no merge is under way.
+// checkSpaces returns what is wrong with the segments, when no merge is under way.
 func (m *shelf) checkSpaces() error {
-	users, used := map[storage.ID]uint64{}, map[storage.ID]bool{}
+	refcount, used := map[storage.ID]uint64{}, map[storage.ID]bool{}
 	for repo, s := range m.stacks {
 		if _, ok := m.want[repo]; ok == s.Gone() {
 			return fmt.Errorf("stack of %v is %v, and the repository is there: %v", repo, s, ok)
 		}
 		used[s.Own] = true
 		for _, l := range s.Below {
-			users[l.Space]++
-			used[l.Space] = true
+			refcount[l.Segment]++
+			used[l.Segment] = true
 		}
-		if s.Gone() && m.users[repo] == 0 {
+		if s.Gone() && m.refcount[repo] == 0 {
 			return fmt.Errorf("%v was dropped and left a stack", repo)
 		}
 		if err := m.checkRecent(s); err != nil {
@@ -245,22 +245,22 @@ func (m *shelf) checkSpaces() error {
 			used[repo] = true
 		}
 	}
-	if !maps.Equal(users, m.users) {
-		return fmt.Errorf("users are %v, want %v", m.users, users)
+	if !maps.Equal(refcount, m.refcount) {
+		return fmt.Errorf("refcount are %v, want %v", m.refcount, refcount)
 	}
-	for space := range m.spaces {
-		if !used[space] {
-			return fmt.Errorf("space %x is left", space)
+	for segment := range m.segments {
+		if !used[segment] {
+			return fmt.Errorf("segment %x is left", segment)
 		}
 	}
 	return nil
 }
 
-func (m *shelf) checkRecent(s stack.Stack) error {
+func (m *shelf) checkRecent(s refstack.Stack) error {
 	if s.Many || s.Gone() {
 		return nil
 	}
-	for name := range m.spaces[s.Own] {
+	for name := range m.segments[s.Own] {
 		if storage.Inherited(name) != slices.Contains(s.Recent, name) {
 			return fmt.Errorf("recent names are %q, with an entry for %q", s.Recent, name)
 		}

@@ -1,4 +1,4 @@
-package stack
+package refstack
 
 import (
 	"iter"
@@ -6,9 +6,9 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Scan yields the entries of a space whose names are at least lo and less than hi, in the order of their bytes. An
+// A Scan yields the entries of a segment whose names are at least lo and less than hi, in the order of their bytes. An
 // empty hi is above every name.
-type Scan[V any] func(space storage.ID, lo, hi string) iter.Seq2[string, V]
+type Scan[V any] func(segment storage.ID, lo, hi string) iter.Seq2[string, V]
 
 // Entries yields, by name, the entries that count of those in layers: for each name that of the first layer that shows
 // one, with that layer. An entry without a name, by which a Scan may tell of an error, comes at once.
@@ -83,7 +83,7 @@ var shown = [...]struct{ lo, hi string }{
 func entriesOf[V any](l Layer, scan Scan[V], lo, hi string) iter.Seq2[string, Entry[V]] {
 	var scans [len(shown)]iter.Seq2[string, V]
 	if !l.Inherited {
-		scans[0] = scan(l.Space, lo, hi)
+		scans[0] = scan(l.Segment, lo, hi)
 	} else {
 		for i, r := range shown {
 			from, to := max(lo, r.lo), r.hi
@@ -91,7 +91,7 @@ func entriesOf[V any](l Layer, scan Scan[V], lo, hi string) iter.Seq2[string, En
 				to = min(hi, r.hi)
 			}
 			if from < to {
-				scans[i] = scan(l.Space, from, to)
+				scans[i] = scan(l.Segment, from, to)
 			}
 		}
 	}
