@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -82,6 +83,11 @@ var doors = map[string]door{
 	"Repo.Commit": {reposit.Write, func(c *cell) error {
 		_,
 			err := c.r.Commit(c.ctx, nil, reposit.Delete("f"))
+		return err
+	}},
+	"Repo.Apply": {reposit.Write, func(c *cell) error {
+		text := "diff --git a/applied b/applied\nnew file mode 100644\n"
+		_, err := c.r.Apply(c.ctx, strings.NewReader(text), nil)
 		return err
 	}},
 	"Repo.Merge":       {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
