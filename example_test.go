@@ -225,6 +225,29 @@ func ExampleRepo_Commit() {
 	// true
 }
 
+func ExampleRepo_Restore() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	if _, err := repo.Write(ctx, "README.md", []byte("gone wrong"), "Change the words"); err != nil {
+		log.Fatal(err)
+	}
+
+	// One file is again what it was a commit ago. Without Paths, everything would be.
+	_, err := repo.Restore(ctx, "main~1", &reposit.RestoreOptions{
+		Paths: []string{"README.md"}, CommitOptions: reposit.CommitOptions{Message: "Undo the change"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, err := repo.Read(ctx, "main", "README.md")
+	fmt.Printf("%s%v\n", text, err)
+	// Output:
+	// # Hello
+	// <nil>
+}
+
 func ExampleRepo_Walk() {
 	store := exampleStore()
 	defer store.Close()
