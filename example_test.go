@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/reposit/reposit"
@@ -448,8 +449,44 @@ func ExampleRepo_Merge_conflict() {
 	// README.md: content
 	// <<<<<<< main
 	// # Hello from main
-	// =======
+	// }
+
 	// # Hello from side
 	// >>>>>>> side
 	// merged <nil>
+=======
+func ExampleRepo_Apply() {
+	store := exampleStore()
+	defer store.Close()
+	ctx, repo := context.Background(), exampleRepo(store)
+	mail := `From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001
+From: Ann <ann@example.com>
+Date: Thu, 1 Jan 2026 00:00:00 +0000
+Subject: [PATCH] Greet
+
+---
+ greeting.txt | 1 +
+
+diff --git a/greeting.txt b/greeting.txt
+new file mode 100644
+index 0000000..ce01362
+--- /dev/null
++++ b/greeting.txt
+@@ -0,0 +1 @@
++hello
+-- 
+2.39.5
+`
+	commit, err := repo.Apply(ctx, strings.NewReader(mail), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	content, err := repo.Read(ctx, "main", "greeting.txt")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s: %s%s", commit.Author.Name, commit.Message, content)
+	// Output:
+	// Ann: Greet
+	// hello
 }

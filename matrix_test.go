@@ -98,6 +98,11 @@ var doors = map[string]door{
 			err := c.r.Commit(c.ctx, nil, reposit.Delete("f"))
 		return err
 	}},
+	"Repo.Apply": {reposit.Write, func(c *cell) error {
+		text := "diff --git a/applied b/applied\nnew file mode 100644\n"
+		_, err := c.r.Apply(c.ctx, strings.NewReader(text), nil)
+		return err
+	}},
 	"Repo.Restore": {reposit.Write, func(c *cell) error {
 		_, err := c.r.Restore(c.ctx, "side", &reposit.RestoreOptions{CommitOptions: reposit.CommitOptions{AllowEmpty: true}})
 		return err

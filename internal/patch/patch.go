@@ -1,11 +1,12 @@
 // Package patch writes how files differ as git diff does, so that git apply takes it: headers, hunks, and the content
-// of binary files.
+// of binary files. It reads what git diff and git format-patch write, and applies it to files.
 package patch
 
 import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/linediff"
@@ -214,4 +215,12 @@ func Quote(prefix, path string) string {
 		}
 	}
 	return string(append(b, '"'))
+}
+
+// SubmoduleCommit returns the commit in what Submodule made.
+func SubmoduleCommit(data []byte) (git.Hash, bool) {
+	text, ok := strings.CutPrefix(string(data), "Subproject commit ")
+	text, end := strings.CutSuffix(text, "\n")
+	h, valid := git.ParseHash(text)
+	return h, ok && end && valid
 }
