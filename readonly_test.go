@@ -36,7 +36,7 @@ func TestReadOnly(t *testing.T) {
 		case strings.HasPrefix(name, "Storer."):
 			writes = d.need > reposit.Read // what they hold back is not stored yet
 		case name == "Collaborators.Remove", name == "Pulls.Review",
-			name == "Watchers.Remove", name == "Refs.Update", name == "Repo.Update":
+			name == "Watchers.Remove", name == "Refs.Update", name == "Repo.Update", name == "Repo.Fetch":
 			writes = true
 		}
 		writable := newMatrix(t)
@@ -103,7 +103,8 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 }
 
-// TestReadOnlyFolder opens a store on Badger, which is closed, twice to read alone: both show it, and neither changes it.
+// TestReadOnlyFolder opens a store on Badger, which is closed, twice to read alone: both show it, and neither changes
+// it.
 func TestReadOnlyFolder(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	b, err := badger.Open(dir, nil)

@@ -30,7 +30,8 @@ import (
 //	F u pool ID                         a deleted repository that was private and had private forks (Tombstone)
 //
 // Other packages keep records of their own, each behind a first byte of its own: P and K people, S search, L and C
-// languages and contributors, B protect, R pull, E event.
+// languages and contributors, B protect, R pull, E event,
+// G graph.
 //
 // Visibility is 0 for public repositories and 1 for private ones, so that those who may not see the private ones never
 // come across them.

@@ -1,5 +1,5 @@
 // Package check looks for what must hold of all that is stored, and does not. What is kept for the sake of speed alone
-// it makes anew: indexes, counts, words to search by, languages, contributors. It changes nothing.
+// it makes anew: indexes, counts, words to search by, languages, contributors, graphs. It changes nothing.
 //
 // There is a function for each noun, and All for all of them. They return what they find, and an error only if they
 // can't go on: what is damaged is a finding, and they go on behind it. Each takes as long as it takes to read all that
@@ -47,6 +47,7 @@ const (
 	Word        Noun = "word" // or another record of the search
 	Language    Noun = "language"
 	Contributor Noun = "contributor"
+	Graph       Noun = "graph" // of a pool's commits
 	Reference   Noun = "ref"
 	Object      Noun = "object"
 )
@@ -75,6 +76,7 @@ func (s *scan) kept(ctx context.Context, objects *object.Store) error {
 		s.catalog, s.networks, s.search,
 		func() error { return s.languages(ctx, objects) },
 		func() error { return s.contributors(ctx, objects) },
+		func() error { return s.graphs(ctx, objects) },
 	} {
 		if err := step(); err != nil {
 			return err

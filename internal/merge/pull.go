@@ -66,8 +66,7 @@ func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor,
 
 // compare finds out whether the head fits, and whose paths it changes.
 func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (err error) {
-	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return e.Objects.Commit(ctx, pool, h) }
-	if c.FastForward, err = graph.IsAncestor(ctx, read, c.Base, c.Pull.Head); err != nil {
+	if c.FastForward, err = e.isAncestor(ctx, pool, c.Base, c.Pull.Head); err != nil {
 		return err
 	}
 	if c.Rule == nil || !c.Rule.RequireCodeOwnerReview {
@@ -75,7 +74,11 @@ func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (er
 	}
 	from := c.Base
 	if !c.FastForward {
-		if from, err = graph.MergeBase(ctx, read, c.Pull.Head, c.Base); err != nil {
+		err = e.Backend.Graphs().Do(ctx, pool, nil, func(g *graph.Graph) (err error) {
+			from, err = g.MergeBase(ctx, c.Pull.Head, c.Base)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}

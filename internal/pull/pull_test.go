@@ -145,7 +145,7 @@ func update(t testing.TB, b storage.Backend, fn func(*Unit) error) {
 	engine := txn.New(b, objects, event.NewLog(event.Keep{Units: 1}), func() time.Time { return time.Unix(5, 0) },
 		NewGuard)
 	err := engine.Update(t.Context(), access.Host(), func(tx *txn.Tx) error {
-		return fn(&Unit{Tx: tx, By: access.Host(), Name: "n", Email: "e"})
+		return fn(&Unit{Tx: tx, By: access.Host(), Name: "n", Email: "e", Limits: Limits{1000, 1000}})
 	})
 	if err != nil {
 		t.Fatal(err)
