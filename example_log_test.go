@@ -113,3 +113,23 @@ func ExampleRepo_LastCommits() {
 	// docs - Fix the guide
 	// src - Add the code
 }
+
+// What happened to a branch, and so what it was before.
+func ExampleRefs_Log() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleHistory(store)
+
+	for entry, err := range repo.Refs().Log(ctx, "refs/heads/main") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(entry.By.Name, entry.Old.String()[:7], entry.New.String()[:7], entry.Message)
+	}
+	// Output:
+	// Ann 953701e 621531a commit: Fix the guide
+	// Ann 70644e7 953701e commit: Move the guide
+	// Ann 93d187f 70644e7 commit: Add the code
+	// Ann 0000000 93d187f commit (initial): Add the guide
+}

@@ -449,12 +449,12 @@ func ExampleRepo_Merge_conflict() {
 	// README.md: content
 	// <<<<<<< main
 	// # Hello from main
-	// }
-
+	// =======
 	// # Hello from side
 	// >>>>>>> side
 	// merged <nil>
-=======
+}
+
 func ExampleRepo_Apply() {
 	store := exampleStore()
 	defer store.Close()

@@ -21,7 +21,8 @@ func FuzzResolve(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, rev := range []string{"", "main", "main~2^0", "v1^{tree}", "v1^{}", "@{1}", "main@{2}~1", "main:dir/f1",
-		last.Hash.String(), last.Hash.String()[:6], "refs/heads/main", "a..b"} {
+		last.Hash.String(), last.Hash.String()[:6], "refs/heads/main", "a..b", ":/x",
+		"main^{/[12]}", "main^{/!-y}~1", ":/!x", "main^{/(}"} {
 		f.Add(rev)
 	}
 	f.Fuzz(func(t *testing.T, rev string) {

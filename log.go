@@ -13,6 +13,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/history"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/treediff"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -37,7 +38,9 @@ type LogOptions struct {
 	// that has them all from one parent, just that parent's history.
 	Paths []string
 	// Follow goes on with the file that Paths names, and that alone, under the names which it had before: a commit that
-	// makes it may have taken it from another file. Merges are not listed, unless FirstParent is set.
+	// makes it may have taken it from another file, at least half of which is the same (git's similarity index). Of a
+	// file that is new, all files of the tree before are read that are about as large. Merges are not listed, unless
+	// FirstParent is set.
 	Follow bool
 
 	// Author and Committer are looked for in "name <address>", Grep in the message; in the text as Commit has it. A
@@ -241,6 +244,9 @@ func (w *logWalk) options() (*history.Options, error) {
 		}
 	}
 	o.Match = patterns.Match()
+	if w.Follow {
+		o.Similar = treediff.NewScorer(&w.source).Score
+	}
 	return o, nil
 }
 

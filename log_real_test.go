@@ -99,7 +99,7 @@ func compareReal(t *testing.T, s *store, dir string, paths, dirs int) {
 		o := &reposit.LogOptions{Revision: branches[0], Paths: []string{path}}
 		listed += compareLog(t, r, dir, o)
 		o.Follow = true
-		compareLogWith(t, r, dir, o, append([]string{"-M100%"}, logArgs(o)...)...)
+		compareLog(t, r, dir, o)
 	}
 	below := git(t, dir, nil, "ls-tree", "-rd", "--name-only", "-z", branches[0])
 	trees := strings.Split(strings.TrimSuffix(below, "\x00"), "\x00")

@@ -136,6 +136,7 @@ var doors = map[string]door{
 	}},
 	"Tags.Delete": {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
 	"Refs.All":    {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
+	"Refs.Log":    {reposit.Write, func(c *cell) error { return firstError(c.r.Refs().Log(c.ctx, "refs/heads/main")) }},
 	"Refs.Update": {reposit.Write, func(c *cell) error {
 		return c.r.Refs().Update(c.ctx,
 			reposit.RefUpdate{Name: "refs/tags/v1"})

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	gogitstorer "github.com/go-git/go-git/v5/plumbing/storer"
 
 	"github.com/reposit/reposit"
@@ -28,8 +29,8 @@ func manyCommits(b *testing.B, git string) string {
 	var s bytes.Buffer
 	s.WriteString("blob\nmark :1\ndata 2\nx\n\n")
 	for i := range logCommits {
-		fmt.Fprintf(&s, "commit refs/heads/main\ncommitter A <a@example.org> %d +0000\ndata 10\nchange %3d\n", 1_000_000_000+i*60,
-			i%1000)
+		fmt.Fprintf(&s, "commit refs/heads/main\ncommitter A <a@example.org> %d +0000\ndata 10\nchange %3d\n",
+			1_000_000_000+i*60, i%1000)
 		if i == 0 {
 			for n := range logEntries {
 				fmt.Fprintf(&s, "M 644 :1 wide/file%d\n", n)
@@ -86,11 +87,8 @@ func importPack(b *testing.B, git, dir string, p place) *reposit.Repo {
 	if err != nil {
 		b.Fatal(err)
 	}
-	h, err := reposit.ParseHash(string(bytes.TrimSpace(tip)))
-	if err == nil {
-		err = r.Refs().Update(ctx, reposit.RefUpdate{Name: "refs/heads/main", New: h})
-	}
-	if err != nil {
+	h := plumbing.NewHash(string(bytes.TrimSpace(tip)))
+	if err := storer.SetReference(plumbing.NewHashReference("refs/heads/main", h)); err != nil {
 		b.Fatal(err)
 	}
 	return r

@@ -104,6 +104,12 @@ func (o *Objects) Blob(ctx context.Context, h git.Hash) ([]byte, error) {
 	return data, err
 }
 
+// Size returns the size of a file in bytes.
+func (o *Objects) Size(ctx context.Context, h git.Hash) (int64, error) {
+	_, size, err := o.Store.Stat(ctx, o.Pool, h)
+	return size, err
+}
+
 // Filter is part of a Source.
 func (o *Objects) Filter(string) func(git.Hash) bool { return nil }
 

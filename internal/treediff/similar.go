@@ -2,10 +2,31 @@ package treediff
 
 import (
 	"bytes"
+	"context"
 	"slices"
 
 	"github.com/reposit/reposit/internal/git"
 )
+
+// A Scorer tells how similar files are. It is for one goroutine.
+type Scorer struct {
+	r    renames
+	last git.Hash // whose spans are held
+}
+
+// NewScorer returns a Scorer of files in src.
+func NewScorer(src Source) *Scorer { return &Scorer{r: renames{src: src}} }
+
+// Score returns how much of the larger of two regular files the other one has too, at most MaxScore, or 0 if that can't
+// be as much as least. It is cheapest if to is the same as before.
+func (s *Scorer) Score(ctx context.Context, from, to git.Hash, least int) (int, error) {
+	if s.last != to {
+		s.r.spans.drop(s.last)
+		s.last = to
+	}
+	s.r.ctx = ctx
+	return s.r.similarity(&File{Mode: git.ModeRegular, Hash: from}, &File{Mode: git.ModeRegular, Hash: to}, least)
+}
 
 // similarity returns how much of the larger of two files the other one has too, or 0 if that can't be as much as least.
 // Symlinks and submodules are similar to nothing.
