@@ -28,6 +28,7 @@ type world struct {
 	hashes  []git.Hash
 	commits []*git.Commit
 	number  map[git.Hash]int
+	forGit  bool     // trees are empty and dates not negative, as git fast-import has it
 	above   []bitmap // the ancestors of each, itself among them
 }
 
@@ -55,7 +56,9 @@ func (w *world) put(inTail bool, when int64, author string, parents ...int) int 
 	w.t.Helper()
 	who := git.Signature{Name: author, Email: author + "@example.org", When: time.Unix(when, 0)}
 	c := &git.Commit{Author: who, Committer: who, Message: fmt.Sprint(len(w.commits))}
-	binary.BigEndian.PutUint32(c.Tree[:], uint32(len(w.commits)+1))
+	if c.Tree = git.EmptyTree; !w.forGit {
+		binary.BigEndian.PutUint32(c.Tree[:], uint32(len(w.commits)+1))
+	}
 	n := len(w.commits)
 	own := make(bitmap, n/64+1)
 	own[n/64] |= 1 << (n % 64)
@@ -113,6 +116,9 @@ func (w *world) grow(r *rand.Rand, count int, inTail func() bool) {
 		when := int64(n) * 10
 		if r.IntN(4) == 0 {
 			when = r.Int64N(int64(n)*10+100) - 50
+		}
+		if w.forGit {
+			when = max(when, 0)
 		}
 		w.put(inTail(), when, fmt.Sprint("author", r.IntN(9)), parents...)
 	}
