@@ -12,7 +12,7 @@ import (
 	"github.com/reposit/reposit/storage/memory"
 )
 
-// TestGraphed asks for commits of a network whose graph is stored bit by bit, while refs come, go and move, and compares
+// TestGraphed asks for commits of a network whose graph is stored bit by bit, while refs come, go and move. It compares
 // the answers with a walk.
 func TestGraphed(t *testing.T) {
 	for seed := range uint64(3) {

@@ -86,8 +86,8 @@ type Options struct {
 // New returns an Index.
 func New(objects *object.Store, o Options) *Index {
 	return &Index{
-		objects: objects, graphs: o.Graphs, exclusive: o.Exclusive, records: o.Records, budget: o.Budget, quantum: usualQuantum,
-		pools: map[storage.ID]*pool{},
+		objects: objects, graphs: o.Graphs, exclusive: o.Exclusive, records: o.Records, budget: o.Budget,
+		quantum: usualQuantum, pools: map[storage.ID]*pool{},
 	}
 }
 
