@@ -52,8 +52,8 @@ type Description struct {
 }
 
 // Describe returns what describes a commit, or ErrNone. It walks the history, by date, until the tags that come into
-// question are found, which is to its beginning if there are none. Of the commits that read returns, the parents and the
-// committer's time count.
+// question are found, which is to its beginning if there are none. Of the commits that read returns, the parents and
+// the committer's time count.
 func Describe(ctx context.Context, read graph.Reader, tags Tags, commit git.Hash, o Options) (Description, error) {
 	if t, ok := tags[commit]; ok && (o.Lightweight || t.Annotated) {
 		return Description{t, 0, true}, nil

@@ -17,7 +17,7 @@ const (
 	ByDate Order = iota
 	// DateOrder is that of git's --date-order: no parent comes before all its children, and otherwise the latest first.
 	DateOrder
-	// TopoOrder is that of git's --topo-order: no parent comes before all its children, and lines of history are not mixed.
+	// TopoOrder is that of git's --topo-order: no parent comes before all its children, and lines are not mixed.
 	TopoOrder
 )
 

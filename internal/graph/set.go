@@ -239,8 +239,8 @@ func (g *Graph) Extras(s *Set) []git.Hash {
 	return list
 }
 
-// Grow returns what heads reach, but for what is known, by its number in the store or as an extra: it does not go beyond
-// that. It reports which of the known commits it came across.
+// Grow returns what heads reach, but for what is known, by its number in the store or as an extra: it does not go
+// beyond that. It reports which of the known commits it came across.
 func (g *Graph) Grow(ctx context.Context, heads []git.Hash, known func(number uint32) bool,
 	extras map[git.Hash]struct{}) (added *Set, border []git.Hash, err error) {
 	s := &Set{stored: make([]uint64, (g.stored+63)/64), seen: map[uint32]bool{}}
