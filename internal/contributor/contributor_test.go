@@ -285,8 +285,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("CleanText(%.20q) = %.20q, want %.20q", in, got, want)
 		}
 	}
-	last := git.Signature{When: time.Unix(math.MaxInt64, 0)}
-	if got := graph.DateOf(&git.Commit{Committer: last}); got > math.MaxInt64/4 {
+	late := &git.Commit{Committer: git.Signature{When: time.Unix(math.MaxInt64, 0)}}
+	if got := graph.DateOf(late); got > math.MaxInt64/4 {
 		t.Errorf("DateOf = %d, want less", got)
 	}
 }

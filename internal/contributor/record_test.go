@@ -120,8 +120,8 @@ func TestSaveOfTooMany(t *testing.T) {
 	defer b.Close()
 	many := newTally(2, 0)
 	for i := range maxKept/(2*graph.MaxText) + 1 {
-		author := Author{strings.Repeat("n", graph.MaxText), fmt.Sprintf("%0*d", graph.MaxText, i), 1}
-		many.Authors = append(many.Authors, author)
+		name, email := strings.Repeat("n", graph.MaxText), fmt.Sprintf("%0*d", graph.MaxText, i)
+		many.Authors = append(many.Authors, Author{name, email, 1})
 	}
 	update(t, b, func(tx storage.Tx) error { return Save(tx, repo, nil, newTally(1, 2)) })
 	old := load(t, b)

@@ -12,8 +12,8 @@ import (
 	"github.com/reposit/reposit/storage/memory"
 )
 
-// TestGraphed asks for commits of a network whose graph is stored bit by bit, while refs come, go and move, and
-// compares the answers with a walk.
+// TestGraphed asks for commits of a network whose graph is stored bit by bit, while refs come, go and move. It compares
+// the answers with a walk.
 func TestGraphed(t *testing.T) {
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { testGraphed(t, seed) })
