@@ -263,7 +263,7 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		fullName := repo.Owner + "/" + repo.Slug
 		entry := searched(repo, "")
 		err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
-			if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
+			if err := s.checkOwner(tx, repo.Owner); err != nil {
 				return err
 			}
 			if err := s.checkLabels(opts.Labels); err != nil {
@@ -313,7 +313,7 @@ func (s *Store) namedRepo(name string, opts *CreateOptions) *catalog.Repo {
 func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string, error) {
 	r := s.namedRepo(name, opts)
 	if r.Created = s.now(); r.Slug == "" {
-		return nil, "", invalidf("name: no slug can be made of it")
+		return nil, "", invalidf("name: no slug can be made of it, set CreateOptions.Slug")
 	}
 	branch := opts.DefaultBranch
 	setDefault(&branch, s.opts.DefaultBranch)
