@@ -62,7 +62,7 @@ func TestPullErrorsTellWhatToDo(t *testing.T) {
 	review(t, d.r, 1, "ghost", reposit.Approved)
 	review(t, d.r, 1, "ghost", reposit.Approved)
 	status, err := d.r.Pulls().Status(ctx, 1)
-	if err != nil || len(status.Notes) != 1 || !strings.HasPrefix(status.Notes[0], "ghost approved, which does not count") {
+	if err != nil || len(status.Notes) != 1 || !strings.HasPrefix(status.Notes[0], "ghost approved, which does not") {
 		t.Errorf("Status() = %+v, %v, want a note of ghost", status, err)
 	}
 	review(t, d.r, 1, "wim", reposit.Approved)
@@ -147,7 +147,8 @@ func TestBranchRecalled(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, hash := range []reposit.Hash{first.Hash, last.Hash} {
-			if _, err := s.repoAs(t, r, "wim").Branches().Create(ctx, "dev", hash.String()); !errors.Is(err, reposit.ErrNotFound) {
+			_, err := s.repoAs(t, r, "wim").Branches().Create(ctx, "dev", hash.String())
+			if !errors.Is(err, reposit.ErrNotFound) {
 				t.Errorf("Create() by one who may write = %v, want %v", err, reposit.ErrNotFound)
 			}
 			if _, err := r.Branches().Create(ctx, "other", hash.String()); !errors.Is(err, reposit.ErrNotFound) {

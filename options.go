@@ -48,7 +48,7 @@ type Limits struct {
 	CommitSize int64 // bytes of new content in one commit [4 GiB]
 	// bytes of all objects of one repository, before compression [none]. What nothing leads to any more counts, and so
 	// does what a refused commit had stored ahead: content of readers, and of more than 1 MiB or 256 files. A fork begins
-	// with the size of its parent, though it takes no room: a fork of a full repository is full. Nothing makes a repository
+	// with the size of its parent, though it takes no room: a fork of a full repository is full. Nothing makes one
 	// smaller, and each commit takes some room, one that only deletes too: a full one takes no more commits until its host
 	// opens the store with a higher limit
 	RepoSize   int64

@@ -211,7 +211,8 @@ func TestPullPushedByGit(t *testing.T) {
 	}
 	bare := filepath.Join(dir, "repos", strings.TrimPrefix(string(r.ID()), "rp_")+".git")
 	git(t.Context(), "clone", "-q", "-b", "topic", bare, work)
-	git(t.Context(), "-C", work, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "by git")
+	git(t.Context(), "-C", work, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty",
+		"-m", "by git")
 	git(t.Context(), "-C", work, "push", "-q", "origin", "topic")
 	pushed := git(t.Context(), "-C", work, "rev-parse", "HEAD")
 	status, err := r.Pulls().Status(t.Context(), 1)

@@ -15,6 +15,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/fault"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
@@ -330,17 +331,17 @@ func (r *Repo) transfer(tx *txn.Tx, from, to *catalog.Repo) error {
 }
 
 // checkOwner returns ErrForbidden, and says why, if the actor may not give an owner a repository.
-func (s *Store) checkOwner(tx *txn.Tx, owner string) error {
-	err := s.actor.CheckOwner(tx, owner)
+func (s *Store) checkOwner(v storage.View, owner string) error {
+	err := s.actor.CheckOwner(v, owner)
 	if errors.Is(err, ErrForbidden) {
-		err = &detail{ErrForbidden, "forbidden: only " + owner + ", admins of all that is theirs, and the host give " + owner +
-			" a repository", err}
+		err = &detail{ErrForbidden, "forbidden: only " + owner + ", admins of all that is theirs, and the host give " +
+			owner + " a repository", err}
 	}
 	return err
 }
 
-// release has a repository that is withheld depend on nothing any more: whoever has Admin now decides on it, and does so
-// by saying who owns it, also if that is who did before.
+// release has a repository that is withheld depend on nothing any more: whoever has Admin now decides on it, and does
+// so by saying who owns it, also if that is who did before.
 func (r *Repo) release(tx *txn.Tx, from, to *catalog.Repo) error {
 	withheld, err := access.IsWithheld(tx, from.Header())
 	if err != nil || !withheld {
@@ -481,6 +482,9 @@ func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
 		return err
 	}
 	if err := tx.DropRepo(id); err != nil || !last {
+		return err
+	}
+	if err := graph.Dropped.Bury(tx, repo.Pool); err != nil {
 		return err
 	}
 	return tx.DropPool(repo.Pool)

@@ -17,14 +17,15 @@ import (
 
 // A Candidate is what there is to know of a pull request before it is merged.
 type Candidate struct {
-	Pull  *pull.Pull    // as it is once it has followed its head
-	Moved bool          // it has yet to follow its head, which a program outside moved
-	Lost  bool          // so did one that has the pull request close
-	Base  git.Hash      // what the base holds; zero: it is not there
-	Fits  bool          // the head has all that the base has
-	Rule  *protect.Rule // of the base; nil: none
-	Needs pull.Needs    // what owners must approve, if owned
-	owned bool          // the rule asks for owners
+	Pull        *pull.Pull    // as it is once it has followed its head
+	Moved       bool          // it has yet to follow its head, which a program outside moved
+	Lost        bool          // it will be closed: its head is gone, or may not be shown any more
+	Base        git.Hash      // what the base holds; zero: it is not there
+	FastForward bool          // the head has all that the base has
+	Rule        *protect.Rule // of the base; nil: none
+	owned       bool          // the rule asks for owners
+
+	pull.OwnerRequirements // if owned
 }
 
 // Candidate looks at a pull request. It needs a permission, and is not for deploy keys if that is more than Read. It
@@ -65,21 +66,24 @@ func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor,
 
 // compare finds out whether the head fits, and whose paths it changes.
 func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (err error) {
-	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return e.Objects.Commit(ctx, pool, h) }
-	if c.Fits, err = graph.IsAncestor(ctx, read, c.Base, c.Pull.Head); err != nil {
+	if c.FastForward, err = e.isAncestor(ctx, pool, c.Base, c.Pull.Head); err != nil {
 		return err
 	}
 	if c.Rule == nil || !c.Rule.RequireCodeOwnerReview {
 		return nil
 	}
 	from := c.Base
-	if !c.Fits {
-		if from, err = graph.MergeBase(ctx, read, c.Pull.Head, c.Base); err != nil {
+	if !c.FastForward {
+		err = e.Backend.Graphs().Do(ctx, pool, nil, func(g *graph.Graph) (err error) {
+			from, err = g.MergeBase(ctx, c.Pull.Head, c.Base)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
 	c.owned = true
-	c.Needs, err = e.Owners.Needs(ctx, pool, c.Base, from, c.Pull.Head)
+	c.OwnerRequirements, err = e.Owners.Requirements(ctx, pool, c.Base, from, c.Pull.Head)
 	return err
 }
 
@@ -149,7 +153,7 @@ func (m *pullMerge) try(ctx context.Context, update func(context.Context, func(*
 	}
 	m.branch = c.Pull.BaseBranch
 	p, result, err := m.push(m.opts, c.Base, c.Pull.Head, head, m.message(c.Pull, text), ref.Change{
-		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Needs: c.Needs.Requirements, Owned: c.owned},
+		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Requirements: c.Requirements, Owned: c.owned},
 		Log: m.opts.logEntry(fmt.Sprintf("pull request #%d: %s", m.number, c.Pull.Title)),
 	})
 	if err != nil {
@@ -192,7 +196,7 @@ func (m *pullMerge) check(c *Candidate) error {
 	if err := c.Pull.CheckHead(m.opts.Expect); err != nil {
 		return err
 	}
-	if c.Lost || !c.Fits || c.Base == c.Pull.Head {
+	if c.Lost || !c.FastForward || c.Base == c.Pull.Head {
 		return errUnfit
 	}
 	return nil

@@ -82,8 +82,8 @@ func (e *Engine) Charge(ctx context.Context, repo storage.ID, added, again, quot
 	return cmp.Or(err, over)
 }
 
-// growBy adds bytes to the repository's size, with what is owed, and returns an ErrQuota as over if that is over a quota
-// then.
+// growBy adds bytes to the repository's size, with what is owed, and returns an ErrQuota as over if that is over a
+// quota then.
 func (r *Repo) growBy(grown, quota int64) (over, err error) {
 	s, err := r.Edit(r.tx.Tx)
 	if err != nil {

@@ -64,7 +64,7 @@ func (p pages) scan(yield func(entry, error) bool) {
 	}
 }
 
-// overlay returns what the layers have in s, in the order of the scan.
+// overlay returns what the writeSets have in s, in the order of the scan.
 func (r *reader) overlay(s span) []put {
 	if r.own == nil {
 		return nil
@@ -80,7 +80,7 @@ func (r *reader) overlay(s span) []put {
 	}
 	over := make([]put, len(keys))
 	for i, key := range keys {
-		w, _ := r.layered([]byte(key))
+		w, _ := r.unpublished([]byte(key))
 		over[i] = put{key, w.value}
 	}
 	return over
@@ -90,7 +90,7 @@ func (r *reader) overlay(s span) []put {
 type pages struct {
 	r *reader
 	span
-	over   []put   // what the layers have, as far as it is still to come
+	over   []put   // what the writeSets have, as far as it is still to come
 	drops  dropSet // of the Update itself
 	start  []byte  // the end of the span that the scan began at
 	rows   int     // how many entries there were
