@@ -1,6 +1,7 @@
 package reposit_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -124,6 +125,23 @@ var movers = []struct {
 	}},
 	{"Repo.Merge", push, func(s *stage) error {
 		return errorOf(s.r.Merge(s.ctx, "side", &reposit.MergeOptions{Branch: "alias", Strategy: reposit.Squash}))
+	}},
+	{"Repo.Restore", push, func(s *stage) error {
+		return errorOf(s.r.Restore(s.ctx, "side", &reposit.RestoreOptions{
+			CommitOptions: reposit.CommitOptions{Branch: "release/1", AllowEmpty: true},
+		}))
+	}},
+	{"Repo.Fetch", push, func(s *stage) error {
+		var bundle bytes.Buffer
+		if err := s.r.Bundle(s.ctx, &bundle, &reposit.BundleOptions{Refs: []string{"refs/heads/side"}}); err != nil {
+			return err
+		}
+		renamed := bytes.Replace(bundle.Bytes(), []byte("refs/heads/side"), []byte(release), 1)
+		result, err := s.r.Fetch(s.ctx, bytes.NewReader(renamed), nil)
+		if err == nil && len(result.Rejected) > 0 {
+			err = fmt.Errorf("%w: %v", reposit.ErrProtected, result.Rejected)
+		}
+		return err
 	}},
 	{"Storer.SetRef", push, func(s *stage) error { return s.set(release, s.ahead) }},
 	{"Storer.SetRef", rewind, func(s *stage) error { return s.set(release, s.aside) }},

@@ -36,7 +36,7 @@ func TestReadOnly(t *testing.T) {
 		case strings.HasPrefix(name, "Storer."):
 			writes = d.need > reposit.Read // what they hold back is not stored yet
 		case name == "Collaborators.Remove", name == "Pulls.Review",
-			name == "Watchers.Remove", name == "Refs.Update", name == "Repo.Update":
+			name == "Watchers.Remove", name == "Refs.Update", name == "Repo.Update", name == "Repo.Fetch":
 			writes = true
 		}
 		writable := newMatrix(t)
