@@ -26,11 +26,12 @@ func (a Actor) String() string { return a.a.String() }
 // A Permission is how much of a repository somebody may use. Each one holds those before it.
 type Permission int
 
+// The permissions.
 const (
-	None  = Permission(people.None)  // nothing: to them, a private repository is not there
-	Read  = Permission(people.Read)  // read all, fork, watch, open and review pull requests
-	Write = Permission(people.Write) // change content and refs, merge pull requests
-	Admin = Permission(people.Admin) // describe, rename, transfer, share, protect, delete
+	None  Permission = 0 // nothing: to them, a private repository is not there
+	Read  Permission = 1 // read all, fork, watch, open and review pull requests
+	Write Permission = 2 // change content and refs, merge pull requests
+	Admin Permission = 3 // describe, rename, transfer, share, protect, delete
 )
 
 // String returns "none", "read", "write" or "admin".

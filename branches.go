@@ -1,11 +1,13 @@
 package reposit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
 	"strings"
 
+	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/ref"
@@ -100,7 +102,8 @@ func (b Branches) Branch(ctx context.Context, name string) (Branch, error) {
 	})
 }
 
-// Create makes a branch at the commit that the revision from names; "" is the default branch. It returns ErrExists
+// Create makes a branch at the commit that the revision from names; "" is the default branch. To admins, a whole hash
+// also names what a deleted branch of this name held at any time, so that they can bring it back. It returns ErrExists
 // if there is such a branch, or one whose name is a directory of this name, or the reverse.
 func (b Branches) Create(ctx context.Context, name, from string) (Branch, error) {
 	return call(ctx, b.r, "create branch", name, func() (Branch, error) {
@@ -111,6 +114,9 @@ func (b Branches) Create(ctx context.Context, name, from string) (Branch, error)
 		var branch Branch
 		err = b.r.resolve(ctx, func(res *revision.Resolver) error {
 			at, err := res.ResolveAs(ctx, from, revision.Commitish)
+			if errors.Is(err, storage.ErrNotFound) {
+				at, err = b.recall(res, full, from, err)
+			}
 			if err == nil {
 				at, err = res.Peel(ctx, at, storage.Commit)
 			}
@@ -129,6 +135,30 @@ func (b Branches) Create(ctx context.Context, name, from string) (Branch, error)
 		}
 		return branch, nil
 	})
+}
+
+// recall returns the commit of a revision that is not found: one that a deleted branch of this name held, whose log is
+// for admins alone. Otherwise it returns why it is not found.
+func (b Branches) recall(res *revision.Resolver, full, from string, missing error) (git.Hash, error) {
+	if from == "" {
+		return git.Hash{}, &detail{ErrNotFound, "not found: the default branch has no commit yet", missing}
+	}
+	h, ok := git.ParseHash(from)
+	if !ok || h.IsZero() {
+		return h, missing
+	}
+	if may, err := b.r.s.actor.Permission(res.View, b.r.id); err != nil || may < access.Admin {
+		return h, cmp.Or(err, missing)
+	}
+	for entry, err := range res.View.Log(b.r.id, full) {
+		if err != nil {
+			return h, err
+		}
+		if entry.Old == h || entry.New == h {
+			return h, nil
+		}
+	}
+	return h, missing
 }
 
 // taken makes the conflict of something that should not exist an ErrExists.

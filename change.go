@@ -14,11 +14,11 @@ import (
 type Mode uint32
 
 const (
-	ModeRegular    Mode = Mode(git.ModeRegular)    // 100644
-	ModeExecutable Mode = Mode(git.ModeExecutable) // 100755
-	ModeSymlink    Mode = Mode(git.ModeSymlink)    // 120000
-	ModeDir        Mode = Mode(git.ModeDir)        // 040000
-	ModeSubmodule  Mode = Mode(git.ModeSubmodule)  // 160000
+	ModeRegular    Mode = 0o100644 // 100644
+	ModeExecutable Mode = 0o100755 // 100755
+	ModeSymlink    Mode = 0o120000 // 120000
+	ModeDir        Mode = 0o040000 // 040000
+	ModeSubmodule  Mode = 0o160000 // 160000
 )
 
 // A Change is one step of a commit. The steps apply in order: a later one sees what an earlier one did. A path is

@@ -24,7 +24,7 @@ import (
 type CommitOptions struct {
 	Branch     string     // default: the default branch; made if it does not exist
 	From       string     // revision at which a new branch starts; default: the default branch
-	Message    string     // kept as it is
+	Message    string     // kept as it is; it may be empty
 	Author     *Signature // default: Options.Author; a zero When means now
 	Committer  *Signature // default: Author
 	Expect     *Hash      // the tip that the caller saw, zero Hash for "no such branch yet"; nil: any tip

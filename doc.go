@@ -61,7 +61,10 @@
 // # Errors
 //
 // Every error is an [*Error] around one of the sentinels ([ErrNotFound] and its like), around the context's error, or
-// around what the medium reported. A [*ConflictError] says what was expected and what was there. After an error nothing
+// around what the medium reported. Those of [Repo.FS] and its files are *fs.PathError around an *Error; those of a
+// [Repo.Storer] that go-git compares are go-git's own. Of package storage, errors match ErrNoSpace, ErrNoFiles,
+// ErrLocked, ErrBusy, ErrReadOnly and ErrFormat; for what is not found, too large, damaged or closed, use the sentinels
+// of this package. A [*ConflictError] says what was expected and what was there. After an error nothing
 // has changed, except when the medium failed while it was written to: then the change is there as a whole or not at
 // all.
 //
@@ -75,9 +78,18 @@
 // # What may be copied or synced
 //
 // A store's folder may be copied or moved as a whole while it is closed. A copy of an open one, by a program that
-// synchronises folders for instance, is of no one moment, and two machines must not have one folder open. On billyfs,
-// the directories under repos/ are bare repositories: git reads and pushes while no call is in flight, and what it
-// wrote is seen by the next call. Copy them with the store, not alone, since forks share objects.
+// synchronises folders for instance, is of no one moment, and two machines must not have one folder open.
+//
+// # Git on the same folder
+//
+// On billyfs, the directories under repos/ are bare repositories: that of [Repo.ID] "rp_x" is repos/x.git. Copy them
+// with the store, not alone, since forks share objects. Git reads and pushes there while no call is in flight. Whoever
+// may write to the folder is past all that this package enforces: neither permissions nor [Repo.Protection] nor Limits
+// bind git on disk, and git runs none of the checks. To hold users to rules, do not give them the folder.
+//
+// What git wrote to refs and objects is seen by the next call: branches, tags, histories, and the heads of pull
+// requests. Nobody is told: there is no event, and what is derived, as [Info] has it, and refs/pull/, follow with the
+// next change by this package; a merge or a review has its pull request follow first.
 //
 // On disks that ignore case or spell names anew, as those of macOS and Windows do, names of refs are what they are
 // elsewhere: feature and Feature are two branches, in packed-refs where they could not have two files. A store may be

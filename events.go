@@ -22,15 +22,15 @@ type EventKind int
 // The kinds of events.
 const (
 	// Detail, of a fork: "fork of" and the parent's ID, or "fork" if that is hidden
-	RepoCreated EventKind = EventKind(event.RepoCreated)
+	RepoCreated EventKind = 1
 	// renamed, transferred or described; Detail: its full name before
-	RepoUpdated EventKind = EventKind(event.RepoUpdated)
-	RepoDeleted EventKind = EventKind(event.RepoDeleted) // by Delete or DeleteExpired
-	RefChanged  EventKind = EventKind(event.RefChanged)  // Old and New; Detail: what a symbolic ref now names
+	RepoUpdated EventKind = 2
+	RepoDeleted EventKind = 3 // by Delete or DeleteExpired
+	RefChanged  EventKind = 4 // Old and New; Detail: what a symbolic ref now names
 	// of a collaborator, team, deploy key or protection; Detail: the Permission that it now gives, or "protected" and its
 	// reverse
-	AccessChanged EventKind = EventKind(event.AccessChanged)
-	PullChanged   EventKind = EventKind(event.PullChanged) // opened, reviewed, merged or closed: Detail
+	AccessChanged EventKind = 5
+	PullChanged   EventKind = 6 // opened, reviewed, merged or closed: Detail
 )
 
 // String returns "repo created" and its like.

@@ -36,8 +36,9 @@ type ForkOptions struct {
 // or transfer it to themselves. If its owner may read the upstream again, it is as it was. So it is with forks of the
 // fork. A public upstream, also one that is made public later, asks for nothing. One that is transferred asks what its
 // new owner grants. When an upstream is deleted, its forks depend on what it was forked from. If that was no private
-// repository either, those that had the same owner depend on nothing any more, and the others are left to the host.
-// Once those who decide on a fork have transferred it, it depends on nothing.
+// repository either, those that had the same owner depend on nothing any more, and the others are left to the host,
+// hidden from their owners too. Once those who decide on a fork have said with Update who owns it, be it who did
+// before, it depends on nothing. So a host gives a hidden fork back to bob with Update and Owner "bob".
 //
 // It needs Read, and of the owner what Create needs: like that, it may make the actor a collaborator. It returns
 // ErrExists if the owner has a repository with that slug, and ErrForbidden for a public fork of a private repository,
@@ -69,7 +70,7 @@ func (r *Repo) Fork(ctx context.Context, opts *ForkOptions) (*Repo, error) {
 				return err
 			}
 			made.ID, made.Created = id, now
-			if err := r.s.actor.CheckOwner(tx, made.Owner); err != nil {
+			if err := r.s.checkOwner(tx, made.Owner); err != nil {
 				return err
 			}
 			if err := from.Fork(tx, made); err != nil {

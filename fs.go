@@ -3,6 +3,7 @@ package reposit
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -16,6 +17,9 @@ import (
 // FS returns the tree of a revision as a file system: that of the commit that rev names now, whatever happens to the
 // branch later. It also is an fs.ReadDirFS, fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS, and ends with ctx, with the
 // repository, and with the actor's permission to read it; so do its open files and directories.
+//
+// Its errors are *fs.PathError, as io/fs wants it, around an *Error: they match the sentinels of this package and, as
+// these do, those of io/fs.
 //
 // Open, Stat and ReadFile follow symlinks as long as they stay inside. Files have the commit's time, submodules are
 // empty directories. Names are as Git has them, which on some systems no file could have.
@@ -44,10 +48,36 @@ type treeFS struct {
 	guard *guard
 }
 
+// failed returns what a method returns for an error.
+func (f *treeFS) failed(op, name string, err error) *fs.PathError {
+	switch err {
+	case fs.ErrNotExist:
+		err = ErrNotFound
+	case fs.ErrInvalid:
+		err = ErrInvalid
+	}
+	return &fs.PathError{Op: op, Path: name, Err: fsError{f.tree.r.fail(op, name, err)}}
+}
+
+// An fsError is an *Error in an *fs.PathError, which has named the operation and the path already.
+type fsError struct{ err error }
+
+// Error returns what is wrong alone.
+func (e fsError) Error() string {
+	var named *Error
+	if errors.As(e.err, &named) {
+		return named.Err.Error()
+	}
+	return e.err.Error()
+}
+
+// Unwrap returns the *Error.
+func (e fsError) Unwrap() error { return e.err }
+
 // ask returns an error if the actor may not read the repository any more.
 func (f *treeFS) ask(op, name string) error {
 	if err := f.guard.call(); err != nil {
-		return &fs.PathError{Op: op, Path: name, Err: classify(err)}
+		return f.failed(op, name, err)
 	}
 	return nil
 }
@@ -118,17 +148,17 @@ func (f *treeFS) child(dir git.Entry, name string) (git.Entry, error) {
 // find is lookup as a call on the store, with the name checked and errors named.
 func (f *treeFS) find(op, name string, last bool) (git.Entry, *fs.PathError) {
 	if !fs.ValidPath(name) {
-		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+		return git.Entry{}, f.failed(op, name, fs.ErrInvalid)
 	}
 	if err := f.tree.r.s.calls.Enter(f.ctx); err != nil {
-		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
+		return git.Entry{}, f.failed(op, name, err)
 	}
 	defer f.tree.r.s.calls.Leave()
 	if err := f.guard.ask(); err != nil {
-		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
+		return git.Entry{}, f.failed(op, name, err)
 	}
 	if strings.Count(name, "/") >= git.MaxDepth {
-		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: errTooDeep}
+		return git.Entry{}, f.failed(op, name, errTooDeep)
 	}
 	// Most names lead through no symlink, and are remembered.
 	e, err := f.tree.find(f.ctx, name)
@@ -136,7 +166,7 @@ func (f *treeFS) find(op, name string, last bool) (git.Entry, *fs.PathError) {
 		e, err = f.lookup(name, last)
 	}
 	if err != nil {
-		return git.Entry{}, &fs.PathError{Op: op, Path: name, Err: classify(err)}
+		return git.Entry{}, f.failed(op, name, err)
 	}
 	return e, nil
 }
@@ -148,7 +178,7 @@ func (f *treeFS) info(op, name string, e git.Entry) (*fileInfo, error) {
 	}
 	_, size, err := f.tree.r.s.objects.Stat(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
-		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+		return nil, f.failed(op, name, missingObject(err))
 	}
 	info.size = size
 	return info, nil
@@ -187,14 +217,14 @@ func (f *treeFS) Open(name string) (fs.File, error) {
 	if info.size >= storage.LargeObject {
 		_, content, err := f.tree.r.s.objects.Open(f.ctx, f.tree.Pool, e.Hash)
 		if err != nil {
-			return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+			return nil, f.failed(op, name, missingObject(err))
 		}
-		fail := func(err error) error { return &fs.PathError{Op: "read", Path: name, Err: classify(err)} }
+		fail := func(err error) error { return f.failed("read", name, err) }
 		return &openStream{guarded{content, f.guard, fail}, info}, nil
 	}
 	data, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
-		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+		return nil, f.failed(op, name, missingObject(err))
 	}
 	return &openFile{f, name, bytes.NewReader(data), info}, nil
 }
@@ -207,11 +237,11 @@ func (f *treeFS) ReadFile(name string) ([]byte, error) {
 		return nil, failed
 	}
 	if fileMode(e.Mode).IsDir() {
-		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+		return nil, f.failed(op, name, fs.ErrInvalid)
 	}
 	data, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
-		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+		return nil, f.failed(op, name, missingObject(err))
 	}
 	return append([]byte{}, data...), nil
 }
@@ -229,14 +259,14 @@ func (f *treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
 // entries lists a directory by the bytes of the names, as io/fs wants it.
 func (f *treeFS) entries(op, name string, e git.Entry) ([]fs.DirEntry, error) {
 	if !fileMode(e.Mode).IsDir() {
-		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+		return nil, f.failed(op, name, fs.ErrInvalid)
 	}
 	if e.Mode == git.ModeSubmodule || e.Hash.IsZero() {
 		return nil, nil
 	}
 	item, err := f.tree.r.s.objects.Tree(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
-		return nil, &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+		return nil, f.failed(op, name, missingObject(err))
 	}
 	list := make([]fs.DirEntry, item.Tree.Len())
 	for i := range list {
@@ -273,11 +303,11 @@ func (f *treeFS) ReadLink(name string) (string, error) {
 		return "", failed
 	}
 	if e.Mode != git.ModeSymlink {
-		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+		return "", f.failed(op, name, fs.ErrInvalid)
 	}
 	target, err := f.tree.r.s.objects.Blob(f.ctx, f.tree.Pool, e.Hash)
 	if err != nil {
-		return "", &fs.PathError{Op: op, Path: name, Err: classify(missingObject(err))}
+		return "", f.failed(op, name, missingObject(err))
 	}
 	return string(target), nil
 }

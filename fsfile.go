@@ -103,7 +103,7 @@ func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
 func (d *openDir) Close() error               { return nil }
 
 func (d *openDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.name, Err: fs.ErrInvalid}
+	return 0, d.f.failed("read", d.name, fs.ErrInvalid)
 }
 
 // ReadDir implements fs.ReadDirFile.

@@ -16,12 +16,13 @@ import (
 // A MergeStrategy is how a branch takes the commits of another one.
 type MergeStrategy int
 
-// The strategies.
+// The strategies. All of them need a head that is strictly ahead of the branch: one that has all of the branch's
+// commits, and more. Where both have gone their own ways, each is ErrConflict, Rebase and Squash too.
 const (
-	MergeCommit     MergeStrategy = MergeStrategy(pull.MergeCommit) // by a commit that has both as parents
-	FastForwardOnly MergeStrategy = MergeStrategy(pull.FastForward) // by becoming the other one
-	Squash          MergeStrategy = MergeStrategy(pull.Squash)      // by one commit with all that the other one changes
-	Rebase          MergeStrategy = MergeStrategy(pull.Rebase)      // by a commit for each of the other one's
+	MergeCommit     MergeStrategy = 0 // by a commit that has both as parents
+	FastForwardOnly MergeStrategy = 1 // by becoming the head
+	Squash          MergeStrategy = 2 // by one commit with all that the head changes
+	Rebase          MergeStrategy = 3 // by the head's own commits, which are on top of the branch already
 )
 
 // MergeOptions say how a merge is made.

@@ -38,7 +38,7 @@ type Options struct {
 // default in brackets.
 type Upkeep struct {
 	Off     bool          // the store does nothing by itself
-	Percent int           // of one core's time that it takes at most [5]
+	Percent int           // of one core's time that it takes at most [5]: under load, Info.Language lags behind with few
 	Delay   time.Duration // between a change and the beginning of the work [1 s]
 }
 
@@ -46,8 +46,11 @@ type Upkeep struct {
 type Limits struct {
 	BlobSize   int64 // bytes in one file [1 GiB]
 	CommitSize int64 // bytes of new content in one commit [4 GiB]
-	// bytes of all objects of one repository, before compression, those of refused commits and others that nothing leads
-	// to counted in [none]
+	// bytes of all objects of one repository, before compression [none]. What nothing leads to any more counts, and so
+	// does what a refused commit had stored ahead: content of readers, and of more than 1 MiB or 256 files. A fork begins
+	// with the size of its parent, though it takes no room: a fork of a full repository is full. Nothing makes one
+	// smaller, and each commit takes some room, one that only deletes too: a full one takes no more commits until its host
+	// opens the store with a higher limit
 	RepoSize   int64
 	PathLength int // bytes in a path [4096]
 	PathDepth  int // directories in a path [256]

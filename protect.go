@@ -28,6 +28,8 @@ type Protections struct{ r *Repo }
 // exist yet may be created. Nobody but admins can make another branch the default. A symbolic branch has the rules of
 // its own name and of what it leads to, against changes by way of it and of itself.
 //
+// They do not bind git programs, or others, that write to the folder of a store on billyfs.
+//
 // Approvals, and owners, are asked of pull requests: a rule that asks for any lets commits in through a pull request
 // only, whether or not RequirePR is set.
 func (r *Repo) Protection() Protections { return Protections{r} }

@@ -3,9 +3,11 @@ package reposit
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/fault"
+	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/storage"
 )
@@ -18,7 +20,9 @@ type PullStatus struct {
 	Approved         []string // whose approvals count, sorted
 	ChangesRequested []string // who asked for changes, sorted
 	Lacks            []string // what is missing, one sentence each
-	Notes            []string // what else to know, one sentence each: CODEOWNERS of more than 3 MiB says nothing
+	// what else to know, one sentence each: CODEOWNERS of more than 3 MiB says nothing, approvals of those who may not
+	// write do not count
+	Notes []string
 }
 
 // Status returns whether a pull request can be merged, and what is missing. It needs Read. Whoever is exempt from the
@@ -36,6 +40,9 @@ func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
 				Head: Hash(c.Pull.Head), Base: Hash(c.Base), Diverged: !c.FastForward,
 				Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Missing(c.Rule),
 			}
+			if err == nil && c.Rule != nil && len(judgement.Approved) < c.Rule.RequiredReviews {
+				s.Notes, err = uncounted(v, c.Pull, &judgement)
+			}
 			if c.TooLarge {
 				s.Notes = append(s.Notes, "CODEOWNERS has more than 3 MiB, and is ignored")
 			}
@@ -51,6 +58,29 @@ func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
 		})
 		return s, err
 	})
+}
+
+// uncounted returns a sentence for each approval that does not count because of who gave it, of the first 100 reviews.
+func uncounted(v storage.View, p *pull.Pull, j *pull.Judgement) (notes []string, err error) {
+	reviews, err := p.ReviewsAfter(v, 0, page.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range reviews {
+		note := r.Reviewer + " approved, which does not count: they may not write"
+		if r.Opinion != pull.Approved || p.Dismisses(r) || slices.Contains(j.Approved, r.Reviewer) ||
+			slices.Contains(notes, note) {
+			continue
+		}
+		may, err := access.User(r.Reviewer).Permission(v, p.Repo)
+		if err != nil {
+			return nil, err
+		}
+		if may < access.Write {
+			notes = append(notes, note)
+		}
+	}
+	return notes, nil
 }
 
 // Merge has the base of an open pull request take the commits of its head, by a commit that has both as parents unless

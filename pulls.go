@@ -3,6 +3,7 @@ package reposit
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -189,10 +190,10 @@ func (o *opener) open(u *pull.Unit) error {
 		}
 		base = strings.TrimPrefix(name, ref.Branches)
 	}
-	if made.BaseBranch, _, err = branchTip(v, r.id, base); err != nil {
+	if made.BaseBranch, _, err = branchTip(v, r.id, base, "base"); err != nil {
 		return err
 	}
-	if made.HeadBranch, made.Head, err = branchTip(v, o.headRepo, o.head); err != nil {
+	if made.HeadBranch, made.Head, err = branchTip(v, o.headRepo, o.head, "head"); err != nil {
 		return err
 	}
 	if made.HeadRepo == made.Repo && made.HeadBranch == made.BaseBranch {
@@ -210,17 +211,17 @@ func (o *opener) open(u *pull.Unit) error {
 	return err
 }
 
-// branchTip returns the branch that a name leads to, and the commit that it holds.
-func branchTip(v storage.View, repo storage.ID, name string) (string, git.Hash, error) {
+// branchTip returns the branch that a name leads to, and the commit that it holds. What says which one it is.
+func branchTip(v storage.View, repo storage.ID, name, what string) (string, git.Hash, error) {
 	at, err := ref.Follow(v, repo, ref.Branches+name)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && at.Hash.IsZero() {
+		err = &detail{ErrNotFound, "not found: no such branch for the " + what, err}
+	}
 	if err != nil {
 		return "", at.Hash, fault.About(name, err)
 	}
 	branch, ok := strings.CutPrefix(at.Name, ref.Branches)
-	switch {
-	case at.Hash.IsZero():
-		return "", at.Hash, fault.About(name, ErrNotFound)
-	case !ok:
+	if !ok {
 		return "", at.Hash, fault.About(name, invalidf("branch: it leads to %s", at.Name))
 	}
 	return branch, at.Hash, nil
@@ -383,7 +384,9 @@ func (p Pulls) close(u *pull.Unit, number int) error {
 		return err
 	}
 	if !p.r.s.actor.IsOrHost(found.Author) {
-		if _, err := p.r.s.actor.Check(u.Tx, p.r.id, access.Write); err != nil {
+		if _, err := p.r.s.actor.Check(u.Tx, p.r.id, access.Write); errors.Is(err, ErrForbidden) {
+			return &detail{ErrForbidden, "forbidden: its author, and who may write, can close it", err}
+		} else if err != nil {
 			return err
 		}
 		if p.r.s.actor.IsKey() {

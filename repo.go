@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
@@ -33,6 +34,7 @@ type Repo struct {
 	id   storage.ID
 	name string // "owner/slug" when the handle was made; for errors
 
+	renamed   atomic.Pointer[string] // nil: by none of this handle's calls
 	movedFrom string
 }
 
@@ -80,7 +82,11 @@ func (r *Repo) MovedFrom() string { return r.movedFrom }
 // fail returns err as an *Error of an operation on this repository, or nil. Damage is logged too: a caller who passes
 // over the error is not always the one who keeps the disks.
 func (r *Repo) fail(op, name string, err error) error {
-	err = failed(op, r.name, name, err)
+	called := r.name
+	if now := r.renamed.Load(); now != nil {
+		called = *now
+	}
+	err = failed(op, called, name, err)
 	if err != nil && errors.Is(err, ErrCorrupt) {
 		r.s.opts.Logger.Error("corrupt data", "op", op, "repo", r.ID(), "err", err)
 	}
@@ -176,7 +182,9 @@ type RepoUpdate struct {
 
 // Update renames, transfers or describes the repository, and returns what it then is. It needs Admin, and for a
 // transfer what Create needs with the new owner: an actor who is not that owner stays as a collaborator with Admin. The
-// name that it had leads to it until another repository takes it. Pull requests that would come to show a private
+// name that it had leads to it until another repository takes it. An Owner that it has already changes nothing, but for
+// a fork that is hidden because its upstream was deleted or its owner may not read that: it then depends on nothing any
+// more, and is its owner's again (see Fork). Pull requests that would come to show a private
 // repository to all are closed. Of more than 1,000, those beyond are closed before, in transactions of as many: after
 // an error, some may be closed, and the repository is as visible as it was. Update returns ErrExists if the owner has
 // another repository with the slug, ErrNotFound for a default branch that does not exist, unless there is no branch at
@@ -225,6 +233,9 @@ func (r *Repo) Update(ctx context.Context, u *RepoUpdate) (Info, error) {
 		if err != nil {
 			return Info{}, err
 		}
+		if u.Owner != nil || u.Slug != nil {
+			r.renamed.Store(new(info.FullName()))
+		}
 		if u.Private != nil || u.Owner != nil {
 			r.s.dropWatchers(ctx)
 		}
@@ -268,6 +279,10 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 		if err := r.transfer(tx, old, &is); err != nil {
 			return nil, nil, err
 		}
+	} else if u.Owner != nil {
+		if err := r.release(tx, old, &is); err != nil {
+			return nil, nil, err
+		}
 	}
 	if old.Private && !is.Private {
 		if err := publish(tx, old); err != nil {
@@ -306,15 +321,37 @@ func (r *Repo) revise(repo *txn.Repo, u *RepoUpdate, now time.Time) (old, change
 
 // transfer sees to what a repository leaves behind with its owner.
 func (r *Repo) transfer(tx *txn.Tx, from, to *catalog.Repo) error {
-	if err := r.s.actor.CheckOwner(tx, to.Owner); err != nil {
+	if err := r.s.checkOwner(tx, to.Owner); err != nil {
 		return err
 	}
-	if withheld, err := access.IsWithheld(tx, from.Header()); err != nil {
+	if err := r.release(tx, from, to); err != nil {
 		return err
-	} else if withheld {
-		to.Upstream = storage.ID{} // whoever has Admin now decides on it, and does so hereby
 	}
 	return people.Transferred(tx, r.id, from.Owner, to.Owner)
+}
+
+// checkOwner returns ErrForbidden, and says why, if the actor may not give an owner a repository.
+func (s *Store) checkOwner(v storage.View, owner string) error {
+	err := s.actor.CheckOwner(v, owner)
+	if errors.Is(err, ErrForbidden) {
+		err = &detail{ErrForbidden, "forbidden: only " + owner + ", admins of all that is theirs, and the host give " +
+			owner + " a repository", err}
+	}
+	return err
+}
+
+// release has a repository that is withheld depend on nothing any more: whoever has Admin now decides on it, and does
+// so by saying who owns it, also if that is who did before.
+func (r *Repo) release(tx *txn.Tx, from, to *catalog.Repo) error {
+	withheld, err := access.IsWithheld(tx, from.Header())
+	if err != nil || !withheld {
+		return err
+	}
+	if err := r.s.checkOwner(tx, to.Owner); err != nil {
+		return err
+	}
+	to.Upstream = storage.ID{}
+	return nil
 }
 
 func (u *RepoUpdate) apply(r *catalog.Repo) error {

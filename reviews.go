@@ -19,9 +19,9 @@ type ReviewState int
 
 // The states.
 const (
-	Commented        ReviewState = ReviewState(pull.Commented)
-	Approved         ReviewState = ReviewState(pull.Approved)
-	ChangesRequested ReviewState = ReviewState(pull.ChangesRequested)
+	Commented        ReviewState = 1
+	Approved         ReviewState = 2
+	ChangesRequested ReviewState = 3
 )
 
 // String returns "commented", "approved" or "changes requested".
@@ -51,9 +51,10 @@ type Review struct {
 
 // ReviewOptions say more about a review.
 type ReviewOptions struct {
-	Body     string
-	Expect   *Hash  // the commit that the head must be, which the reviewer saw; nil: any
-	Reviewer string // on whose behalf the host reviews; a user is the reviewer themselves
+	Body   string
+	Expect *Hash // the commit that the head must be, which the reviewer saw; nil: any
+	// on whose behalf the host reviews, whether or not Users knows of them; a user is the reviewer themselves
+	Reviewer string
 }
 
 // Review says something of an open pull request. It needs Read. Of each reviewer, the last review that is more than a
@@ -95,7 +96,7 @@ func (p Pulls) review(u *pull.Unit, number int, opts *ReviewOptions, r *pull.Rev
 		return err
 	}
 	if r.Reviewer == "" {
-		return invalidf("reviewer: there is none")
+		return invalidf("reviewer: the host names one in ReviewOptions.Reviewer")
 	}
 	if may, err := access.User(r.Reviewer).Permission(u.Tx, p.r.id); err != nil || may < access.Read {
 		return cmp.Or(err, ErrForbidden)

@@ -296,7 +296,7 @@ func (s *Store) create(ctx context.Context, repo *catalog.Repo, opts *CreateOpti
 
 // mayCreate returns an error unless the actor may create such a repository.
 func (s *Store) mayCreate(v storage.View, repo *catalog.Repo, opts *CreateOptions) error {
-	if err := s.actor.CheckOwner(v, repo.Owner); err != nil {
+	if err := s.checkOwner(v, repo.Owner); err != nil {
 		return err
 	}
 	return s.checkLabels(opts.Labels)
@@ -327,7 +327,7 @@ func (s *Store) namedRepo(name string, opts *CreateOptions) *catalog.Repo {
 func (s *Store) newRepo(name string, opts *CreateOptions) (*catalog.Repo, string, error) {
 	r := s.namedRepo(name, opts)
 	if r.Created = s.now(); r.Slug == "" {
-		return nil, "", invalidf("name: no slug can be made of it")
+		return nil, "", invalidf("name: no slug can be made of it, set CreateOptions.Slug")
 	}
 	branch := opts.DefaultBranch
 	setDefault(&branch, s.opts.DefaultBranch)

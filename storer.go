@@ -39,7 +39,9 @@ const packFactor = 4
 //     those whose parts are missing wait in memory.
 //   - Names of refs follow Git's rules (git-check-ref-format), under refs/. No ref may be a directory of another.
 //   - HEAD always names a branch: it can't be detached, so Worktree.Checkout of a hash or tag is refused, nor removed,
-//     nor can the default branch. Other symbolic refs can be made to name another ref, but not to hold a hash.
+//     nor can the default branch. So Worktree.Checkout of a branch makes that the default branch, for everybody and for
+//     good, as Repo.Update does; it needs Admin. To work on another branch, clone into a storage of its own. Other
+//     symbolic refs can be made to name another ref, but not to hold a hash.
 //   - CheckAndSetReference also compares symbolic refs, and refs that do not exist.
 //   - git.Init and git.Clone take a repository that has no refs, though its HEAD exists. A clone of a tag has its HEAD
 //     detached for this Storer alone. Refs under refs/pull/ are left out of mirrors.

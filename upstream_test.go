@@ -278,6 +278,34 @@ func TestForkOfDeleted(t *testing.T) {
 	checkStore(t, d.store)
 }
 
+// TestForkRestored has the host give a hidden fork back to its owner, by saying that it is theirs; those who decide on
+// one can only take it.
+func TestForkRestored(t *testing.T) {
+	d := newDependent(t, openMemory(t, nil))
+	ctx, bob := t.Context(), "bob"
+	if err := d.r.Collaborators().Remove(ctx, bob); err != nil {
+		t.Fatal(err)
+	}
+	d.wantReaders(t, "when bob may not read the parent", []string{"ann"}, nil)
+	_, err := d.repoAs(t, d.fork, "ann").Update(ctx, &reposit.RepoUpdate{Owner: &bob})
+	if !errors.Is(err, reposit.ErrForbidden) {
+		t.Errorf("Update() by who decides = %v, want %v", err, reposit.ErrForbidden)
+	}
+	remove(t, d.r)
+	if got := d.readers(t, d.fork); len(got) > 0 {
+		t.Errorf("%q can read the fork of what is deleted, want nobody", got)
+	}
+	must(d.fork.Update(ctx, &reposit.RepoUpdate{Name: new("still hidden")}))(t)
+	if got := d.readers(t, d.fork); len(got) > 0 {
+		t.Errorf("%q can read the fork, of which nobody said whose it is, want nobody", got)
+	}
+	must(d.fork.Update(ctx, &reposit.RepoUpdate{Owner: &bob}))(t)
+	if got := d.readers(t, d.fork); !slices.Equal(got, []string{bob, "cid"}) {
+		t.Errorf("%q can read what the host gave back to bob, want bob and cid", got)
+	}
+	checkStore(t, d.store)
+}
+
 // TestForkOfFork holds that a fork ends with any of the private repositories that it came from, and that those decide
 // who have the first of them.
 func TestForkOfFork(t *testing.T) {

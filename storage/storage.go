@@ -39,7 +39,8 @@ import (
 	"time"
 )
 
-// Sentinels that callers branch on.
+// Sentinels that callers of a backend branch on. Users of package reposit get ErrNoSpace, ErrNoFiles, ErrLocked,
+// ErrBusy, ErrReadOnly and ErrFormat out of its errors, and its own sentinels in place of the others.
 var (
 	// ErrNotFound says that there is no such object, ref or record.
 	ErrNotFound = errNotFound{}

@@ -60,6 +60,16 @@ var (
 	ErrTotalTooLarge = fmt.Errorf("content of one commit is over the limit: %w", storage.ErrTooLarge)
 )
 
+func (l *Limits) blobTooLarge() error {
+	return fmt.Errorf("Limits.BlobSize is %d: %w", l.Blob, ErrBlobTooLarge)
+}
+
+func (l *Limits) totalTooLarge() error {
+	return fmt.Errorf("Limits.CommitSize is %d: %w", l.Total, ErrTotalTooLarge)
+}
+
+func (l *Limits) full(takes int64) error { return txn.Full(l.Repo-l.Room, takes, l.Repo) }
+
 // A SourceError says which source failed.
 type SourceError struct {
 	Index int
@@ -116,13 +126,13 @@ func (s *storer) run() error {
 	for i := range s.sources {
 		n := int64(len(s.sources[i].Data))
 		if n > s.limits.Blob {
-			return &SourceError{i, ErrBlobTooLarge}
+			return &SourceError{i, fmt.Errorf("%d bytes: %w", n, s.limits.blobTooLarge())}
 		}
 		bytes += n
 		inline = inline && s.sources[i].Reader == nil
 	}
 	if bytes > s.limits.Total {
-		return &SourceError{0, ErrTotalTooLarge}
+		return &SourceError{0, fmt.Errorf("%d bytes: %w", bytes, s.limits.totalTooLarge())}
 	}
 	s.total = bytes
 	if err := s.hash(bytes); err != nil {
@@ -228,7 +238,7 @@ func (s *storer) add(h git.Hash, size int64) (bool, error) {
 	}
 	if isNew || s.limits.Shared {
 		if s.ahead += size; s.ahead > s.limits.Room {
-			return false, txn.ErrQuota
+			return false, s.limits.full(s.ahead)
 		}
 	}
 	if isNew {
@@ -241,13 +251,13 @@ func (s *storer) add(h git.Hash, size int64) (bool, error) {
 // read back for its hash, which begins with its size.
 func (s *storer) read(i int) error {
 	limit := min(s.limits.Blob, s.limits.Total-s.total)
-	tooLarge := ErrBlobTooLarge
+	tooLarge := s.limits.blobTooLarge()
 	if limit < s.limits.Blob {
-		tooLarge = ErrTotalTooLarge
+		tooLarge = s.limits.totalTooLarge()
 	}
 	// How much is new is known when all was read: the pool may have it.
 	if s.limits.Repo < limit {
-		limit, tooLarge = s.limits.Repo, txn.ErrQuota
+		limit, tooLarge = s.limits.Repo, s.limits.full(s.limits.Repo)
 	}
 	r := &source{ctx: s.ctx, r: s.sources[i].Reader, left: limit, tooLarge: tooLarge}
 	head, err := io.ReadAll(io.LimitReader(r, storage.LargeObject))

@@ -279,8 +279,8 @@ func (s *Storer) checkQuota(size, again int64) error {
 		if r.Networked {
 			size += again
 		}
-		if err == nil && state.Size+s.Backend.Debt(s.Repo)+size > s.Limits.Repo {
-			err = txn.ErrQuota
+		if holds := state.Size + s.Backend.Debt(s.Repo); err == nil && holds+size > s.Limits.Repo {
+			err = txn.Full(holds, size, s.Limits.Repo)
 		}
 		return err
 	})

@@ -79,6 +79,9 @@ func (m *branchMerge) try(ctx context.Context) error {
 		if err == nil {
 			head, err = res.Peel(ctx, head, storage.Commit)
 		}
+		if errors.Is(err, storage.ErrNotFound) {
+			err = fmt.Errorf("no such head: %w", err)
+		}
 		if err == nil {
 			p, err = m.look(ctx, pool, branch, head)
 		}
@@ -126,10 +129,10 @@ func (m *branchMerge) branch(v storage.View) (storage.Ref, error) {
 	}
 	at, err := ref.Follow(v, m.repo, name)
 	switch {
+	case errors.Is(err, storage.ErrNotFound), err == nil && at.Hash.IsZero():
+		return at, fault.About(name, fmt.Errorf("no such branch to merge into: %w", fault.NotFound))
 	case err != nil:
 		return at, fault.About(name, err)
-	case at.Hash.IsZero():
-		return at, fault.About(name, fault.NotFound)
 	case m.opts.Expect != nil && at.Hash != *m.opts.Expect:
 		m.unexpected = &ref.ConflictError{Name: name, Expected: *m.opts.Expect, Actual: at.Hash}
 		return at, m.unexpected

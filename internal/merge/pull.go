@@ -19,7 +19,7 @@ import (
 type Candidate struct {
 	Pull        *pull.Pull    // as it is once it has followed its head
 	Moved       bool          // it has yet to follow its head, which a program outside moved
-	Lost        bool          // so did one that has the pull request close
+	Lost        bool          // it will be closed: its head is gone, or may not be shown any more
 	Base        git.Hash      // what the base holds; zero: it is not there
 	FastForward bool          // the head has all that the base has
 	Rule        *protect.Rule // of the base; nil: none

@@ -24,10 +24,8 @@ var (
 	ErrTaken = fault.New(fault.Exists, "")
 	// ErrOpen says that there is an open pull request of the same head and base.
 	ErrOpen = fmt.Errorf("%w: an open pull request of this head and base", ErrTaken)
-	// ErrNothing says that there is nothing to merge.
-	ErrNothing = fault.New(fault.NoChange, "")
 	// ErrContained says that the base has all of the head already.
-	ErrContained = fmt.Errorf("%w: the base has all commits of the head", ErrNothing)
+	ErrContained = fault.New(fault.NoChange, "nothing to merge: the base has all commits of the head")
 	// ErrConflict says that a pull request is not what it must be.
 	ErrConflict = fault.New(fault.Conflict, "")
 	// ErrEnded says that it is not open any more.

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -60,9 +61,9 @@ func (e *Engine) Settle(ctx context.Context) error {
 // them: added bytes of new ones, and again of such as its pool had. It returns ErrQuota, having counted them, if the
 // repository is over a quota then, and nothing if it was deleted.
 func (e *Engine) Charge(ctx context.Context, repo storage.ID, added, again, quota int64) error {
-	over := false
+	var over error
 	err := e.Update(ctx, access.Host(), func(tx *Tx) error {
-		over = false
+		over = nil
 		r, err := tx.repo(repo)
 		if errors.Is(err, storage.ErrNotFound) {
 			tx.settle(repo, e.Debt(repo))
@@ -78,22 +79,24 @@ func (e *Engine) Charge(ctx context.Context, repo storage.ID, added, again, quot
 		over, err = r.growBy(grown, quota)
 		return err
 	})
-	if err == nil && over {
-		err = ErrQuota
-	}
-	return err
+	return cmp.Or(err, over)
 }
 
-// growBy adds bytes to the repository's size, with what is owed, and reports whether that is over a quota then.
-func (r *Repo) growBy(grown, quota int64) (over bool, err error) {
+// growBy adds bytes to the repository's size, with what is owed, and returns an ErrQuota as over if that is over a
+// quota then.
+func (r *Repo) growBy(grown, quota int64) (over, err error) {
 	s, err := r.Edit(r.tx.Tx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	owed := r.tx.engine.Debt(r.ID) - r.tx.settled[r.ID]
 	r.tx.settle(r.ID, owed)
-	s.Size += grown + owed
-	return quota > 0 && grown > 0 && s.Size > quota, nil
+	s.Size += owed
+	if quota > 0 && grown > 0 && s.Size+grown > quota {
+		over = Full(s.Size, grown, quota)
+	}
+	s.Size += grown
+	return over, nil
 }
 
 // settle notes that the transaction counts what is owed, or that nobody owes it any more.

@@ -56,8 +56,8 @@ func (t *Tx) Push(repo storage.ID, p *Push) error {
 	}
 	if over, err := r.growBy(grown, p.Quota); err != nil {
 		return err
-	} else if over {
-		return ErrQuota
+	} else if over != nil {
+		return over
 	}
 	s, err := r.State(t.Tx)
 	if err != nil {

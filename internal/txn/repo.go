@@ -13,6 +13,12 @@ import (
 // ErrQuota says that a repository would hold more bytes than it may.
 var ErrQuota = fmt.Errorf("repository is full: %w", storage.ErrTooLarge)
 
+// Full returns an ErrQuota that says how many bytes a repository holds and would take, and may hold.
+func Full(holds, takes, limit int64) error {
+	return fmt.Errorf("it holds %d bytes and would take %d more, where Limits.RepoSize is %d, which deletions do not "+
+		"change: %w", holds, takes, limit, ErrQuota)
+}
+
 // A Repo is a repository in one transaction.
 type Repo struct {
 	catalog.Entry

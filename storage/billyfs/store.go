@@ -1,5 +1,6 @@
 // Package billyfs is reposit's storage on a go-billy filesystem. On a disk it lays out ordinary bare repositories, so
-// that git works on them from outside while no call is in flight, and what it wrote is seen by the next call.
+// that git works on them from outside while no call is in flight, and what it wrote is seen by the next call. Nothing
+// that reposit enforces binds those programs. The directory of a repository has its ID without the "rp_" before it.
 //
 //	repos/<ID>.git/    a bare repository: HEAD, config, refs/, packed-refs and logs/, as git keeps them
 //	  objects/         what git programs pushed, and info/alternates, which leads to the pool
