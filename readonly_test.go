@@ -103,8 +103,7 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 }
 
-// TestReadOnlyFolder opens a store on Badger, which is closed, twice to read alone: both show it, and neither changes
-// it.
+// TestReadOnlyFolder opens a closed store on Badger twice to read alone: both show it, and neither changes it.
 func TestReadOnlyFolder(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	b, err := badger.Open(dir, nil)

@@ -5,11 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
-
-	gogit "github.com/go-git/go-git/v5"
-	gogitmemory "github.com/go-git/go-git/v5/storage/memory"
 
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/storage"
@@ -30,40 +26,6 @@ func BenchmarkOpen(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-}
-
-// BenchmarkCreate makes empty repositories, and beside it go-git's Init, which keeps no list of them.
-func BenchmarkCreate(b *testing.B) {
-	for _, p := range []place{inMemory, onBadger} {
-		b.Run("store="+p.name+"/engine=reposit", func(b *testing.B) { benchmarkCreate(b, p) })
-	}
-	b.Run("store=memory/engine=go-git", func(b *testing.B) {
-		b.ReportAllocs()
-		defer reportCPU(b)()
-		for b.Loop() {
-			if _, err := gogit.Init(gogitmemory.NewStorage(), nil); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-func benchmarkCreate(b *testing.B, p place) {
-	ctx := context.Background()
-	s := openStore(b, p)
-	var next atomic.Int64
-	b.ReportAllocs()
-	b.SetParallelism(4) // 8 callers on 2 cores
-	defer reportCPU(b)()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if _, err := s.Create(ctx, fmt.Sprintf("repo-%d", next.Add(1)), nil); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "repos/s")
 }
 
 // BenchmarkList lists a page in the middle of 1,000 and of 100,000 repositories, in each order, on Badger, and opens

@@ -3,6 +3,7 @@ package txn
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
@@ -109,6 +110,7 @@ func (r *Repo) putAll(p *Push) (grown int64, err error) {
 			grown += size
 		}
 	}
+	r.tx.objects = slices.Grow(r.tx.objects, len(p.Objects))
 	var known map[storage.Hash]bool // those of the objects that were there
 	for i, o := range p.Objects {
 		// A base that was there before may itself take any number of deltas.

@@ -32,8 +32,8 @@ type Options struct {
 	EncryptionKey []byte
 
 	// MemoryBudget is roughly how many bytes to use for caches and for what was not yet written to tables; zero
-	// means 64 MiB. While much is written, it can be twice as much, and a quarter of it in mapped files besides: the
-	// store has garbage collected before the heap of the process becomes larger, unless others take much of that. It
+	// means 64 MiB. While much is written, it can be twice as much, and 32 MiB, and half of it in mapped files besides:
+	// the store has garbage collected before the heap of the process becomes larger, unless others take much of that. It
 	// also limits the refs and records of one Update, as storage.ErrTooLarge tells: to 26,000 and 2.3 MiB by default,
 	// half of that if it is 32 MiB or less, twice that if it is 128 MiB or more.
 	MemoryBudget int64
@@ -170,7 +170,7 @@ func (b *backend) start() (err error) {
 			return err
 		}
 		b.shelf = new(shelf)
-		b.trimmer = newTrimmer(b.shelf, o.memoryBudget()/4)
+		b.trimmer = newTrimmer(b.shelf, o.memoryBudget()/8)
 	case !o.InMemory:
 		if err := makeDir(dir); err != nil {
 			return err
@@ -189,9 +189,8 @@ func (b *backend) start() (err error) {
 		b.keeper.cause, b.keeper.lose = b.lack, b.fail
 		b.keeper.free = b.space.free
 		b.shelf = new(shelf)
-		b.trimmer = newTrimmer(b.shelf, o.memoryBudget()/4)
-		rotates := func() { b.collector.check(3 * settings.MemTableSize) } // the next memtable, and a buffer
-		settings.Logger = hook{b.files, b.keeper, b.shelf, b.trimmer, rotates}
+		b.trimmer = newTrimmer(b.shelf, o.memoryBudget()/8)
+		settings.Logger = hook{b.files, b.keeper, b.shelf, b.trimmer}
 	}
 	db, err := openEngine(settings)
 	if err != nil {
@@ -203,7 +202,7 @@ func (b *backend) start() (err error) {
 	b.memtables = memtablesOf(db)
 	b.trimmer.open(db, b.memtables)
 	b.collector.start()
-	took := func() { b.collector.check(0) }
+	took := b.collector.check
 	if k := b.keeper; k != nil {
 		k.open(db)
 		took = func() {
@@ -277,8 +276,8 @@ func (o Options) memoryBudget() int64 {
 }
 
 // heapLimit is how much of the heap a store may take for what it streams: two memtables, the buffer of up to twice the
-// size in which one is made a table, and what compactions make.
-func (o Options) heapLimit() int64 { return 2 * max(o.memoryBudget(), 4*minMemtable) }
+// size in which one is made a table, and what compactions make. Less would have commits pay for collections.
+func (o Options) heapLimit() int64 { return 2*max(o.memoryBudget(), 4*minMemtable) + 32*mib }
 
 func (o Options) minFreeSpace(settings engine.Options) int64 {
 	if o.MinFreeSpace > 0 {

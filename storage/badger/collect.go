@@ -17,29 +17,28 @@ type collector struct {
 }
 
 const (
-	// minGarbage is how much garbage there must be for a collection: it costs in proportion to what is in use.
-	minGarbage = 16 * mib
-	// maxExcess is by how much a write lets the heap be over the limit while a collection goes on.
-	maxExcess = 16 * mib
 	// collectBytes is how much is written between two checks.
 	collectBytes = mib
+	// maxExcess is by how much a write lets the heap be over the limit while a collection goes on.
+	maxExcess = 16 * mib
 )
 
-// check begins a collection if the heap, with what it is about to take, is over the limit for its garbage, unless one
-// goes on. Where much more than the limit is in use, it belongs to others, and Go's own collector decides.
-func (c *collector) check(soon int64) { c.collect(soon) }
+// check begins a collection if the heap is over the limit for its garbage, unless one goes on. It costs in proportion
+// to what is in use, of which a quarter must be garbage. Where more than the limit is in use, and a quarter, it belongs
+// to others, and Go's own collector decides.
+func (c *collector) check() { c.collect() }
 
 // await is check, and returns after the collection if the heap is over the limit by more than excess: a collection ends
 // late on a busy machine, and what it takes until then is not bounded.
 func (c *collector) await(excess int64) {
-	if running, over := c.collect(0); running != nil && over > excess {
+	if running, over := c.collect(); running != nil && over > excess {
 		<-running
 	}
 }
 
 // collect returns what is closed when the collection ends that goes on, nil if none does, and by how much the heap is
 // over the limit.
-func (c *collector) collect(soon int64) (running chan struct{}, over int64) {
+func (c *collector) collect() (running chan struct{}, over int64) {
 	samples := [...]metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	metrics.Read(samples[:])
 	for _, s := range samples {
@@ -48,8 +47,8 @@ func (c *collector) collect(soon int64) (running chan struct{}, over int64) {
 		}
 	}
 	all, used := int64(samples[0].Value.Uint64()), int64(samples[1].Value.Uint64())
-	over = all + soon - max(c.limit, used+minGarbage)
-	if used >= 2*c.limit || over < 0 {
+	over = all - max(c.limit, used+used/4)
+	if used >= c.limit+c.limit/4 || over < 0 {
 		return nil, 0
 	}
 	c.mu.Lock()

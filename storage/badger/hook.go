@@ -16,7 +16,6 @@ type hook struct {
 	keeper  *keeper
 	shelf   *shelf
 	trimmer *trimmer
-	rotates func() // is called before a memtable is made
 }
 
 // Debugf implements the Logger of Badger.
@@ -25,7 +24,6 @@ func (h hook) Debugf(format string, args ...any) {
 	case strings.HasPrefix(format, "Flushing memtable, "): // by a commit, which has filled the reserve
 		h.files.rotated.Store(h.files.writing.Load() - 1)
 		h.files.give(rotationFiles)
-		h.rotates()
 		if r := h.files.room.Load(); r != nil {
 			r.rotate()
 			renew(h.keeper.db)
