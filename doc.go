@@ -77,7 +77,9 @@
 // A store's folder may be copied or moved as a whole while it is closed. A copy of an open one, by a program that
 // synchronises folders for instance, is of no one moment, and two machines must not have one folder open. On billyfs,
 // the directories under repos/ are bare repositories: git reads and pushes while no call is in flight, and what it
-// wrote is seen by the next call. Copy them with the store, not alone, since forks share objects.
+// wrote is seen by the next call. Copy them with the store, not alone, since forks share objects. The file names.txt
+// says which directory is which repository, and git's description in each. The page internal/docs/copying.md goes
+// through all of that, backend by backend.
 //
 // On disks that ignore case or spell names anew, as those of macOS and Windows do, names of refs are what they are
 // elsewhere: feature and Feature are two branches, in packed-refs where they could not have two files. A store may be

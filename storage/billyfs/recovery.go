@@ -73,6 +73,11 @@ func (s *store) noteFiles(c *journal.Commit) {
 		}
 		note(deletedLogPath(repoDir(l.Repo), l.Name))
 	}
+	for _, r := range c.Records {
+		if id, ok := strings.CutPrefix(r.Key, nameKey); ok {
+			note(path.Join(repoDir(storage.ID([]byte(id))), descriptionName))
+		}
+	}
 	for _, d := range c.Drops {
 		note(repoDir(d.Repo))
 	}

@@ -423,6 +423,9 @@ func (t *tx) DropRepo(id storage.ID) error {
 	}
 	t.repos[id] = &txRepo{gone: true}
 	t.delete(repoKey + string(id[:]))
+	if name := nameKey + string(id[:]); hasKey(t.records, name) {
+		t.delete(name)
+	}
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 const (
 	recordKey = "u" // + the record's key: its value
 	repoKey   = "r" // + ID: the ID of the pool, the number of the Update that created it
+	nameKey   = "n" // + ID: what people call the repository
 )
 
 func encodeRepo(pool storage.ID, born uint64) []byte {
@@ -43,6 +44,11 @@ func findRepo(r reader, id storage.ID) (repo repoRef, pool storage.ID, ok bool) 
 	}
 	pool, born := decodeRepo(v)
 	return repoRef{Repo: id, Born: born}, pool, true
+}
+
+func hasKey(r reader, key string) bool {
+	_, ok := r.Get(key)
+	return ok
 }
 
 func readRecord(r reader, key []byte) ([]byte, error) {
