@@ -18,7 +18,7 @@ import (
 )
 
 // By default not every operation is tried, which takes minutes.
-var every = flag.Int("every", 151, "cut the power, or fail, at every n-th operation only")
+var every = flag.Int("every", 257, "cut the power, or fail, at every n-th operation only")
 
 // stride is every, or with -short more.
 func stride() int {

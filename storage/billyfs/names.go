@@ -33,7 +33,7 @@ type repoNames struct {
 
 // Describe is asked by storage.Describe.
 func (t *tx) Describe(id storage.ID, name string) error {
-	name = strings.TrimSpace(crud.Replace(name))
+	name = strings.Join(strings.Fields(name), " ") // a line
 	key := nameKey + string(id[:])
 	if now, ok := t.records.Get(key); !ok || string(now) != name {
 		t.put(key, []byte(name))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
 )
@@ -249,7 +250,7 @@ func yieldLog(text, name string, err error, yield func(storage.LogEntry, error) 
 		if line == "" {
 			continue
 		}
-		entry, err := parseLog(line)
+		entry, err := reffile.ParseLog(line)
 		if err != nil {
 			return yield(storage.LogEntry{}, fmt.Errorf("log of %s: %w", name, err))
 		}
