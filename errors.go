@@ -126,6 +126,10 @@ func classify(err error) error {
 	if errors.As(err, &other) {
 		return &ConflictError{Name: other.Path, Expected: Hash(other.Expected), Actual: Hash(other.Actual)}
 	}
+	var merged *MergeConflictError
+	if errors.As(err, &merged) {
+		return err
+	}
 	var made *detail
 	if errors.As(err, &made) {
 		return err // by this package

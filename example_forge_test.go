@@ -7,6 +7,7 @@ import (
 	"log"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/storage/memory"
 )
 
 func ExampleParseID() {
@@ -359,6 +360,69 @@ func ExampleStore_Events() {
 	// 3 ref changed refs/heads/main ""
 	// 4 ref changed refs/heads/trunk ""
 	// 5 ref changed HEAD "refs/heads/trunk"
+}
+
+// A program that shows what there is takes the number of the last event first. So it misses nothing of what happens
+// while it reads, and begins with what happens from then on.
+func ExampleStore_EventRange() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	first, last, err := store.EventRange(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("kept:", first, "to", last)
+	branches, err := repo.Branches().List(ctx, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("branches:", branches.TotalCount)
+	if _, err := repo.Branches().Create(ctx, "topic", "main"); err != nil {
+		log.Fatal(err)
+	}
+	for e, err := range store.Events(ctx, last) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(e.Number, e.Kind, e.Name)
+		break
+	}
+	// Output:
+	// kept: 1 to 2
+	// branches: 1
+	// 3 ref changed refs/heads/topic
+}
+
+// A host that wants to do nothing in the background has a store brought up to date when it suits.
+func ExampleStore_Upkeep() {
+	ctx := context.Background()
+	store, err := reposit.Open(ctx, memory.New(), &reposit.Options{Upkeep: reposit.Upkeep{Off: true}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	repo, err := store.Create(ctx, "service", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := repo.Write(ctx, "main.go", []byte("package main\n"), "Begin"); err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		found, err := store.Search(ctx, "service", nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%q\n", found.Items[0].Language)
+		if err := store.Upkeep(ctx); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// ""
+	// "Go"
 }
 
 func ExampleRepo_Languages() {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/reposit/reposit"
@@ -224,6 +225,29 @@ func ExampleRepo_Commit() {
 	// true
 }
 
+func ExampleRepo_Restore() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	if _, err := repo.Write(ctx, "README.md", []byte("gone wrong"), "Change the words"); err != nil {
+		log.Fatal(err)
+	}
+
+	// One file is again what it was a commit ago. Without Paths, everything would be.
+	_, err := repo.Restore(ctx, "main~1", &reposit.RestoreOptions{
+		Paths: []string{"README.md"}, CommitOptions: reposit.CommitOptions{Message: "Undo the change"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, err := repo.Read(ctx, "main", "README.md")
+	fmt.Printf("%s%v\n", text, err)
+	// Output:
+	// # Hello
+	// <nil>
+}
+
 func ExampleRepo_Walk() {
 	store := exampleStore()
 	defer store.Close()
@@ -362,4 +386,107 @@ func ExampleRepo_Delete() {
 func ExampleSlugify() {
 	fmt.Println(reposit.Slugify("My New Project"))
 	// Output: my-new-project
+}
+
+func ExampleRepo_Diff() {
+	store := exampleStore()
+	defer store.Close()
+	ctx, repo := context.Background(), exampleRepo(store)
+	if _, err := repo.Write(ctx, "greeting.txt", []byte("hello\nworld\n"), "greet"); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := repo.Write(ctx, "greeting.txt", []byte("hello\nyou\n"), "greet somebody"); err != nil {
+		log.Fatal(err)
+	}
+	diff, err := repo.Diff(ctx, "main~1", "main", &reposit.DiffOptions{Renames: reposit.RenamesOn})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range diff.Files {
+		fmt.Println(f.Status, f.Path, f.Additions, f.Deletions)
+	}
+	if _, err := diff.WriteTo(os.Stdout); err != nil { // git apply takes it
+		log.Fatal(err)
+	}
+	// Output:
+	// modified greeting.txt 1 1
+	// diff --git a/greeting.txt b/greeting.txt
+	// index 94954abda49de8615a048f8d2e64b5de848e27a1..95c9918b87494fe0c76164afa17ef603f3dd63c3 100644
+	// --- a/greeting.txt
+	// +++ b/greeting.txt
+	// @@ -1,2 +1,2 @@
+	//  hello
+	// -world
+	// +you
+}
+
+func ExampleRepo_Merge_conflict() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	if _, err := repo.Branches().Create(ctx, "side", ""); err != nil {
+		log.Fatal(err)
+	}
+	for _, branch := range []string{"main", "side"} {
+		_, err := repo.Commit(ctx, &reposit.CommitOptions{Branch: branch, Message: "Greet"},
+			reposit.Put("README.md", []byte("# Hello from "+branch+"\n")), reposit.Put("only-"+branch, nil))
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	// Both sides changed the same line. The caller sees both, and decides.
+	_, err := repo.Merge(ctx, "side", nil)
+	if conflict, ok := errors.AsType[*reposit.MergeConflictError](err); ok {
+		for _, c := range conflict.Conflicts {
+			fmt.Printf("%s: %s\n%s", c.Path, c.Kind, c.Merged)
+		}
+	}
+	result, err := repo.Merge(ctx, "side", &reposit.MergeOptions{Favor: reposit.Ours})
+	fmt.Println(result.Kind, err)
+	// Output:
+	// README.md: content
+	// <<<<<<< main
+	// # Hello from main
+	// =======
+	// # Hello from side
+	// >>>>>>> side
+	// merged <nil>
+}
+
+func ExampleRepo_Apply() {
+	store := exampleStore()
+	defer store.Close()
+	ctx, repo := context.Background(), exampleRepo(store)
+	mail := `From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001
+From: Ann <ann@example.com>
+Date: Thu, 1 Jan 2026 00:00:00 +0000
+Subject: [PATCH] Greet
+
+---
+ greeting.txt | 1 +
+
+diff --git a/greeting.txt b/greeting.txt
+new file mode 100644
+index 0000000..ce01362
+--- /dev/null
++++ b/greeting.txt
+@@ -0,0 +1 @@
++hello
+-- 
+2.39.5
+`
+	commit, err := repo.Apply(ctx, strings.NewReader(mail), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	content, err := repo.Read(ctx, "main", "greeting.txt")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s: %s%s", commit.Author.Name, commit.Message, content)
+	// Output:
+	// Ann: Greet
+	// hello
 }

@@ -6,9 +6,11 @@ import (
 
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/linemerge"
 	"github.com/reposit/reposit/internal/merge"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/pull"
+	"github.com/reposit/reposit/internal/treemerge"
 )
 
 // A MergeStrategy is how a branch takes the commits of another one.
@@ -32,6 +34,11 @@ type MergeOptions struct {
 	Committer *Signature // default: Author
 	Expect    *Hash      // the commit that the branch must hold, or of a pull request the head; nil: any
 	DryRun    bool       // says what would happen, and writes nothing
+
+	// Of a branch and a head that have diverged.
+	Favor         MergeFavor
+	ConflictStyle ConflictStyle // of Conflict.Merged
+	NoRenames     bool          // a file that was moved is one that was deleted and another that was added
 }
 
 // A MergeKind is what came of a merge.
@@ -72,12 +79,17 @@ type MergeResult struct {
 
 // Merge has a branch take the commits of head, a revision, by a commit that has both as parents unless opts say
 // otherwise. If the branch has them all, it is AlreadyMerged. It needs Write, and Read on HeadRepo, from where nothing
-// is copied: all of a fork network is stored together. The cost is that of the commits that the branch lacks.
+// is copied: all of a fork network is stored together.
 //
-// A branch that has commits which head lacks can't take it: that is ErrConflict, as is one that is not at Expect
-// (*ConflictError). Without Expect, what others push meanwhile is merged too. Merge returns ErrNotFound for a branch or
-// head that is not there, ErrProtected for a branch that takes pull requests only, ErrForbidden for a private HeadRepo
-// where this repository is public, and ErrInvalid, also for a HeadRepo of another network.
+// A branch and a head that have diverged are merged as git merge does it, with MergeCommit and Squash: by lines, through
+// renames of files and directories, from a base that is itself merged if there are several. Where both sides changed the
+// same, it is ErrConflict (*MergeConflictError), and nothing changes. With other strategies they are ErrConflict, too,
+// as is a branch that is not at Expect (*ConflictError). Without Expect, what others push meanwhile is merged too.
+//
+// The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed. Merge
+// returns ErrNotFound for a branch or head that is not there, ErrProtected for a branch that takes pull requests only,
+// ErrForbidden for a private HeadRepo where this repository is public, ErrTooLarge if what it makes is more than one
+// transaction takes, and ErrInvalid, also for a HeadRepo of another network.
 func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (MergeResult, error) {
 	return call(ctx, r, "merge", head, func() (MergeResult, error) {
 		if opts == nil {
@@ -101,7 +113,7 @@ func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (Merg
 			}
 		}
 		made, err := r.s.merges.Branch(ctx, r.id, into, merge.Head{Repo: from, Revision: head}, how)
-		return publicMerge(made, opts.Strategy), err
+		return publicMerge(made, opts.Strategy), conflictsOf(err)
 	})
 }
 
@@ -112,6 +124,12 @@ func (r *Repo) merging(opts *MergeOptions) (*merge.Options, error) {
 	if opts.Strategy < 0 || int(opts.Strategy) >= len(mergeKinds) {
 		return nil, invalidf("strategy: %d", opts.Strategy)
 	}
+	if opts.Favor < NoFavor || opts.Favor > Union {
+		return nil, invalidf("favor: %d", opts.Favor)
+	}
+	if opts.ConflictStyle < Merge || opts.ConflictStyle > ZDiff3 {
+		return nil, invalidf("conflict style: %d", opts.ConflictStyle)
+	}
 	if err := names.CheckMessage(opts.Message); err != nil {
 		return nil, invalid("message", err)
 	}
@@ -119,6 +137,9 @@ func (r *Repo) merging(opts *MergeOptions) (*merge.Options, error) {
 	return &merge.Options{
 		By: r.s.actor, Strategy: pull.Strategy(opts.Strategy), Message: opts.Message, Author: author, Committer: committer,
 		Expect: (*git.Hash)(opts.Expect), DryRun: opts.DryRun,
+		Trees: treemerge.Options{
+			Favor: linemerge.Favor(opts.Favor), Style: linemerge.Style(opts.ConflictStyle), NoRenames: opts.NoRenames,
+		},
 	}, err
 }
 

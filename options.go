@@ -52,9 +52,9 @@ type Limits struct {
 	PathLength int // bytes in a path [4096]
 	PathDepth  int // directories in a path [256]
 
-	// Open pull requests of those who may not write to the base. All that are to a branch follow it when it moves.
-	PullsPerAuthor int // of one author to one repository [100]
-	PullsPerBranch int // to one branch, those of others counted in [1000]
+	// Open pull requests. All that are to a branch follow it in one transaction, when it is renamed or deleted.
+	PullsPerAuthor int // of one author who may not write to the base, to one repository [100]
+	PullsPerBranch int // to one branch; those who may write to it, and the host, can open a quarter more [1000]
 
 	// What others than the host put into a user's lists, where each repository costs a look. Users can leave.
 	SharedPerUser int // others' repositories of which one user is a collaborator [1000]

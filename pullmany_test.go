@@ -1,6 +1,7 @@
 package reposit_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -10,13 +11,13 @@ import (
 )
 
 // TestPullsOfBranch holds that what follows from a change of a branch fits into the smallest transaction that Badger
-// can be told to make, with as many pull requests as Limits allow strangers to open: all of them follow a new name, are
-// merged at once, and end with it.
+// can be told to make, with as many pull requests as Limits allow: all of them follow a new name, are merged at once,
+// and end with it.
 func TestPullsOfBranch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	const many = 1000
+	const many = 1250 // those of writers included
 	b := must(badger.Open(t.TempDir(), &badger.Options{Durability: storage.NoSync, MemoryBudget: 1}))(t)
 	s, ctx := openStore(t, b, "", nil), t.Context()
 	r := create(t, s, "r", nil)
@@ -42,6 +43,10 @@ func TestPullsOfBranch(t *testing.T) {
 		}
 	}
 	open(2 * many)
+	put(t, r, "last", "g", "1")
+	if _, err := r.Pulls().Open(ctx, "base", "last", nil); !errors.Is(err, reposit.ErrTooLarge) {
+		t.Errorf("Open() of one more = %v, want %v", err, reposit.ErrTooLarge)
+	}
 	if err := r.Branches().Rename(ctx, "base", "renamed"); err != nil {
 		t.Errorf("Rename() = %v", err)
 	}

@@ -748,6 +748,18 @@ func TestPullVisibility(t *testing.T) {
 				t.Errorf("Open() of one too many by %s = %v, want %v", login, err, reposit.ErrTooLarge)
 			}
 		}
+		// Strangers who took all the room there is for them have left some to those who may write, which has an end, too.
+		put(t, base, "own", "own", "1")
+		put(t, base, "more", "more", "1")
+		own := must(s.repoAs(t, base, "ann").Pulls().Open(ctx, "main", "own", nil))(t)
+		for _, as := range []*reposit.Repo{s.repoAs(t, base, "ann"), base} {
+			if _, err := as.Pulls().Open(ctx, "main", "more", nil); !errors.Is(err, reposit.ErrTooLarge) {
+				t.Errorf("Open() beyond the room for writers = %v, want %v", err, reposit.ErrTooLarge)
+			}
+		}
+		if err := s.repoAs(t, base, "ann").Pulls().Close(ctx, own.Number); err != nil {
+			t.Fatal(err)
+		}
 		must(forks["bob"].Update(ctx, &reposit.RepoUpdate{Private: ref(true)}))(t)
 		for n, want := range map[int]reposit.PullState{1: reposit.PullClosed, 2: reposit.PullClosed, 3: reposit.PullOpen} {
 			if got := loadPull(t, base, n).State; got != want {

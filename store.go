@@ -93,6 +93,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
+		Graphs: c.backend.Graphs(),
 	})
 	c.stats = stats.New(c.backend, c.objects, stats.Upkeep(o.Upkeep), o.Logger)
 	c.events.OnWake(c.stats.Wake)
@@ -260,32 +261,45 @@ func (s *Store) Create(ctx context.Context, name string, opts *CreateOptions) (*
 		if err != nil {
 			return nil, err
 		}
-		fullName := repo.Owner + "/" + repo.Slug
-		entry := searched(repo, "")
-		err = s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
-			if err := s.actor.CheckOwner(tx, repo.Owner); err != nil {
-				return err
-			}
-			if err := s.checkLabels(opts.Labels); err != nil {
-				return err
-			}
-			if err := s.add(tx, repo); err != nil {
-				return err
-			}
-			if err := search.Add(tx, entry); err != nil {
-				return err
-			}
-			s.note(tx, event.RepoCreated, repo, "")
-			if err := s.keep(tx, repo.ID); err != nil {
-				return err
-			}
+		return s.create(ctx, repo, opts, func(tx *txn.Tx) error {
 			return tx.InitRepo(repo.ID, repo.Pool, storage.Ref{Name: ref.Head, Target: branch})
 		})
-		if err != nil {
-			return nil, about(fullName, err)
-		}
-		return &Repo{s: s, id: repo.ID, name: fullName}, nil
 	})
+}
+
+// create adds a new repository, and has fill give it its first refs.
+func (s *Store) create(ctx context.Context, repo *catalog.Repo, opts *CreateOptions,
+	fill func(*txn.Tx) error) (*Repo, error) {
+	fullName := repo.Owner + "/" + repo.Slug
+	entry := searched(repo, "")
+	err := s.backend.Update(ctx, s.actor, func(tx *txn.Tx) error {
+		if err := s.mayCreate(tx, repo, opts); err != nil {
+			return err
+		}
+		if err := s.add(tx, repo); err != nil {
+			return err
+		}
+		if err := search.Add(tx, entry); err != nil {
+			return err
+		}
+		s.note(tx, event.RepoCreated, repo, "")
+		if err := s.keep(tx, repo.ID); err != nil {
+			return err
+		}
+		return fill(tx)
+	})
+	if err != nil {
+		return nil, about(fullName, err)
+	}
+	return &Repo{s: s, id: repo.ID, name: fullName}, nil
+}
+
+// mayCreate returns an error unless the actor may create such a repository.
+func (s *Store) mayCreate(v storage.View, repo *catalog.Repo, opts *CreateOptions) error {
+	if err := s.actor.CheckOwner(v, repo.Owner); err != nil {
+		return err
+	}
+	return s.checkLabels(opts.Labels)
 }
 
 // add puts a new repository into the catalog.

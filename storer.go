@@ -46,9 +46,18 @@ const packFactor = 4
 //   - AddAlternate is refused. Packing and pruning are not go-git's business.
 func (r *Repo) Storer(ctx context.Context) (gogitstorage.Storer, error) {
 	const op = "storer"
+	made := gogit.New(ctx, r.storerHost())
+	if _, err := made.Config(); err != nil {
+		return nil, r.fail(op, "", err)
+	}
+	return made, nil
+}
+
+// storerHost returns what a Storer of the repository is told.
+func (r *Repo) storerHost() *gogit.Host {
 	s := r.s
 	limits := &s.opts.Limits
-	host := &gogit.Host{
+	return &gogit.Host{
 		Backend: s.backend, Objects: s.objects, Reach: s.reach, Repo: r.id, By: s.actor,
 		ReadOnly: s.opts.ReadOnly,
 		Limits: gogit.Limits{
@@ -67,11 +76,6 @@ func (r *Repo) Storer(ctx context.Context) (gogitstorage.Storer, error) {
 		Leave: s.calls.Leave,
 		Fail:  r.failStorer,
 	}
-	made := gogit.New(ctx, host)
-	if _, err := made.Config(); err != nil {
-		return nil, r.fail(op, "", err)
-	}
-	return made, nil
 }
 
 // failStorer makes an error of a Storer one that callers can branch on.

@@ -144,9 +144,11 @@ type Object struct {
 
 // A Delta is the content of an object as a difference from another one of the same pool and type.
 type Delta struct {
-	Base  Hash
-	Depth int // how many deltas must be applied in all to arrive at the object; 1 if Base is stored whole
-	// the sizes of base and object, then copy and insert instructions, as in a pack (gitformat-pack, "deltified
+	Base Hash
+	// Depth is an upper bound of how many deltas must be applied in all to arrive at the object. It is 1 if Base is
+	// stored whole, else one more than Base's; of Base, a backend may by now have a shorter chain.
+	Depth int
+	// Ops are the sizes of base and object, then copy and insert instructions, as in a pack (gitformat-pack, "deltified
 	// representation")
 	Ops []byte
 }

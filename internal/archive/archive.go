@@ -216,23 +216,10 @@ func checkPrefix(prefix string) error {
 	if err := names.CheckPath(path, 0, 0); err != nil {
 		return fmt.Errorf("%w: prefix: %w", ErrInvalid, err)
 	}
-	if climbs(path) {
+	if names.Climbs(path) {
 		return fmt.Errorf("%w: prefix %q", ErrInvalid, prefix)
 	}
 	return nil
-}
-
-// climbs reports whether path, once its backslashes are taken for slashes as programs on Windows do, leads upwards.
-func climbs(path string) bool {
-	if !strings.Contains(path, "..") {
-		return false
-	}
-	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
-		if part == ".." {
-			return true
-		}
-	}
-	return false
 }
 
 // workers is how many goroutines share a kind of work. More would cost memory without end on large machines.

@@ -218,7 +218,7 @@ func (w *walker) checkName(name string) error {
 			return err
 		}
 	}
-	if climbs(name) {
+	if names.Climbs(name) {
 		return fmt.Errorf("%w: %q leads upwards behind a backslash", names.ErrMalformed, name)
 	}
 	return nil

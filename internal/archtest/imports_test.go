@@ -28,6 +28,7 @@ type rule struct {
 var rules = []rule{
 	{"storage/storagetest", nil, ""}, // tests, which stand outside
 	{"internal/archtest/testdata", nil, ""},
+	{"internal/check/fixture", nil, ""}, // for tests, too
 	{"storage/memory", []string{module + "/storage", module + "/storage/internal/..."},
 		"a backend knows the contract only"},
 	{"storage/badger", []string{module + "/storage", module + "/storage/internal/...",
@@ -45,6 +46,8 @@ var rules = []rule{
 		"the contract stands on the standard library"},
 	{"internal/sshkey", []string{module + "/internal/fault", "golang.org/x/crypto/ssh"},
 		"it reads keys, and is alone with the package that can also dial"},
+	{"internal/linediff", []string{}, "it knows texts alone"},
+	{"internal/linemerge", []string{"internal/linediff"}, "it knows texts alone"},
 	{"internal/linguist", []string{}, "it stands on its embedded tables"},
 	{"internal/search", []string{module + "/storage", module + "/internal/record", module + "/internal/fault",
 		"github.com/clipperhouse/uax29/v2/words", "github.com/kljensen/snowball/english", "golang.org/x/text/unicode/norm"},
@@ -54,7 +57,11 @@ var rules = []rule{
 	{"internal/charset", []string{module + "/internal/git", "golang.org/x/text/encoding",
 		"golang.org/x/text/encoding/..."},
 		"only what decodes text knows its encodings"},
-	{"internal", []string{module + "/storage", module + "/internal/...",
+	{"internal/check", []string{module + "/storage", module + "/internal/catalog", module + "/internal/contributor",
+		module + "/internal/git", module + "/internal/graph", module + "/internal/language", module + "/internal/object",
+		module + "/internal/ref", module + "/internal/search"},
+		"it looks at what is stored, and not through what stores it"},
+	{"internal", []string{module + "/storage", module + "/internal/...", "github.com/go-git/go-billy/v5",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
 		"github.com/go-git/go-git/v5/config", "github.com/go-git/go-git/v5/utils/...",
 		"github.com/klauspost/compress/...", "github.com/pjbgf/sha1cd"},
@@ -63,7 +70,7 @@ var rules = []rule{
 	{"bench", nil, ""},
 	{"", []string{module + "/storage", module + "/internal/...",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
-		"github.com/matoous/go-nanoid/v2"},
+		"github.com/go-git/go-billy/v5", "github.com/matoous/go-nanoid/v2"},
 		"the public package knows no backend"},
 }
 

@@ -25,6 +25,9 @@ const (
 	Remove
 	Move // From to Path
 	Copy // From to Path
+	// Graft makes Path the entry of Mode and Hash, whatever that and whatever was there, or removes it if Hash is zero;
+	// "" is the whole tree. The entry is one that the repository has at Path in another commit, so it fits.
+	Graft
 )
 
 // An Edit is one change of a commit. Edits apply in order: a later one sees what an earlier one did.
@@ -100,6 +103,9 @@ func (b *batch) build(j *job) (git.Hash, []storage.Object, []*object.Item, error
 }
 
 func (b *batch) apply(j *job, tree *treeedit.Tree, e *Edit, bases map[git.Hash]git.Hash) error {
+	if e.Op == Graft {
+		return graft(j.ctx, tree, e)
+	}
 	subject := e.Path
 	if e.From != "" {
 		subject = e.From
@@ -154,6 +160,16 @@ func (b *batch) apply(j *job, tree *treeedit.Tree, e *Edit, bases map[git.Hash]g
 		bases[e.Hash] = old.Hash
 	}
 	return tree.Put(j.ctx, e.Path, mode, e.Hash)
+}
+
+func graft(ctx context.Context, tree *treeedit.Tree, e *Edit) error {
+	switch {
+	case e.Path == "":
+		return tree.Reset(ctx, e.Hash)
+	case e.Hash.IsZero():
+		return tree.Remove(ctx, e.Path)
+	}
+	return tree.Graft(ctx, e.Path, e.Mode, e.Hash)
 }
 
 // checkFile returns an error that wraps gitfile.ErrMalformed if path has a name that Git may take for .gitmodules or

@@ -261,7 +261,7 @@ func FuzzParseTree(f *testing.F) {
 		for i := range tree.Len() {
 			e := tree.Entry(i)
 			start := len(again)
-			again = appendEntry(again, e)
+			again = AppendEntry(again, e)
 			canonical = canonical && raw[min(start, len(raw)-1)] != '0'
 			if got, ok := tree.Find(e.Name); ok && !slices.Contains(entries(tree), got) {
 				t.Errorf("Find(%q) = %v, which is not there", e.Name, got)

@@ -12,6 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/fsck"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
 )
@@ -318,7 +319,7 @@ func (s *Storer) read(o plumbing.EncodedObject) (*quarantined, error) {
 	if int64(len(data)) != o.Size() {
 		return nil, malformed("%s has not the %d bytes that it says", t, o.Size())
 	}
-	item, err := check(t, data)
+	item, err := fsck.Check(t, data)
 	if err != nil {
 		return nil, err
 	}
@@ -417,4 +418,8 @@ func (c contextReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.r.Read(p)
+}
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", git.ErrMalformed, fmt.Sprintf(format, args...))
 }

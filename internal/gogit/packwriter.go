@@ -9,10 +9,11 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/fsck"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gitfile"
-	"github.com/reposit/reposit/internal/gogit/pack"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/pack"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -203,13 +204,13 @@ func (c *contents) check(o *pack.Object) error {
 	if o.Type == storage.Blob {
 		return nil
 	}
-	item, err := check(o.Type, o.Data)
+	item, err := fsck.Check(o.Type, o.Data)
 	if err != nil {
 		return fmt.Errorf("object %s: %w", o.Hash, err)
 	}
 	if o.Type == storage.Tree {
-		for _, f := range namedFiles(item.Tree) {
-			c.files[f.hash] |= f.kind
+		for _, f := range fsck.Files(item.Tree) {
+			c.files[f.Hash] |= f.Kind
 		}
 	}
 	return c.want(o, item)
@@ -221,19 +222,19 @@ func (w wanted) mismatch(h git.Hash, t storage.Type) error {
 
 // want notes what an object names.
 func (c *contents) want(o *pack.Object, item *object.Item) error {
-	return links(o.Type, item, o.Data, func(l link) error {
-		w := wanted{typ: l.typ, by: o.Hash}
-		if t, ok := c.types[l.hash]; ok {
-			if t != l.typ {
-				return w.mismatch(l.hash, t)
+	return fsck.Links(o.Type, item, o.Data, func(l fsck.Link) error {
+		w := wanted{typ: l.Type, by: o.Hash}
+		if t, ok := c.types[l.Hash]; ok {
+			if t != l.Type {
+				return w.mismatch(l.Hash, t)
 			}
 			return nil
 		}
-		before, again := c.wanted[l.hash]
-		if again && before.typ != l.typ {
-			return malformed("object %s is taken for a %s and a %s", l.hash, before.typ, l.typ)
+		before, again := c.wanted[l.Hash]
+		if again && before.typ != l.Type {
+			return malformed("object %s is taken for a %s and a %s", l.Hash, before.typ, l.Type)
 		}
-		if l.typ == storage.Commit && o.Type == storage.Commit {
+		if l.Type == storage.Commit && o.Type == storage.Commit {
 			ends, err := c.endsAt(o.Hash)
 			if err != nil {
 				return err
@@ -241,7 +242,7 @@ func (c *contents) want(o *pack.Object, item *object.Item) error {
 			w.mayLack = ends
 		}
 		w.mayLack = w.mayLack && (!again || before.mayLack)
-		c.wanted[l.hash] = w
+		c.wanted[l.Hash] = w
 		return nil
 	})
 }
@@ -261,7 +262,7 @@ func (c *contents) endsAt(h git.Hash) (bool, error) {
 func (c *contents) complete() error {
 	return c.s.look(access.Write, func(g *scope) error {
 		for h, w := range c.wanted {
-			err := g.checkStored(link{h, w.typ})
+			err := g.checkStored(fsck.Link{Hash: h, Type: w.typ})
 			if isMissing(err) && w.mayLack {
 				excused, failed := g.excused(h)
 				if failed != nil {
@@ -289,7 +290,7 @@ func (c *contents) checkStoredFiles() error {
 	}
 	return c.s.look(access.Write, func(g *scope) error {
 		for h, kind := range c.files {
-			f := namedFile{h, kind}
+			f := fsck.File{Hash: h, Kind: kind}
 			if _, inPack := c.types[h]; inPack || g.session.isSound(f) {
 				continue
 			}
@@ -311,7 +312,7 @@ func (c *contents) checkFile(o *pack.Object) error {
 	if err != nil {
 		return err
 	}
-	return checkFile(namedFile{o.Hash, kind}, o.Size, r, r)
+	return fsck.File{Hash: o.Hash, Kind: kind}.Check(o.Size, r)
 }
 
 // An input puts the objects of a checked pack into a stage.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/fsck"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gitfile"
 	"github.com/reposit/reposit/internal/object"
@@ -304,7 +305,7 @@ func (g *scope) connectivity() *connectivity {
 func (w *connectivity) all() ([]*quarantined, error) {
 	var refused error
 	for h, o := range w.held {
-		err := w.of(link{h, o.Type})
+		err := w.of(fsck.Link{Hash: h, Type: o.Type})
 		if err != nil && !isAnswer(err) {
 			return nil, err
 		}
@@ -327,14 +328,14 @@ func isMissing(err error) bool {
 // A frame is an object that is held back, on the way from the one that was asked about.
 type frame struct {
 	object *quarantined
-	links  []link
+	links  []fsck.Link
 	next   int // which of the links comes next
 }
 
 // of returns a *missingError if an object is not whole, or is not there, and an error that wraps gitfile.ErrMalformed
 // if it leads to a tree that checkFiles refuses. It keeps its own stack, since a caller decides
 // how deep objects are nested.
-func (w *connectivity) of(l link) error {
+func (w *connectivity) of(l fsck.Link) error {
 	stack := []frame{}
 	answer, err := w.ask(l, &stack)
 	if err != nil {
@@ -370,19 +371,19 @@ func (w *connectivity) of(l link) error {
 
 // ask returns as its answer what is known of an object: nil if it is whole, or an error that isAnswer knows. Otherwise
 // it puts the object on the stack, whose answer follows.
-func (w *connectivity) ask(l link, stack *[]frame) (answer, err error) {
-	o := w.held[l.hash]
+func (w *connectivity) ask(l fsck.Link, stack *[]frame) (answer, err error) {
+	o := w.held[l.Hash]
 	if o == nil {
 		return split(w.checkStored(l))
 	}
-	if o.Type != l.typ {
-		return missing("object %s is a %s, not a %s", l.hash, o.Type, l.typ), nil
+	if o.Type != l.Type {
+		return missing("object %s is a %s, not a %s", l.Hash, o.Type, l.Type), nil
 	}
-	if answer, ok := w.known[l.hash]; ok {
+	if answer, ok := w.known[l.Hash]; ok {
 		return answer, nil
 	}
 	f := frame{object: o}
-	err = links(o.Type, o.item, o.Data, func(l link) error {
+	err = fsck.Links(o.Type, o.item, o.Data, func(l fsck.Link) error {
 		f.links = append(f.links, l)
 		return nil
 	})
@@ -393,10 +394,10 @@ func (w *connectivity) ask(l link, stack *[]frame) (answer, err error) {
 // judge returns what the answer about the last link of a frame makes of the object itself.
 func (w *connectivity) judge(f *frame, answer error) (judged, err error) {
 	last := f.links[f.next-1]
-	if answer == nil || f.object.Type != storage.Commit || last.typ != storage.Commit {
+	if answer == nil || f.object.Type != storage.Commit || last.Type != storage.Commit {
 		return answer, nil
 	}
-	return split(w.unlessShallow(f.object.Hash, last.hash, answer))
+	return split(w.unlessShallow(f.object.Hash, last.Hash, answer))
 }
 
 // split tells an error that is an answer from one that kept us from finding it.

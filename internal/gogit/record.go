@@ -339,6 +339,23 @@ func (s *Storer) SetShallow(commits []plumbing.Hash) error {
 	})
 }
 
+// ShallowCommits returns the commits of a repository whose parents may be missing, as SetShallow stored them.
+func ShallowCommits(v storage.View, repo storage.ID) (map[git.Hash]bool, error) {
+	stored, err := loadValue(v, catalog.GoGitKey(repo, "shallow"))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	hashes, err := decodeHashes(stored.data)
+	ends := make(map[git.Hash]bool, len(hashes))
+	for _, h := range hashes {
+		ends[h] = true
+	}
+	return ends, err
+}
+
 // lacking is the name of the record of a repository some of whose commits may lack their parents. It has no value.
 const lacking = "lacking"
 

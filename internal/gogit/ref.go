@@ -13,6 +13,7 @@ import (
 	gogitstorage "github.com/go-git/go-git/v5/storage"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/fsck"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
@@ -221,7 +222,7 @@ func (s *Storer) detach(h git.Hash, from *storage.Ref) error {
 		if o, ok := s.quarantine.get(h); ok && o.Type == storage.Commit {
 			return nil
 		}
-		return g.checkStored(link{h, storage.Commit})
+		return g.checkStored(fsck.Link{Hash: h, Type: storage.Commit})
 	})
 	if err == nil {
 		s.cloned.Store(&h)
@@ -305,7 +306,7 @@ func (w *connectivity) target(to storage.Ref) ([]*quarantined, error) {
 	if typ != storage.Commit && (to.Name == ref.Head || strings.HasPrefix(to.Name, ref.Branches)) {
 		return nil, errNoCommit
 	}
-	if err := w.of(link{to.Hash, typ}); err != nil {
+	if err := w.of(fsck.Link{Hash: to.Hash, Type: typ}); err != nil {
 		return nil, err
 	}
 	return w.all()

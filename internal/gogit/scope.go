@@ -6,6 +6,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/fsck"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/reach"
@@ -39,7 +40,7 @@ func (s *Storer) look(need access.Permission, fn func(*scope) error) error {
 				return err
 			}
 		}
-		if g.moves, err = catalog.Moves(v, s.Repo); err != nil {
+		if g.moves, err = catalog.RefVersion(v, s.Repo); err != nil {
 			return err
 		}
 		return fn(&g)
@@ -61,6 +62,12 @@ func (g *scope) has(h git.Hash) error {
 		err = fmt.Errorf("object %s: %w", h, storage.ErrNotFound)
 	}
 	return err
+}
+
+// Has returns storage.ErrNotFound if an object is not this repository's: neither do its refs lead there, nor did it
+// come in by this Storer.
+func (s *Storer) Has(h git.Hash) error {
+	return s.look(access.Write, func(g *scope) error { return g.has(h) })
 }
 
 // seesLogs reports whether the actor may know what refs held since they were made, and what deleted ones did.
@@ -95,15 +102,15 @@ func (g *scope) stat(h git.Hash) (storage.Type, int64, error) {
 }
 
 // checkStored returns a *missingError if an object is not stored, or of another type.
-func (g *scope) checkStored(l link) error {
-	t, _, err := g.stat(l.hash)
+func (g *scope) checkStored(l fsck.Link) error {
+	t, _, err := g.stat(l.Hash)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return missing("%s %s is missing", l.typ, l.hash)
+		return missing("%s %s is missing", l.Type, l.Hash)
 	case err != nil:
 		return err
-	case t != l.typ:
-		return missing("object %s is a %s, not a %s", l.hash, t, l.typ)
+	case t != l.Type:
+		return missing("object %s is a %s, not a %s", l.Hash, t, l.Type)
 	}
 	return nil
 }
@@ -117,8 +124,8 @@ func (g *scope) handedOut(h git.Hash, item *object.Item) error {
 	if settled, err := g.Reach.Settled(&g.in); settled || err != nil {
 		return err
 	}
-	var named []link
-	err := links(item.Type, item, item.Data, func(l link) error {
+	var named []fsck.Link
+	err := fsck.Links(item.Type, item, item.Data, func(l fsck.Link) error {
 		named = append(named, l)
 		return nil
 	})

@@ -3,6 +3,7 @@ package gogit
 import (
 	"sync"
 
+	"github.com/reposit/reposit/internal/fsck"
 	"github.com/reposit/reposit/internal/git"
 )
 
@@ -13,9 +14,9 @@ type session struct {
 
 	// What the objects that were handed out name, at one state of the refs: it is reached as they are.
 	named map[git.Hash]struct{}
-	moves uint64 // see catalog.Moves
+	moves uint64 // see catalog.RefVersion
 
-	files map[namedFile]struct{} // whose content was found to be right
+	files map[fsck.File]struct{} // whose content was found to be right
 }
 
 // maxNamed bounds named. Beyond it, what refs lead to is found out by other means.
@@ -53,7 +54,7 @@ func (s *session) isNamed(moves uint64, h git.Hash) bool {
 }
 
 // name notes what an object names that was handed out at a state of the refs.
-func (s *session) name(moves uint64, links []link) {
+func (s *session) name(moves uint64, links []fsck.Link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -63,12 +64,12 @@ func (s *session) name(moves uint64, links []link) {
 		return
 	}
 	for _, l := range links {
-		s.named[l.hash] = struct{}{}
+		s.named[l.Hash] = struct{}{}
 	}
 }
 
 // isSound reports whether the content of a blob was found to be right for its name.
-func (s *session) isSound(f namedFile) bool {
+func (s *session) isSound(f fsck.File) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	_, ok := s.files[f]
@@ -76,11 +77,11 @@ func (s *session) isSound(f namedFile) bool {
 }
 
 // sound notes that isSound holds.
-func (s *session) sound(f namedFile) {
+func (s *session) sound(f fsck.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.files == nil || len(s.files) > maxNamed {
-		s.files = map[namedFile]struct{}{}
+		s.files = map[fsck.File]struct{}{}
 	}
 	s.files[f] = struct{}{}
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/treemerge"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
@@ -28,7 +28,9 @@ type Head struct {
 // Write, and Read on the head's repository. If the branch moves meanwhile, it begins again, unless opts say what the
 // branch must hold.
 //
-// It returns a conflict if the branch has commits that the head lacks, a *ref.ConflictError if it does not hold what is
+// Histories that have diverged are merged with pull.MergeCommit and pull.Squash, and a conflict with other strategies.
+//
+// It returns a *ConflictError if both sides changed the same, a *ref.ConflictError if the branch does not hold what is
 // expected, fault.Invalid for a head of another network, and pull.ErrHidden for one of a private repository where the
 // branch is of a public one.
 func (e *Engine) Branch(ctx context.Context, repo storage.ID, into string, head Head, opts *Options) (Result, error) {
@@ -138,35 +140,43 @@ func (m *branchMerge) branch(v storage.View) (storage.Ref, error) {
 
 // look returns the push that has the branch take the head, or nil if there is nothing to do.
 func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.Ref, head git.Hash) (*txn.Push, error) {
-	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return m.Objects.Commit(ctx, pool, h) }
-	is, err := read(ctx, head)
+	is, err := m.Objects.Commit(ctx, pool, head)
 	if err != nil {
 		return nil, err
 	}
-	if has, err := graph.IsAncestor(ctx, read, head, branch.Hash); err != nil {
+	if has, err := m.isAncestor(ctx, pool, head, branch.Hash); err != nil {
 		return nil, err
 	} else if has {
-		tip, err := read(ctx, branch.Hash)
+		tip, err := m.Objects.Commit(ctx, pool, branch.Hash)
 		if err == nil {
 			m.result = Result{Hash: branch.Hash, Commit: tip, Base: branch.Hash, Already: true}
 		}
 		return nil, err
 	}
 	short := ref.Short(ref.Branches, branch.Name)
-	if fits, err := graph.IsAncestor(ctx, read, branch.Hash, head); err != nil {
-		return nil, err
-	} else if !fits {
-		return nil, diverged(short)
-	}
 	name := m.head.Revision
 	if name == "" {
 		name = ref.Head
+	}
+	fits, err := m.isAncestor(ctx, pool, branch.Hash, head)
+	if err != nil {
+		return nil, err
+	}
+	var merged *treemerge.Result
+	if !fits {
+		if s := m.opts.Strategy; s != pull.MergeCommit && s != pull.Squash {
+			return nil, diverged(short)
+		}
+		merged, err = m.combine(ctx, pool, branch.Hash, head, m.opts, [3]string{treemerge.Ours: short, treemerge.Theirs: name})
+		if err != nil {
+			return nil, err
+		}
 	}
 	message := m.opts.Message
 	if message == "" {
 		message = fmt.Sprintf("Merge %s into %s\n", name, short)
 	}
-	p, result, err := m.push(m.opts, branch.Hash, head, is, message,
+	p, result, err := m.push(m.opts, branch.Hash, head, is, merged, message,
 		ref.Change{Name: branch.Name, Log: m.opts.logEntry("merge " + name)})
 	m.result = result
 	return p, err

@@ -2,16 +2,19 @@
 package merge
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/treemerge"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
@@ -32,8 +35,9 @@ type Options struct {
 	Strategy          pull.Strategy
 	Message           string // of the commit; "" says what is merged
 	Author, Committer git.Signature
-	Expect            *git.Hash // what the branch must hold, or of a pull request the head; nil: any
-	DryRun            bool      // writes nothing
+	Expect            *git.Hash         // what the branch must hold, or of a pull request the head; nil: any
+	DryRun            bool              // writes nothing
+	Trees             treemerge.Options // of what has diverged; without labels
 }
 
 // A Result is what a merge made, or would make.
@@ -44,12 +48,16 @@ type Result struct {
 	Already bool     // the branch had all of the head
 }
 
-// push returns the push by which a branch at base takes a head that has all of base, and what comes of it. change names
-// the branch.
-func (e *Engine) push(opts *Options, base, head git.Hash, is *git.Commit, message string,
+// push returns the push by which a branch at base takes a head, and what comes of it. merged is what their trees give,
+// or nil for a head that has all of base. change names the branch.
+func (e *Engine) push(opts *Options, base, head git.Hash, is *git.Commit, merged *treemerge.Result, message string,
 	change ref.Change) (*txn.Push, Result, error) {
 	made := git.Commit{Author: opts.Author, Committer: opts.Committer, Message: message}
-	h, o, item, err := opts.Strategy.Result(base, head, is.Tree, made)
+	tree := is.Tree
+	if merged != nil {
+		tree = merged.Tree
+	}
+	h, o, item, err := opts.Strategy.Result(base, head, tree, made)
 	if err != nil {
 		return nil, Result{}, err
 	}
@@ -58,11 +66,23 @@ func (e *Engine) push(opts *Options, base, head git.Hash, is *git.Commit, messag
 		Named: []storage.Hash{head}, Refs: []ref.Change{change}, Now: e.Now(), Quota: e.Quota, DryRun: opts.DryRun,
 	}
 	r := Result{Hash: h, Commit: is, Base: base}
+	if merged != nil {
+		p.Objects, p.Items = objects(merged)
+	}
 	if o != nil {
-		p.Objects, p.Items = []storage.Object{*o}, []*object.Item{item}
+		p.Objects, p.Items = append(p.Objects, *o), append(p.Items, item)
 		r.Commit = item.Commit
 	}
 	return p, r, nil
+}
+
+// isAncestor reports whether a commit of a pool is head, or one of its ancestors.
+func (e *Engine) isAncestor(ctx context.Context, pool storage.ID, commit, head git.Hash) (is bool, err error) {
+	err = e.Backend.Graphs().Do(ctx, pool, nil, func(g *graph.Graph) error {
+		is, err = g.IsAncestor(ctx, commit, head)
+		return err
+	})
+	return is, err
 }
 
 // diverged is the conflict of a branch that has commits which the head lacks.

@@ -112,3 +112,16 @@ func CheckDirectory(name string) error {
 	}
 	return nil
 }
+
+// Climbs reports whether path, once its backslashes are taken for slashes as programs on Windows do, leads upwards.
+func Climbs(path string) bool {
+	if !strings.Contains(path, "..") {
+		return false
+	}
+	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if part == ".." {
+			return true
+		}
+	}
+	return false
+}

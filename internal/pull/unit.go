@@ -22,12 +22,15 @@ type Unit struct {
 	Limits      Limits // of Open
 }
 
-// Limits bound the open pull requests of those who may not write to the base: whoever moves a branch moves all of its
-// pull requests.
+// Limits bound the open pull requests: whoever moves a branch moves all of its pull requests, in one transaction.
 type Limits struct {
-	OfAuthor int // of one author, in one repository
-	OfBase   int // to one branch
+	OfAuthor int // of one author who may not write to the base, in one repository
+	OfBase   int // to one branch; see reserved
 }
+
+// reserved is the part of Limits.OfBase by which those who may write to the base can go beyond it. Otherwise strangers
+// could keep them from opening any.
+const reserved = 4
 
 // Open adds a pull request that has its head, base, title and author. Head is what the branch holds now. It returns
 // ErrOpen if there is an open one of the same head and base, ErrContained if the base has the commit already,
@@ -105,24 +108,34 @@ func (u *Unit) nextNumber(repo storage.ID) (int, error) {
 	}
 }
 
-// checkRoom refuses a pull request whose head has too many, and one of an author who may not write to the base, and who
-// or which has too many.
+// checkRoom refuses a pull request whose head or base has too many, and one of an author who may not write to the base
+// and has too many.
 func (u *Unit) checkRoom(p *Pull) error {
-	if err := u.roomIn(branchKey(keyHead, p.HeadRepo, p.HeadBranch), maxOfHead, "of one head"); err != nil ||
-		p.Author == "" {
+	if err := u.roomIn(branchKey(keyHead, p.HeadRepo, p.HeadBranch), maxOfHead, "of one head"); err != nil {
 		return err
+	}
+	room := u.Limits.OfBase
+	if trusted, err := u.mayWrite(p); err != nil {
+		return err
+	} else if trusted {
+		room += (room + reserved - 1) / reserved
+	} else if err := u.roomIn(authorPrefix(p.Repo, p.Author), u.Limits.OfAuthor, "of one author"); err != nil {
+		return err
+	}
+	return u.roomIn(branchKey(keyBase, p.Repo, p.BaseBranch), room, "to one branch")
+}
+
+// mayWrite reports whether the author of a pull request may write to the base. The host may.
+func (u *Unit) mayWrite(p *Pull) (bool, error) {
+	if p.Author == "" {
+		return true, nil
 	}
 	r, err := u.repo(p)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if may, err := r.Permission(access.User(p.Author)); err != nil || may >= access.Write {
-		return err
-	}
-	if err := u.roomIn(authorPrefix(p.Repo, p.Author), u.Limits.OfAuthor, "of one author"); err != nil {
-		return err
-	}
-	return u.roomIn(branchKey(keyBase, p.Repo, p.BaseBranch), u.Limits.OfBase, "to one branch")
+	may, err := r.Permission(access.User(p.Author))
+	return may >= access.Write, err
 }
 
 // roomIn returns ErrTooMany if there are as many records with a prefix as there can be.
@@ -150,9 +163,9 @@ func (u *Unit) tip(p *Pull) (git.Hash, error) {
 
 // setHead has the refs of a pull request follow its head. onTop says that this adds just one commit to the head before.
 func (u *Unit) setHead(p *Pull, base git.Hash, onTop bool) (err error) {
-	if !onTop || p.Tried != base {
-		p.Tried = base
-		if p.Fits, err = u.contains(p, p.Head, base); err != nil {
+	if !onTop || p.CheckedBase != base {
+		p.CheckedBase = base
+		if p.FastForward, err = u.contains(p, p.Head, base); err != nil {
 			return err
 		}
 	}
@@ -160,7 +173,7 @@ func (u *Unit) setHead(p *Pull, base git.Hash, onTop bool) (err error) {
 		return err
 	}
 	var merge git.Hash
-	if p.Fits {
+	if p.FastForward {
 		if merge, err = u.tryMerge(p); err != nil {
 			return err
 		}
@@ -193,8 +206,8 @@ func (u *Unit) tryMerge(p *Pull) (git.Hash, error) {
 	}
 	by := git.Signature{Name: u.Name, Email: u.Email, When: u.Now}
 	c := git.Commit{
-		Tree: head.Tree, Parents: []git.Hash{p.Tried, p.Head}, Author: by, Committer: by,
-		Message: fmt.Sprintf("Merge %s into %s\n", p.Head, p.Tried),
+		Tree: head.Tree, Parents: []git.Hash{p.CheckedBase, p.Head}, Author: by, Committer: by,
+		Message: fmt.Sprintf("Merge %s into %s\n", p.Head, p.CheckedBase),
 	}
 	raw := c.Append(nil)
 	h, err := git.Sum(storage.Commit, raw)

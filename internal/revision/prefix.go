@@ -29,7 +29,7 @@ func kindFor(steps string, want Kind) Kind {
 		return want
 	case strings.HasPrefix(steps, "^{tree}"):
 		return Treeish
-	case strings.HasPrefix(steps, "^{") && !strings.HasPrefix(steps, "^{commit}"):
+	case strings.HasPrefix(steps, "^{") && !strings.HasPrefix(steps, "^{commit}") && !strings.HasPrefix(steps, "^{/"):
 		return Any
 	}
 	return Commitish

@@ -1,5 +1,5 @@
-// Package revision resolves what users write for a commit, tree or blob: gitrevisions, the part of it that names one
-// object and needs no search through messages.
+// Package revision resolves what users write for a commit, tree or blob, or for a set of commits: gitrevisions, but for
+// what depends on the time of the day, or on a worktree.
 package revision
 
 import (
@@ -73,6 +73,9 @@ func (r *Resolver) Resolve(ctx context.Context, rev string) (git.Hash, error) {
 // ResolveAs is Resolve where an object of a kind is wanted. Of several objects that an abbreviated hash fits, the only
 // one of that kind is meant. The outcome may be of another kind all the same.
 func (r *Resolver) ResolveAs(ctx context.Context, rev string, want Kind) (git.Hash, error) {
+	if text, ok := cutText(rev); ok {
+		return r.anyWithText(ctx, text)
+	}
 	if tree, path, ok := cutPath(rev); ok {
 		return r.atPath(ctx, tree, path)
 	}
@@ -294,6 +297,13 @@ func tooOld(name string) error {
 func (r *Resolver) step(ctx context.Context, h git.Hash, steps string) (git.Hash, string, error) {
 	kind := steps[0]
 	rest := steps[1:]
+	if end, ok := textEnd(steps); ok {
+		h, err := r.Peel(ctx, h, storage.Commit)
+		if err == nil && end > len("^{/}") {
+			h, err = r.withText(ctx, steps[len("^{/"):end-1], []git.Hash{h})
+		}
+		return h, steps[end:], err
+	}
 	if kind == '^' && strings.HasPrefix(rest, "{") {
 		name, after, ok := strings.Cut(rest[1:], "}")
 		if !ok {

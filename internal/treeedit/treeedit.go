@@ -149,12 +149,33 @@ func (t *Tree) Put(ctx context.Context, path string, mode git.Mode, h git.Hash) 
 }
 
 func (t *Tree) put(ctx context.Context, path string, c *child) error {
+	return t.place(ctx, path, c, false)
+}
+
+// Graft is Put of an entry of any mode, which may be a directory, and which replaces a directory, too.
+func (t *Tree) Graft(ctx context.Context, path string, mode git.Mode, h git.Hash) error {
+	return t.place(ctx, path, &child{entry: git.Entry{Mode: mode, Hash: h}}, true)
+}
+
+// Reset makes the tree the one called root, or an empty one for the zero hash. It forgets all edits so far.
+func (t *Tree) Reset(ctx context.Context, root git.Hash) error {
+	old := t.root
+	t.root = directory{dirty: root.IsZero()}
+	if err := t.load(ctx, &t.root, root); err != nil {
+		t.root = old
+		return err
+	}
+	return nil
+}
+
+// place puts a child at path. With replace, whatever is there goes.
+func (t *Tree) place(ctx context.Context, path string, c *child, replace bool) error {
 	d := &t.root
 	for at := 0; ; {
 		d.dirty = true
 		name, _, more := strings.Cut(path[at:], "/")
 		if !more {
-			if e, _, ok := d.find(name); ok && (e.IsDir() || c.entry.IsDir()) {
+			if e, _, ok := d.find(name); ok && !replace && (e.IsDir() || c.entry.IsDir()) {
 				return ErrExists
 			}
 			c.entry.Name = name

@@ -7,9 +7,9 @@
 //	K  key                         record
 //	f                              format version of the store
 //	b  repo                        stack of a repository that has part in a fork
-//	u  space                       how many stacks have the frozen space
+//	u  segment                     how many stacks have the frozen segment
 //	t  key                         second part of a record whose value is large
-//	r  space name                  ref, or what is left of a deleted one; a repository's first space has its ID
+//	r  segment name                ref, or what is left of a deleted one; a repository's first segment has its ID
 //	l  repo  name 0 ^seq(8)        entry of a ref's log, the newest first
 //	o  pool  hash                  object
 //	c  pool  id(20) seq(4)         chunk of a large object
@@ -35,6 +35,13 @@
 // After a failed write to the medium nothing more is written until the store is opened again: what a sync that
 // failed has kept is unknown, and a later one that succeeds does not tell. Reads go on.
 //
+// # Keys that move
+//
+// The engine keeps what was deleted until a compaction, and iterators step over it. Where records move, as in an index
+// by time with each push, a page of the newest would cost what was ever written. So the first scan that comes across
+// much of that makes the keys of its range known, in memory, and commits keep them up to date: later scans step over
+// nothing there. What is known is some 2 MiB at most, and gone with Close.
+//
 // # Too many open files
 //
 // Where descriptors, or space, run out, what would need some is refused with ErrNoFiles or ErrNoSpace. If others of
@@ -50,7 +57,7 @@
 //
 // # Forks
 //
-// A fork shares the spaces that its parent's refs are in, as package stack says. The store is of format 2 from the
+// A fork shares the segments that its parent's refs are in, as package refstack says. The store is of format 2 from the
 // first stack on. Layers are merged after the Update that froze one of them, in Updates of their own. Open undoes a
 // merge that a crash ended.
 package badger

@@ -10,7 +10,7 @@ import (
 	engine "github.com/dgraph-io/badger/v4"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
 // dropped is the timestamps at which repositories and pools were dropped, as long as keys of them may be left. A key
@@ -133,7 +133,7 @@ func (b *backend) load() (left remainder, err error) {
 // tidy finishes drops and undoes merges.
 func (b *backend) tidy(left remainder) error {
 	for _, into := range left.merges {
-		err := b.work(context.Background(), func(t *tx) error { return stack.Drop(medium{t}, into) })
+		err := b.work(context.Background(), func(t *tx) error { return refstack.Drop(medium{t}, into) })
 		if err != nil {
 			return err
 		}
@@ -194,7 +194,7 @@ func (t *tx) sweepKeys(prefix, lo []byte, drop uint64) (next []byte, size int64,
 		if it.Item().Version() >= drop {
 			continue
 		}
-		if _, ok := t.layered(key); !ok {
+		if _, ok := t.unpublished(key); !ok {
 			t.own.set(string(key), nil)
 			size += it.Item().EstimatedSize()
 		}

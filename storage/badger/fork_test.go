@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
 // TestForkIsSmall holds what a fork of a repository with many branches takes.
@@ -97,7 +97,7 @@ func refsOf(t *testing.T, b *backend, repo storage.ID) map[string]storage.Ref {
 }
 
 // stackOf returns the stack that is stored for a repository.
-func stackOf(t *testing.T, b *backend, repo storage.ID) stack.Stack {
+func stackOf(t *testing.T, b *backend, repo storage.ID) refstack.Stack {
 	t.Helper()
 	r := &reader{b: b, snap: b.timeline.acquire()}
 	defer r.end()
@@ -115,9 +115,9 @@ func TestLayersStayFew(t *testing.T) {
 	const branches = 3 * mergeBatch
 	manyBranches(t, b, branches)
 	want := map[storage.ID]map[string]storage.Ref{}
-	forks := 40
+	forks := 24
 	if testing.Short() {
-		forks = 16
+		forks = 10
 	}
 	for i := range forks {
 		n := 20 << (i % 8)
@@ -197,7 +197,7 @@ func TestMergeAfterCrash(t *testing.T) {
 		t.Fatalf("%d layers to merge, %v, want 2", len(layers), err)
 	}
 	update(func(tx *tx) error {
-		g, err := stack.Start(medium{tx}, testRepo, layers)
+		g, err := refstack.Start(medium{tx}, testRepo, layers)
 		if err != nil {
 			return err
 		}
@@ -278,11 +278,11 @@ func TestFormats(t *testing.T) {
 }
 
 func TestStackCodec(t *testing.T) {
-	for _, s := range []stack.Stack{
-		{Below: []stack.Layer{}},
-		{Own: testRepo, Many: true, Below: []stack.Layer{}},
+	for _, s := range []refstack.Stack{
+		{Below: []refstack.Layer{}},
+		{Own: testRepo, Many: true, Below: []refstack.Layer{}},
 		{Own: testRepo, Recent: []string{"HEAD", "refs/heads/main"},
-			Below: []stack.Layer{{Space: testPool}, {Space: testRepo, Inherited: true}}},
+			Below: []refstack.Layer{{Segment: testPool}, {Segment: testRepo, Inherited: true}}},
 	} {
 		encoded := encodeStack(nil, s)
 		got, err := decodeStack(encoded)

@@ -43,8 +43,8 @@ func appendLogKey(b []byte, repo storage.ID, name string, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendLogPrefix(b, repo, name), ^seq)
 }
 
-func appendStackKey(b []byte, repo storage.ID) []byte  { return appendHead(b, stackType, repo) }
-func appendUsersKey(b []byte, space storage.ID) []byte { return appendHead(b, usersType, space) }
+func appendStackKey(b []byte, repo storage.ID) []byte    { return appendHead(b, stackType, repo) }
+func appendUsersKey(b []byte, segment storage.ID) []byte { return appendHead(b, usersType, segment) }
 
 func appendObjectKey(b []byte, pool storage.ID, h storage.Hash) []byte {
 	return append(appendHead(b, objectType, pool), h[:]...)
@@ -65,10 +65,10 @@ type scope struct {
 
 // Kinds of scopes.
 const (
-	repoKind  = 'r' // refs and logs of a repository
-	spaceKind = 's' // refs alone
-	logsKind  = 'l' // logs alone
-	poolKind  = 'o' // objects
+	repoKind    = 'r' // refs and logs of a repository
+	segmentKind = 's' // refs alone
+	logsKind    = 'l' // logs alone
+	poolKind    = 'o' // objects
 )
 
 func repoScope(id storage.ID) scope { return scope{repoKind, id} }
@@ -82,7 +82,7 @@ func scopesOf[K string | []byte](key K) (whole, part scope, ok bool) {
 	}
 	switch key[0] {
 	case refType:
-		whole.kind, part.kind = repoKind, spaceKind
+		whole.kind, part.kind = repoKind, segmentKind
 	case logType:
 		whole.kind, part.kind = repoKind, logsKind
 	case objectType, chunkType:
@@ -106,7 +106,7 @@ func (s scope) types() []byte {
 	switch s.kind {
 	case repoKind:
 		return []byte{refType, logType}
-	case spaceKind:
+	case segmentKind:
 		return []byte{refType}
 	case logsKind:
 		return []byte{logType}

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
 // mergeBatch is how many entries of layers are merged in one Update.
@@ -17,16 +17,16 @@ func (b *backend) merge(repo storage.ID) error {
 	if err != nil || len(layers) == 0 {
 		return err
 	}
-	var g *stack.Merge
+	var g *refstack.Compaction
 	for from := ""; ; {
 		if b.closing.Load() {
 			return nil
 		}
-		var m *stack.Merge
+		var m *refstack.Compaction
 		var next string
 		err := b.work(context.Background(), func(t *tx) (err error) {
 			if m = g; m == nil {
-				if m, err = stack.Start(medium{t}, repo, layers); err != nil || m == nil {
+				if m, err = refstack.Start(medium{t}, repo, layers); err != nil || m == nil {
 					return err
 				}
 			}
@@ -43,15 +43,15 @@ func (b *backend) merge(repo storage.ID) error {
 }
 
 // alike returns the layers that are to be merged. Since they never change, they are counted outside of any Update.
-func (b *backend) alike(repo storage.ID) ([]stack.Layer, error) {
+func (b *backend) alike(repo storage.ID) ([]refstack.Layer, error) {
 	r := &reader{b: b, snap: b.timeline.acquire()}
 	defer r.end()
 	s, err := r.stack(repo)
 	if err != nil || s == nil {
 		return nil, err
 	}
-	return s.Alike(func(space storage.ID, limit int) (n int, err error) {
-		for _, e := range r.entries(space, "", "") {
+	return s.Alike(func(segment storage.ID, limit int) (n int, err error) {
+		for _, e := range r.entries(segment, "", "") {
 			if n == limit || e.err != nil {
 				return n, e.err
 			}
@@ -62,9 +62,9 @@ func (b *backend) alike(repo storage.ID) ([]stack.Layer, error) {
 }
 
 // mergeEntries copies the entries from a name on that count, and returns where to go on, or "" at the end.
-func (t *tx) mergeEntries(g *stack.Merge, from string) (next string, err error) {
+func (t *tx) mergeEntries(g *refstack.Compaction, from string) (next string, err error) {
 	n := 0
-	for name, e := range stack.Entries(g.Layers, t.entries, from, "") {
+	for name, e := range refstack.Entries(g.Layers, t.entries, from, "") {
 		if e.Value.err != nil {
 			return "", e.Value.err
 		}

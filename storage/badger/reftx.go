@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
 // PutRef implements storage.Tx.
@@ -69,8 +69,8 @@ func (t *tx) putRef(repo storage.ID, name string, ref storedRef, entry *storage.
 	return t.check()
 }
 
-// oldRef returns what there is before a ref is put into a repository's own space. Of a repository that t creates, that
-// is only what t has put.
+// oldRef returns what there is before a ref is put into a repository's own segment. Of a repository that t creates,
+// that is only what t has put.
 func (t *tx) oldRef(repo, own storage.ID, name string) (storedRef, error) {
 	if own == t.created {
 		t.key = appendRefKey(t.key[:0], own, name)
@@ -90,7 +90,7 @@ func (t *tx) CreateRepo(repo, pool storage.ID) error {
 	if t.err != nil || !t.b.forked.Load() {
 		return t.err
 	}
-	return t.doom(stack.Create(medium{t}, repo))
+	return t.doom(refstack.Create(medium{t}, repo))
 }
 
 // ForkRepo implements storage.Tx. Its cost does not depend on how many refs there are.
@@ -98,7 +98,7 @@ func (t *tx) ForkRepo(repo, from storage.ID) error {
 	if t.err != nil {
 		return t.err
 	}
-	froze, err := stack.Fork(medium{t}, repo, from)
+	froze, err := refstack.Fork(medium{t}, repo, from)
 	if froze {
 		t.froze = append(t.froze, from)
 	}
@@ -110,5 +110,5 @@ func (t *tx) DropRepo(repo storage.ID) error {
 	if t.err != nil || !t.b.forked.Load() {
 		return t.dropScope(repoScope(repo))
 	}
-	return t.doom(stack.Drop(medium{t}, repo))
+	return t.doom(refstack.Drop(medium{t}, repo))
 }

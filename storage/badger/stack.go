@@ -6,12 +6,12 @@ import (
 	"iter"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
-// encodeStack appends what keeps a stack: its own space; how many recent names there are, plus one, or 0 for many, and
-// the names; for each layer whether it is inherited, and its space.
-func encodeStack(b []byte, s stack.Stack) []byte {
+// encodeStack appends what keeps a stack: its own segment; how many recent names there are, plus one, or 0 for many,
+// and the names; for each layer whether it is inherited, and its segment.
+func encodeStack(b []byte, s refstack.Stack) []byte {
 	b = append(b, s.Own[:]...)
 	if s.Many {
 		b = append(b, 0)
@@ -26,39 +26,39 @@ func encodeStack(b []byte, s stack.Stack) []byte {
 		if l.Inherited {
 			flag = 1
 		}
-		b = append(append(b, flag), l.Space[:]...)
+		b = append(append(b, flag), l.Segment[:]...)
 	}
 	return b
 }
 
-func decodeStack(payload []byte) (s stack.Stack, err error) {
+func decodeStack(payload []byte) (s refstack.Stack, err error) {
 	r := reading{b: payload}
 	copy(s.Own[:], r.take(idSize))
 	n := r.uvarint()
 	for s.Many = n == 0; n > 1 && !r.bad; n-- {
 		s.Recent = append(s.Recent, r.text())
 	}
-	s.Below = make([]stack.Layer, 0, len(r.b)/(1+idSize))
+	s.Below = make([]refstack.Layer, 0, len(r.b)/(1+idSize))
 	for len(r.b) > 0 && !r.bad {
 		flag := r.byte()
-		l := stack.Layer{Inherited: flag == 1}
-		copy(l.Space[:], r.take(idSize))
+		l := refstack.Layer{Inherited: flag == 1}
+		copy(l.Segment[:], r.take(idSize))
 		r.bad = r.bad || flag > 1
 		s.Below = append(s.Below, l)
 	}
 	if r.bad {
-		return stack.Stack{}, errMalformed
+		return refstack.Stack{}, errMalformed
 	}
 	return s, nil
 }
 
-// stack returns the stack of a repository, or nil if it has none: then its first space is all there is.
-func (r *reader) stack(repo storage.ID) (*stack.Stack, error) {
+// stack returns the stack of a repository, or nil if it has none: then its first segment is all there is.
+func (r *reader) stack(repo storage.ID) (*refstack.Stack, error) {
 	if !r.b.forked.Load() {
 		return nil, nil
 	}
 	r.key = appendStackKey(r.key[:0], repo)
-	if w, ok := r.layered(r.key); ok {
+	if w, ok := r.unpublished(r.key); ok {
 		if w.value == nil {
 			return nil, nil
 		}
@@ -69,7 +69,7 @@ func (r *reader) stack(repo storage.ID) (*stack.Stack, error) {
 		return seen.stack, nil
 	}
 	payload, err := r.get(r.key)
-	var s *stack.Stack
+	var s *refstack.Stack
 	switch {
 	case err == nil:
 		if s, err = r.decodeStack(payload); err != nil {
@@ -83,7 +83,7 @@ func (r *reader) stack(repo storage.ID) (*stack.Stack, error) {
 }
 
 // decodeStack returns the stack whose payload was read under r.key.
-func (r *reader) decodeStack(payload []byte) (*stack.Stack, error) {
+func (r *reader) decodeStack(payload []byte) (*refstack.Stack, error) {
 	s, err := decodeStack(payload)
 	if err != nil {
 		return nil, corrupt(r.key, err.Error())
@@ -91,17 +91,17 @@ func (r *reader) decodeStack(payload []byte) (*stack.Stack, error) {
 	return &s, nil
 }
 
-// A refEntry is what a space has under the name of a ref, or why that cannot be read.
+// A refEntry is what a segment has under the name of a ref, or why that cannot be read.
 type refEntry struct {
 	storedRef
 	err error
 }
 
-// entries yields what a space has, at the time of the call, under the names lo <= name < hi.
-func (r *reader) entries(space storage.ID, lo, hi string) iter.Seq2[string, refEntry] {
-	in := span{lo: appendRefKey(nil, space, lo), hi: prefixEnd(appendRefKey(nil, space, ""))}
+// entries yields what a segment has, at the time of the call, under the names lo <= name < hi.
+func (r *reader) entries(segment storage.ID, lo, hi string) iter.Seq2[string, refEntry] {
+	in := span{lo: appendRefKey(nil, segment, lo), hi: prefixEnd(appendRefKey(nil, segment, ""))}
 	if hi != "" {
-		in.hi = appendRefKey(nil, space, hi)
+		in.hi = appendRefKey(nil, segment, hi)
 	}
 	in.prefix = commonPrefix(in.lo, in.hi)
 	p := r.begin(in)
@@ -120,18 +120,18 @@ func (r *reader) entries(space storage.ID, lo, hi string) iter.Seq2[string, refE
 	}
 }
 
-// A medium is a transaction as package stack needs it.
+// A medium is a transaction as package refstack needs it.
 type medium struct{ t *tx }
 
-func (m medium) Stack(repo storage.ID) (stack.Stack, bool, error) {
+func (m medium) Stack(repo storage.ID) (refstack.Stack, bool, error) {
 	s, err := m.t.stack(repo)
 	if err != nil || s == nil {
-		return stack.Stack{}, false, err
+		return refstack.Stack{}, false, err
 	}
 	return *s, true, nil
 }
 
-func (m medium) PutStack(repo storage.ID, s stack.Stack) error {
+func (m medium) PutStack(repo storage.ID, s refstack.Stack) error {
 	t := m.t
 	t.b.forked.Store(true)
 	format, err := t.get([]byte{formatType})
@@ -152,8 +152,8 @@ func (m medium) DeleteStack(repo storage.ID) error {
 	return m.t.check()
 }
 
-func (m medium) Users(space storage.ID) (uint64, error) {
-	key := appendUsersKey(nil, space)
+func (m medium) Refcount(segment storage.ID) (uint64, error) {
+	key := appendUsersKey(nil, segment)
 	payload, err := m.t.get(key)
 	if errors.Is(err, storage.ErrNotFound) {
 		return 0, nil
@@ -169,8 +169,8 @@ func (m medium) Users(space storage.ID) (uint64, error) {
 	return n, nil
 }
 
-func (m medium) PutUsers(space storage.ID, n uint64) error {
-	key := appendUsersKey(nil, space)
+func (m medium) PutRefcount(segment storage.ID, n uint64) error {
+	key := appendUsersKey(nil, segment)
 	if n == 0 {
 		m.t.own.set(string(key), nil)
 	} else {
@@ -192,8 +192,10 @@ func (m medium) Copy(to, from storage.ID, names []string) error {
 	return m.t.check()
 }
 
-func (m medium) DropSpace(space storage.ID) error { return m.t.dropScope(scope{spaceKind, space}) }
-func (m medium) DropLogs(repo storage.ID) error   { return m.t.dropScope(scope{logsKind, repo}) }
+func (m medium) DropSegment(segment storage.ID) error {
+	return m.t.dropScope(scope{segmentKind, segment})
+}
+func (m medium) DropLogs(repo storage.ID) error { return m.t.dropScope(scope{logsKind, repo}) }
 
 func (m medium) DropAll(repo storage.ID) error {
 	if err := m.t.dropScope(repoScope(repo)); err != nil {

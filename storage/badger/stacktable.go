@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
 // A stackTable keeps the stacks of repositories that were read last, and which have none, so that to know this costs
@@ -17,10 +17,10 @@ type stackTable struct {
 // A knownStack is what a slot says. It does not change.
 type knownStack struct {
 	repo    storage.ID
-	known   bool         // else only written counts
-	stack   *stack.Stack // nil: there is none
-	ts      uint64       // when it was read
-	written uint64       // timestamp of the last commit that wrote a stack of the slot
+	known   bool            // else only written counts
+	stack   *refstack.Stack // nil: there is none
+	ts      uint64          // when it was read
+	written uint64          // timestamp of the last commit that wrote a stack of the slot
 }
 
 // tells reports whether k is what a reader at ts sees of the repository. A nil k tells nothing.

@@ -7,7 +7,7 @@ import (
 	"iter"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
 // View implements storage.Backend.
@@ -65,7 +65,7 @@ func (r *reader) ref(repo storage.ID, name string) (storedRef, error) {
 	return r.refOf(s, name)
 }
 
-func (r *reader) refOf(s *stack.Stack, name string) (storedRef, error) {
+func (r *reader) refOf(s *refstack.Stack, name string) (storedRef, error) {
 	ref, err := r.entry(s.Own, name)
 	for _, l := range s.Below {
 		if err != storage.ErrNotFound {
@@ -74,16 +74,16 @@ func (r *reader) refOf(s *stack.Stack, name string) (storedRef, error) {
 		if !l.Shows(name) {
 			continue
 		}
-		if ref, err = r.entry(l.Space, name); l.Inherited {
+		if ref, err = r.entry(l.Segment, name); l.Inherited {
 			ref.seq = 0
 		}
 	}
 	return ref, err
 }
 
-// entry returns what a space has under the name of a ref, or storage.ErrNotFound itself.
-func (r *reader) entry(space storage.ID, name string) (storedRef, error) {
-	r.key = appendRefKey(r.key[:0], space, name)
+// entry returns what a segment has under the name of a ref, or storage.ErrNotFound itself.
+func (r *reader) entry(segment storage.ID, name string) (storedRef, error) {
+	r.key = appendRefKey(r.key[:0], segment, name)
 	payload, err := r.get(r.key)
 	if err != nil {
 		return storedRef{}, err
@@ -103,7 +103,7 @@ func (r *reader) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.R
 			yield(storage.Ref{}, err)
 			return
 		}
-		layers := []stack.Layer{{Space: repo}}
+		layers := []refstack.Layer{{Segment: repo}}
 		if s != nil {
 			layers = s.Layers()
 		}
@@ -111,7 +111,7 @@ func (r *reader) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.R
 		if after >= prefix {
 			lo = after + "\x00"
 		}
-		for name, e := range stack.Entries(layers, r.entries, lo, hi) {
+		for name, e := range refstack.Entries(layers, r.entries, lo, hi) {
 			switch {
 			case e.Value.err != nil:
 				yield(storage.Ref{}, e.Value.err)

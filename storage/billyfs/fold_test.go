@@ -63,6 +63,9 @@ func TestFoldingContract(t *testing.T) {
 				if !levels() && (i > 0 || !shared) {
 					t.Skip("long: needs -levels")
 				}
+				if testing.Short() {
+					t.Skip("long: what of it differs, TestFoldingReopen shows")
+				}
 				storagetest.Run(t, func(t *testing.T) storage.Backend {
 					s := openFolding(t, crashfs.NewNames(f.names), shared)
 					u := newUpkeep(s) // the crash tests do it often, which takes half of the time

@@ -4,21 +4,21 @@ import (
 	"encoding/binary"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
-// A medium is a transaction as package stack needs it.
+// A medium is a transaction as package refstack needs it.
 type medium struct{ t *tx }
 
-func (m medium) Stack(repo storage.ID) (stack.Stack, bool, error) {
+func (m medium) Stack(repo storage.ID) (refstack.Stack, bool, error) {
 	s := m.t.stack(repo)
 	if s == nil {
-		return stack.Stack{}, false, nil
+		return refstack.Stack{}, false, nil
 	}
 	return *s, true, nil
 }
 
-func (m medium) PutStack(repo storage.ID, s stack.Stack) error {
+func (m medium) PutStack(repo storage.ID, s refstack.Stack) error {
 	m.t.b.forked.add(repo)
 	m.t.values.Put(string(appendStackKey(nil, repo)), value{ref: &refState{stack: &s}})
 	return nil
@@ -29,14 +29,14 @@ func (m medium) DeleteStack(repo storage.ID) error {
 	return nil
 }
 
-func (m medium) Users(space storage.ID) (uint64, error) {
-	v, _ := m.t.values.Get(string(appendUsersKey(nil, space)))
+func (m medium) Refcount(segment storage.ID) (uint64, error) {
+	v, _ := m.t.values.Get(string(appendUsersKey(nil, segment)))
 	n, _ := binary.Uvarint(v.record)
 	return n, nil
 }
 
-func (m medium) PutUsers(space storage.ID, n uint64) error {
-	key := string(appendUsersKey(nil, space))
+func (m medium) PutRefcount(segment storage.ID, n uint64) error {
+	key := string(appendUsersKey(nil, segment))
 	if n == 0 {
 		m.t.values.Delete(key)
 	} else {
@@ -53,23 +53,23 @@ func (m medium) Copy(to, from storage.ID, names []string) error {
 	return nil
 }
 
-func (m medium) DropSpace(space storage.ID) error {
-	lo := string(appendRefKey(nil, space, ""))
+func (m medium) DropSegment(segment storage.ID) error {
+	lo := string(appendRefKey(nil, segment, ""))
 	for key := range m.t.values.Scan(lo, above(lo), false) {
 		m.t.values.Delete(key)
 	}
 	return nil
 }
 
-// DropLogs takes the logs out of the spaces that the repository wrote and that others have: nobody reads them there.
+// DropLogs takes the logs out of the segments that the repository wrote and that others have: nobody reads them there.
 func (m medium) DropLogs(repo storage.ID) error {
 	for _, l := range m.t.stack(repo).Below {
 		if l.Inherited {
 			continue
 		}
-		for name, ref := range m.t.entries(l.Space, "", "") {
+		for name, ref := range m.t.entries(l.Segment, "", "") {
 			if ref.log != nil {
-				m.t.values.Put(m.t.refKey(l.Space, name), value{ref: ref.withoutLog()})
+				m.t.values.Put(m.t.refKey(l.Segment, name), value{ref: ref.withoutLog()})
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func (m medium) DropLogs(repo storage.ID) error {
 }
 
 func (m medium) DropAll(repo storage.ID) error {
-	if err := m.DropSpace(repo); err != nil {
+	if err := m.DropSegment(repo); err != nil {
 		return err
 	}
 	return m.DeleteStack(repo)

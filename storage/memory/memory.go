@@ -10,7 +10,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
 // New returns an empty store.
@@ -38,7 +38,7 @@ type refState struct {
 	ref   storage.Ref
 	live  bool
 	log   *logLine
-	stack *stack.Stack // of a repository; then there is nothing else
+	stack *refstack.Stack // of a repository; then there is nothing else
 }
 
 type logLine struct {
@@ -47,10 +47,10 @@ type logLine struct {
 }
 
 const (
-	refKind    = "f" // space, name: a ref, with its log
+	refKind    = "f" // segment, name: a ref, with its log
 	recordKind = "r" // key: a record
 	stackKind  = "s" // repository: its stack
-	usersKind  = "u" // space: how many stacks have it, as a record
+	usersKind  = "u" // segment: how many stacks have it, as a record
 )
 
 func (b *backend) Durability() storage.Durability { return storage.Volatile }

@@ -4,11 +4,11 @@ import (
 	"fmt"
 
 	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
-// stack returns the stack of a repository, or nil if it has none: then its first space is all there is.
-func (r *reader) stack(repo storage.ID) *stack.Stack {
+// stack returns the stack of a repository, or nil if it has none: then its first segment is all there is.
+func (r *reader) stack(repo storage.ID) *refstack.Stack {
 	if r.b.forked.lacks(&repo) {
 		return nil
 	}
@@ -56,12 +56,12 @@ func (t *tx) setRef(repo storage.ID, r storage.Ref, live bool, entry *storage.Lo
 	return nil
 }
 
-func (t *tx) CreateRepo(repo, pool storage.ID) error { return stack.Create(medium{t}, repo) }
+func (t *tx) CreateRepo(repo, pool storage.ID) error { return refstack.Create(medium{t}, repo) }
 
 // ForkRepo implements storage.Tx. Its cost does not depend on how many refs there are: what is merged is in proportion
 // to the refs that were written since the last fork.
 func (t *tx) ForkRepo(repo, from storage.ID) error {
-	froze, err := stack.Fork(medium{t}, repo, from)
+	froze, err := refstack.Fork(medium{t}, repo, from)
 	if err != nil || !froze {
 		return err
 	}
@@ -69,11 +69,11 @@ func (t *tx) ForkRepo(repo, from storage.ID) error {
 	if err != nil || len(layers) == 0 {
 		return err
 	}
-	g, err := stack.Start(medium{t}, from, layers)
+	g, err := refstack.Start(medium{t}, from, layers)
 	if err != nil || g == nil {
 		return err
 	}
-	for name, e := range stack.Entries(g.Layers, t.entries, "", "") {
+	for name, e := range refstack.Entries(g.Layers, t.entries, "", "") {
 		ref := e.Value
 		if e.Layer.Inherited {
 			ref = ref.withoutLog()
@@ -85,9 +85,9 @@ func (t *tx) ForkRepo(repo, from storage.ID) error {
 	return g.Finish(medium{t})
 }
 
-// count returns the number of entries in a space, or limit if there are more.
-func (t *tx) count(space storage.ID, limit int) (n int, err error) {
-	for range t.entries(space, "", "") {
+// count returns the number of entries in a segment, or limit if there are more.
+func (t *tx) count(segment storage.ID, limit int) (n int, err error) {
+	for range t.entries(segment, "", "") {
 		if n == limit {
 			break
 		}
@@ -103,4 +103,4 @@ func (s *refState) withoutLog() *refState {
 	return &refState{ref: s.ref, live: s.live}
 }
 
-func (t *tx) DropRepo(repo storage.ID) error { return stack.Drop(medium{t}, repo) }
+func (t *tx) DropRepo(repo storage.ID) error { return refstack.Drop(medium{t}, repo) }

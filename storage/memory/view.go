@@ -8,7 +8,7 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
-	"github.com/reposit/reposit/storage/internal/stack"
+	"github.com/reposit/reposit/storage/internal/refstack"
 )
 
 // A reader is a snapshot, or what a transaction sees.
@@ -57,8 +57,8 @@ func appendRecordKey(b, key []byte) []byte {
 func appendStackKey(b []byte, repo storage.ID) []byte {
 	return append(append(b, stackKind...), repo[:]...)
 }
-func appendUsersKey(b []byte, space storage.ID) []byte {
-	return append(append(b, usersKind...), space[:]...)
+func appendUsersKey(b []byte, segment storage.ID) []byte {
+	return append(append(b, usersKind...), segment[:]...)
 }
 
 // Keys up to these sizes are built on the stack.
@@ -117,16 +117,16 @@ func (r *reader) find(repo storage.ID, name string) (ref *refState, inherited bo
 			break
 		}
 		if l.Shows(name) {
-			ref, inherited = r.state(l.Space, name), l.Inherited
+			ref, inherited = r.state(l.Segment, name), l.Inherited
 		}
 	}
 	return ref, inherited
 }
 
-// state returns what a space has under the name of a ref, or nil.
-func (r *reader) state(space storage.ID, name string) *refState {
+// state returns what a segment has under the name of a ref, or nil.
+func (r *reader) state(segment storage.ID, name string) *refState {
 	var buffer [refKeySize]byte
-	key := text(appendRefKey(buffer[:0], space, name))
+	key := text(appendRefKey(buffer[:0], segment, name))
 	if r.values != nil {
 		v, _ := r.values.Get(key)
 		return v.ref
@@ -141,11 +141,11 @@ func (r *reader) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.R
 		if after >= prefix {
 			lo = after + "\x00"
 		}
-		layers := []stack.Layer{{Space: repo}}
+		layers := []refstack.Layer{{Segment: repo}}
 		if s := r.stack(repo); s != nil {
 			layers = s.Layers()
 		}
-		for _, e := range stack.Entries(layers, r.entries, lo, above(prefix)) {
+		for _, e := range refstack.Entries(layers, r.entries, lo, above(prefix)) {
 			if e.Value.live && !yield(e.Value.ref, nil) {
 				return
 			}
@@ -153,11 +153,11 @@ func (r *reader) Refs(repo storage.ID, prefix, after string) iter.Seq2[storage.R
 	}
 }
 
-// entries yields what a space has under the names lo <= name < hi.
-func (r *reader) entries(space storage.ID, lo, hi string) iter.Seq2[string, *refState] {
-	from, to := string(appendRefKey(nil, space, lo)), above(string(appendRefKey(nil, space, "")))
+// entries yields what a segment has under the names lo <= name < hi.
+func (r *reader) entries(segment storage.ID, lo, hi string) iter.Seq2[string, *refState] {
+	from, to := string(appendRefKey(nil, segment, lo)), above(string(appendRefKey(nil, segment, "")))
 	if hi != "" {
-		to = string(appendRefKey(nil, space, hi))
+		to = string(appendRefKey(nil, segment, hi))
 	}
 	all := r.scan(from, to, false)
 	return func(yield func(string, *refState) bool) {
