@@ -78,14 +78,16 @@
 // # What may be copied or synced
 //
 // A store's folder may be copied or moved as a whole while it is closed. A copy of an open one, by a program that
-// synchronises folders for instance, is of no one moment, and two machines must not have one folder open.
+// synchronises folders for instance, is of no one moment, and two machines must not have one folder open. The page
+// internal/docs/copying.md goes through all of that, backend by backend.
 //
 // # Git on the same folder
 //
-// On billyfs, the directories under repos/ are bare repositories: that of [Repo.ID] "rp_x" is repos/x.git. Copy them
-// with the store, not alone, since forks share objects. Git reads and pushes there while no call is in flight. Whoever
-// may write to the folder is past all that this package enforces: neither permissions nor [Repo.Protection] nor Limits
-// bind git on disk, and git runs none of the checks. To hold users to rules, do not give them the folder.
+// On billyfs, the directories under repos/ are bare repositories: that of [Repo.ID] "rp_x" is repos/x.git. The file
+// names.txt says which directory is which repository, and git's description in each. Copy them with the store, not
+// alone, since forks share objects. Git reads and pushes there while no call is in flight. Whoever may write to the
+// folder is past all that this package enforces: neither permissions nor [Repo.Protection] nor Limits bind git on disk,
+// and git runs none of the checks. To hold users to rules, do not give them the folder.
 //
 // What git wrote to refs and objects is seen by the next call: branches, tags, histories, and the heads of pull
 // requests. Nobody is told: there is no event, and what is derived, as [Info] has it, and refs/pull/, follow with the

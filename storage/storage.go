@@ -291,6 +291,17 @@ func RefsVersion(v View, repo ID) (uint64, error) {
 	return 0, nil
 }
 
+// Describe tells the backend of tx what people call a repository, for those who look at what it keeps without reposit,
+// by a method Describe(ID, string) error. The name is the repository's from the end of the transaction on, until
+// another one is given or the repository is dropped; it may be given before the repository is created. Nothing depends
+// on it: where nobody can look, it is a no-op.
+func Describe(tx Tx, repo ID, name string) error {
+	if d, ok := tx.(interface{ Describe(ID, string) error }); ok {
+		return d.Describe(repo, name)
+	}
+	return nil
+}
+
 // Order is the direction of Records.
 type Order bool
 

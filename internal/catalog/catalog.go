@@ -182,8 +182,18 @@ func (e *Entry) Protect(tx storage.Tx, protected bool) error {
 // put stores the repository's record.
 func (e *Entry) put(tx storage.Tx, r *Repo) error {
 	e.Repo = r
-	return tx.PutRecord(idKey(keyRepo, r.ID), r.encode())
+	return r.put(tx)
 }
+
+// put stores the record, and gives the backend the name.
+func (r *Repo) put(tx storage.Tx) error {
+	if err := tx.PutRecord(idKey(keyRepo, r.ID), r.encode()); err != nil {
+		return err
+	}
+	return r.describe(tx)
+}
+
+func (r *Repo) describe(tx storage.Tx) error { return storage.Describe(tx, r.ID, r.Owner+"/"+r.Slug) }
 
 // Create adds a repository, or returns ErrTaken.
 func Create(tx storage.Tx, r *Repo) error {
@@ -201,7 +211,7 @@ func Add(tx storage.Tx, r *Repo) error {
 	if err := takeRedirect(tx, r.Owner, r.Slug); err != nil {
 		return err
 	}
-	if err := tx.PutRecord(idKey(keyRepo, r.ID), r.encode()); err != nil {
+	if err := r.put(tx); err != nil {
 		return err
 	}
 	if err := r.setExpiry(tx, time.Time{}, r.Expires); err != nil {

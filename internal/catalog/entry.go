@@ -61,7 +61,7 @@ func (e *Entry) Edit(v storage.View) (*State, error) {
 func (e *Entry) Moved() { e.moved = true }
 
 // Store writes what changed of the state. The first move since the language was found out leaves a mark, by which a
-// search for a language comes to know of it.
+// search for a language comes to know of it. A repository that an older version made gives the backend its name.
 func (e *Entry) Store(tx storage.Tx) error {
 	if e.gone || !e.changed && !e.moved {
 		return nil
@@ -82,6 +82,9 @@ func (e *Entry) Store(tx storage.Tx) error {
 		return err
 	}
 	e.changed, e.moved = false, false
+	if err := e.describe(tx); err != nil {
+		return err
+	}
 	return e.putState(tx, s)
 }
 

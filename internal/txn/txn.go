@@ -150,6 +150,9 @@ func (t *Tx) finish() error {
 	return nil
 }
 
+// Describe is asked by storage.Describe.
+func (t *Tx) Describe(repo storage.ID, name string) error { return storage.Describe(t.Tx, repo, name) }
+
 // Unanswered returns an error if the transaction asked what is not known yet: it must end with that error where it
 // would end with another one because of the answers.
 func (t *Tx) Unanswered() error {

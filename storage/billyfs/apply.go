@@ -49,7 +49,7 @@ func (p *prepared) apply() error {
 			return err
 		}
 	}
-	return nil
+	return p.s.names.apply(p.commit, p.tx.records)
 }
 
 // drop moves the directory of a repository to the trash. It is removed when no View reads it any more.

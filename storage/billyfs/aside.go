@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
@@ -24,7 +25,7 @@ func parseAside(data []byte) (name string, v refValue) {
 	first, rest, _ := strings.Cut(string(data), "\n")
 	v, err := parseRef([]byte(first))
 	name, ok := strings.CutSuffix(rest, "\n")
-	if err != nil || !ok || v.Target == "" || !validRef(name) {
+	if err != nil || !ok || v.Target == "" || !reffile.ValidName(name) {
 		return "", refValue{}
 	}
 	return name, v
@@ -89,7 +90,7 @@ func (f *refFiles) findAside(dir, name string) (refValue, error) {
 	if err != nil {
 		return refValue{}, err
 	}
-	return refValue{Hash: packed.find(name)}, nil
+	return refValue{Hash: packed.Find(name)}, nil
 }
 
 // A refChange is what a ref is to hold; nothing if it goes.
@@ -107,7 +108,7 @@ func (f *refFiles) put(dir string, changes []refChange) error {
 	if err != nil {
 		return err
 	}
-	var packed []packedRef
+	var packed []reffile.Ref
 	var drops []string
 	loose := map[string]bool{}
 	for _, c := range changes {
@@ -119,7 +120,7 @@ func (f *refFiles) put(dir string, changes []refChange) error {
 			return err
 		}
 		if !loose[c.name] && c.value.Target == "" {
-			packed = append(packed, packedRef{name: c.name, hash: c.value.Hash})
+			packed = append(packed, reffile.Ref{Name: c.name, Hash: c.value.Hash})
 		}
 	}
 	if err := f.repack(dir, packed, drops); err != nil {

@@ -76,6 +76,7 @@ func (w *committer) publish(p *prepared) {
 		_ = w.s.m.RemoveAll(trashPool(id))
 	}
 	_ = w.s.journal.Done(p.commit.Seq)
+	_ = w.s.names.list(fewNames) // it is tried again
 	w.s.upkeep.wrote(p.commit)
 	w.s.packer.wrote(p.commit)
 }
@@ -120,7 +121,8 @@ func (w *committer) finish(p *prepared) error {
 	if err := r.redo([]*journal.Commit{p.commit}); err != nil {
 		return err
 	}
-	if err := errors.Join(p.unlock(), p.discardPacked()); err != nil {
+	err := errors.Join(p.unlock(), p.discardPacked(), w.s.names.apply(p.commit, p.tx.records))
+	if err != nil {
 		return err
 	}
 	for id, dir := range p.staged {

@@ -68,6 +68,9 @@ func verify(ctx context.Context, fs *crashfs.FS, shared bool, seed uint64, acked
 	if err != nil {
 		return 0, errors.Join(err, s.Close())
 	}
+	if err := namesAreTrue(s); err != nil {
+		return 0, errors.Join(err, s.Close())
+	}
 	// It must take Updates again: no lock may be left, and no name be in the way.
 	w := storagetest.NewWorkload(seed, 0)
 	for range n {
@@ -80,6 +83,25 @@ func verify(ctx context.Context, fs *crashfs.FS, shared bool, seed uint64, acked
 		return 0, errors.Join(fmt.Errorf("after the unit after: %w", err), s.Close())
 	}
 	return n, s.Close()
+}
+
+// namesAreTrue compares what is written of the names of repositories with those that a workload gives them.
+func namesAreTrue(s *store) error {
+	now := s.records.Snapshot()
+	defer now.Close()
+	list := namesHead
+	for key := range now.Scan(repoKey, nextPrefix(repoKey), false) {
+		id := storage.ID([]byte(key[len(repoKey):]))
+		want := storagetest.Described(id) + "\n"
+		if got, err := s.m.ReadText(repoDir(id) + "/" + descriptionName); err != nil || got != want {
+			return fmt.Errorf("the description of %s is %q, %v; want %q", id, got, err, want)
+		}
+		list += strings.TrimSuffix(want, "\n") + "\t" + repoDir(id) + "\n"
+	}
+	if got, err := s.m.ReadText(namesName); err != nil || got != list && (got != "" || list != namesHead) {
+		return fmt.Errorf("the list of names is %q, %v; want %q", got, err, list)
+	}
+	return nil
 }
 
 // TestPowerCut cuts the power, of the disk alone for every other one, before operations of some workloads, and, for

@@ -125,7 +125,7 @@ func readFormat(d disk.Disk) (format, error) {
 }
 
 // layout is what a store has in its folder.
-var layout = []string{"reposit", "repos", "pools"}
+var layout = []string{"reposit", "repos", "pools", namesName}
 
 // namesIn returns the names in a directory, without strays. It may be missing.
 func namesIn(d disk.Disk, dir string) ([]string, error) {

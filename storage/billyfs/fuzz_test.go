@@ -3,45 +3,13 @@ package billyfs
 import (
 	"encoding/hex"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pjbgf/sha1cd"
 
-	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/internal/reffile"
 )
-
-// FuzzPackedRefs has each name found that is in the file, and the file be the same after it was written.
-func FuzzPackedRefs(f *testing.F) {
-	line := "0123456789012345678901234567890123456789 refs/heads/"
-	f.Add("# pack-refs with: peeled fully-peeled sorted \n" + line + "a\n^0123456789012345678901234567890123456789\n" +
-		line + "b\n")
-	f.Fuzz(func(t *testing.T, data string) {
-		p, err := parsePackedRefs(data)
-		if err != nil {
-			return
-		}
-		again, err := parsePackedRefs(string(p.change(nil, false, nil)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p.len() != again.len() {
-			t.Fatalf("%d refs after writing, want %d", again.len(), p.len())
-		}
-		for i := range p.len() {
-			if p.lines(i) != again.lines(i) {
-				t.Errorf("ref %d is %q after writing, want %q", i, again.lines(i), p.lines(i))
-			}
-			if j := p.index(p.name(i)); p.name(j) != p.name(i) {
-				t.Errorf("index(%q) is of %q", p.name(i), p.name(j))
-			}
-		}
-		if !slices.IsSortedFunc(p.starts, func(a, b uint32) int { return strings.Compare(p.nameAt(a), p.nameAt(b)) }) {
-			t.Error("refs are not sorted")
-		}
-	})
-}
 
 // FuzzPackedLogs puts a log into a file of logs: it is read as it was put, and the others as they were.
 func FuzzPackedLogs(f *testing.F) {
@@ -49,7 +17,7 @@ func FuzzPackedLogs(f *testing.F) {
 	f.Add("refs/heads/b one\nrefs/heads/a two\n\n x\nrefs/heads/b three\nrefs/heads/c", "refs/heads/b", "")
 	f.Fuzz(func(t *testing.T, file, name, log string) {
 		p, err := parsePackedLogs(file)
-		if err != nil || !validRef(name) || log != "" && !strings.HasSuffix(log, "\n") {
+		if err != nil || !reffile.ValidName(name) || log != "" && !strings.HasSuffix(log, "\n") {
 			return
 		}
 		again, err := parsePackedLogs(string(p.change([]packedLog{{name, log}})))
@@ -74,26 +42,6 @@ func TestPackedLogsSize(t *testing.T) {
 	}
 }
 
-// FuzzLogLine has lines that were parsed be the same after they were written.
-func FuzzLogLine(f *testing.F) {
-	zero := storage.Hash{}.String()
-	f.Add(zero + " " + zero + " A U Thor <a@x> 1700000000 +0200\tmessage")
-	f.Fuzz(func(t *testing.T, line string) {
-		one, err := parseLog(line)
-		if err != nil || one.When.Year() > 9999 || one.When.Unix() < 0 {
-			return
-		}
-		text := logText(&one)
-		two, err := parseLog(text[:len(text)-1])
-		if err != nil {
-			t.Fatalf("parseLog(%q) = %v", text, err)
-		}
-		if again := logText(&two); again != text {
-			t.Errorf("logText() = %q, and after parsing it %q", text, again)
-		}
-	})
-}
-
 // FuzzEncodeName encodes names of refs for files: two that differ have names that differ in more than case, which are
 // short, and those of version 2 are renamed to them.
 func FuzzEncodeName(f *testing.F) {
@@ -101,7 +49,7 @@ func FuzzEncodeName(f *testing.F) {
 	f.Add("refs/heads/"+strings.Repeat("Ab%41", 60), "refs/heads/"+strings.Repeat("A", 200))
 	f.Add("refs/heads/"+strings.Repeat("A", 150), "HEAD")
 	f.Fuzz(func(t *testing.T, one, two string) {
-		if !validRef(one) || !validRef(two) {
+		if !reffile.ValidName(one) || !reffile.ValidName(two) {
 			return
 		}
 		a, b := encodeName(one), encodeName(two)

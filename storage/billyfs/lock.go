@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
@@ -97,7 +98,7 @@ func (k *refLocks) dropStale() error {
 // dropFormer removes the lock files that a process made which kept a store of version 1.
 func (k *refLocks) dropFormer(locks []journal.LockNote) error {
 	for _, l := range locks {
-		if l.Name != packedName && !validRef(l.Name) || !validID(l.Repo) {
+		if l.Name != packedName && !reffile.ValidName(l.Name) || !validID(l.Repo) {
 			continue
 		}
 		file := path.Join(repoDir(l.Repo), l.Name+lockSuffix)

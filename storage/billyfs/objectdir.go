@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
@@ -180,7 +181,7 @@ func (d *objectDir) looseFiles() (names []string, err error) {
 			return nil, err
 		}
 		for _, e := range entries {
-			if _, ok := parseHash(fan + e.Name); ok && !e.Dir {
+			if _, ok := reffile.ParseHash(fan + e.Name); ok && !e.Dir {
 				names = append(names, fan+"/"+e.Name)
 			}
 		}
@@ -260,7 +261,7 @@ func (d *objectDir) hashes(dst []storage.Hash, first byte, lo, hi storage.Hash) 
 		return dst, err
 	}
 	for _, e := range entries {
-		if h, ok := parseHash(fan + e.Name); ok && !e.Dir && within(h) {
+		if h, ok := reffile.ParseHash(fan + e.Name); ok && !e.Dir && within(h) {
 			dst = append(dst, h)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
@@ -60,7 +61,7 @@ func parsePackedLogs(text string) (*packedLogs, error) {
 		if size < 0 {
 			break
 		}
-		if name, _, ok := strings.Cut(text[at:at+size], " "); ok && (name == last || validRef(name)) {
+		if name, _, ok := strings.Cut(text[at:at+size], " "); ok && (name == last || reffile.ValidName(name)) {
 			sorted = sorted && last <= name
 			last = name
 			p.starts = append(p.starts, uint32(at))

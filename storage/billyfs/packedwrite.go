@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
@@ -46,7 +47,7 @@ func (p *prepared) prepareMany(r *txRepo) error {
 			w.logged[name] = true
 		}
 	}
-	var refs []packedRef
+	var refs []reffile.Ref
 	var lines []packedLog
 	drops := map[string]bool{}
 	for _, name := range r.written {
@@ -65,7 +66,7 @@ func (p *prepared) prepareMany(r *txRepo) error {
 		if ref.lines != "" && !w.logged[name] {
 			lines = append(lines, packedLog{name, logs.find(name) + ref.lines})
 		}
-		_, packed := st.packed.at(name)
+		_, packed := st.packed.At(name)
 		switch v := ref.value; {
 		case v.IsZero() && packed:
 			drops[name] = true
@@ -75,13 +76,13 @@ func (p *prepared) prepareMany(r *txRepo) error {
 			if err := p.fillLock(r, name); err != nil {
 				return err
 			}
-		case !v.IsZero() && st.packed.find(name) != v.Hash:
-			refs = append(refs, packedRef{name: name, hash: v.Hash})
+		case !v.IsZero() && st.packed.Find(name) != v.Hash:
+			refs = append(refs, reffile.Ref{Name: name, Hash: v.Hash})
 		}
 	}
 	if len(refs)+len(drops) > 0 {
 		peeled := p.peel(r.pool, st.packed, refs)
-		text := st.packed.change(refs, peeled, func(name string) bool { return drops[name] })
+		text := st.packed.Change(refs, peeled, func(name string) bool { return drops[name] })
 		if w.refs, err = p.s.refs.packed.stage(text); err != nil {
 			return err
 		}
@@ -93,8 +94,8 @@ func (p *prepared) prepareMany(r *txRepo) error {
 }
 
 // peel adds to refs what they peel to, and reports whether it could be told of all.
-func (p *prepared) peel(pool storage.ID, file *packedRefs, refs []packedRef) bool {
-	if !file.peels() {
+func (p *prepared) peel(pool storage.ID, file *reffile.Packed, refs []reffile.Ref) bool {
+	if !file.Peels() {
 		return false
 	}
 	objects := map[storage.Hash]storage.Object{}
@@ -109,15 +110,15 @@ func (p *prepared) peel(pool storage.ID, file *packedRefs, refs []packedRef) boo
 	}
 	known := map[storage.Hash]peeling{}
 	for i, r := range refs {
-		k, ok := known[r.hash]
+		k, ok := known[r.Hash]
 		if !ok {
-			k.to, k.ok = p.s.packer.peel(p.tx.ctx, pool, r.hash, objects)
-			known[r.hash] = k
+			k.to, k.ok = p.s.packer.peel(p.tx.ctx, pool, r.Hash, objects)
+			known[r.Hash] = k
 		}
 		if !k.ok {
 			return false
 		}
-		refs[i].peeled = k.to
+		refs[i].Peeled = k.to
 	}
 	return true
 }
@@ -187,7 +188,7 @@ func (p *prepared) discardPacked() error {
 
 // packedChange is what redoPacked does to the packed files of a repository.
 type packedChange struct {
-	refs  []packedRef
+	refs  []reffile.Ref
 	drops []string
 	logs  []packedLog
 }
@@ -221,7 +222,7 @@ func (r *recovery) redoPacked(id storage.ID, stories map[string]*refStory) error
 		if story.final.IsZero() {
 			c.drops = append(c.drops, name)
 		} else {
-			c.refs = append(c.refs, packedRef{name: name, hash: story.final.Hash})
+			c.refs = append(c.refs, reffile.Ref{Name: name, Hash: story.final.Hash})
 		}
 	}
 	r.s.refs.touch(dir)

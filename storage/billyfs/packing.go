@@ -6,6 +6,7 @@ import (
 	"path"
 	"sync"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
@@ -27,7 +28,7 @@ func newRefPacker(s *store) *refPacker {
 // crowded reports whether so many refs have files of their own that they are to be packed: more than git leaves, which
 // packs (git pack-refs --auto) when they are more than the logarithm of what is packed allows.
 func (k *refPacker) crowded(st *refState) bool {
-	return len(st.loose) > max(k.limit, 5*bits.Len(uint(len(st.packed.text)/100)))
+	return len(st.loose) > max(k.limit, 5*bits.Len(uint(st.packed.Size()/100)))
 }
 
 // wrote notes which refs of a commit got files.
@@ -124,7 +125,7 @@ func (k *refPacker) pack(ctx context.Context, id, pool storage.ID) error {
 	}
 	refs.touch(dir)
 	defer refs.touch(dir)
-	if err := refs.packed.write(dir, st.packed.change(lines, peeled, nil)); err != nil {
+	if err := refs.packed.write(dir, st.packed.Change(lines, peeled, nil)); err != nil {
 		return err
 	}
 	if k.s.m.Syncs {
@@ -142,15 +143,15 @@ func (k *refPacker) pack(ctx context.Context, id, pool storage.ID) error {
 
 // lines returns what packed-refs is to hold of the refs that have files, by name, and whether all say what they peel
 // to.
-func (k *refPacker) lines(ctx context.Context, pool storage.ID, st *refState) (lines []packedRef, peeled bool) {
-	peeled = st.packed.peels()
+func (k *refPacker) lines(ctx context.Context, pool storage.ID, st *refState) (lines []reffile.Ref, peeled bool) {
+	peeled = st.packed.Peels()
 	for _, r := range st.loose {
 		if r.err != nil || r.value.Hash.IsZero() || r.name == "HEAD" {
 			continue
 		}
-		line := packedRef{name: r.name, hash: r.value.Hash}
+		line := reffile.Ref{Name: r.name, Hash: r.value.Hash}
 		if peeled {
-			line.peeled, peeled = k.peel(ctx, pool, line.hash, nil)
+			line.Peeled, peeled = k.peel(ctx, pool, line.Hash, nil)
 		}
 		lines = append(lines, line)
 	}
@@ -184,10 +185,10 @@ func (k *refPacker) peel(ctx context.Context, pool storage.ID, h storage.Hash,
 			o, err = k.s.Object(ctx, pool, h)
 		}
 		const field = "object "
-		if err != nil || len(o.Data) < len(field)+hashDigits || string(o.Data[:len(field)]) != field {
+		if err != nil || len(o.Data) < len(field)+reffile.HashDigits || string(o.Data[:len(field)]) != field {
 			return storage.Hash{}, false
 		}
-		next, ok := parseHash(string(o.Data[len(field) : len(field)+hashDigits]))
+		next, ok := reffile.ParseHash(string(o.Data[len(field) : len(field)+reffile.HashDigits]))
 		if !ok {
 			return storage.Hash{}, false
 		}
@@ -198,8 +199,8 @@ func (k *refPacker) peel(ctx context.Context, pool storage.ID, h storage.Hash,
 
 // prune removes the file of a ref that is packed. One that another program has locked, or moved, stays: it is what
 // counts.
-func (k *refPacker) prune(dir string, r packedRef) error {
-	file := path.Join(dir, r.name)
+func (k *refPacker) prune(dir string, r reffile.Ref) error {
+	file := path.Join(dir, r.Name)
 	lock := file + lockSuffix
 	if k.s.shared {
 		if err := k.s.m.InDir(lock, func() error { return k.s.m.Mkdir(lock) }); err != nil {
@@ -209,8 +210,8 @@ func (k *refPacker) prune(dir string, r packedRef) error {
 	data, err := readRefFile(k.s.m, file)
 	if err == nil {
 		var v refValue
-		if v, err = parseRef(data); err == nil && v == (refValue{Hash: r.hash}) {
-			if err = k.s.refs.removeFile(dir, r.name, k.s.shared); err != nil && k.s.shared {
+		if v, err = parseRef(data); err == nil && v == (refValue{Hash: r.Hash}) {
+			if err = k.s.refs.removeFile(dir, r.Name, k.s.shared); err != nil && k.s.shared {
 				k.s.locks.drop(lock)
 			}
 			return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
@@ -72,6 +73,11 @@ func (s *store) noteFiles(c *journal.Commit) {
 			note(logPath(repoDir(l.Repo), l.Name))
 		}
 		note(deletedLogPath(repoDir(l.Repo), l.Name))
+	}
+	for _, r := range c.Records {
+		if id, ok := strings.CutPrefix(r.Key, nameKey); ok {
+			note(path.Join(repoDir(storage.ID([]byte(id))), descriptionName))
+		}
 	}
 	for _, d := range c.Drops {
 		note(repoDir(d.Repo))
@@ -340,7 +346,7 @@ func lineIndex(text, line string) int {
 func wholeLines(text string) string {
 	for text != "" {
 		line := text[strings.LastIndexByte(strings.TrimSuffix(text, "\n"), '\n')+1:]
-		if _, err := parseLog(strings.TrimSuffix(line, "\n")); err == nil && strings.HasSuffix(line, "\n") {
+		if _, err := reffile.ParseLog(strings.TrimSuffix(line, "\n")); err == nil && strings.HasSuffix(line, "\n") {
 			break
 		}
 		text = text[:len(text)-len(line)]

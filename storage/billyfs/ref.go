@@ -1,12 +1,12 @@
 package billyfs
 
 import (
-	"encoding/hex"
 	"fmt"
 	"path"
 	"strings"
 	"sync/atomic"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
@@ -49,71 +49,17 @@ func parseRef(data []byte) (refValue, error) {
 		if target == noHead {
 			return refValue{}, nil
 		}
-		if !validRef(target) {
+		if !reffile.ValidName(target) {
 			return refValue{}, storage.ErrCorrupt
 		}
 		return refValue{Target: target}, nil
 	}
-	h, ok := parseHash(s)
+	h, ok := reffile.ParseHash(s)
 	if !ok || h.IsZero() {
 		return refValue{}, storage.ErrCorrupt
 	}
 	return refValue{Hash: h}, nil
 }
-
-func parseHash(s string) (h storage.Hash, ok bool) {
-	if len(s) != 2*len(h) {
-		return h, false
-	}
-	_, err := hex.Decode(h[:], []byte(s))
-	return h, err == nil
-}
-
-// validRef reports whether a ref of this name may be kept as a file (git-check-ref-format): names come checked from
-// above, but here a bad one would be a path that leads elsewhere. Names without a slash are in capitals, like HEAD.
-func validRef(name string) bool {
-	if !strings.HasPrefix(name, "refs/") {
-		return name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
-	}
-	last := byte('/')
-	start := len("refs/") // of the part that i is in
-	for i := start; i < len(name); i++ {
-		c := name[i]
-		switch refBytes[c] {
-		case refuse:
-			return false
-		case look:
-			switch {
-			case c == '.' && (last == '.' || last == '/'), c == '{' && last == '@':
-				return false
-			case c == '/':
-				if last == '/' || strings.HasSuffix(name[start:i], lockSuffix) {
-					return false
-				}
-				start = i + 1
-			}
-		}
-		last = c
-	}
-	return last != '/' && last != '.' && !strings.HasSuffix(name[start:], lockSuffix)
-}
-
-// What a byte of a ref's name is: fine, none that may be there, or one for which it matters where it stands.
-const (
-	refuse = 1 + iota
-	look
-)
-
-// refBytes is never changed.
-var refBytes = func() (kinds [256]byte) {
-	for c := range kinds {
-		if c <= ' ' || c == 0x7f || strings.IndexByte(`~^:?*[\`, byte(c)) >= 0 && c < 0x80 {
-			kinds[c] = refuse
-		}
-	}
-	kinds['.'], kinds['/'], kinds['{'] = look, look, look
-	return kinds
-}()
 
 // A refFiles is the refs of repositories, in files and in packed-refs.
 type refFiles struct {
@@ -123,7 +69,7 @@ type refFiles struct {
 	shared  bool // other programs may change them between two calls
 	many    int  // from how many refs on a transaction writes them to packed-refs
 
-	packed  *parsedFiles[packedRefs]
+	packed  *parsedFiles[reffile.Packed]
 	states  *lru[string, *refState]
 	numbers atomic.Uint64 // of states
 	writes  atomic.Uint64
@@ -148,7 +94,7 @@ func (f *refFiles) read(dir, name string) (refValue, error) {
 // readBy is read with a function that returns the state of the refs, which a disk that folds names needs. A caller that
 // reads many refs can make the state once.
 func (f *refFiles) readBy(dir, name string, state func() (*refState, error)) (refValue, error) {
-	if !validRef(name) {
+	if !reffile.ValidName(name) {
 		return refValue{}, nil
 	}
 	if f.folding.any() {
@@ -190,7 +136,8 @@ func readRefFile(m *disk.Medium, name string) ([]byte, error) {
 	if err != nil && !disk.Absent(err) {
 		return data, err
 	}
-	if target, linkErr := m.Readlink(name); linkErr == nil && strings.HasPrefix(target, "refs/") && validRef(target) {
+	target, linkErr := m.Readlink(name)
+	if linkErr == nil && strings.HasPrefix(target, "refs/") && reffile.ValidName(target) {
 		return []byte("ref: " + target + "\n"), nil
 	}
 	return data, err

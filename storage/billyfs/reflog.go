@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pjbgf/sha1cd"
 
-	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
 
@@ -75,60 +73,6 @@ func encodeOlder(file string) string {
 
 const maxFileName = 200 // leaves room for a suffix in the 255 bytes that filesystems take
 
-var crud = strings.NewReplacer("\n", " ", "\r", " ", "\x00", "")
-var identCrud = strings.NewReplacer("\n", "", "\x00", "", "<", "", ">", "")
-
-// logText returns an entry as a line of a log, as git writes it.
-func logText(l *storage.LogEntry) string {
-	name := strings.TrimSpace(identCrud.Replace(l.Name))
-	if name != "" {
-		name += " "
-	}
-	line := fmt.Sprintf("%s %s %s<%s> %d %s", l.Old, l.New, name, identCrud.Replace(l.Email),
-		l.When.Unix(), l.When.Format("-0700"))
-	if message := strings.TrimSpace(crud.Replace(l.Message)); message != "" {
-		line += "\t" + message
-	}
-	return line + "\n"
-}
-
-// parseLog reads a line without its end.
-func parseLog(line string) (e storage.LogEntry, err error) {
-	head, message, _ := strings.Cut(line, "\t")
-	e.Message = message
-	if len(head) < 82 || head[40] != ' ' || head[81] != ' ' {
-		return e, storage.ErrCorrupt
-	}
-	var ok1, ok2 bool
-	e.Old, ok1 = parseHash(head[:40])
-	e.New, ok2 = parseHash(head[41:81])
-	ident := head[82:]
-	open, end := strings.IndexByte(ident, '<'), strings.LastIndexByte(ident, '>')
-	if !ok1 || !ok2 || open < 0 || end < open {
-		return e, storage.ErrCorrupt
-	}
-	e.Name, e.Email = strings.TrimSpace(ident[:open]), ident[open+1:end]
-	e.When, err = parseWhen(strings.TrimSpace(ident[end+1:]))
-	return e, err
-}
-
-func parseWhen(s string) (time.Time, error) {
-	seconds, zone, _ := strings.Cut(s, " ")
-	unix, err := strconv.ParseInt(seconds, 10, 64)
-	if err != nil {
-		return time.Time{}, storage.ErrCorrupt
-	}
-	offset, err := strconv.Atoi(zone)
-	if err != nil || len(zone) != 5 || zone[0] != '+' && zone[0] != '-' {
-		return time.Time{}, storage.ErrCorrupt
-	}
-	east := (offset/100*60 + offset%100) * 60
-	if east == 0 {
-		return time.Unix(unix, 0).UTC(), nil
-	}
-	return time.Unix(unix, 0).In(time.FixedZone("", east)), nil
-}
-
 // A refLogs is the logs of refs.
 type refLogs struct {
 	m       *disk.Medium
@@ -148,7 +92,7 @@ func (l refLog) text() string { return l.packed + l.deleted + l.live }
 
 // parts reads the log of a ref.
 func (l *refLogs) parts(dir, name string) (p refLog, err error) {
-	if !validRef(name) {
+	if !reffile.ValidName(name) {
 		return p, nil
 	}
 	packed, err := l.packed.in(dir)

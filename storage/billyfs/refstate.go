@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
@@ -24,7 +25,7 @@ type refState struct {
 	top    *refDir    // refs/
 	aside  *asideRefs // nil if there are none
 	loose  []looseRef // of the files of all directories and HEAD, and those aside that have no other, by name
-	packed *packedRefs
+	packed *reffile.Packed
 }
 
 // A looseRef is a ref that has a file.
@@ -166,7 +167,7 @@ func (f *refFiles) touch(dir string) {
 
 // equal reports whether two states hold the same, by what is cheap to compare.
 func (st *refState) equal(o *refState) bool {
-	return st.packed.same(o.packed) && slices.EqualFunc(st.loose, o.loose, func(a, b looseRef) bool {
+	return st.packed.Same(o.packed) && slices.EqualFunc(st.loose, o.loose, func(a, b looseRef) bool {
 		return a.name == b.name && a.value == b.value && (a.err == nil) == (b.err == nil)
 	})
 }
@@ -262,7 +263,7 @@ func (f *refFiles) readFolder(dir, name string, old *refDir, folder disk.Folder,
 			child := name + "/" + e.Name
 			if e.Dir && !strings.HasSuffix(e.Name, lockSuffix) {
 				dirs = append(dirs, child)
-			} else if !e.Dir && validRef(child) { // others are locks, or strays
+			} else if !e.Dir && reffile.ValidName(child) { // others are locks, or strays
 				files = append(files, child)
 			}
 		}
@@ -350,7 +351,7 @@ func (st *refState) find(name string) (refValue, error) {
 	if i, ok := slices.BinarySearchFunc(st.loose, name, byLooseName); ok {
 		return st.loose[i].value, st.loose[i].err
 	}
-	return refValue{Hash: st.packed.find(name)}, nil
+	return refValue{Hash: st.packed.Find(name)}, nil
 }
 
 // A refItem is a ref of a list. It has an error if it is damaged.
@@ -365,15 +366,15 @@ type refItem struct {
 func (st *refState) list(prefix, after string, over []refItem) iter.Seq[refItem] {
 	return func(yield func(refItem) bool) {
 		start := max(prefix, after)
-		loose, packed := st.loose, st.packed.index(start)
+		loose, packed := st.loose, st.packed.Index(start)
 		i, _ := slices.BinarySearchFunc(loose, start, byLooseName)
 		loose = loose[i:]
 		i, _ = slices.BinarySearchFunc(over, start, func(r refItem, name string) int { return cmp.Compare(r.name, name) })
 		over = over[i:]
 		for {
 			it, ok := refItem{}, false
-			if packed < st.packed.len() {
-				it, ok = refItem{name: st.packed.name(packed)}, true
+			if packed < st.packed.Len() {
+				it, ok = refItem{name: st.packed.Name(packed)}, true
 			}
 			if len(loose) > 0 && (!ok || loose[0].name <= it.name) {
 				it, ok = refItem{name: loose[0].name}, true
@@ -384,8 +385,8 @@ func (st *refState) list(prefix, after string, over []refItem) iter.Seq[refItem]
 			if !ok || !strings.HasPrefix(it.name, prefix) {
 				return
 			}
-			if packed < st.packed.len() && st.packed.name(packed) == it.name {
-				it.value = refValue{Hash: st.packed.hash(packed)}
+			if packed < st.packed.Len() && st.packed.Name(packed) == it.name {
+				it.value = refValue{Hash: st.packed.Hash(packed)}
 				packed++
 			}
 			if len(loose) > 0 && loose[0].name == it.name {

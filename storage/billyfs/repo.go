@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
@@ -179,7 +180,7 @@ func (p *prepared) stage(r *txRepo) error {
 		}
 	}
 	if len(packed.refs) > 0 {
-		return p.s.refs.packed.write(dir, noPackedRefs.change(packed.refs, false, nil))
+		return p.s.refs.packed.write(dir, reffile.NoPacked.Change(packed.refs, false, nil))
 	}
 	return nil
 }
@@ -196,7 +197,7 @@ func (p *prepared) stageRef(dir, name string, ref *txRef, many bool, packed *pac
 	case v.IsZero():
 		return p.s.logs.moveDeleted(dir, name)
 	case v.Target == "" && name != "HEAD" && (many || !p.s.refs.folding.plain(name)):
-		packed.refs = append(packed.refs, packedRef{name: name, hash: v.Hash})
+		packed.refs = append(packed.refs, reffile.Ref{Name: name, Hash: v.Hash})
 		return nil
 	case !p.s.refs.folding.plain(name):
 		return p.s.refs.writeAside(dir, name, v)

@@ -6,8 +6,10 @@
 //	  objects/         what git programs pushed, and info/alternates, which leads to the pool
 //	  reposit-logs/    logs of deleted refs, and of those that are aside
 //	  reposit-packed-logs  logs of refs that were written many at once
+//	  description      what storage.Describe was told
 //	  reposit-refs/    symbolic refs that are aside
 //	pools/<ID>.git/    the objects of a fork network, loose and in packs
+//	names.txt          which directory is which repository, for people
 //	reposit/format     the version of this layout, and what the journal must hold at least
 //	reposit/journal    the records, and all that is not yet known to be synced
 //	reposit/lock       locked while a process has the store open
@@ -88,6 +90,7 @@ type store struct {
 	committer *committer
 	upkeep    *upkeep
 	packer    *refPacker
+	names     *repoNames
 
 	calls  atomic.Int64
 	closed atomic.Bool
@@ -175,6 +178,7 @@ func newStore(d disk.Disk, durability storage.Durability) *store {
 	s.committer = &committer{s: s, turn: make(chan struct{}, 1)}
 	s.upkeep = newUpkeep(s)
 	s.packer = newRefPacker(s)
+	s.names = &repoNames{s: s}
 	return s
 }
 
@@ -261,6 +265,9 @@ func (s *store) start(h *journal.History) error {
 	}
 	now.Close()
 	if err := s.recover(h); err != nil {
+		return err
+	}
+	if err := s.names.restore(!h.Closed && h.Opened); err != nil {
 		return err
 	}
 	if err := s.m.Flush(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 	"github.com/reposit/reposit/storage/internal/mvcc"
@@ -206,7 +207,7 @@ func (t *tx) state(r *txRepo) (*refState, error) {
 }
 
 // noRefs is the state of a repository that has no ref.
-var noRefs = refState{packed: &noPackedRefs}
+var noRefs = refState{packed: &reffile.NoPacked}
 
 // Log implements storage.View.
 func (t *tx) Log(id storage.ID, name string) iter.Seq2[storage.LogEntry, error] {
@@ -268,7 +269,7 @@ func (t *tx) PutRef(id storage.ID, r storage.Ref, entry *storage.LogEntry) error
 	if v.Target != "" {
 		v.Hash = storage.Hash{}
 	}
-	if !validRef(r.Name) || v.Target != "" && !validRef(v.Target) || v.IsZero() {
+	if !reffile.ValidName(r.Name) || v.Target != "" && !reffile.ValidName(v.Target) || v.IsZero() {
 		return t.doom(fmt.Errorf("ref %q: %w", r.Name, fs.ErrInvalid))
 	}
 	t.setRef(repo, r.Name, v, entry)
@@ -278,7 +279,7 @@ func (t *tx) PutRef(id storage.ID, r storage.Ref, entry *storage.LogEntry) error
 // DeleteRef implements storage.Tx.
 func (t *tx) DeleteRef(id storage.ID, name string, entry *storage.LogEntry) error {
 	repo := t.repo(id)
-	if repo == nil || !validRef(name) {
+	if repo == nil || !reffile.ValidName(name) {
 		return nil
 	}
 	ref, err := t.ref(repo, name)
@@ -304,7 +305,7 @@ func (t *tx) setRef(repo *txRepo, name string, v refValue, entry *storage.LogEnt
 	}
 	ref.written, ref.value = true, v
 	if entry != nil {
-		ref.lines += logText(entry)
+		ref.lines += reffile.LogLine(entry)
 	}
 }
 
@@ -423,6 +424,9 @@ func (t *tx) DropRepo(id storage.ID) error {
 	}
 	t.repos[id] = &txRepo{gone: true}
 	t.delete(repoKey + string(id[:]))
+	if name := nameKey + string(id[:]); hasKey(t.records, name) {
+		t.delete(name)
+	}
 	return nil
 }
 

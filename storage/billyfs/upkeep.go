@@ -46,6 +46,9 @@ func (u *upkeep) end() error {
 	if u.stuck != nil {
 		return u.stuck
 	}
+	if err := u.s.names.list(0); err != nil { // the next Open has to know that it is stale
+		return err
+	}
 	if err := u.flush(); err != nil {
 		return err
 	}
@@ -86,6 +89,7 @@ func (u *upkeep) flush() error {
 		}
 	}
 	clear(u.fresh)
+	_ = u.s.names.list(0)
 	if err := u.s.m.Flush(); err != nil {
 		// The kernel may have given up what it could not write, and call it synced the next time (fsync errors are
 		// reported once). The journal still has it all: no part of it is dropped any more, and the next Open is told

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/reposit/reposit/internal/reffile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/internal/mvcc"
 )
@@ -17,6 +18,7 @@ import (
 const (
 	recordKey = "u" // + the record's key: its value
 	repoKey   = "r" // + ID: the ID of the pool, the number of the Update that created it
+	nameKey   = "n" // + ID: what people call the repository
 )
 
 func encodeRepo(pool storage.ID, born uint64) []byte {
@@ -43,6 +45,11 @@ func findRepo(r reader, id storage.ID) (repo repoRef, pool storage.ID, ok bool) 
 	}
 	pool, born := decodeRepo(v)
 	return repoRef{Repo: id, Born: born}, pool, true
+}
+
+func hasKey(r reader, key string) bool {
+	_, ok := r.Get(key)
+	return ok
 }
 
 func readRecord(r reader, key []byte) ([]byte, error) {
@@ -243,7 +250,7 @@ func yieldLog(text, name string, err error, yield func(storage.LogEntry, error) 
 		if line == "" {
 			continue
 		}
-		entry, err := parseLog(line)
+		entry, err := reffile.ParseLog(line)
 		if err != nil {
 			return yield(storage.LogEntry{}, fmt.Errorf("log of %s: %w", name, err))
 		}

@@ -221,6 +221,9 @@ func (w *Workload) forkStep(u *Unit, r workRepo) {
 	}
 }
 
+// Described is what a Workload has a repository called by storage.Describe.
+func Described(repo storage.ID) string { return "work/" + repo.String() }
+
 func (w *Workload) createRepo(u *Unit) {
 	w.serial++
 	r := workRepo{newID('r', w.writer*1_000_000+w.serial), newID('p', w.writer*1_000_000+w.serial)}
@@ -228,14 +231,24 @@ func (w *Workload) createRepo(u *Unit) {
 		r.pool = w.repos[w.rng.IntN(len(w.repos))].pool
 	}
 	w.repos = append(w.repos, r)
-	u.do(fmt.Sprintf("create repo %v %v", r.id, r.pool), func(tx storage.Tx) error { return tx.CreateRepo(r.id, r.pool) })
+	u.do(fmt.Sprintf("create repo %v %v", r.id, r.pool), func(tx storage.Tx) error {
+		if err := storage.Describe(tx, r.id, Described(r.id)); err != nil {
+			return err
+		}
+		return tx.CreateRepo(r.id, r.pool)
+	})
 }
 
 func (w *Workload) forkRepo(u *Unit, from workRepo) {
 	w.serial++
 	r := workRepo{newID('r', w.writer*1_000_000+w.serial), from.pool}
 	w.repos = append(w.repos, r)
-	u.do(fmt.Sprintf("fork repo %v of %v", r.id, from.id), func(tx storage.Tx) error { return tx.ForkRepo(r.id, from.id) })
+	u.do(fmt.Sprintf("fork repo %v of %v", r.id, from.id), func(tx storage.Tx) error {
+		if err := tx.ForkRepo(r.id, from.id); err != nil {
+			return err
+		}
+		return storage.Describe(tx, r.id, Described(r.id))
+	})
 }
 
 // dropRepo drops a repository, and its pool if no other one is left there.
