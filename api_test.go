@@ -2,6 +2,7 @@ package reposit_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/format"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
+
+var updateGolden = flag.Bool("update", false, "rewrite testdata/api.txt")
 
 // TestAPI compares what the public packages export with testdata/api.txt, so that no name comes, goes or changes
 // unnoticed. The flag -update rewrites the file.

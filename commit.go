@@ -94,14 +94,35 @@ func (r *Repo) Commit(ctx context.Context, opts *CommitOptions, changes ...Chang
 }
 
 func (r *Repo) commit(ctx context.Context, opts *CommitOptions, changes []Change) (*Commit, error) {
-	if err := r.may(ctx, access.Write); err != nil {
-		return nil, err
+	req, refused := r.request(ctx, opts)
+	host := r.s.actor.IsHost() // may do all, and is not asked
+	if host && refused != nil {
+		return nil, refused
 	}
-	req, err := r.request(ctx, opts)
+	var in room
+	// What is asked here comes before work that would be in vain. What counts is what the transaction finds.
+	err := r.s.backend.View(ctx, func(v storage.View) error {
+		if !host {
+			if _, err := r.s.actor.Check(v, r.id, access.Write); err != nil {
+				return err
+			}
+		}
+		if refused == nil {
+			in = r.room(v)
+			r.s.commits.Look(v, req)
+		}
+		return nil
+	})
+	if err == nil {
+		err = refused
+	}
+	if err == nil {
+		err = r.checkParents(ctx, opts.Parents)
+	}
+	if err == nil {
+		err = r.addChanges(ctx, req, &in, changes)
+	}
 	if err != nil {
-		return nil, err
-	}
-	if err := r.addChanges(ctx, req, changes); err != nil {
 		return nil, err
 	}
 	made, err := r.s.commits.Commit(ctx, req)
@@ -140,9 +161,6 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 	}
 	if err := names.CheckMessage(opts.Message); err != nil {
 		return nil, invalid("message", err)
-	}
-	if err := r.checkParents(ctx, opts.Parents); err != nil {
-		return nil, err
 	}
 	for _, p := range opts.Parents {
 		req.Parents = append(req.Parents, git.Hash(p))
@@ -200,7 +218,7 @@ func (s *Store) signatures(author, committer *Signature, now time.Time) (a, c gi
 }
 
 // addChanges checks the changes, and stores or hashes their content.
-func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Change) error {
+func (r *Repo) addChanges(ctx context.Context, req *commit.Request, in *room, changes []Change) error {
 	limits := &r.s.opts.Limits
 	req.Edits = make([]commit.Edit, len(changes))
 	var sources []commit.Source
@@ -218,14 +236,13 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	if len(sources) == 0 {
 		return nil
 	}
-	pool, bounds, err := r.room(ctx, limits)
-	if err != nil {
-		return err
+	if in.err != nil {
+		return in.err
 	}
 	for i := range sources {
 		sources[i].Data = bytes.Clone(sources[i].Data) // the store keeps it
 	}
-	hashes, content, err := r.s.commits.Store(ctx, pool, sources, bounds)
+	hashes, content, err := r.s.commits.Store(ctx, in.pool, sources, in.bounds)
 	if err != nil {
 		r.s.commits.Owe(r.id, &content)
 		var which *commit.SourceError
@@ -241,24 +258,30 @@ func (r *Repo) addChanges(ctx context.Context, req *commit.Request, changes []Ch
 	return nil
 }
 
-// room returns the repository's pool, and the bounds of content, with how many bytes the repository may still grow.
-func (r *Repo) room(ctx context.Context, l *Limits) (pool storage.ID, c commit.Limits, err error) {
-	c = commit.Limits{Blob: l.BlobSize, Total: l.CommitSize, Repo: l.RepoSize, Room: math.MaxInt64}
-	setDefault(&c.Repo, math.MaxInt64)
-	err = r.s.backend.View(ctx, func(v storage.View) error {
-		if l.RepoSize == 0 {
-			pool, err = catalog.Pool(v, r.id)
-			return err
-		}
-		repo, err := catalog.Load(v, r.id)
-		if err != nil {
-			return err
-		}
-		state, err := catalog.LoadState(v, repo)
-		pool, c.Room, c.Shared = repo.Pool, l.RepoSize-state.Size-r.s.backend.Debt(r.id), repo.Networked
-		return err
-	})
-	return pool, c, err
+// A room is where the content of a commit goes: the repository's pool, and the bounds, with how many bytes the
+// repository may still grow.
+type room struct {
+	pool   storage.ID
+	bounds commit.Limits
+	err    error
+}
+
+func (r *Repo) room(v storage.View) (in room) {
+	l := &r.s.opts.Limits
+	in.bounds = commit.Limits{Blob: l.BlobSize, Total: l.CommitSize, Repo: l.RepoSize, Room: math.MaxInt64}
+	setDefault(&in.bounds.Repo, math.MaxInt64)
+	if l.RepoSize == 0 {
+		in.pool, in.err = catalog.Pool(v, r.id)
+		return in
+	}
+	repo, err := catalog.Load(v, r.id)
+	if err != nil {
+		return room{err: err}
+	}
+	state, err := catalog.LoadState(v, repo)
+	in.pool, in.err = repo.Pool, err
+	in.bounds.Room, in.bounds.Shared = l.RepoSize-state.Size-r.s.backend.Debt(r.id), repo.Networked
+	return in
 }
 
 // logEntry is a line of a ref's log.

@@ -41,14 +41,14 @@ var eachFlag = flag.Int("each", 0,
 func TestManyWriters(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		s := open(nil)
-		writers, each := 64, 16
+		writers, each := 64, 10
 		switch {
 		case *eachFlag > 0:
 			each = *eachFlag
 		case testing.Short():
 			each = 4
 		case t.Name() == "TestManyWriters/memory":
-			each = 150
+			each = 60
 		}
 		r := create(t, s, "busy", nil)
 		commit(t, r, nil, reposit.Put("pair/a", nil), reposit.Put("pair/b", nil))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/reposit/reposit/internal/describe"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/wildmatch"
@@ -169,7 +170,11 @@ func (d *describer) describe(ctx context.Context) (string, error) {
 		c, err := d.r.s.objects.Commit(ctx, d.pool, h)
 		return c, missingObject(err)
 	}
-	found, err := describe.Describe(ctx, read, d.tags, d.commit, o)
+	var found describe.Description
+	err := d.r.s.backend.Graphs().Do(ctx, d.pool, read, func(g *graph.Graph) (err error) {
+		found, err = describe.Describe(ctx, g.Links, d.tags, d.commit, o)
+		return err
+	})
 	if errors.Is(err, describe.ErrNone) {
 		if d.Always && d.Candidates >= 0 {
 			return d.hash(ctx)

@@ -270,7 +270,7 @@ func firstOf(s *reposit.Store, after int64) error {
 // TestEventsGoOn holds that whoever saw all events that they may see can go on, whatever else happened meanwhile, that
 // who missed some is told, and that anybody can begin with the first event that is kept, or from now on.
 func TestEventsGoOn(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		s, ctx := open(&reposit.Options{KeepEvents: 10}), t.Context()
 		private := &reposit.CreateOptions{Owner: "ann", Private: true}
 		ann, busy := create(t, s, "own", private), create(t, s, "busy", &reposit.CreateOptions{Owner: "bob", Private: true})

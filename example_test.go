@@ -386,3 +386,35 @@ func ExampleSlugify() {
 	fmt.Println(reposit.Slugify("My New Project"))
 	// Output: my-new-project
 }
+
+func ExampleRepo_Diff() {
+	store := exampleStore()
+	defer store.Close()
+	ctx, repo := context.Background(), exampleRepo(store)
+	if _, err := repo.Write(ctx, "greeting.txt", []byte("hello\nworld\n"), "greet"); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := repo.Write(ctx, "greeting.txt", []byte("hello\nyou\n"), "greet somebody"); err != nil {
+		log.Fatal(err)
+	}
+	diff, err := repo.Diff(ctx, "main~1", "main", &reposit.DiffOptions{Renames: reposit.RenamesOn})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range diff.Files {
+		fmt.Println(f.Status, f.Path, f.Additions, f.Deletions)
+	}
+	if _, err := diff.WriteTo(os.Stdout); err != nil { // git apply takes it
+		log.Fatal(err)
+	}
+	// Output:
+	// modified greeting.txt 1 1
+	// diff --git a/greeting.txt b/greeting.txt
+	// index 94954abda49de8615a048f8d2e64b5de848e27a1..95c9918b87494fe0c76164afa17ef603f3dd63c3 100644
+	// --- a/greeting.txt
+	// +++ b/greeting.txt
+	// @@ -1,2 +1,2 @@
+	//  hello
+	// -world
+	// +you
+}

@@ -261,18 +261,6 @@ func TestForkSize(t *testing.T) {
 	})
 }
 
-// checkStore compares all indexes and counts with a scan.
-func checkStore(t testing.TB, s *store) {
-	t.Helper()
-	err := s.backend.View(t.Context(), func(v storage.View) error {
-		_, err := checkCatalog(v)
-		return err
-	})
-	if err := errors.Join(err, checkInsights(t.Context(), s.backend)); err != nil {
-		t.Error(err)
-	}
-}
-
 func fullName(t testing.TB, r *reposit.Repo) string {
 	t.Helper()
 	info, err := r.Info(t.Context())
@@ -280,17 +268,6 @@ func fullName(t testing.TB, r *reposit.Repo) string {
 		t.Fatal(err)
 	}
 	return info.FullName()
-}
-
-func remove(t testing.TB, r *reposit.Repo) {
-	t.Helper()
-	token, err := r.DeleteToken(t.Context())
-	if err == nil {
-		err = r.Delete(t.Context(), token)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // TestForkStaysPrivate holds that the fork of a private repository can't be made public as long as that is private.

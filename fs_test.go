@@ -46,7 +46,7 @@ func TestFS(t *testing.T) {
 			[]string{"large"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachBackend(t, func(t *testing.T, open opener) {
+			eachKind(t, func(t *testing.T, open opener) {
 				r := create(t, open(nil), "x", nil)
 				if c.changes != nil {
 					changes := c.changes
@@ -163,7 +163,7 @@ func TestFSHolds(t *testing.T) {
 
 // TestOpen reads files of all sizes around those at which they are kept in another way.
 func TestOpen(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		r := create(t, open(nil), "x", nil)
 		for _, n := range []int{0, 1, 255, 256, 4095, 4096, 65535, 65536, 1<<20 - 1, 1 << 20, 1<<20 + 1, 5 << 20} {
 			content := bytes.Repeat([]byte("0123456789abcde\n"), n/16+1)[:n]

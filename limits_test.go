@@ -10,6 +10,7 @@ import (
 	"testing/iotest"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/storage"
 )
 
 // TestLimits puts content of just under, at and over each limit through each door.
@@ -73,7 +74,7 @@ func TestLimits(t *testing.T) {
 // TestRepoSize fills repositories up to their limit, also with content that was stored ahead of commits that failed.
 func TestRepoSize(t *testing.T) {
 	needGit(t)
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		const limit = 4 << 20
 		s := open(&reposit.Options{Limits: reposit.Limits{RepoSize: limit}})
 		r := create(t, s, "x", nil)
@@ -136,7 +137,10 @@ func (s *store) pooled(t testing.TB, r *reposit.Repo) int {
 func TestBadReaders(t *testing.T) {
 	broken := errors.New("the disk is on fire")
 	large := strings.Repeat("x", 3<<20)
-	eachBackend(t, func(t *testing.T, open opener) {
+	if testing.Short() {
+		large = large[:2*storage.LargeObject]
+	}
+	eachKind(t, func(t *testing.T, open opener) {
 		s := open(nil)
 		r := create(t, s, "x", nil)
 		write(t, r, "a", "1")

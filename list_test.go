@@ -83,7 +83,7 @@ func TestListAgainstScan(t *testing.T) {
 	if testing.Short() {
 		rounds = 4
 	}
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		opts, c := fixed()
 		s := open(opts)
 		random := rand.New(rand.NewPCG(*seed, 1))
@@ -268,7 +268,7 @@ func (m listModel) page(t *testing.T, s *store, o *reposit.ListOptions, total in
 // TestPagesHold reads pages by token while repositories come, go and change places: those that stay where they are
 // come exactly once, in order.
 func TestPagesHold(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		for _, sort := range []reposit.Sort{reposit.SortCreated, reposit.SortUpdated, reposit.SortPushed, reposit.SortName} {
 			for _, direction := range []reposit.Direction{reposit.Ascending, reposit.Descending} {
 				if testing.Short() && sort != reposit.SortUpdated {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/txn"
@@ -106,6 +107,7 @@ var sweepers = [...]sweeper{
 	{people.Deleted.Swept, func(tx *txn.Tx) (bool, error) { return people.Deleted.Sweep(tx) }},
 	{pull.Deleted.Swept, func(tx *txn.Tx) (bool, error) { return pull.Deleted.Sweep(tx) }},
 	{catalog.Deleted.Swept, func(tx *txn.Tx) (bool, error) { return catalog.Deleted.Sweep(tx) }},
+	{graph.Dropped.Swept, func(tx *txn.Tx) (bool, error) { return graph.Dropped.Sweep(tx) }},
 }
 
 // sweep removes what deletions left, since it was more than one transaction should remove. Nothing shows it any more.

@@ -562,7 +562,7 @@ func peopleRecords(t testing.TB, s *store) (keys []string) {
 
 // TestDeleteWatched deletes a repository with more watchers than one transaction can remove on Badger.
 func TestDeleteWatched(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		const perUpdate = 1000
 		n := 15 * perUpdate
 		if testing.Short() {

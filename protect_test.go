@@ -1,6 +1,7 @@
 package reposit_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit"
-	"github.com/reposit/reposit/internal/people"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -28,37 +29,19 @@ func protect(t testing.TB, r *reposit.Repo, pattern string, p reposit.Protection
 // grant makes a user a collaborator.
 func (s *store) grant(t testing.TB, r *reposit.Repo, login string, p reposit.Permission) {
 	t.Helper()
-	err := s.backend.Update(t.Context(), func(tx storage.Tx) error {
-		if _, err := people.LoadUser(tx, login); errors.Is(err, storage.ErrNotFound) {
-			if err := people.PutUser(tx, &people.User{Login: login}); err != nil {
-				return err
-			}
-		}
-		return people.AddCollaborator(tx, storageID(r), login, people.Permission(p))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.fixture().Grant(t, r, login, p)
 }
 
 // repoAs returns the repository as a user sees it.
 func (s *store) repoAs(t testing.TB, r *reposit.Repo, login string) *reposit.Repo {
 	t.Helper()
-	as, err := s.As(reposit.User(login)).RepoByID(t.Context(), r.ID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return as
+	return s.fixture().RepoAs(t, r, login)
 }
 
 // resolve returns what a revision names, or the zero Hash.
 func resolve(t testing.TB, r *reposit.Repo, rev string) reposit.Hash {
 	t.Helper()
-	h, err := r.Resolve(t.Context(), rev)
-	if err != nil && !errors.Is(err, reposit.ErrNotFound) {
-		t.Fatal(err)
-	}
-	return h
+	return fixture.Resolve(t, r, rev)
 }
 
 // A moving is what a verb does to the branch release/1.
@@ -143,6 +126,23 @@ var movers = []struct {
 	{"Repo.Merge", push, func(s *stage) error {
 		return errorOf(s.r.Merge(s.ctx, "side", &reposit.MergeOptions{Branch: "alias", Strategy: reposit.Squash}))
 	}},
+	{"Repo.Restore", push, func(s *stage) error {
+		return errorOf(s.r.Restore(s.ctx, "side", &reposit.RestoreOptions{
+			CommitOptions: reposit.CommitOptions{Branch: "release/1", AllowEmpty: true},
+		}))
+	}},
+	{"Repo.Fetch", push, func(s *stage) error {
+		var bundle bytes.Buffer
+		if err := s.r.Bundle(s.ctx, &bundle, &reposit.BundleOptions{Refs: []string{"refs/heads/side"}}); err != nil {
+			return err
+		}
+		renamed := bytes.Replace(bundle.Bytes(), []byte("refs/heads/side"), []byte(release), 1)
+		result, err := s.r.Fetch(s.ctx, bytes.NewReader(renamed), nil)
+		if err == nil && len(result.Rejected) > 0 {
+			err = fmt.Errorf("%w: %v", reposit.ErrProtected, result.Rejected)
+		}
+		return err
+	}},
 	{"Storer.SetRef", push, func(s *stage) error { return s.set(release, s.ahead) }},
 	{"Storer.SetRef", rewind, func(s *stage) error { return s.set(release, s.aside) }},
 	{"Storer.RemoveRef", removal, func(s *stage) error { return s.storer().RemoveReference(release) }},
@@ -188,7 +188,7 @@ func TestProtection(t *testing.T) {
 		{RequirePR: true, AllowForcePush: true, AllowDeletion: true},
 		{RequirePR: true, BypassAdmins: true}, {RequiredReviews: 1, BypassAdmins: true}, {RequiredReviews: 1},
 	}
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		s := open(nil)
 		n := 0
 		for _, m := range movers {

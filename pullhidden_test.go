@@ -82,6 +82,8 @@ func shows(t testing.TB, r *reposit.Repo, pull int, h reposit.Hash) (doors []str
 	}
 	note("Stat", errorOf(r.Stat(ctx, h.String(), "")) == nil)
 	note("Archive", r.Archive(ctx, io.Discard, &reposit.ArchiveOptions{Revision: h.String()}) == nil)
+	note("Diff base", errorOf(r.Diff(ctx, h.String(), "", nil)) == nil)
+	note("Diff head", errorOf(r.Diff(ctx, "", h.String(), nil)) == nil)
 	st := must(r.Storer(ctx))(t)
 	note("Storer", errorOf(st.EncodedObject(plumbing.AnyObject, plumbing.Hash(h))) == nil)
 	ref, err := st.Reference(plumbing.ReferenceName(fmt.Sprintf("refs/pull/%d/head", pull)))

@@ -31,17 +31,19 @@ func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
 			if err != nil {
 				return err
 			}
-			judgement, err := c.Pull.Summarize(v, c.Rule, c.Needs.Requirements)
+			judgement, err := c.Pull.Summarize(v, c.Rule, c.Requirements)
 			s = PullStatus{
-				Head: Hash(c.Pull.Head), Base: Hash(c.Base), Diverged: !c.Fits,
-				Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Lacks(c.Rule),
+				Head: Hash(c.Pull.Head), Base: Hash(c.Base), Diverged: !c.FastForward,
+				Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Missing(c.Rule),
 			}
-			if c.Needs.TooLarge {
+			if c.TooLarge {
 				s.Notes = append(s.Notes, "CODEOWNERS has more than 3 MiB, and is ignored")
 			}
 			if c.Pull.State != pull.Open {
 				s.Lacks = append(s.Lacks, "it is not open")
-			} else if !c.Fits {
+			} else if c.Lost {
+				s.Lacks = append(s.Lacks, "its head was deleted, or may not be shown any more: it will be closed")
+			} else if !c.FastForward {
 				s.Lacks = append(s.Lacks, fmt.Sprintf("%s has commits that the head has not", c.Pull.BaseBranch))
 			}
 			s.Mergeable = len(s.Lacks) == 0

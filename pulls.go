@@ -33,8 +33,10 @@ type Pulls struct{ r *Repo }
 // repository is deleted. A branch that is renamed takes its pull requests along. When one was merged its refs stay;
 // when one was closed they go, and with them whatever only they held.
 //
-// What a program outside does to a branch, pull requests learn with the branch's next change by this package, and Merge
-// finds out whether it merged one.
+// What a program outside does to a branch, as "git push" into the folder of a repository does, tells nobody. So Pull,
+// List and Status show what the head holds at that moment; Merge and Review have the pull request follow it first, and
+// Merge finds out whether the program merged it. The refs, and the events, follow with that, or with the branch's next
+// change by this package.
 func (r *Repo) Pulls() Pulls { return Pulls{r} }
 
 // PullState is what has become of a pull request.
@@ -260,6 +262,10 @@ func (p Pulls) update(ctx context.Context, fn func(*pull.Unit) error) error {
 
 // public describes a pull request to the actor.
 func (p Pulls) public(v storage.View, from *pull.Pull) (Pull, error) {
+	from, _, err := from.Current(v, nil)
+	if err != nil {
+		return Pull{}, err
+	}
 	text, err := from.Text(v)
 	if err != nil {
 		return Pull{}, err

@@ -1,8 +1,6 @@
 package reposit_test
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,7 +10,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit"
-	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/check/fixture"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -52,11 +50,7 @@ func put(t testing.TB, r *reposit.Repo, branch, path, content string) *reposit.C
 
 func info(t testing.TB, r *reposit.Repo) reposit.Info {
 	t.Helper()
-	i, err := r.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i
+	return fixture.Info(t, r)
 }
 
 func TestPull(t *testing.T) {
@@ -182,88 +176,6 @@ func checkParents(t testing.TB, r *reposit.Repo, rev string, want ...reposit.Has
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("parents of %s (-want +got):\n%s", rev, diff)
-	}
-}
-
-// checkPulls checks that what is kept of pull requests fits together, in all the repositories.
-func checkPulls(t testing.TB, s *store, repos ...*reposit.Repo) {
-	t.Helper()
-	offered := map[reposit.ID]int{}
-	for _, r := range repos {
-		counts := map[reposit.PullState]int{}
-		states := map[int]reposit.PullState{}
-		opts := &reposit.PullListOptions{State: reposit.PullAny, PageSize: 7}
-		last := 1 << 30
-		for {
-			page, err := r.Pulls().List(t.Context(), opts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range page.Items {
-				if p.Number >= last {
-					t.Errorf("List() has %d after %d", p.Number, last)
-				}
-				last = p.Number
-				counts[p.State]++
-				counts[reposit.PullAny]++
-				states[p.Number] = p.State
-				checkPullRefs(t, s, r, p)
-				if p.State == reposit.PullOpen {
-					offered[p.HeadRepo]++
-				}
-			}
-			if opts.PageToken = page.NextPageToken; opts.PageToken == "" {
-				break
-			}
-		}
-		if n := info(t, r).OpenPulls; n != counts[reposit.PullOpen] {
-			t.Errorf("OpenPulls = %d, want %d", n, counts[reposit.PullOpen])
-		}
-		for state := reposit.PullOpen; state <= reposit.PullAny; state++ {
-			page, err := r.Pulls().List(t.Context(), &reposit.PullListOptions{State: state, PageSize: 100})
-			if err != nil || page.TotalCount != counts[state] || len(page.Items) != min(100, counts[state]) {
-				t.Errorf("List(%v) = %d of %d, %v, want %d", state, len(page.Items), page.TotalCount, err, counts[state])
-			}
-			for _, p := range page.Items {
-				if state != reposit.PullAny && states[p.Number] != state {
-					t.Errorf("List(%v) has %d, which is %v", state, p.Number, states[p.Number])
-				}
-			}
-		}
-	}
-	for _, r := range repos {
-		if got := s.offered(t, r); got != offered[r.ID()] {
-			t.Errorf("%s counts %d pull requests from it, want %d", r.ID(), got, offered[r.ID()])
-		}
-	}
-}
-
-// checkPullRefs checks that the refs of a pull request are what they should be, and its head the tip of its branch.
-func checkPullRefs(t testing.TB, s *store, r *reposit.Repo, p reposit.Pull) {
-	t.Helper()
-	head, merge := resolve(t, r, fmt.Sprintf("refs/pull/%d/head", p.Number)),
-		resolve(t, r, fmt.Sprintf("refs/pull/%d/merge", p.Number))
-	switch p.State {
-	case reposit.PullOpen:
-		if head != p.Head {
-			t.Errorf("pull request %d has head %v, but its ref %v", p.Number, p.Head, head)
-		}
-		if from, err := s.RepoByID(t.Context(), p.HeadRepo); err == nil {
-			if tip := resolve(t, from, "refs/heads/"+p.HeadBranch); tip != p.Head {
-				t.Errorf("pull request %d has head %v, but %s is at %v", p.Number, p.Head, p.HeadBranch, tip)
-			}
-		}
-		if base := resolve(t, r, "refs/heads/"+p.BaseBranch); base != p.Base || base.IsZero() {
-			t.Errorf("pull request %d has base %v, but %s is at %v", p.Number, p.Base, p.BaseBranch, base)
-		}
-	case reposit.PullMerged:
-		if head != p.Head || merge != p.Result || p.Result.IsZero() {
-			t.Errorf("merged pull request %d has refs %v and %v: %+v", p.Number, head, merge, p)
-		}
-	case reposit.PullClosed:
-		if !head.IsZero() || !merge.IsZero() {
-			t.Errorf("closed pull request %d has refs %v and %v", p.Number, head, merge)
-		}
 	}
 }
 
@@ -527,102 +439,10 @@ func TestPullEnds(t *testing.T) {
 	}
 }
 
-// offered returns how many open pull requests a repository counts whose head is its own.
-func (s *store) offered(t testing.TB, r *reposit.Repo) (n int) {
+// checkPulls checks that what is kept of pull requests fits together, in all the repositories.
+func checkPulls(t testing.TB, s *store, repos ...*reposit.Repo) {
 	t.Helper()
-	err := s.backend.View(t.Context(), func(v storage.View) error {
-		repo, err := catalog.Load(v, storageID(r))
-		if err != nil {
-			return err
-		}
-		state, err := catalog.LoadState(v, repo)
-		n = state.OutgoingPulls
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// protect sets or removes a rule of one of the repositories.
-func (m *member) protect(ctx context.Context) error {
-	r, err := m.any(ctx)
-	if err != nil {
-		return err
-	}
-	pattern := m.pick([]string{"main", "b*", "**"})
-	if m.rand.IntN(2) == 0 {
-		return r.Protection().Remove(ctx, pattern)
-	}
-	return r.Protection().Set(ctx, pattern, reposit.Protection{
-		RequirePR: m.rand.IntN(3) == 0, RequiredReviews: m.rand.IntN(2), AllowForcePush: m.rand.IntN(2) == 0,
-		AllowDeletion: m.rand.IntN(2) == 0, BypassAdmins: m.rand.IntN(2) == 0, DismissStaleReviews: m.rand.IntN(2) == 0,
-	})
-}
-
-// propose opens a pull request to one of the repositories or to what it was forked from, now and then of a new commit.
-func (m *member) propose(ctx context.Context) error {
-	r, err := m.any(ctx)
-	if err != nil {
-		return err
-	}
-	head := fmt.Sprint("b", m.rand.IntN(3))
-	if m.rand.IntN(2) == 0 {
-		_, err = r.Commit(ctx, &reposit.CommitOptions{Branch: head, Message: "m"},
-			reposit.Put(fmt.Sprint("p", m.rand.IntN(5)), fmt.Append(nil, m.rand.Int())))
-	}
-	info, infoErr := r.Info(ctx)
-	if err = cmp.Or(err, infoErr); err != nil {
-		return err
-	}
-	to := r
-	if info.Parent != "" && m.rand.IntN(3) > 0 {
-		if to, err = m.RepoByID(ctx, info.Parent); err != nil {
-			return err
-		}
-	}
-	_, err = to.Pulls().Open(ctx, m.pick([]string{"", "main", "b0"}), head,
-		&reposit.PullOptions{HeadRepo: r.ID(), Author: m.pick(crowdOwners)})
-	return err
-}
-
-// decide reviews, merges or closes one of the pull requests.
-func (m *member) decide(ctx context.Context) error {
-	r, err := m.any(ctx)
-	if err != nil {
-		return err
-	}
-	page, err := r.Pulls().List(ctx, nil)
-	if err != nil || len(page.Items) == 0 {
-		return err
-	}
-	number := page.Items[m.rand.IntN(len(page.Items))].Number
-	switch m.rand.IntN(4) {
-	case 0:
-		_, err = r.Pulls().Review(ctx, number, reposit.Approved, &reposit.ReviewOptions{Reviewer: m.pick(crowdOwners)})
-	case 1:
-		err = r.Pulls().Close(ctx, number)
-	default:
-		_, err = r.Pulls().Merge(ctx, number, &reposit.MergeOptions{Strategy: reposit.MergeStrategy(m.rand.IntN(4))})
-	}
-	return err
-}
-
-// checkPulls checks what is kept of the pull requests of all repositories.
-func (c *crowd) checkPulls() {
-	var all []*reposit.Repo
-	for info, err := range c.All(c.t.Context(), nil) {
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		r, err := c.RepoByID(c.t.Context(), info.ID)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		all = append(all, r)
-	}
-	checkPulls(c.t, c.store, all...)
+	s.fixture().CheckPulls(t, repos...)
 }
 
 // TestPullOfRevoked holds that a pull request shows no more of another repository once its author may not write there,

@@ -16,7 +16,10 @@ import (
 // TestQuotaTellsNothing brings content to a fork by each door, near its quota and far from it: errors and sizes are the
 // same whether a sibling holds the content, only staged it, or has never seen it.
 func TestQuotaTellsNothing(t *testing.T) {
-	const limit = 4 << 20
+	limit, rooms := 4<<20, []int{100, 257 << 10, 1<<20 + 2<<10, 3 << 20}
+	if testing.Short() {
+		limit, rooms = 3<<20, []int{100, 1<<20 + 2<<10}
+	}
 	content := func(seed string, n int) string { return strings.Repeat(seed, n/len(seed)) }
 	small, large := content("sml ", 256<<10), content("large...", 1<<20+256)
 	put := func(path, text string) reposit.Change { return reposit.Put(path, []byte(text)) }
@@ -106,9 +109,9 @@ func TestQuotaTellsNothing(t *testing.T) {
 	for name, door := range doors {
 		t.Run(name, func(t *testing.T) {
 			refused := false
-			for _, room := range []int{100, 257 << 10, 1<<20 + 2<<10, 3 << 20} {
+			for _, room := range rooms {
 				outcome := func(sibling func(*testing.T, *reposit.Repo)) string {
-					s, ctx := openMemory(t, &reposit.Options{Limits: reposit.Limits{RepoSize: limit}}), t.Context()
+					s, ctx := openMemory(t, &reposit.Options{Limits: reposit.Limits{RepoSize: int64(limit)}}), t.Context()
 					root := create(t, s, "root", nil)
 					write(t, root, "a", "1")
 					own := must(root.Fork(ctx, &reposit.ForkOptions{Owner: "own"}))(t)

@@ -19,7 +19,7 @@ func TestQuotaOfRefused(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	const quota, each, tries = 8 << 20, 3 << 19, 8
+	const quota, each, tries = 4 << 20, 3 << 19, 5
 	conflict := &reposit.CommitOptions{Message: "m", Expect: &reposit.Hash{1}}
 	doors := map[string]func(t *testing.T, r *reposit.Repo, content []byte) error{
 		"commits that are refused": func(t *testing.T, r *reposit.Repo, content []byte) error {
@@ -48,7 +48,7 @@ func TestQuotaOfRefused(t *testing.T) {
 			return writePack(storerOf(t, r), encodePack(t, memoryObject(plumbing.BlobObject, string(content))))
 		},
 	}
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		for name, door := range doors {
 			s := open(&reposit.Options{Limits: reposit.Limits{RepoSize: quota}})
 			r := create(t, s, "r", nil)

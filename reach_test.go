@@ -1,7 +1,9 @@
 package reposit_test
 
 import (
+	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -26,6 +28,9 @@ import (
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs"
 )
+
+var networks = flag.Uint64("networks", 1,
+	"how many random networks of forks TestDoors goes through, on each backend")
 
 // A network is repositories that share a pool, and what is needed to tell by brute force what each of them reaches.
 type network struct {
@@ -227,11 +232,48 @@ func (n *network) doors() []hashDoor {
 		{"Archive", trees, func(r *reposit.Repo, h string) error {
 			return r.Archive(ctx, io.Discard, &reposit.ArchiveOptions{Revision: h, Format: reposit.Tar})
 		}},
+		{"Diff base", trees, func(r *reposit.Repo, h string) error { _, err := r.Diff(ctx, h, "", nil); return err }},
+		{"Diff head", trees, func(r *reposit.Repo, h string) error { _, err := r.Diff(ctx, "", h, nil); return err }},
 		{"Languages", trees, func(r *reposit.Repo, h string) error { _, err := r.Languages(ctx, h); return err }},
+		{"CommitAt", commits, func(r *reposit.Repo, h string) error { _, err := r.CommitAt(ctx, h); return err }},
+		{"Log", commits, logDoor(ctx, func(h string) *reposit.LogOptions { return &reposit.LogOptions{Revision: h} })},
+		{"Log h..h", commits, logDoor(ctx, func(h string) *reposit.LogOptions {
+			return &reposit.LogOptions{Revision: h + ".." + h}
+		})},
+		{"Log h...h", commits, logDoor(ctx, func(h string) *reposit.LogOptions {
+			return &reposit.LogOptions{Revision: h + "..." + h}
+		})},
+		{"Log h^!", commits, logDoor(ctx, func(h string) *reposit.LogOptions {
+			return &reposit.LogOptions{Revision: h + "^!"}
+		})},
+		{"Log not h", commits, logDoor(ctx, func(h string) *reposit.LogOptions {
+			return &reposit.LogOptions{Not: []string{h}}
+		})},
+		{"Log after h", nil, logDoor(ctx, func(h string) *reposit.LogOptions {
+			return &reposit.LogOptions{After: must(reposit.ParseHash(h))(n)}
+		})},
+		{"LastCommits", commits, func(r *reposit.Repo, h string) error {
+			for _, err := range r.LastCommits(ctx, h, "") {
+				return err
+			}
+			return nil
+		}},
 		{"Contributors", commits, func(r *reposit.Repo, h string) error {
 			_, err := r.Contributors(ctx, &reposit.ContributorOptions{Revision: h})
 			return err
 		}},
+	}
+}
+
+// logDoor is a door of a log with options that a hash is in.
+func logDoor(ctx context.Context, opts func(h string) *reposit.LogOptions) func(*reposit.Repo, string) error {
+	return func(r *reposit.Repo, h string) error {
+		for _, err := range r.Log(ctx, opts(h)) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
@@ -279,7 +321,7 @@ const absent = "0123456789012345678901234567890123456789"
 // TestDoors asks each repository of a pool for each of its objects, at every door. What its refs do not lead to is as
 // if it were nowhere, to the last letter of the error.
 func TestDoors(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		for s := *seed; s < *seed+*networks; s++ {
 			opts, _ := fixed()
 			n := newNetwork(t, open(opts), s)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/badger"
 	"github.com/reposit/reposit/storage/memory"
 )
 
@@ -35,7 +36,7 @@ func TestReadOnly(t *testing.T) {
 		case strings.HasPrefix(name, "Storer."):
 			writes = d.need > reposit.Read // what they hold back is not stored yet
 		case name == "Collaborators.Remove", name == "Pulls.Review",
-			name == "Watchers.Remove", name == "Refs.Update", name == "Repo.Update":
+			name == "Watchers.Remove", name == "Refs.Update", name == "Repo.Update", name == "Repo.Fetch":
 			writes = true
 		}
 		writable := newMatrix(t)
@@ -102,5 +103,43 @@ func TestReadOnlyStore(t *testing.T) {
 	if _, err := reposit.Open(context.Background(), memory.New(), &reposit.Options{ReadOnly: true}); !errors.Is(err,
 		reposit.ErrNotFound) {
 		t.Errorf("Open() of a store that is yet to be made, read-only = %v, want %v", err, reposit.ErrNotFound)
+	}
+}
+
+// TestReadOnlyFolder opens a store on Badger, which is closed, twice to read alone: both show it, and neither changes
+// it.
+func TestReadOnlyFolder(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	b, err := badger.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, b, dir, nil)
+	write(t, create(t, s, "x", nil), "f", "content")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		b, err := badger.Open(dir, &badger.Options{ReadOnly: true})
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := openStore(t, b, dir, &reposit.Options{ReadOnly: true}) // until the test ends
+		r, err := s.Repo(ctx, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Read(ctx, "main", "f"); err != nil || string(got) != "content" {
+			t.Errorf("Read() = %q, %v", got, err)
+		}
+		if page, err := s.List(ctx, nil); err != nil || len(page.Items) != 1 {
+			t.Errorf("List() = %d repositories, %v, want 1", len(page.Items), err)
+		}
+		if _, err := r.Write(ctx, "f", nil, "change"); !errors.Is(err, storage.ErrReadOnly) {
+			t.Errorf("Write() = %v, want %v", err, storage.ErrReadOnly)
+		}
 	}
 }

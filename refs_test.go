@@ -133,7 +133,7 @@ func TestBranches(t *testing.T) {
 
 // TestBranchPages pages through many branches and tags, with and without a prefix.
 func TestBranchPages(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		r := create(t, open(nil), "x", nil)
 		h := write(t, r, "a", "1").Hash
 		var updates []reposit.RefUpdate
@@ -337,7 +337,7 @@ func TestLogRevisions(t *testing.T) {
 
 // TestAbbreviations resolves prefixes that one object has, and refuses those of several.
 func TestAbbreviations(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		r := create(t, open(nil), "x", nil)
 		// Enough blobs that some share four digits.
 		var changes []reposit.Change

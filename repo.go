@@ -14,6 +14,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/fault"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/protect"
@@ -444,6 +445,9 @@ func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
 		return err
 	}
 	if err := tx.DropRepo(id); err != nil || !last {
+		return err
+	}
+	if err := graph.Dropped.Bury(tx, repo.Pool); err != nil {
 		return err
 	}
 	return tx.DropPool(repo.Pool)

@@ -100,7 +100,10 @@ func (p Pulls) review(u *pull.Unit, number int, opts *ReviewOptions, r *pull.Rev
 	if may, err := access.User(r.Reviewer).Permission(u.Tx, p.r.id); err != nil || may < access.Read {
 		return cmp.Or(err, ErrForbidden)
 	}
-	if err := found.CheckHead((*storage.Hash)(opts.Expect)); err != nil {
+	if found, err = u.CatchUp(found); err != nil {
+		return err
+	}
+	if err := cmp.Or(u.Unanswered(), found.CheckHead((*storage.Hash)(opts.Expect))); err != nil {
 		return err
 	}
 	return u.Review(found, r)

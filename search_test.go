@@ -116,13 +116,7 @@ func TestSearchFollows(t *testing.T) {
 			if got := found(t, s.Store, query, reposit.SearchOptions{}); got != want {
 				t.Errorf("Search(%q) = %q, want %q", query, got, want)
 			}
-			if err := s.backend.View(t.Context(), func(v storage.View) error {
-				_,
-					err := checkCatalog(v)
-				return err
-			}); err != nil {
-				t.Error(err)
-			}
+			checkStore(t, s)
 		}
 		r := create(t, s, "first", &reposit.CreateOptions{Description: "a thing", Labels: map[string]string{"kind": "red"}})
 		check("thing", "local/first")

@@ -93,6 +93,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
+		Graphs: c.backend.Graphs(),
 	})
 	c.stats = stats.New(c.backend, c.objects, stats.Upkeep(o.Upkeep), o.Logger)
 	c.events.OnWake(c.stats.Wake)

@@ -235,7 +235,7 @@ func serve(t *testing.T, l loader) {
 }
 
 func TestStorerCloneAndPush(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		st := open(nil)
 		basic := filesystem.NewStorage(fixtures.Basic().One().DotGit(), cache.NewObjectLRUDefault())
 		near, far := create(t, st, "near", nil), create(t, st, "far", nil)

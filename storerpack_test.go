@@ -64,7 +64,7 @@ func TestStorerPacks(t *testing.T) {
 		}
 		samples = append(samples, sample{f.PackfileHash, pack, contents(t, made)})
 	}
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		st := open(nil)
 		for _, f := range samples {
 			s := storerOf(t, create(t, st, "pack-"+f.name, nil))
@@ -220,7 +220,7 @@ func TestStorerShallow(t *testing.T) {
 // TestStorerLimits stores what is just over each limit.
 func TestStorerLimits(t *testing.T) {
 	limits := reposit.Limits{BlobSize: 3 << 20, CommitSize: 8 << 20, RepoSize: 20 << 20}
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		st := open(&reposit.Options{Limits: limits})
 		r := create(t, st, "limits", nil)
 		s := storerOf(t, r)
@@ -281,7 +281,7 @@ func TestStorerLargePack(t *testing.T) {
 	if err != nil || len(pack) > 30<<20 {
 		t.Fatalf("git pack-objects makes %d bytes, %v, want a delta", len(pack), err)
 	}
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		st := open(nil)
 		r := create(t, st, "large", nil)
 		s := storerOf(t, r)
@@ -312,7 +312,7 @@ func TestStorerLargePack(t *testing.T) {
 
 // TestStorerManyObjects sets more objects than are held back, children first and parents first.
 func TestStorerManyObjects(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		for _, order := range []string{"children first", "parents first"} {
 			st := open(nil)
 			r := create(t, st, "many", nil)

@@ -17,6 +17,7 @@ var (
 	allStrategies   = []MergeStrategy{MergeCommit, FastForwardOnly, Squash, Rebase}
 	allFormats      = []ArchiveFormat{TarGz, Zip, Tar, TarZst}
 	allSorts        = []Sort{SortCreated, SortUpdated, SortPushed, SortName}
+	allLogOrders    = []LogOrder{ByDate, Topological, Reverse}
 	allDirections   = []Direction{DefaultDirection, Ascending, Descending}
 )
 
@@ -180,6 +181,17 @@ func (d Direction) MarshalText() ([]byte, error) { return marshalText("direction
 // UnmarshalText reads the text of String, or returns ErrInvalid.
 func (d *Direction) UnmarshalText(text []byte) error {
 	return unmarshalText("direction", d, text, allDirections)
+}
+
+// String returns "date", "topological" or "reverse".
+func (o LogOrder) String() string { return word(o, "LogOrder", "date", "topological", "reverse") }
+
+// MarshalText returns the text of String, or ErrInvalid if o is no order.
+func (o LogOrder) MarshalText() ([]byte, error) { return marshalText("log order", o, allLogOrders) }
+
+// UnmarshalText reads the text of String, or returns ErrInvalid.
+func (o *LogOrder) UnmarshalText(text []byte) error {
+	return unmarshalText("log order", o, text, allLogOrders)
 }
 
 // word returns the word of a number, or the number.

@@ -28,6 +28,7 @@ func TestTextForms(t *testing.T) {
 		Format     reposit.ArchiveFormat
 		Sort       reposit.Sort
 		Direction  reposit.Direction
+		Order      reposit.LogOrder
 		Permission reposit.Permission
 		ByHash     map[reposit.Hash]reposit.Mode
 		ByKind     map[reposit.EventKind]int
@@ -36,12 +37,12 @@ func TestTextForms(t *testing.T) {
 	in := all{
 		h, "rp_0123456789abcdefghij", "", reposit.ModeDir, reposit.RefChanged, reposit.PullMerged, reposit.ChangesRequested,
 		reposit.Rebased,
-		reposit.FastForwardOnly, reposit.TarZst, reposit.SortName, reposit.Descending, reposit.Admin,
+		reposit.FastForwardOnly, reposit.TarZst, reposit.SortName, reposit.Descending, reposit.Reverse, reposit.Admin,
 		map[reposit.Hash]reposit.Mode{h: reposit.ModeSymlink}, map[reposit.EventKind]int{reposit.PullChanged: 1},
 	}
 	const want = `{"Hash":"ab00000000000000000000000000000000000000","ID":"rp_0123456789abcdefghij","None":"","Mode":"040000","Kind":"ref changed",` +
 		`"State":"merged","Review":"changes requested","Merge":"rebased","Strategy":"fast-forward","Format":"tar.zst","Sort":"name",` +
-		`"Direction":"descending","Permission":"admin","ByHash":{"ab00000000000000000000000000000000000000":"120000"},"ByKind":{"pull changed":1}}`
+		`"Direction":"descending","Order":"reverse","Permission":"admin","ByHash":{"ab00000000000000000000000000000000000000":"120000"},"ByKind":{"pull changed":1}}`
 	text, err := json.Marshal(in)
 	if err != nil || string(text) != want {
 		t.Fatalf("Marshal() = %s, %v, want %s", text, err, want)
@@ -53,7 +54,7 @@ func TestTextForms(t *testing.T) {
 	if diff := cmp.Diff(in, out); diff != "" {
 		t.Errorf("what was written and read, -want +got:\n%s", diff)
 	}
-	for name := range strings.FieldsSeq("Hash ID Mode Kind State Review Merge Strategy Format Sort Direction Permission") {
+	for name := range strings.FieldsSeq("Hash ID Mode Kind State Review Merge Strategy Format Sort Direction Order Permission") {
 		kept := in
 		if err := json.Unmarshal([]byte(`{"`+name+`":"nonsense"}`), &kept); !errors.Is(err, reposit.ErrInvalid) {
 			t.Errorf("Unmarshal() of nonsense as %s = %v, want %v", name, err, reposit.ErrInvalid)

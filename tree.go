@@ -99,11 +99,20 @@ func (l *treeLookup) find(v storage.View) error {
 	if err == nil {
 		t.Commit, t.Root, err = peelTree(l.ctx, &l.res, h)
 	}
-	if errors.Is(err, storage.ErrNotFound) {
-		why, _ := strings.CutSuffix(": "+err.Error(), ": "+storage.ErrNotFound.Error())
-		err = &detail{ErrNotFound, "revision not found" + why, err}
+	return noRevision(err)
+}
+
+// noRevision returns an error of a resolver, which says of what is not found that it is the revision.
+func noRevision(err error) error {
+	if !errors.Is(err, storage.ErrNotFound) {
+		return err
 	}
-	return err
+	var part *fault.Named
+	if errors.As(err, &part) {
+		return fault.About(part.Name, noRevision(part.Err))
+	}
+	why, _ := strings.CutSuffix(": "+err.Error(), ": "+storage.ErrNotFound.Error())
+	return &detail{ErrNotFound, "revision not found" + why, err}
 }
 
 // unborn reports whether rev is the default branch, and that has no commit yet.

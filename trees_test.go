@@ -132,8 +132,11 @@ func treeDoors(t *testing.T, r *reposit.Repo, tree plumbing.Hash) map[string]fun
 // TestDeepTrees stores trees that are nested deeper than any stack, the outermost first. Those that fit into the memory
 // of a Storer are kept, and nobody follows them beyond git's own bound.
 func TestDeepTrees(t *testing.T) {
-	const many, few = 300_000, 50_000
-	hashes := make([]plumbing.Hash, many+1) // hashes[i] has i trees below it
+	many, few := 300_000, 50_000
+	if testing.Short() {
+		many, few = 0, 5_000
+	}
+	hashes := make([]plumbing.Hash, max(many, few)+1) // hashes[i] has i trees below it
 	contents := func(i int) string {
 		if i == 0 {
 			return ""
@@ -152,7 +155,7 @@ func TestDeepTrees(t *testing.T) {
 		}
 		return err
 	}
-	if err := set(many); !errors.Is(err, reposit.ErrTooLarge) {
+	if err := set(many); many > 0 && !errors.Is(err, reposit.ErrTooLarge) {
 		t.Errorf("SetEncodedObject(%d nested trees) = %v, want ErrTooLarge", many, err)
 	}
 	s = storerOf(t, r)

@@ -33,6 +33,7 @@ var keyTables = []keyTable{
 	{file: "internal/search/key.go", section: "Records: search"},
 	{file: "internal/language/record.go", section: "Records: languages"},
 	{file: "internal/contributor/record.go", section: "Records: contributors"},
+	{file: "internal/graph/key.go", section: "Records: graphs of commits"},
 	{file: "storage/badger/doc.go", section: "storage/badger"},
 	{file: "storage/badger/key.go", section: "storage/badger", constants: `^[a-z]+Type$`, bare: true},
 	{file: "storage/billyfs/internal/journal/entry.go", section: "storage/billyfs", constants: `^kind[A-Z]`, bare: true},

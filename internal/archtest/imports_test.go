@@ -28,6 +28,7 @@ type rule struct {
 var rules = []rule{
 	{"storage/storagetest", nil, ""}, // tests, which stand outside
 	{"internal/archtest/testdata", nil, ""},
+	{"internal/check/fixture", nil, ""}, // for tests, too
 	{"storage/memory", []string{module + "/storage", module + "/storage/internal/..."},
 		"a backend knows the contract only"},
 	{"storage/badger", []string{module + "/storage", module + "/storage/internal/...",
@@ -53,6 +54,10 @@ var rules = []rule{
 	{"internal/charset", []string{module + "/internal/git", "golang.org/x/text/encoding",
 		"golang.org/x/text/encoding/..."},
 		"only what decodes text knows its encodings"},
+	{"internal/check", []string{module + "/storage", module + "/internal/catalog", module + "/internal/contributor",
+		module + "/internal/git", module + "/internal/graph", module + "/internal/language", module + "/internal/object",
+		module + "/internal/ref", module + "/internal/search"},
+		"it looks at what is stored, and not through what stores it"},
 	{"internal", []string{module + "/storage", module + "/internal/...", "github.com/go-git/go-billy/v5",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
 		"github.com/go-git/go-git/v5/config", "github.com/go-git/go-git/v5/utils/...",

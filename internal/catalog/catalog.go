@@ -59,7 +59,7 @@ func LoadSecret(v storage.View) (s page.Secret, err error) {
 func Find(v storage.View, owner, slug string) (id storage.ID, moved bool, err error) {
 	id, err = named(v, owner, slug)
 	if errors.Is(err, storage.ErrNotFound) {
-		id, err = findAlias(v, owner, slug)
+		id, err = findRedirect(v, owner, slug)
 		return id, true, err
 	}
 	return id, false, err
@@ -139,9 +139,9 @@ func loadState(v storage.View, id storage.ID) (State, error) {
 	return decodeState(b)
 }
 
-// Moves returns how often what the names of a repository lead to has changed: as long as it is the same, so are the
-// repository's refs, but for those that other programs change.
-func Moves(v storage.View, id storage.ID) (uint64, error) {
+// RefVersion returns how often what the names of a repository lead to has changed. As long as it is the same, so are
+// the repository's refs, but for those that other programs change.
+func RefVersion(v storage.View, id storage.ID) (uint64, error) {
 	var buffer [1 + len(id)]byte
 	b, err := v.Record(append(append(buffer[:0], keyState), id[:]...))
 	if errors.Is(err, storage.ErrNotFound) {
@@ -150,7 +150,7 @@ func Moves(v storage.View, id storage.ID) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return decodeMoves(b)
+	return decodeRefVersion(b)
 }
 
 // Adjust changes a repository's state. It does nothing if there is no such repository.
@@ -198,7 +198,7 @@ func Add(tx storage.Tx, r *Repo) error {
 	if _, err := named(tx, r.Owner, r.Slug); !errors.Is(err, storage.ErrNotFound) {
 		return taken(err)
 	}
-	if err := takeAlias(tx, r.Owner, r.Slug); err != nil {
+	if err := takeRedirect(tx, r.Owner, r.Slug); err != nil {
 		return err
 	}
 	if err := tx.PutRecord(idKey(keyRepo, r.ID), r.encode()); err != nil {
@@ -217,7 +217,7 @@ func taken(err error) error {
 	return err
 }
 
-// Replace stores what changed of a repository, and moves it in the indexes. The name that it had stays an alias.
+// Replace stores what changed of a repository, and moves it in the indexes. The name that it had stays a redirect.
 func (e *Entry) Replace(tx Tx, r *Repo, now time.Time) error {
 	old := e.Repo
 	if err := rename(tx, old, r); err != nil {
@@ -288,16 +288,16 @@ func (e *Entry) Remove(tx Tx) (last bool, err error) {
 // PutLanguage stores which language a repository was in at a commit, which its default branch named after that many
 // moves, and takes back the mark unless there were more since. It is a no-op, and returns false, if what is stored is
 // newer.
-func (e *Entry) PutLanguage(tx storage.Tx, name string, at storage.Hash, moves uint64) (bool, error) {
+func (e *Entry) PutLanguage(tx storage.Tx, name string, at storage.Hash, version uint64) (bool, error) {
 	now, err := e.State(tx)
-	if err != nil || moves < now.LanguageMoves || moves > now.Moves {
+	if err != nil || version < now.LanguageVersion || version > now.RefVersion {
 		return false, err
 	}
 	state, err := e.Edit(tx)
 	if err != nil {
 		return false, err
 	}
-	state.Language, state.LanguageAt, state.LanguageMoves = name, at, moves
+	state.Language, state.LanguageAt, state.LanguageVersion = name, at, version
 	if !state.LanguageIsNew() {
 		return true, nil
 	}

@@ -81,7 +81,7 @@ func TestRecords(t *testing.T) {
 		t.Errorf("decodeRepo() with a byte more = %v, want %v", err, storage.ErrCorrupt)
 	}
 	for _, state := range []State{
-		{Updated: time.Unix(5, 0).UTC(), Size: 1 << 50, Moves: 1 << 40},
+		{Updated: time.Unix(5, 0).UTC(), Size: 1 << 50, RefVersion: 1 << 40},
 		{Forks: 1, PrivateForks: 2, Watchers: 300, OpenPulls: 4, OutgoingPulls: 5, Language: "C++",
 			LanguageAt: storage.Hash{1}},
 		{LanguageAt: storage.Hash{1}},
@@ -89,8 +89,8 @@ func TestRecords(t *testing.T) {
 		if got, err := decodeState(state.encode(nil)); err != nil || got != state {
 			t.Errorf("decodeState() = %v, %v, want %v", got, err, state)
 		}
-		if got, err := decodeMoves(state.encode(nil)); err != nil || got != state.Moves {
-			t.Errorf("decodeMoves() = %d, %v, want %d", got, err, state.Moves)
+		if got, err := decodeRefVersion(state.encode(nil)); err != nil || got != state.RefVersion {
+			t.Errorf("decodeRefVersion() = %d, %v, want %d", got, err, state.RefVersion)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func dropRest(tx storage.Tx, id storage.ID) (more bool, err error) {
 	if more, err := d.dropPrefix(GoGitKey(id, ""), nil); err != nil || more {
 		return more, err
 	}
-	if more, err := d.dropPrefix(aliasOfKey(id, nil), []byte{keyAlias, 'n'}); err != nil || more {
+	if more, err := d.dropPrefix(redirectOfKey(id, nil), []byte{keyRedirect, 'n'}); err != nil || more {
 		return more, err
 	}
 	if _, err := d.tx.Record(networkKey(id)); !errors.Is(err, storage.ErrNotFound) {

@@ -50,7 +50,7 @@ func (e *Entry) State(v storage.View) (*State, error) {
 	return &e.state, nil
 }
 
-// Edit returns the repository's state for the caller to change. Moves changes by Moved alone.
+// Edit returns the repository's state for the caller to change. RefVersion changes by Moved alone.
 func (e *Entry) Edit(v storage.View) (*State, error) {
 	s, err := e.State(v)
 	e.changed = e.changed || err == nil
@@ -76,7 +76,7 @@ func (e *Entry) Store(tx storage.Tx) error {
 				return err
 			}
 		}
-		s.Moves++
+		s.RefVersion++
 	}
 	if err := e.index(tx); err != nil {
 		return err

@@ -30,7 +30,8 @@ import (
 //	F u pool ID                         a deleted repository that was private and had private forks (Tombstone)
 //
 // Other packages keep records of their own, each behind a first byte of its own: P and K people, S search, L and C
-// languages and contributors, B protect, R pull, E event.
+// languages and contributors, B protect, R pull, E event,
+// G graph.
 //
 // Visibility is 0 for public repositories and 1 for private ones, so that those who may not see the private ones never
 // come across them.
@@ -44,18 +45,18 @@ import (
 // one, so that a push to a fork costs no more than any other. Names are lower-case. Neither owners nor labels hold the
 // bytes 00 and 01.
 const (
-	keyVersion = 'v'
-	keySecret  = 'M'
-	keyRepo    = 'i'
-	keyState   = 't'
-	keyIndex   = 'k'
-	keyCount   = 'n'
-	keyExpiry  = 'x'
-	keyToken   = 'd'
-	keyGoGit   = 'g'
-	keyAlias   = 'A'
-	keyFork    = 'F'
-	keyGone    = 'z'
+	keyVersion  = 'v'
+	keySecret   = 'M'
+	keyRepo     = 'i'
+	keyState    = 't'
+	keyIndex    = 'k'
+	keyCount    = 'n'
+	keyExpiry   = 'x'
+	keyToken    = 'd'
+	keyGoGit    = 'g'
+	keyRedirect = 'A'
+	keyFork     = 'F'
+	keyGone     = 'z'
 )
 
 // A visibility is who comes across a repository.
@@ -131,11 +132,11 @@ func countKey(b []byte, vis visibility, scope string) []byte {
 	return append(append(b, keyCount, byte(vis)), scope...)
 }
 
-func aliasKey(owner, slug string) []byte { return appendName([]byte{keyAlias, 'n'}, owner, slug) }
+func redirectKey(owner, slug string) []byte { return appendName([]byte{keyRedirect, 'n'}, owner, slug) }
 
-// aliasOfKey with no name is what the keys of all of a repository's aliases begin with.
-func aliasOfKey(id storage.ID, name []byte) []byte {
-	return append(record.IDKeyFor(len(name), id, keyAlias, 'i'), name...)
+// redirectOfKey with no name is what the keys of all of a repository's redirects begin with.
+func redirectOfKey(id storage.ID, name []byte) []byte {
+	return append(record.IDKeyFor(len(name), id, keyRedirect, 'i'), name...)
 }
 
 func networkKey(pool storage.ID) []byte { return record.IDKey(pool, keyFork, 'p') }

@@ -39,17 +39,17 @@ type Header struct {
 type State struct {
 	Updated, Pushed     time.Time
 	Size                int64  // bytes of all objects, before compression
-	Moves               uint64 // how often what the repository's names lead to changed: its refs, and go-git's records
+	RefVersion          uint64 // how often what the repository's names lead to changed: its refs, and go-git's records
 	Forks, PrivateForks int    // direct ones that all may see, and others
 	Watchers, OpenPulls int
 	OutgoingPulls       int          // open pull requests, of whatever repository, whose head is a branch of this one
 	Language            string       // with most bytes on the default branch
 	LanguageAt          storage.Hash // the commit of the default branch at which Language was found out
-	LanguageMoves       uint64       // what Moves was then
+	LanguageVersion     uint64       // what RefVersion was then
 }
 
 // LanguageIsNew reports whether no refs changed since the language was found out, but by other programs.
-func (s *State) LanguageIsNew() bool { return s.Moves == s.LanguageMoves }
+func (s *State) LanguageIsNew() bool { return s.RefVersion == s.LanguageVersion }
 
 // The first byte of each stored value is the version of its layout.
 const (
@@ -157,14 +157,14 @@ func (s *State) encode(b []byte) []byte {
 	b = record.AppendTime(b, s.Updated)
 	b = record.AppendTime(b, s.Pushed)
 	b = binary.AppendUvarint(b, uint64(s.Size))
-	b = binary.AppendUvarint(b, s.Moves)
+	b = binary.AppendUvarint(b, s.RefVersion)
 	for _, n := range [5]int{s.Forks, s.PrivateForks, s.Watchers, s.OpenPulls, s.OutgoingPulls} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
-	if s.LanguageMoves == 0 && s.LanguageAt.IsZero() {
+	if s.LanguageVersion == 0 && s.LanguageAt.IsZero() {
 		return b
 	}
-	b = binary.AppendUvarint(b, s.LanguageMoves)
+	b = binary.AppendUvarint(b, s.LanguageVersion)
 	b = append(b, s.LanguageAt[:]...)
 	return append(b, s.Language...)
 }
@@ -172,18 +172,18 @@ func (s *State) encode(b []byte) []byte {
 func decodeState(b []byte) (State, error) {
 	d := record.Decode(b)
 	d.Version(stateVersion, stateVersion)
-	s := State{Updated: d.Time(), Pushed: d.Time(), Size: int64(d.Uvarint()), Moves: d.Uvarint()}
+	s := State{Updated: d.Time(), Pushed: d.Time(), Size: int64(d.Uvarint()), RefVersion: d.Uvarint()}
 	for _, to := range [5]*int{&s.Forks, &s.PrivateForks, &s.Watchers, &s.OpenPulls, &s.OutgoingPulls} {
 		*to = int(d.Uvarint())
 	}
 	if d.Len() > 0 {
-		s.LanguageMoves, s.LanguageAt, s.Language = d.Uvarint(), d.Hash(), string(d.Rest())
+		s.LanguageVersion, s.LanguageAt, s.Language = d.Uvarint(), d.Hash(), string(d.Rest())
 	}
 	return s, d.End("state")
 }
 
-// decodeMoves returns the Moves of a State alone.
-func decodeMoves(b []byte) (uint64, error) {
+// decodeRefVersion returns the RefVersion of a State alone.
+func decodeRefVersion(b []byte) (uint64, error) {
 	d := record.Decode(b)
 	d.Version(stateVersion, stateVersion)
 	d.Take(2 * record.StampSize) // Updated, Pushed

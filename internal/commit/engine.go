@@ -38,6 +38,7 @@ type Engine struct {
 
 	staged  staged // by pool
 	charged staged // by repository: what counts towards its size already
+	landed  landings
 }
 
 // A branchKey names a branch of the store.
@@ -74,6 +75,7 @@ type Request struct {
 	PathDepth         int
 
 	implied bool // Branch is the one that HEAD named
+	seen    *tip // what Look saw, until that is used
 }
 
 // A Result commit is the answer to a Request.
@@ -101,12 +103,9 @@ func (e *Engine) Commit(ctx context.Context, r *Request) (Result, error) {
 	}
 	r.implied = true
 	for {
-		err := e.backend.View(ctx, func(v storage.View) error {
-			var err error
-			r.Branch, err = ref.Default(v, r.Repo)
-			return err
-		})
-		if err != nil {
+		if r.seen != nil {
+			r.Branch = r.seen.branch
+		} else if err := e.findDefault(ctx, r); err != nil {
 			return Result{}, err
 		}
 		made, err := e.commit(ctx, r)
@@ -114,6 +113,13 @@ func (e *Engine) Commit(ctx context.Context, r *Request) (Result, error) {
 			return made, err
 		}
 	}
+}
+
+func (e *Engine) findDefault(ctx context.Context, r *Request) error {
+	return e.backend.View(ctx, func(v storage.View) (err error) {
+		r.Branch, err = ref.Default(v, r.Repo)
+		return err
+	})
 }
 
 func (e *Engine) commit(ctx context.Context, r *Request) (Result, error) {
@@ -220,39 +226,22 @@ type batch struct {
 	push    txn.Push
 }
 
-// begin reads where the branch stands.
+// begin finds out where the branch stands.
 func (e *Engine) begin(ctx context.Context, r *Request) (*batch, error) {
-	b := &batch{e: e, branch: r.Branch, repo: r.Repo}
-	err := e.backend.View(ctx, func(v storage.View) error {
-		repo, err := catalog.Load(v, r.Repo)
-		if err != nil {
-			return err
+	b := &batch{e: e, repo: r.Repo, branch: r.Branch}
+	at := r.seen
+	if r.seen = nil; at == nil || at.landed != e.landed.of(r.Repo).Load() {
+		at = new(tip)
+		if err := e.backend.View(ctx, func(v storage.View) error { return at.look(v, r) }); err != nil {
+			return b, err
 		}
-		b.pool = repo.Pool
-		at, err := ref.Follow(v, r.Repo, r.Branch)
-		if err != nil {
-			return err
-		}
-		if b.old, b.tip = at.Hash, at.Hash; !b.old.IsZero() {
-			return nil
-		}
-		name, err := ref.Default(v, r.Repo)
-		if err != nil {
-			return err
-		}
-		if r.implied && name != r.Branch {
-			return errRenamed
-		}
-		if r.Start != nil {
-			b.tip, err = r.Start(repo, v)
-			return err
-		}
-		start, err := ref.Follow(v, r.Repo, name)
-		b.tip = start.Hash
-		return err
-	})
-	if err != nil || b.tip.IsZero() {
-		return b, err
+	}
+	b.pool, b.old, b.tip = at.pool, at.old, at.start
+	if r.implied && b.old.IsZero() {
+		b.push.Check = func(v storage.View) error { return checkDefault(v, r.Repo, b.branch) }
+	}
+	if b.tip.IsZero() {
+		return b, nil
 	}
 	c, err := e.objects.Commit(ctx, b.pool, b.tip)
 	if err != nil {
@@ -381,6 +370,7 @@ func (b *batch) land(ctx context.Context) error {
 		}
 	}
 	err := b.e.backend.Push(ctx, b.repo, &b.push)
+	b.e.landed.of(b.repo).Add(1)
 	if err != nil {
 		for h, size := range charged {
 			b.e.charged.add(b.repo, h, size)

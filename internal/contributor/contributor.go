@@ -13,10 +13,9 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 )
@@ -45,6 +44,7 @@ type span struct {
 // A Counter counts the commits of one store. It is safe for concurrent use.
 type Counter struct {
 	objects *object.Store
+	graphs  *graph.Store                // nil: commits are read as objects
 	pace    func(context.Context) error // nil: as fast as it goes
 }
 
@@ -52,7 +52,12 @@ type Counter struct {
 func NewCounter(objects *object.Store) *Counter { return &Counter{objects: objects} }
 
 // Paced returns a Counter that calls pace after each few commits of those that it reads all. An error ends the count.
-func (c *Counter) Paced(pace func(context.Context) error) *Counter { return &Counter{c.objects, pace} }
+func (c *Counter) Paced(pace func(context.Context) error) *Counter {
+	return &Counter{c.objects, c.graphs, pace}
+}
+
+// On returns a Counter that reads commits as objects only if they are not stored in graphs.
+func (c *Counter) On(graphs *graph.Store) *Counter { return &Counter{c.objects, graphs, c.pace} }
 
 // Count counts all commits that tip reaches, at the cost of reading each, and of about 100 bytes of memory for each.
 // The zero hash reaches none. The errors are those of object.Store, for what is missing or damaged, and ctx's.
@@ -62,9 +67,9 @@ func (c *Counter) Count(ctx context.Context, pool storage.ID, tip git.Hash) (*Ta
 }
 
 func (c *Counter) count(ctx context.Context, pool storage.ID, tip git.Hash) (t *Tally, read int, err error) {
-	h := &history{index: map[git.Hash]int32{}}
+	h := &history{}
 	if !tip.IsZero() {
-		if err := h.read(ctx, c, pool, tip); err != nil {
+		if h, err = c.history(ctx, pool, tip); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -98,28 +103,9 @@ func (c *Counter) Advance(ctx context.Context, pool storage.ID, from *Tally,
 	return c.count(ctx, pool, tip)
 }
 
-// maxText is how many bytes of a name or an address are heeded.
-const maxText = 1 << 10
+func newAuthor(c *git.Commit) Author { return authorOf(graph.AuthorOf(c)) }
 
-func newAuthor(c *git.Commit) Author {
-	return Author{Name: cleanText(c.Author.Name), Email: cleanText(c.Author.Email)}
-}
-
-// cleanText returns s in UTF-8 and of bounded length. What is not UTF-8 is taken for Latin-1, as git does with what is
-// committed (git's verify_utf8).
-func cleanText(s string) string {
-	if !utf8.ValidString(s) {
-		var b strings.Builder
-		for _, c := range []byte(s) {
-			b.WriteRune(rune(c))
-		}
-		s = b.String()
-	}
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "")
-	}
-	return strings.Clone(s)
-}
+func authorOf(a graph.Author) Author { return Author{Name: a.Name, Email: a.Email} }
 
 // A sum adds up the commits of authors.
 type sum struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/memory"
@@ -276,15 +277,16 @@ func TestDamage(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	long := string(make([]byte, 3*maxText))
+	long := string(make([]byte, 3*graph.MaxText))
 	for in, want := range map[string]string{
-		"Ada": "Ada", "Andr\xe9": "André", "Andr\u00e9": "Andr\u00e9", "": "", long: long[:maxText],
+		"Ada": "Ada", "Andr\xe9": "André", "Andr\u00e9": "Andr\u00e9", "": "", long: long[:graph.MaxText],
 	} {
-		if got := cleanText(in); got != want {
-			t.Errorf("cleanText(%.20q) = %.20q, want %.20q", in, got, want)
+		if got := graph.CleanText(in); got != want {
+			t.Errorf("CleanText(%.20q) = %.20q, want %.20q", in, got, want)
 		}
 	}
-	if got := seconds(&git.Commit{Committer: git.Signature{When: time.Unix(math.MaxInt64, 0)}}); got > math.MaxInt64/4 {
-		t.Errorf("seconds = %d, want less", got)
+	last := git.Signature{When: time.Unix(math.MaxInt64, 0)}
+	if got := graph.DateOf(&git.Commit{Committer: last}); got > math.MaxInt64/4 {
+		t.Errorf("DateOf = %d, want less", got)
 	}
 }

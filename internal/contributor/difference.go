@@ -7,8 +7,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/reposit/reposit/internal/charset"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 )
@@ -110,7 +110,7 @@ func (d *difference) mark(ctx context.Context, h git.Hash, s sides) error {
 		if err != nil {
 			return err
 		}
-		n = &node{hash: h, commit: c, when: seconds(c)}
+		n = &node{hash: h, commit: c, when: graph.DateOf(c)}
 		d.seen[h] = n
 		d.order = append(d.order, n)
 	}
@@ -230,12 +230,6 @@ func (q *queue) Pop() any {
 	return n
 }
 
-// seconds returns when a commit was made, near enough to 1970 that no sum of such times overflows.
-func seconds(c *git.Commit) int64 {
-	const most = 1 << 60
-	return min(max(c.Committer.When.Unix(), -most), most)
-}
-
 // parse decodes a commit that is read just once.
 func parse(h git.Hash, t storage.Type, data []byte) (*git.Commit, error) {
 	if t != storage.Commit {
@@ -245,5 +239,5 @@ func parse(h git.Hash, t storage.Type, data []byte) (*git.Commit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("object %s: %w: %w", h, storage.ErrCorrupt, err)
 	}
-	return charset.Commit(c), nil
+	return c, nil
 }

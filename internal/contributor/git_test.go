@@ -17,6 +17,7 @@ import (
 	diff "github.com/google/go-cmp/cmp"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 )
 
 // A gitRepo is a repository that git made.
@@ -255,7 +256,7 @@ func FuzzMailmap(f *testing.F) {
 	f.Add([]byte("Ada <a@b> ADA <c@d>\n"), "ada", "C@D")
 	f.Fuzz(func(t *testing.T, data []byte, name, email string) {
 		m := ParseMailmap(data)
-		name, email = cleanText(name), cleanText(email)
+		name, email = graph.CleanText(name), graph.CleanText(email)
 		properName, properEmail := m.Resolve(name, email)
 		if !utf8.ValidString(properName) || !utf8.ValidString(properEmail) {
 			t.Errorf("Resolve(%q, %q) = %q, %q, which is no text", name, email, properName, properEmail)

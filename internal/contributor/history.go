@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -11,9 +12,8 @@ import (
 type history struct {
 	commits []summary
 	parents []int32 // of all commits; see summary
-	index   map[git.Hash]int32
 	authors []Author
-	known   map[[2]string]int32 // index in authors, by what a commit says
+	known   map[graph.Author]int32 // index in authors
 }
 
 // A summary is what is kept of a commit while it is counted.
@@ -24,55 +24,53 @@ type summary struct {
 	author        int32
 }
 
-func (h *history) read(ctx context.Context, by *Counter, pool storage.ID, tip git.Hash) error {
-	h.known = map[[2]string]int32{}
-	h.index[tip] = 0
-	h.commits = append(h.commits, summary{})
-	queue := []git.Hash{tip}
-	for next := 0; len(queue) > 0; next++ {
-		if next%256 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if by.pace != nil {
-				if err := by.pace(ctx); err != nil {
-					return err
-				}
-			}
-		}
-		t, data, err := by.objects.Pass(ctx, pool, queue[0])
+// history returns all that tip reaches.
+func (c *Counter) history(ctx context.Context, pool storage.ID, tip git.Hash) (h *history, err error) {
+	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) {
+		t, data, err := c.objects.Pass(ctx, pool, h)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		c, err := parse(queue[0], t, data)
-		if err != nil {
-			return err
-		}
-		queue = queue[1:]
-		s := summary{when: seconds(c), tree: c.Tree, author: h.author(c)}
-		s.first, s.number = int32(len(h.parents)), int32(len(c.Parents))
-		for _, p := range c.Parents {
-			i, ok := h.index[p]
-			if !ok {
-				i = int32(len(h.commits))
-				h.index[p] = i
-				h.commits = append(h.commits, summary{})
-				queue = append(queue, p)
-			}
-			h.parents = append(h.parents, i)
-		}
-		h.commits[next] = s
+		return parse(h, t, data)
 	}
-	return nil
+	err = c.graphs.Do(ctx, pool, read, func(g *graph.Graph) error {
+		h = &history{known: map[graph.Author]int32{}}
+		return h.read(ctx, g, tip, c.pace)
+	})
+	return h, err
 }
 
-func (h *history) author(c *git.Commit) int32 {
-	raw := [2]string{c.Author.Name, c.Author.Email}
-	i, ok := h.known[raw]
+// read reads all that tip reaches. The tip comes first, and children before their parents.
+func (h *history) read(ctx context.Context, g *graph.Graph, tip git.Hash, pace func(context.Context) error) error {
+	g.Pace = pace
+	reached, err := g.Reach(ctx, tip)
+	if err != nil {
+		return err
+	}
+	h.commits = make([]summary, reached.Len())
+	next := len(h.commits)
+	return g.Each(ctx, reached, func(c *graph.Item) error {
+		if next--; next%256 == 0 && pace != nil {
+			if err := pace(ctx); err != nil {
+				return err
+			}
+		}
+		s := summary{when: c.Date, tree: c.Tree, author: h.author(c.Author)}
+		s.first, s.number = int32(len(h.parents)), int32(len(c.Parents))
+		for _, p := range c.Parents {
+			h.parents = append(h.parents, int32(len(h.commits)-1-p))
+		}
+		h.commits[next] = s
+		return nil
+	})
+}
+
+func (h *history) author(a graph.Author) int32 {
+	i, ok := h.known[a]
 	if !ok {
 		i = int32(len(h.authors))
-		h.known[raw] = i
-		h.authors = append(h.authors, newAuthor(c))
+		h.known[a] = i
+		h.authors = append(h.authors, authorOf(a))
 	}
 	return i
 }

@@ -3,6 +3,8 @@ package contributor
 import (
 	"bytes"
 	"strings"
+
+	"github.com/reposit/reposit/internal/graph"
 )
 
 // MailmapFile is the name of the file, in the root of a tree, that says who authors are.
@@ -47,8 +49,8 @@ func (m *Mailmap) addLine(line string) {
 	if !ok {
 		old, proper.email = person{email: proper.email}, ""
 	}
-	proper = person{cleanText(proper.name), cleanText(proper.email)}
-	key := lower(cleanText(old.email))
+	proper = person{graph.CleanText(proper.name), graph.CleanText(proper.email)}
+	key := lower(graph.CleanText(old.email))
 	entry := m.byEmail[key]
 	if entry == nil {
 		entry = &mapping{}
@@ -58,7 +60,7 @@ func (m *Mailmap) addLine(line string) {
 		if entry.byName == nil {
 			entry.byName = map[string]person{}
 		}
-		entry.byName[lower(cleanText(old.name))] = proper
+		entry.byName[lower(graph.CleanText(old.name))] = proper
 		return
 	}
 	if proper.name != "" {

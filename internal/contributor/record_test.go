@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/memory"
 )
@@ -118,8 +119,9 @@ func TestSaveOfTooMany(t *testing.T) {
 	b := memory.New()
 	defer b.Close()
 	many := newTally(2, 0)
-	for i := range maxKept/(2*maxText) + 1 {
-		many.Authors = append(many.Authors, Author{strings.Repeat("n", maxText), fmt.Sprintf("%0*d", maxText, i), 1})
+	for i := range maxKept/(2*graph.MaxText) + 1 {
+		author := Author{strings.Repeat("n", graph.MaxText), fmt.Sprintf("%0*d", graph.MaxText, i), 1}
+		many.Authors = append(many.Authors, author)
 	}
 	update(t, b, func(tx storage.Tx) error { return Save(tx, repo, nil, newTally(1, 2)) })
 	old := load(t, b)

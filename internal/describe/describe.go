@@ -9,13 +9,11 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 )
 
 // ErrNone says that no tag describes a commit.
 var ErrNone = errors.New("no tag describes it")
-
-// A Reader returns a commit.
-type Reader func(context.Context, git.Hash) (*git.Commit, error)
 
 // A Tag is a tag of a commit.
 type Tag struct {
@@ -54,8 +52,9 @@ type Description struct {
 }
 
 // Describe returns what describes a commit, or ErrNone. It walks the history, by date, until the tags that come into
-// question are found, which is to its beginning if there are none.
-func Describe(ctx context.Context, read Reader, tags Tags, commit git.Hash, o Options) (Description, error) {
+// question are found, which is to its beginning if there are none. Of the commits that read returns, the parents and
+// the committer's time count.
+func Describe(ctx context.Context, read graph.Reader, tags Tags, commit git.Hash, o Options) (Description, error) {
 	if t, ok := tags[commit]; ok && (o.Lightweight || t.Annotated) {
 		return Description{t, 0, true}, nil
 	}
@@ -98,7 +97,7 @@ type node struct {
 
 type walk struct {
 	Options
-	read   Reader
+	read   graph.Reader
 	tags   Tags
 	nodes  map[git.Hash]*node
 	queue  queue

@@ -159,6 +159,16 @@ func (t *Tree) fields(i int) (mode Mode, name, hash []byte) {
 // Find returns the entry called name. Only trees in Git's order are searched right; of others, entries may stay
 // unseen, but none is seen that is not there.
 func (t *Tree) Find(name string) (Entry, bool) {
+	i, ok := t.Index(name)
+	if !ok {
+		return Entry{}, false
+	}
+	mode, _, hash := t.fields(i)
+	return Entry{Name: name, Mode: mode, Hash: Hash(hash)}, true
+}
+
+// Index returns the number of the entry that Find finds.
+func (t *Tree) Index(name string) (int, bool) {
 	// A name may stand at two places, as a file and as a directory: Git sorts the latter as if it ended in "/".
 	for _, dir := range [2]bool{false, true} {
 		i, ok := t.search(name, dir)
@@ -166,11 +176,11 @@ func (t *Tree) Find(name string) (Entry, bool) {
 			continue
 		}
 		// The search takes the directory "a" for "a/", a name that only a damaged tree has.
-		if mode, found, hash := t.fields(i); string(found) == name {
-			return Entry{Name: name, Mode: mode, Hash: Hash(hash)}, true
+		if _, found, _ := t.fields(i); string(found) == name {
+			return i, true
 		}
 	}
-	return Entry{}, false
+	return 0, false
 }
 
 // search returns the index of the entry called name that is or is not a directory, or where it would stand.

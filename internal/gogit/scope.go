@@ -40,7 +40,7 @@ func (s *Storer) look(need access.Permission, fn func(*scope) error) error {
 				return err
 			}
 		}
-		if g.moves, err = catalog.Moves(v, s.Repo); err != nil {
+		if g.moves, err = catalog.RefVersion(v, s.Repo); err != nil {
 			return err
 		}
 		return fn(&g)

@@ -14,7 +14,7 @@ type session struct {
 
 	// What the objects that were handed out name, at one state of the refs: it is reached as they are.
 	named map[git.Hash]struct{}
-	moves uint64 // see catalog.Moves
+	moves uint64 // see catalog.RefVersion
 
 	files map[fsck.File]struct{} // whose content was found to be right
 }

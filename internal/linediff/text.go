@@ -69,6 +69,19 @@ func (t *Table) Text(data []byte) *Text {
 	return text
 }
 
+// Words is Text for pieces of a text that are not its lines: none may be empty. It copies them.
+func (t *Table) Words(words [][]byte) *Text {
+	t.grow(len(words))
+	text := &Text{IDs: make([]int32, len(words)), data: bytes.Join(words, nil), ends: make([]uint32, len(words)), table: t}
+	from := 0
+	for i, word := range words {
+		to := from + len(word)
+		text.IDs[i], text.ends[i] = t.number(text.data[from:to]), uint32(to)
+		from = to
+	}
+	return text
+}
+
 // CountLines returns how many lines data has.
 func CountLines(data []byte) int {
 	n := bytes.Count(data, []byte{'\n'})
@@ -98,6 +111,9 @@ func (t *Text) Lines(i, j int) []byte {
 
 // grow makes room for n more lines that may all be new, by a power of two of at least half as many slots again.
 func (t *Table) grow(n int) {
+	if len(t.classes) == 0 { // most lines of later texts are known
+		t.classes = slices.Grow(t.classes, n)
+	}
 	need := (len(t.classes) + n) * 3 / 2
 	size := max(len(t.slots), 16)
 	for size < need {
@@ -114,7 +130,6 @@ func (t *Table) grow(n int) {
 		}
 		t.slots[at] = int32(i + 1)
 	}
-	t.classes = slices.Grow(t.classes, n)
 }
 
 func (t *Table) number(line []byte) int32 {

@@ -9,7 +9,6 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
@@ -138,22 +137,21 @@ func (m *branchMerge) branch(v storage.View) (storage.Ref, error) {
 
 // look returns the push that has the branch take the head, or nil if there is nothing to do.
 func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.Ref, head git.Hash) (*txn.Push, error) {
-	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return m.Objects.Commit(ctx, pool, h) }
-	is, err := read(ctx, head)
+	is, err := m.Objects.Commit(ctx, pool, head)
 	if err != nil {
 		return nil, err
 	}
-	if has, err := graph.IsAncestor(ctx, read, head, branch.Hash); err != nil {
+	if has, err := m.isAncestor(ctx, pool, head, branch.Hash); err != nil {
 		return nil, err
 	} else if has {
-		tip, err := read(ctx, branch.Hash)
+		tip, err := m.Objects.Commit(ctx, pool, branch.Hash)
 		if err == nil {
 			m.result = Result{Hash: branch.Hash, Commit: tip, Base: branch.Hash, Already: true}
 		}
 		return nil, err
 	}
 	short := ref.Short(ref.Branches, branch.Name)
-	if fits, err := graph.IsAncestor(ctx, read, branch.Hash, head); err != nil {
+	if fits, err := m.isAncestor(ctx, pool, branch.Hash, head); err != nil {
 		return nil, err
 	} else if !fits {
 		return nil, diverged(short)

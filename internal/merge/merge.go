@@ -2,12 +2,14 @@
 package merge
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
@@ -63,6 +65,15 @@ func (e *Engine) push(opts *Options, base, head git.Hash, is *git.Commit, messag
 		r.Commit = item.Commit
 	}
 	return p, r, nil
+}
+
+// isAncestor reports whether a commit of a pool is head, or one of its ancestors.
+func (e *Engine) isAncestor(ctx context.Context, pool storage.ID, commit, head git.Hash) (is bool, err error) {
+	err = e.Backend.Graphs().Do(ctx, pool, nil, func(g *graph.Graph) error {
+		is, err = g.IsAncestor(ctx, commit, head)
+		return err
+	})
+	return is, err
 }
 
 // diverged is the conflict of a branch that has commits which the head lacks.

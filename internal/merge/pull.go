@@ -17,12 +17,15 @@ import (
 
 // A Candidate is what there is to know of a pull request before it is merged.
 type Candidate struct {
-	Pull  *pull.Pull
-	Base  git.Hash      // what the base holds; zero: it is not there
-	Fits  bool          // the head has all that the base has
-	Rule  *protect.Rule // of the base; nil: none
-	Needs pull.Needs    // what owners must approve, if owned
-	owned bool          // the rule asks for owners
+	Pull        *pull.Pull    // as it is once it has followed its head
+	Moved       bool          // it has yet to follow its head, which a program outside moved
+	Lost        bool          // so did one that has the pull request close
+	Base        git.Hash      // what the base holds; zero: it is not there
+	FastForward bool          // the head has all that the base has
+	Rule        *protect.Rule // of the base; nil: none
+	owned       bool          // the rule asks for owners
+
+	pull.OwnerRequirements // if owned
 }
 
 // Candidate looks at a pull request. It needs a permission, and is not for deploy keys if that is more than Read. It
@@ -37,14 +40,20 @@ func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor,
 		return nil, access.ErrKey
 	}
 	c := &Candidate{}
-	if c.Pull, err = pull.Load(v, repo, number); err != nil {
+	stored, err := pull.Load(v, repo, number)
+	if err != nil {
 		return nil, err
 	}
 	rules, err := protect.Load(v, repo)
 	if err != nil {
 		return nil, err
 	}
-	c.Rule = rules.For(c.Pull.BaseBranch)
+	c.Rule = rules.For(stored.BaseBranch)
+	var shown bool
+	if c.Pull, shown, err = stored.Current(v, c.Rule); err != nil {
+		return nil, err
+	}
+	c.Moved, c.Lost = c.Pull != stored || !shown, !shown
 	at, err := ref.Follow(v, repo, ref.Branches+c.Pull.BaseBranch)
 	if err == nil && at.Name == ref.Branches+c.Pull.BaseBranch { // else it is gone, or a program outside made it symbolic
 		c.Base = at.Hash
@@ -57,21 +66,24 @@ func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor,
 
 // compare finds out whether the head fits, and whose paths it changes.
 func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (err error) {
-	read := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return e.Objects.Commit(ctx, pool, h) }
-	if c.Fits, err = graph.IsAncestor(ctx, read, c.Base, c.Pull.Head); err != nil {
+	if c.FastForward, err = e.isAncestor(ctx, pool, c.Base, c.Pull.Head); err != nil {
 		return err
 	}
 	if c.Rule == nil || !c.Rule.RequireCodeOwnerReview {
 		return nil
 	}
 	from := c.Base
-	if !c.Fits {
-		if from, err = graph.MergeBase(ctx, read, c.Pull.Head, c.Base); err != nil {
+	if !c.FastForward {
+		err = e.Backend.Graphs().Do(ctx, pool, nil, func(g *graph.Graph) (err error) {
+			from, err = g.MergeBase(ctx, c.Pull.Head, c.Base)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
 	c.owned = true
-	c.Needs, err = e.Owners.Needs(ctx, pool, c.Base, from, c.Pull.Head)
+	c.OwnerRequirements, err = e.Owners.Requirements(ctx, pool, c.Base, from, c.Pull.Head)
 	return err
 }
 
@@ -84,11 +96,18 @@ func (e *Engine) Pull(ctx context.Context, repo storage.ID, number int, opts *Op
 	update func(context.Context, func(*pull.Unit) error) error) (Result, error) {
 	m := pullMerge{Engine: e, opts: opts, repo: repo, number: number}
 	for {
-		err := m.try(ctx)
+		err := m.try(ctx, update)
 		var moved *ref.ConflictError
 		switch {
 		case errors.Is(err, errUnfit):
-			err := update(ctx, func(u *pull.Unit) error { return m.settle(ctx, u) })
+			closed := false
+			err := update(ctx, func(u *pull.Unit) (err error) {
+				closed, err = m.settle(ctx, u)
+				return err
+			})
+			if err == nil && closed {
+				err = pull.ErrEnded
+			}
 			return m.result, err
 		case errors.Is(err, pull.ErrMoved), errors.As(err, &moved) && moved.Name == ref.Branches+m.branch:
 			continue
@@ -108,7 +127,7 @@ type pullMerge struct {
 }
 
 // try merges what there is now, or returns an error that says that it moved meanwhile.
-func (m *pullMerge) try(ctx context.Context) error {
+func (m *pullMerge) try(ctx context.Context, update func(context.Context, func(*pull.Unit) error) error) error {
 	var c *Candidate
 	var head *git.Commit
 	var text string
@@ -134,7 +153,7 @@ func (m *pullMerge) try(ctx context.Context) error {
 	}
 	m.branch = c.Pull.BaseBranch
 	p, result, err := m.push(m.opts, c.Base, c.Pull.Head, head, m.message(c.Pull, text), ref.Change{
-		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Needs: c.Needs.Requirements, Owned: c.owned},
+		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Requirements: c.Requirements, Owned: c.owned},
 		Log: m.opts.logEntry(fmt.Sprintf("pull request #%d: %s", m.number, c.Pull.Title)),
 	})
 	if err != nil {
@@ -142,7 +161,23 @@ func (m *pullMerge) try(ctx context.Context) error {
 	}
 	m.result = result
 	p.Check = func(v storage.View) error { return m.unmoved(v, c) }
-	return m.Backend.Push(ctx, m.repo, p)
+	if !c.Moved {
+		return m.Backend.Push(ctx, m.repo, p)
+	}
+	return update(ctx, func(u *pull.Unit) error {
+		u.DryRun = p.DryRun
+		is, err := pull.Load(u.Tx, m.repo, m.number)
+		if err == nil {
+			_, err = u.CatchUp(is)
+		}
+		if err == nil {
+			err = u.Unanswered()
+		}
+		if err != nil {
+			return err
+		}
+		return u.Tx.Push(m.repo, p)
+	})
 }
 
 // unmoved returns pull.ErrMoved unless the pull request is as it was looked at.
@@ -161,7 +196,7 @@ func (m *pullMerge) check(c *Candidate) error {
 	if err := c.Pull.CheckHead(m.opts.Expect); err != nil {
 		return err
 	}
-	if !c.Fits || c.Base == c.Pull.Head {
+	if c.Lost || !c.FastForward || c.Base == c.Pull.Head {
 		return errUnfit
 	}
 	return nil
@@ -169,30 +204,32 @@ func (m *pullMerge) check(c *Candidate) error {
 
 var errUnfit = errors.New("the head is not ahead of the base")
 
-// settle says what became of a pull request whose head is not ahead of the base. Mostly both have gone their ways. But
-// a program outside, which tells nobody, may have merged it.
-func (m *pullMerge) settle(ctx context.Context, u *pull.Unit) error {
+// settle says what became of a pull request whose head is not ahead of the base, and whether it is closed. Mostly both
+// have gone their ways. But a program outside, which tells nobody, may have merged it, or taken its head away.
+func (m *pullMerge) settle(ctx context.Context, u *pull.Unit) (closed bool, err error) {
 	pool, err := m.opts.By.Check(u.Tx, m.repo, access.Write)
 	if err != nil {
-		return err
+		return false, err
 	}
 	is, err := pull.Load(u.Tx, m.repo, m.number)
 	if err != nil {
-		return err
+		return false, err
 	}
-	settled, err := u.Settle(is)
-	if err == nil && !settled {
-		err = cmp.Or(u.Unanswered(), diverged(is.BaseBranch))
+	if err := u.Settle(is); err != nil {
+		return false, err
 	}
-	if err != nil {
-		return err
-	}
-	c, err := m.Objects.Commit(ctx, pool, is.Commit)
-	if err == nil {
+	switch is.State {
+	case pull.Open:
+		return false, cmp.Or(u.Unanswered(), diverged(is.BaseBranch))
+	case pull.Merged:
+		c, err := m.Objects.Commit(ctx, pool, is.Commit)
+		if err != nil {
+			return false, err
+		}
 		m.result = Result{Hash: is.Commit, Commit: c, Base: is.Base, Already: true}
 	}
 	u.DryRun = m.opts.DryRun
-	return err
+	return is.State == pull.Closed, nil
 }
 
 func (m *pullMerge) message(p *pull.Pull, text string) string {

@@ -33,11 +33,11 @@ func (g guard) Check(c *ref.Change, now storage.Ref) error {
 	if err != nil {
 		return err
 	}
-	judgement, err := p.Summarize(g.repo.Tx(), r, c.Merge.Needs)
+	judgement, err := p.Summarize(g.repo.Tx(), r, c.Merge.Requirements)
 	if err != nil {
 		return err
 	}
-	if lacks := judgement.Lacks(r); len(lacks) > 0 {
+	if lacks := judgement.Missing(r); len(lacks) > 0 {
 		return r.Refuse(codeowners.Few(lacks, "; "))
 	}
 	return nil

@@ -152,20 +152,39 @@ func (u *Unit) BaseMoved(m Move) error {
 	return nil
 }
 
-// Settle makes an open pull request merged if the base has its head already, as it may by a program outside, which
-// tells nobody. It reports whether it did.
-func (u *Unit) Settle(p *Pull) (bool, error) {
+// Settle finds out what a program outside, which tells nobody, did to an open pull request. One whose head the base has
+// by now becomes merged. Otherwise it follows its head, and may be closed by that.
+func (u *Unit) Settle(p *Pull) error {
 	if p.State != Open {
-		return false, ErrEnded
+		return ErrEnded
 	}
 	base, err := u.tip(p)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if has, err := u.contains(p, base, p.Head); err != nil || !has {
-		return false, err
+	head, err := p.headNow(u.Tx)
+	if err != nil {
+		return err
 	}
-	return true, u.merged(p, base, base)
+	if head.IsZero() { // deleted, maybe since it was merged
+		head = p.Head
+	}
+	has, err := u.contains(p, base, head)
+	if err == nil && has {
+		has, err = u.contains(p, head, p.Head) // else it went back to what the base has
+	}
+	if err != nil {
+		return err
+	}
+	if !has {
+		_, err = u.CatchUp(p)
+		return err
+	}
+	p.Head = head
+	if err := u.point(p, p.HeadRef(), head); err != nil {
+		return err
+	}
+	return u.merged(p, base, base)
 }
 
 // Gone closes the open pull requests from and to a branch that is not there any more.

@@ -77,9 +77,10 @@ type Pull struct {
 	Reviews   int    // the number of the last review
 	Dismissed int    // the last of the approvals that count no more
 
-	// Tried is the commit of the base for which it was last found out whether the head has it, and Fits the answer.
-	Tried git.Hash
-	Fits  bool
+	// CheckedBase is the commit of the base for which it was last found out whether the head has it, and FastForward
+	// the answer.
+	CheckedBase git.Hash
+	FastForward bool
 }
 
 // Branches, heads and merges are refs that begin with these.

@@ -32,7 +32,7 @@ var samples = []*Pull{
 		Head: hash(1), BaseBranch: "main",
 		Base: hash(2), Commit: hash(3), EndedBy: "bob", Created: time.Unix(1, 2).UTC(), Updated: time.Unix(3, 4).UTC(),
 		Ended:   time.Unix(-5, 0).UTC(),
-		Reviews: 300, Dismissed: 200, Tried: hash(4), Fits: true,
+		Reviews: 300, Dismissed: 200, CheckedBase: hash(4), FastForward: true,
 	},
 }
 
@@ -145,7 +145,7 @@ func update(t testing.TB, b storage.Backend, fn func(*Unit) error) {
 	engine := txn.New(b, objects, event.NewLog(event.Keep{Units: 1}), func() time.Time { return time.Unix(5, 0) },
 		NewGuard)
 	err := engine.Update(t.Context(), access.Host(), func(tx *txn.Tx) error {
-		return fn(&Unit{Tx: tx, By: access.Host(), Name: "n", Email: "e"})
+		return fn(&Unit{Tx: tx, By: access.Host(), Name: "n", Email: "e", Limits: Limits{1000, 1000}})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +231,7 @@ func TestOnTop(t *testing.T) {
 			return err
 		}
 		got, err := Load(u.Tx, id(1), 1)
-		if err != nil || got.Head != hash(2) || !got.Fits || u.Unanswered() != nil {
+		if err != nil || got.Head != hash(2) || !got.FastForward || u.Unanswered() != nil {
 			t.Errorf("after a commit on top: %+v, %v, %v", got, err, u.Unanswered())
 		}
 		err = u.BaseMoved(Move{Repo: id(1), Branch: "main", Old: hash(0), New: hash(3), OnTop: true})

@@ -20,11 +20,11 @@ func (p *Pull) encode() []byte {
 	b := make([]byte, 0, 200+len(p.Title))
 	b = append(b, pullVersion, byte(p.State))
 	b = append(b, p.HeadRepo[:]...)
-	for _, h := range [4]git.Hash{p.Head, p.Base, p.Tried, p.Commit} {
+	for _, h := range [4]git.Hash{p.Head, p.Base, p.CheckedBase, p.Commit} {
 		b = append(b, h[:]...)
 	}
 	fits := byte(0)
-	if p.Fits {
+	if p.FastForward {
 		fits = 1
 	}
 	b = append(b, fits)
@@ -44,11 +44,11 @@ func decodePull(repo storage.ID, number int, b []byte) (*Pull, error) {
 	version := d.Version(recordVersion, pullVersion)
 	p := &Pull{Repo: repo, Number: number, State: State(d.Byte())}
 	p.HeadRepo = d.ID()
-	for _, to := range [4]*git.Hash{&p.Head, &p.Base, &p.Tried, &p.Commit} {
+	for _, to := range [4]*git.Hash{&p.Head, &p.Base, &p.CheckedBase, &p.Commit} {
 		*to = d.Hash()
 	}
 	fits := d.Byte()
-	p.Fits = fits == 1
+	p.FastForward = fits == 1
 	for _, to := range [3]*time.Time{&p.Created, &p.Updated, &p.Ended} {
 		*to = d.Time()
 	}

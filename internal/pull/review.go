@@ -126,7 +126,7 @@ type Judgement struct {
 	why map[codeowners.Owner]string // why owners of what is unowned can't approve; of the first few
 }
 
-// Summarize returns the judgement under a rule, which may be nil. Needs are what must be approved by owners, of the
+// Summarize returns the judgement under a rule, which may be nil. needs are what must be approved by owners, of the
 // base and head that there are.
 func (p *Pull) Summarize(v storage.View, rule *protect.Rule, needs []codeowners.Requirement) (Judgement, error) {
 	var j Judgement
@@ -180,8 +180,8 @@ func (p *Pull) Summarize(v storage.View, rule *protect.Rule, needs []codeowners.
 	return j, err
 }
 
-// Lacks returns what a rule, which may be nil, asks for beyond the judgement.
-func (j *Judgement) Lacks(rule *protect.Rule) []string {
+// Missing returns what a rule, which may be nil, asks for beyond the judgement.
+func (j *Judgement) Missing(rule *protect.Rule) []string {
 	var lacks []string
 	if rule == nil {
 		return nil

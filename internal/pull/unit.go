@@ -163,9 +163,9 @@ func (u *Unit) tip(p *Pull) (git.Hash, error) {
 
 // setHead has the refs of a pull request follow its head. onTop says that this adds just one commit to the head before.
 func (u *Unit) setHead(p *Pull, base git.Hash, onTop bool) (err error) {
-	if !onTop || p.Tried != base {
-		p.Tried = base
-		if p.Fits, err = u.contains(p, p.Head, base); err != nil {
+	if !onTop || p.CheckedBase != base {
+		p.CheckedBase = base
+		if p.FastForward, err = u.contains(p, p.Head, base); err != nil {
 			return err
 		}
 	}
@@ -173,7 +173,7 @@ func (u *Unit) setHead(p *Pull, base git.Hash, onTop bool) (err error) {
 		return err
 	}
 	var merge git.Hash
-	if p.Fits {
+	if p.FastForward {
 		if merge, err = u.tryMerge(p); err != nil {
 			return err
 		}
@@ -206,8 +206,8 @@ func (u *Unit) tryMerge(p *Pull) (git.Hash, error) {
 	}
 	by := git.Signature{Name: u.Name, Email: u.Email, When: u.Now}
 	c := git.Commit{
-		Tree: head.Tree, Parents: []git.Hash{p.Tried, p.Head}, Author: by, Committer: by,
-		Message: fmt.Sprintf("Merge %s into %s\n", p.Head, p.Tried),
+		Tree: head.Tree, Parents: []git.Hash{p.CheckedBase, p.Head}, Author: by, Committer: by,
+		Message: fmt.Sprintf("Merge %s into %s\n", p.Head, p.CheckedBase),
 	}
 	raw := c.Append(nil)
 	h, err := git.Sum(storage.Commit, raw)

@@ -15,9 +15,9 @@
 //
 // # When it is right
 //
-// Every answer is that of the View that came with the question. A set bears the number that catalog.Moves had in the
-// View in which its tips were read, and answers for Views with the same number only. Where other programs may change
-// refs (see storage.Exclusive), a set also bears what all refs held, which is read for each question.
+// Every answer is that of the View that came with the question. A set bears the number that catalog.RefVersion had in
+// the View in which its tips were read, and answers for Views with the same number only. Where other programs may
+// change refs (see storage.Exclusive), a set also bears what all refs held, which is read for each question.
 package reach
 
 import (
@@ -27,6 +27,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 )
@@ -58,6 +59,7 @@ const (
 // An Index answers for the repositories of one store. It is safe for concurrent use.
 type Index struct {
 	objects   *object.Store
+	graphs    *graph.Store
 	exclusive bool
 	records   func(storage.View, storage.ID) iter.Seq2[storage.Hash, error]
 	budget    int64
@@ -77,17 +79,22 @@ type Options struct {
 	Exclusive bool
 	// Records yields what the records of go-git lead to. If it is nil, that is nothing.
 	Records func(storage.View, storage.ID) iter.Seq2[storage.Hash, error]
+	// Graphs answers for commits, as far as they are stored there. If it is nil, all are read as objects.
+	Graphs *graph.Store
 }
 
 // New returns an Index.
 func New(objects *object.Store, o Options) *Index {
 	return &Index{
-		objects: objects, exclusive: o.Exclusive, records: o.Records, budget: o.Budget, quantum: usualQuantum,
-		pools: map[storage.ID]*pool{},
+		objects: objects, graphs: o.Graphs, exclusive: o.Exclusive, records: o.Records, budget: o.Budget,
+		quantum: usualQuantum, pools: map[storage.ID]*pool{},
 	}
 }
 
 // Has reports whether an object is reached. That does not tell that it can be read: a damaged store may lack it.
+//
+// A commit of a pool whose graph is stored costs nothing that depends on the length of histories, but for some
+// nanoseconds for each commit when a repository's refs were asked about first, or lost something.
 //
 // What was found out before costs two look-ups, and is true. The first question about a repository, and the first after
 // its refs changed, reads the refs; beyond that, a commit or tag costs the way to it from the refs, and one that is not
@@ -117,6 +124,15 @@ func (x *Index) Has(ctx context.Context, r *Repo, h storage.Hash) (bool, error) 
 	defer x.shrink(p)
 	for _, o := range unsure {
 		q := question{x, p, r, o, *at, h}
+		if t == storage.Commit {
+			found, sure, err := q.graphed(ctx)
+			if found || err != nil {
+				return found, err
+			}
+			if sure {
+				continue
+			}
+		}
 		found, err := q.find(ctx, t)
 		if found || err != nil {
 			return found, err
@@ -131,8 +147,13 @@ func (x *Index) Known(r *Repo, h storage.Hash) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	found, _ := x.look(r, at, h)
-	return found, nil
+	found, unsure := x.look(r, at, h)
+	for _, o := range unsure {
+		if !found {
+			found, err = x.knownCommit(r, o, at, h)
+		}
+	}
+	return found, err
 }
 
 // Settled reports whether all that the refs of a repository reach is known, so that every question is answered at once.

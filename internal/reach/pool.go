@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 )
@@ -19,6 +20,7 @@ import (
 type pool struct {
 	id      storage.ID
 	objects *object.Store
+	graphs  *graph.Store
 	quantum quantum
 
 	walking lock // of those who add nodes and make sets
@@ -30,10 +32,12 @@ type pool struct {
 	nodes       []node                    // walking
 	more        map[uint32][]uint32       // walking: the parents after the second
 	sets        map[key]*set              // walking
+	graphed     map[key]*commits          // walking
 	introduced  map[storage.Hash]uint32   // marking: an object, and a node that introduced it
 	again       map[storage.Hash][]uint32 // marking: further such nodes
 	indexed     bitset                    // marking: nodes of which it is known what they introduced
 	latest      *set                      // walking, without mu: the last set that was made of refs
+	lastGraphed *commits                  // walking: the same of commits that a stored graph tells of
 	treeIndexed bitset                    // marking, without mu: nodes of which all that their trees hold is in introduced
 	expansions  map[expanding]*expansion  // marking, without mu: those that were begun
 	trees       trees                     // marking, without mu
@@ -107,8 +111,9 @@ const (
 
 func newPool(id storage.ID, x *Index) *pool {
 	return &pool{
-		id: id, objects: x.objects, quantum: x.quantum, walking: make(lock, 1), marking: make(lock, 1),
+		id: id, objects: x.objects, graphs: x.graphs, quantum: x.quantum, walking: make(lock, 1), marking: make(lock, 1),
 		index: map[storage.Hash]uint32{}, more: map[uint32][]uint32{}, sets: map[key]*set{},
+		graphed:    map[key]*commits{},
 		introduced: map[storage.Hash]uint32{}, again: map[storage.Hash][]uint32{}, expansions: map[expanding]*expansion{},
 		total: &x.bytes,
 	}
@@ -167,6 +172,15 @@ func (p *pool) decode(ctx context.Context, h storage.Hash, was kind) (node, erro
 			return node{kind: aTree}, nil
 		case t == storage.Blob:
 			return node{kind: aBlob}, nil
+		}
+	}
+	if p.graphs != nil {
+		root, parents, ok, err := p.graphs.Links(ctx, p.id, h)
+		if ok && err == nil {
+			return p.commit(p.index[h], root, parents), nil
+		}
+		if err != nil && !isDamage(err) {
+			return node{}, err
 		}
 	}
 	t, data, err := p.objects.Pass(ctx, p.id, h)
@@ -258,6 +272,12 @@ func (p *pool) trim() {
 	for k, s := range p.sets {
 		if !s.used.Swap(false) {
 			delete(p.sets, k)
+			p.grow(-s.bytes)
+		}
+	}
+	for k, s := range p.graphed {
+		if !s.used.Swap(false) {
+			delete(p.graphed, k)
 			p.grow(-s.bytes)
 		}
 	}

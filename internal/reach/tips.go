@@ -12,7 +12,7 @@ import (
 
 // A version tells two states of a repository's refs apart.
 type version struct {
-	moves   uint64         // see catalog.Moves
+	moves   uint64         // see catalog.RefVersion
 	refs    []storage.Hash // what the refs hold, in the order of their names, where other programs may change them
 	backend uint64         // version of the refs, if the backend says it (see storage.RefsVersion)
 }
@@ -35,7 +35,7 @@ func (x *Index) version(r *Repo) (*version, error) {
 		return &r.version, nil
 	}
 	var err error
-	if r.version.moves, err = catalog.Moves(r.View, r.ID); err != nil {
+	if r.version.moves, err = catalog.RefVersion(r.View, r.ID); err != nil {
 		return nil, err
 	}
 	if !x.exclusive {

@@ -65,9 +65,9 @@ type Change struct {
 
 // A Merge is a pull request that is merged by a change of its base.
 type Merge struct {
-	Pull  int                      // its number
-	Needs []codeowners.Requirement // what owners must approve of, between the base and the head that there are
-	Owned bool                     // Needs are known
+	Pull         int                      // its number
+	Requirements []codeowners.Requirement // what owners must approve of, between the base and the head that there are
+	Owned        bool                     // Requirements are known
 }
 
 // Entry returns the change's log entry for what the ref was and becomes, or nil.

@@ -21,7 +21,7 @@ import (
 type Stale struct {
 	Repo, Pool storage.ID
 	Tip        git.Hash // what the default branch names; zero: nothing
-	Moves      uint64   // of the repository's state
+	RefVersion uint64   // of the repository's state
 	Language   string   // the one that is stored
 	Closed     bool     // it is stored as the language at Tip
 }
@@ -38,7 +38,7 @@ func Look(v storage.View, repo storage.ID) (Stale, error) {
 	}
 	tip, err := Tip(v, repo)
 	return Stale{
-		Repo: repo, Pool: r.Pool, Tip: tip, Moves: s.Moves, Language: s.Language,
+		Repo: repo, Pool: r.Pool, Tip: tip, RefVersion: s.RefVersion, Language: s.Language,
 		Closed: s.LanguageIsNew() && s.LanguageAt == tip,
 	}, err
 }
@@ -116,7 +116,7 @@ func store(tx *txn.Tx, g Stale, c counted) error {
 	if err != nil {
 		return err
 	}
-	done, err := r.PutLanguage(tx, c.language, c.Commit, g.Moves)
+	done, err := r.PutLanguage(tx, c.language, c.Commit, g.RefVersion)
 	if !done || err != nil {
 		return err
 	}
@@ -130,12 +130,16 @@ func store(tx *txn.Tx, g Stale, c counted) error {
 // several at a time, and keeps them. Where one can't be found out, since what is stored is damaged or missing, that is
 // logged once, and the language stays. The errors are ctx's and storage.ErrClosed. What was kept before an error stays.
 func (k *Service) FindAll(ctx context.Context) error {
-	return k.eachMarked(ctx, func(gaps []Stale) error {
+	err := k.eachMarked(ctx, func(gaps []Stale) error {
 		if err := k.countAll(ctx, gaps); err != nil {
 			return err
 		}
 		return k.keep(ctx, gaps)
 	})
+	if err == nil {
+		err = k.drawWanted(ctx, nil)
+	}
+	return err
 }
 
 // countAll counts what fills gaps, several at a time.
@@ -145,6 +149,9 @@ func (k *Service) countAll(ctx context.Context, gaps []Stale) error {
 	work := func() {
 		for i := next.Add(1) - 1; i < int64(len(gaps)); i = next.Add(1) - 1 {
 			if _, errs[i] = k.count(ctx, gaps[i], k.languages); errs[i] == nil {
+				errs[i] = k.draw(ctx, gaps[i], nil)
+			}
+			if errs[i] == nil {
 				errs[i] = k.foresee(ctx, gaps[i], k.contributors)
 			}
 			if errs[i] != nil {

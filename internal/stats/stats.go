@@ -34,9 +34,10 @@ type Service struct {
 func New(b *txn.Engine, objects *object.Store, upkeep Upkeep, log *slog.Logger) *Service {
 	k := &Service{
 		backend: b, objects: objects, log: log,
-		languages: language.NewCounter(objects), contributors: contributor.NewCounter(objects),
+		languages: language.NewCounter(objects), contributors: contributor.NewCounter(objects).On(b.Graphs()),
 	}
 	k.background.Upkeep = upkeep
+	b.Graphs().OnWant(k.Wake)
 	k.background.ctx, k.background.stop = context.WithCancel(context.Background())
 	return k
 }

@@ -75,13 +75,16 @@ func (k *Service) run() {
 
 // findMarked does what FindAll does, within the budget.
 func (k *Service) findMarked(ctx context.Context) error {
-	return k.eachMarked(ctx, func(gaps []Stale) error {
+	err := k.eachMarked(ctx, func(gaps []Stale) error {
 		for _, g := range gaps {
 			p := &pace{percent: k.background.Percent, since: time.Now(), wanted: k.turns.wanted(turn{g.Repo, 'L'})}
 			if _, err := k.count(ctx, g, k.languages.Paced(p.step)); err != nil {
 				return err
 			}
 			if err := p.step(ctx); err != nil {
+				return err
+			}
+			if err := k.draw(ctx, g, p.step); err != nil {
 				return err
 			}
 			p.wanted = k.turns.wanted(turn{g.Repo, 'C'})
@@ -98,6 +101,10 @@ func (k *Service) findMarked(ctx context.Context) error {
 		}
 		return p.step(ctx)
 	})
+	if err == nil {
+		err = k.drawWanted(ctx, (&pace{percent: k.background.Percent, since: time.Now()}).step)
+	}
+	return err
 }
 
 // A pace rests after each step of some work, so that the work takes no more than its share of one core.

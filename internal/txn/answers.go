@@ -48,14 +48,18 @@ func (a *answers) among(q question) (in []git.Hash) {
 }
 
 // find looks up what was asked. read returns a commit of a pool.
-func (a *answers) find(ctx context.Context,
+func (a *answers) find(ctx context.Context, graphs *graph.Store,
 	read func(context.Context, storage.ID, git.Hash) (*git.Commit, error)) error {
 	if a.known == nil {
 		a.known = map[[2]git.Hash]bool{}
 	}
 	for _, q := range a.asked {
 		in := func(ctx context.Context, h git.Hash) (*git.Commit, error) { return read(ctx, q.pool, h) }
-		found, err := graph.Among(ctx, in, q.head, q.base, q.commits)
+		var found []git.Hash
+		err := graphs.Do(ctx, q.pool, in, func(g *graph.Graph) (err error) {
+			found, err = g.Among(ctx, q.head, q.base, q.commits)
+			return err
+		})
 		if err != nil {
 			return err
 		}

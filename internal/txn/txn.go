@@ -12,6 +12,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
@@ -33,6 +34,7 @@ type Engine struct {
 
 	objects *object.Store
 	events  *event.Log
+	graphs  *graph.Store
 	now     func() time.Time
 	guards  []func(*Repo) Guard
 	debts   debts
@@ -41,8 +43,13 @@ type Engine struct {
 // New returns an Engine. Each of guards makes the guard of one repository in one transaction. Guards are asked in
 // order.
 func New(b storage.Backend, o *object.Store, l *event.Log, now func() time.Time, guards ...func(*Repo) Guard) *Engine {
-	return &Engine{Backend: b, objects: o, events: l, now: now, guards: guards}
+	return &Engine{
+		Backend: b, objects: o, events: l, graphs: graph.NewStore(b, o, graph.Budget), now: now, guards: guards,
+	}
 }
+
+// Graphs returns the graphs of the pools' commits.
+func (e *Engine) Graphs() *graph.Store { return e.graphs }
 
 // A Tx is one read-write transaction. It is for one goroutine, and ends with the function that it was passed to.
 type Tx struct {
@@ -89,7 +96,7 @@ func (e *Engine) Update(ctx context.Context, by access.Actor, fn func(*Tx) error
 		})
 		switch {
 		case errors.Is(err, errUnanswered):
-			if err := tx.answers.find(ctx, tx.Commit); err != nil {
+			if err := tx.answers.find(ctx, e.graphs, tx.Commit); err != nil {
 				return err
 			}
 			continue
@@ -128,6 +135,9 @@ func (t *Tx) finish() error {
 		if err := r.Store(t.Tx); err != nil {
 			return err
 		}
+	}
+	if err := t.putGraph(); err != nil {
+		return err
 	}
 	if len(t.events) > 0 {
 		if err := t.engine.events.Append(t.Tx, t.events, t.Now); err != nil {
@@ -246,6 +256,30 @@ func (t *Tx) Commit(ctx context.Context, pool storage.ID, h git.Hash) (*git.Comm
 		return o.item.Commit, nil
 	}
 	return git.ParseCommit(o.data)
+}
+
+// putGraph adds the new commits to the graphs of their pools.
+func (t *Tx) putGraph() error {
+	for i := range t.objects {
+		o := &t.objects[i]
+		if o.typ != storage.Commit || !o.fresh {
+			continue
+		}
+		var c *git.Commit
+		if o.item != nil {
+			c = o.item.Commit
+		}
+		if c == nil {
+			var err error
+			if c, err = git.ParseCommit(o.data); err != nil {
+				return err
+			}
+		}
+		if err := graph.Put(t.Tx, o.pool, o.hash, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // brought returns a commit that the transaction puts, or nil.

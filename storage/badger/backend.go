@@ -17,10 +17,12 @@ import (
 
 // Options say how to open a store. The zero value is good for most.
 //
-// An open store takes 40 descriptors and one for each table. With the default memory budget, most of its bytes are in
-// tables of nearly 2 MiB up to a size of 640 MiB, of 4 MiB above that, of 8 MiB above 6.4 GiB, and so on; up to 60
-// tables are smaller, or not yet as large. With half the budget, or less, the steps are at half these sizes of a
-// store; with twice the budget, or more, at twice. Larger tables would take more memory to make.
+// An open store takes 64 descriptors, and one for each table of a compaction that goes on, whatever its size. To open
+// it takes one for each table besides, for a moment. With the default memory budget, most of its bytes are in tables of
+// nearly 2 MiB up to a size of 640 MiB, of 4 MiB above that, of 8 MiB above 6.4 GiB, and so on; up to 60 tables are
+// smaller, or not yet as large. With half the budget, or less, the steps are at half these sizes of a store; with twice
+// the budget, or more, at twice. Larger tables would take more memory to make. On Windows, each table takes a
+// descriptor as long as the store is open.
 type Options struct {
 	// Durability is Sync or NoSync; zero means Sync.
 	Durability storage.Durability
@@ -30,9 +32,10 @@ type Options struct {
 	EncryptionKey []byte
 
 	// MemoryBudget is roughly how many bytes to use for caches and for what was not yet written to tables; zero
-	// means 64 MiB. While much is written, it can be three times as much. It also limits the refs and
-	// records of one Update, as storage.ErrTooLarge tells: to 26,000 and 2.3 MiB by default, half of that if it is
-	// 32 MiB or less, twice that if it is 128 MiB or more.
+	// means 64 MiB. While much is written, it can be twice as much, and a quarter of it in mapped files besides: the
+	// store has garbage collected before the heap of the process becomes larger, unless others take much of that. It
+	// also limits the refs and records of one Update, as storage.ErrTooLarge tells: to 26,000 and 2.3 MiB by default,
+	// half of that if it is 32 MiB or less, twice that if it is 128 MiB or more.
 	MemoryBudget int64
 
 	// InMemory keeps everything in memory until Close. The directory must then be "".
@@ -44,6 +47,13 @@ type Options struct {
 	// memtable that is made a table takes half of that, at once, and a process that finds no room for a map is killed.
 	// What is written to a memtable has its room already, where the system is Linux and the file system able.
 	MinFreeSpace int64
+
+	// ReadOnly opens a store that there is to read alone: nothing is written, not even a lock, other processes may have
+	// it open likewise, and nobody can open it to write meanwhile, nor this way while somebody has it open so
+	// (storage.ErrLocked). What would write is storage.ErrReadOnly, as is Open if the store was not closed: then it must
+	// be opened to write first. Open returns storage.ErrNotFound if there is no store, and errors.ErrUnsupported on
+	// Windows. Options.ReadOnly of the Store above says the same to its users.
+	ReadOnly bool
 
 	// LockWait is how long Open waits for another process, or another Open in this one, to close the store, before it
 	// returns storage.ErrLocked. Zero means not at all.
@@ -59,16 +69,25 @@ type backend struct {
 	space      space
 
 	// What belongs to one opening of the engine.
-	db       *engine.DB // nil if it is closed
-	atomic   size       // limit for what must be in one transaction
-	cache    *cache
-	stacks   *stackTable
-	timeline timeline
-	drops    dropped
-	files    *files      // nil: none to watch
-	keeper   *keeper     // nil: nothing to keep
-	split    atomic.Bool // there may be records in two parts
-	forked   atomic.Bool // there may be stacks
+	db        *engine.DB // nil if it is closed
+	atomic    size       // limit for what must be in one transaction
+	cache     *cache
+	stacks    *stackTable
+	timeline  timeline
+	drops     dropped
+	hot       hotRanges
+	buried    atomic.Int64 // what scans came across that was deleted or replaced
+	files     *files       // nil: none to watch
+	keeper    *keeper      // nil: nothing to keep
+	memtables *memtables   // nil: they are not found
+	split     atomic.Bool  // there may be records in two parts
+	forked    atomic.Bool  // there may be stacks
+
+	shelf     *shelf
+	collector collector
+	trimmer   *trimmer
+	lookups   atomic.Uint64 // in the engine
+	held      atomic.Int64  // commits that wait for a memtable to become a table
 
 	garbage    atomic.Int64 // bytes that drops have deleted since the last reclaim
 	reclaiming sync.Mutex
@@ -78,13 +97,14 @@ type backend struct {
 	lead   chan struct{} // held by the caller who commits a group
 
 	mu       sync.Mutex
-	pending  *group // what Updates join
-	inflight *group // what the leader is committing
-	broken   error  // why nothing can be written any more
-	spare    *layer // empty, for the next Update, or nil
+	pending  *group    // what Updates join
+	inflight *group    // what the leader is committing
+	broken   error     // why nothing can be written any more
+	spare    *writeSet // empty, for the next Update, or nil
 
-	ts     uint64                            // of the last commit that was tried; the leader's
-	commit func(puts []put, ts uint64) error // writes one transaction; a test may make it fail
+	ts        uint64                            // of the last commit that was tried; the leader's
+	unchecked int64                             // bytes written since the collector's last check; the leader's
+	commit    func(puts []put, ts uint64) error // writes one transaction; a test may make it fail
 
 	down     atomic.Pointer[error] // why nobody may enter until the engine is opened again, or nil
 	revivals sync.WaitGroup        // added to with mu locked, unless closing
@@ -127,6 +147,7 @@ func open(dir string, opts *Options) (*backend, error) {
 		b.options = *opts
 	}
 	b.durability = b.options.durability()
+	b.collector.limit = b.options.heapLimit()
 	b.commit = b.commitPuts
 	if err := b.start(); err != nil {
 		return nil, err
@@ -142,8 +163,15 @@ func (b *backend) start() (err error) {
 	if err != nil {
 		return err
 	}
-	b.files, b.keeper = nil, nil
-	if !o.InMemory {
+	b.files, b.keeper, b.shelf, b.trimmer = nil, nil, nil, nil
+	switch {
+	case o.ReadOnly:
+		if err := inspectRead(dir, settings); err != nil {
+			return err
+		}
+		b.shelf = new(shelf)
+		b.trimmer = newTrimmer(b.shelf, o.memoryBudget()/4)
+	case !o.InMemory:
 		if err := makeDir(dir); err != nil {
 			return err
 		}
@@ -160,7 +188,10 @@ func (b *backend) start() (err error) {
 		}
 		b.keeper.cause, b.keeper.lose = b.lack, b.fail
 		b.keeper.free = b.space.free
-		settings.Logger = hook{b.files, b.keeper}
+		b.shelf = new(shelf)
+		b.trimmer = newTrimmer(b.shelf, o.memoryBudget()/4)
+		rotates := func() { b.collector.check(3 * settings.MemTableSize) } // the next memtable, and a buffer
+		settings.Logger = hook{b.files, b.keeper, b.shelf, b.trimmer, rotates}
 	}
 	db, err := openEngine(settings)
 	if err != nil {
@@ -169,16 +200,25 @@ func (b *backend) start() (err error) {
 		}
 		return err
 	}
-	took := func() {}
-	if b.keeper != nil {
-		b.keeper.open(db)
-		took = b.keeper.made
+	b.memtables = memtablesOf(db)
+	b.trimmer.open(db, b.memtables)
+	b.collector.start()
+	took := func() { b.collector.check(0) }
+	if k := b.keeper; k != nil {
+		k.open(db)
+		took = func() {
+			b.collector.await(0)
+			k.made()
+		}
 	}
 	if buffers := buffersOf(db); buffers.IsValid() {
 		go takeBuffers(buffers, took)
 	}
 	b.db = db
 	renew(db)
+	if b.shelf != nil {
+		b.shelf.arrange(db)
+	}
 	if b.files != nil {
 		r, err := openRoom(dir, db.MaxBatchSize())
 		if err != nil {
@@ -190,6 +230,7 @@ func (b *backend) start() (err error) {
 	b.cache, b.stacks = newCache(o.memoryBudget()/8), new(stackTable)
 	b.timeline.reset()
 	b.drops.reset()
+	b.hot.reset()
 	b.split.Store(false)
 	b.forked.Store(false)
 	b.pending, b.inflight, b.spare, b.broken = nil, nil, nil, nil
@@ -207,7 +248,7 @@ func (b *backend) begins() error {
 		return err
 	}
 	left, err := b.load()
-	if err != nil || left.none() {
+	if err != nil || left.none() || b.options.ReadOnly {
 		return err
 	}
 	b.calls.Add(1)
@@ -234,6 +275,10 @@ func (o Options) memoryBudget() int64 {
 	}
 	return o.MemoryBudget
 }
+
+// heapLimit is how much of the heap a store may take for what it streams: two memtables, the buffer of up to twice the
+// size in which one is made a table, and what compactions make.
+func (o Options) heapLimit() int64 { return 2 * max(o.memoryBudget(), 4*minMemtable) }
 
 func (o Options) minFreeSpace(settings engine.Options) int64 {
 	if o.MinFreeSpace > 0 {
@@ -263,6 +308,8 @@ func (o Options) settings(dir string) (engine.Options, error) {
 	switch {
 	case o.InMemory && dir != "":
 		return none, fmt.Errorf("badger: a store in memory has no directory %q", dir)
+	case o.InMemory && o.ReadOnly:
+		return none, errors.New("badger: nothing to read in a store in memory that is yet to be made")
 	case !o.InMemory && dir == "":
 		return none, errors.New("badger: no directory given")
 	}
@@ -272,7 +319,7 @@ func (o Options) settings(dir string) (engine.Options, error) {
 		return none, fmt.Errorf("badger: encryption key of %d bytes, want 16, 24 or 32", len(o.EncryptionKey))
 	}
 	s := engine.DefaultOptions(dir)
-	s.InMemory = o.InMemory
+	s.InMemory, s.ReadOnly = o.InMemory, o.ReadOnly
 	s.SyncWrites = o.durability() == storage.Sync
 	s.Logger = nil
 	s.MetricsEnabled = false
@@ -348,16 +395,18 @@ func (b *backend) checkFormat() error {
 		return nil
 	case !errors.Is(err, storage.ErrNotFound):
 		return err
+	case b.options.ReadOnly:
+		return fmt.Errorf("badger: %q is empty: %w", b.dir, storage.ErrNotFound)
 	case s.ts != 0:
 		return fmt.Errorf("badger: store without a format: %w", storage.ErrFormat)
 	}
-	l := newLayer()
+	l := newWriteSet()
 	l.set(string(key), seal(key, []byte{formatPlain}))
 	return b.await(b.put(l), false)
 }
 
 // put makes a group of l alone. It is for when no other caller is there yet.
-func (b *backend) put(l *layer) *group {
+func (b *backend) put(l *writeSet) *group {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pending = newGroup(l)
@@ -429,6 +478,10 @@ func (b *backend) shut() (err error) {
 		}
 	}
 	err = errors.Join(err, b.db.Close())
+	if b.shelf != nil {
+		b.shelf.clear()
+	}
+	b.collector.stop()
 	if b.keeper != nil {
 		err = errors.Join(err, b.keeper.closed())
 	}

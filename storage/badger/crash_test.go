@@ -19,8 +19,8 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 6, "how many times TestKill kills")
-	flips = flag.Int("flips", 32, "how many bits TestBitFlips flips")
+	kills = flag.Int("kills", 4, "how many times TestKill kills")
+	flips = flag.Int("flips", 16, "how many bits TestBitFlips flips")
 	seed  = flag.Uint64("seed", 1, "of what is random in tests")
 )
 

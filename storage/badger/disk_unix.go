@@ -30,12 +30,17 @@ func syncDir(dir string) error {
 }
 
 // lockDir takes the lock that Badger takes, until release is called. It returns ErrLocked if somebody has it.
-func lockDir(dir string) (release func() error, err error) {
+func lockDir(dir string) (release func() error, err error) { return flock(dir, syscall.LOCK_EX) }
+
+// lockShared takes the lock that Badger takes to read alone, as others may at the same time.
+func lockShared(dir string) (release func() error, err error) { return flock(dir, syscall.LOCK_SH) }
+
+func flock(dir string, how int) (release func() error, err error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("badger: %q: %w", dir, storage.ErrLocked)

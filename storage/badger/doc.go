@@ -35,6 +35,13 @@
 // After a failed write to the medium nothing more is written until the store is opened again: what a sync that
 // failed has kept is unknown, and a later one that succeeds does not tell. Reads go on.
 //
+// # Keys that move
+//
+// The engine keeps what was deleted until a compaction, and iterators step over it. Where records move, as in an index
+// by time with each push, a page of the newest would cost what was ever written. So the first scan that comes across
+// much of that makes the keys of its range known, in memory, and commits keep them up to date: later scans step over
+// nothing there. What is known is some 2 MiB at most, and gone with Close.
+//
 // # Too many open files
 //
 // Where descriptors, or space, run out, what would need some is refused with ErrNoFiles or ErrNoSpace. If others of

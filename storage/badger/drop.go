@@ -194,7 +194,7 @@ func (t *tx) sweepKeys(prefix, lo []byte, drop uint64) (next []byte, size int64,
 		if it.Item().Version() >= drop {
 			continue
 		}
-		if _, ok := t.layered(key); !ok {
+		if _, ok := t.unpublished(key); !ok {
 			t.own.set(string(key), nil)
 			size += it.Item().EstimatedSize()
 		}

@@ -115,9 +115,9 @@ func TestLayersStayFew(t *testing.T) {
 	const branches = 3 * mergeBatch
 	manyBranches(t, b, branches)
 	want := map[storage.ID]map[string]storage.Ref{}
-	forks := 40
+	forks := 24
 	if testing.Short() {
-		forks = 16
+		forks = 10
 	}
 	for i := range forks {
 		n := 20 << (i % 8)

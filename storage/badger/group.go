@@ -13,7 +13,7 @@ import (
 
 // A group is the writes of some Updates that are committed together.
 type group struct {
-	*layer
+	*writeSet
 	grows  bool          // one of its Updates does more than to delete
 	closed bool          // nothing more may join; guarded by backend.mu
 	full   chan struct{} // closed with it
@@ -22,12 +22,12 @@ type group struct {
 	err    error         // the outcome; to be read after done is closed
 }
 
-func newGroup(l *layer) *group {
+func newGroup(l *writeSet) *group {
 	return &group{
-		layer: l,
-		grows: l.grows && len(l.drops) == 0,
-		full:  make(chan struct{}),
-		done:  make(chan struct{}),
+		writeSet: l,
+		grows:    l.grows && len(l.drops) == 0,
+		full:     make(chan struct{}),
+		done:     make(chan struct{}),
 	}
 }
 
@@ -141,6 +141,7 @@ func (b *backend) commitPending() {
 	b.mu.Lock()
 	b.inflight = nil
 	if err == nil {
+		b.hot.apply(g.writes, ts)
 		oldest := b.timeline.publish(ts)
 		b.db.SetDiscardTs(oldest)
 		b.drops.forget(oldest)
@@ -206,21 +207,13 @@ func (b *backend) write(g *group, ts uint64) (fatal bool, err error) {
 	if err := b.space.check(g.bytes, g.grows); err != nil {
 		return false, err
 	}
-	if b.files != nil {
-		if g.grows && b.keeper.starving.Load() {
-			return false, fmt.Errorf("badger: a compaction waits for space: %w", storage.ErrNoSpace)
-		}
-		if err := b.checkFiles(); err != nil {
-			return false, err
-		}
-	}
 	puts := make([]put, 0, len(g.writes))
 	limit := b.atomic
 	if all := (size{int64(len(g.writes)), g.bytes}); all.fits(limit) {
 		for key, w := range g.writes {
 			puts = append(puts, put{key, w.value})
 		}
-		return b.tryCommit(puts, ts)
+		return b.tryCommit(puts, ts, g.grows)
 	}
 	// The objects go ahead. They have the timestamp of the rest, so nobody sees them before it.
 	var sum size
@@ -228,14 +221,14 @@ func (b *backend) write(g *group, ts uint64) (fatal bool, err error) {
 		p := put{key, g.writes[key].value}
 		n := size{1, entrySize(p.key, p.value)}
 		if !sum.plus(n).fits(limit) {
-			if fatal, err := b.tryCommit(puts, ts); err != nil {
+			if fatal, err := b.tryCommit(puts, ts, g.grows); err != nil {
 				return fatal, err
 			}
 			puts, sum = puts[:0], size{}
 		}
 		puts, sum = append(puts, p), sum.plus(n)
 	}
-	if fatal, err := b.tryCommit(puts, ts); err != nil {
+	if fatal, err := b.tryCommit(puts, ts, g.grows); err != nil {
 		return fatal, err
 	}
 	puts = puts[:0]
@@ -244,21 +237,29 @@ func (b *backend) write(g *group, ts uint64) (fatal bool, err error) {
 			puts = append(puts, put{key, w.value})
 		}
 	}
-	return b.tryCommit(puts, ts)
+	return b.tryCommit(puts, ts, g.grows)
 }
 
-func (b *backend) tryCommit(puts []put, ts uint64) (fatal bool, err error) {
+func (b *backend) tryCommit(puts []put, ts uint64, grows bool) (fatal bool, err error) {
 	if len(puts) == 0 {
 		return false, nil
 	}
+	n := int64(0)
+	for _, p := range puts {
+		n += int64(len(p.key) + len(p.value))
+	}
+	if err := b.awaitFlush(grows); err != nil {
+		return false, err
+	}
 	if b.files != nil {
-		n := int64(0)
-		for _, p := range puts {
-			n += int64(len(p.key) + len(p.value))
-		}
 		if err := b.files.room.Load().write(n, int64(len(puts))); err != nil {
 			return false, err
 		}
+	}
+	if b.unchecked += n; b.unchecked >= collectBytes {
+		b.unchecked = 0
+		b.collector.await(maxExcess)
+		b.trimmer.trim()
 	}
 	err = b.commit(puts, ts)
 	switch {

@@ -12,8 +12,11 @@ import (
 // A hook is what Badger calls before it makes files, and when it has: its log, which it writes in the goroutine that
 // does so.
 type hook struct {
-	files  *files
-	keeper *keeper
+	files   *files
+	keeper  *keeper
+	shelf   *shelf
+	trimmer *trimmer
+	rotates func() // is called before a memtable is made
 }
 
 // Debugf implements the Logger of Badger.
@@ -22,6 +25,7 @@ func (h hook) Debugf(format string, args ...any) {
 	case strings.HasPrefix(format, "Flushing memtable, "): // by a commit, which has filled the reserve
 		h.files.rotated.Store(h.files.writing.Load() - 1)
 		h.files.give(rotationFiles)
+		h.rotates()
 		if r := h.files.room.Load(); r != nil {
 			r.rotate()
 			renew(h.keeper.db)
@@ -29,8 +33,10 @@ func (h hook) Debugf(format string, args ...any) {
 	case strings.HasPrefix(format, "[%d] LOG Compact. Added "): // before the table of what was added
 		id, added := args[0].(int), args[1].(uint64)
 		h.keeper.added(id, added > 0)
+		h.trimmer.trim()
 	case strings.HasPrefix(format, "[Compactor: %d] Compaction for level: %d DONE"):
 		h.keeper.finish(args[0].(int))
+		h.shelf.arrange(h.keeper.db)
 	}
 }
 
@@ -38,6 +44,7 @@ func (h hook) Debugf(format string, args ...any) {
 func (h hook) Warningf(format string, args ...any) {
 	if strings.HasPrefix(format, "[Compactor: %d] LOG Compact FAILED") {
 		h.keeper.finish(args[0].(int))
+		h.shelf.arrange(h.keeper.db)
 	}
 }
 

@@ -60,14 +60,9 @@ func inspect(dir string, settings *engine.Options) (err error) {
 	if err := probeFiles(len(manifest.Tables) + openFiles); err != nil {
 		return err
 	}
-	keys, err := engine.OpenKeyRegistry(engine.KeyRegistryOptions{
-		Dir: dir, ReadOnly: true, EncryptionKey: settings.EncryptionKey,
-	})
-	if errors.Is(err, engine.ErrEncryptionKeyMismatch) {
-		return fmt.Errorf("badger: %q: %w", dir, err)
-	}
+	keys, err := openKeys(dir, *settings)
 	if err != nil {
-		return damaged(engine.KeyRegistryFileName, err)
+		return err
 	}
 	if err := inspectLogs(dir, entries, settings); err != nil {
 		return err
@@ -76,6 +71,20 @@ func inspect(dir string, settings *engine.Options) (err error) {
 		return err
 	}
 	return verifyTables(dir, manifest, keys)
+}
+
+// openKeys returns the keys that tables are encrypted with.
+func openKeys(dir string, settings engine.Options) (*engine.KeyRegistry, error) {
+	keys, err := engine.OpenKeyRegistry(engine.KeyRegistryOptions{
+		Dir: dir, ReadOnly: true, EncryptionKey: settings.EncryptionKey,
+	})
+	if errors.Is(err, engine.ErrEncryptionKeyMismatch) {
+		return nil, fmt.Errorf("badger: %q: %w", dir, err)
+	}
+	if err != nil {
+		return nil, damaged(engine.KeyRegistryFileName, err)
+	}
+	return keys, nil
 }
 
 // damaged returns err, about a file, as ErrCorrupt, unless it tells of the process or the system instead of the bytes.

@@ -112,6 +112,9 @@ func TestLostTable(t *testing.T) {
 	for _, key := range []string{"", "0123456789abcdef"} {
 		t.Run(fmt.Sprintf("key=%t", key != ""), func(t *testing.T) {
 			t.Parallel()
+			if key != "" && testing.Short() {
+				t.Skip("long")
+			}
 			dir := t.TempDir()
 			b := openTest(t, dir, &Options{
 				Durability: storage.NoSync, MemoryBudget: 1, EncryptionKey: []byte(key),

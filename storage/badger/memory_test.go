@@ -8,7 +8,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -47,6 +49,60 @@ func TestStreamMemory(t *testing.T) {
 	}
 }
 
+// TestMemtables has no compaction make a table: what is written then waits, with two memtables in memory, until there
+// are tables again, and no more of them come to be.
+func TestMemtables(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, t.TempDir(), &Options{Durability: storage.NoSync, MemoryBudget: 1})
+	defer closeStore(t, b)
+	gate := make(chan struct{})
+	b.keeper.making = func() { <-gate }
+	most, done := 0, make(chan error, 1)
+	var opened atomic.Bool
+	go func() {
+		random := rand.NewChaCha8([32]byte{})
+		for i, more := 0, 3*int(minMemtable/mib); more > 0; i++ {
+			data := make([]byte, mib)
+			_, _ = random.Read(data)
+			s, err := b.Stage(t.Context(), testPool)
+			if err == nil {
+				hash := storage.Hash{byte(i), byte(i >> 8)}
+				err = s.Put(t.Context(), storage.Object{Hash: hash, Type: storage.Blob, Size: mib, Data: data})
+			}
+			if err == nil {
+				err = s.Close(t.Context())
+			}
+			if err != nil {
+				done <- err
+				return
+			}
+			n, _ := b.memtables.count()
+			if most = max(most, n); opened.Load() {
+				more--
+			}
+		}
+		done <- nil
+	}()
+	for b.held.Load() == 0 {
+		select {
+		case err := <-done:
+			t.Fatalf("writing ended without a table: %v", err)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	if n, full := b.memtables.count(); n != maxMemtables || !full {
+		t.Errorf("%d memtables while a write waits, full: %t, want %d and true", n, full, maxMemtables)
+	}
+	opened.Store(true)
+	close(gate)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if most > maxMemtables {
+		t.Errorf("there were %d memtables, want at most %d", most, maxMemtables)
+	}
+}
+
 // l0Tables is how many tables there may be besides those that a compaction has made as large as it could.
 const l0Tables = 60
 
@@ -56,7 +112,7 @@ func childStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := openTest(t, os.Getenv("DIR"), nil)
-	before, peak := anonymous(), int64(0)
+	before, peak, memtables := anonymous(), int64(0), 0
 	s, err := b.Stage(t.Context(), testPool)
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +128,8 @@ func childStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		peak = max(peak, anonymous()-before)
+		now, _ := b.memtables.count()
+		memtables = max(memtables, now)
 	}
 	if err := w.Commit(t.Context(), storage.Hash{1}, storage.Blob); err != nil {
 		t.Fatal(err)
@@ -87,6 +145,9 @@ func childStream(t *testing.T) {
 	}
 	if most += size / (3 * mib / 2); int64(tables) > most {
 		t.Errorf("%d tables for %d MiB, want at most %d", tables, size/mib, most)
+	}
+	if memtables > maxMemtables {
+		t.Errorf("there were %d memtables, want at most %d", memtables, maxMemtables)
 	}
 	fmt.Println("tables", tables)
 	fmt.Println("peak", max(peak, anonymous()-before)/mib, "MiB")

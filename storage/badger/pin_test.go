@@ -22,6 +22,9 @@ func TestEngineFields(t *testing.T) {
 	if !buffersOf(db).IsValid() {
 		t.Error("the pool of buffers is not found")
 	}
+	if memtablesOf(db) == nil {
+		t.Error("the memtables are not found")
+	}
 	found := false
 	replaceMemtable(db, func(old reflect.Value) bool {
 		if found = !old.IsNil(); found {

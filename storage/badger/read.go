@@ -40,12 +40,12 @@ func fetch(txn *engine.Txn, key []byte) (payload []byte, version uint64, err err
 	return payload, version, err
 }
 
-// A reader reads at one timestamp, through the layers of the groups that are not yet published at it.
+// A reader reads at one timestamp, through the writes of the groups that are not yet published at it.
 type reader struct {
 	b     *backend
 	snap  *snapshot
-	own   *layer   // what the Update itself has written; nil in a View
-	below []*group // the newest first
+	own   *writeSet // what the Update itself has written; nil in a View
+	below []*group  // the newest first
 	txn   *engine.Txn
 	key   []byte   // scratch
 	short [64]byte // what key begins with, so that most keys need no more
@@ -53,6 +53,9 @@ type reader struct {
 
 // badger returns the transaction to read from the engine with.
 func (r *reader) badger() *engine.Txn {
+	if r.b.lookups.Add(1)%trimReads == 0 {
+		r.b.trimmer.trim()
+	}
 	if r.txn == nil {
 		r.txn = r.b.db.NewTransactionAt(r.snap.ts, false)
 	}
@@ -76,8 +79,8 @@ func discard(txn *engine.Txn) {
 	txn.Discard()
 }
 
-// layered looks key up in the layers. Not ok means that they say nothing about it.
-func (r *reader) layered(key []byte) (w write, ok bool) {
+// unpublished looks key up in what is not yet published. Not ok means that it says nothing about it.
+func (r *reader) unpublished(key []byte) (w write, ok bool) {
 	if r.own == nil {
 		return write{}, false
 	}
@@ -92,8 +95,8 @@ func (r *reader) layered(key []byte) (w write, ok bool) {
 	return write{}, false
 }
 
-// look returns what the layer says about key: for a key of a scope that was dropped, that it has no value.
-func (l *layer) look(key []byte) (w write, ok bool) {
+// look returns what the writeSet says about key: for a key of a scope that was dropped, that it has no value.
+func (l *writeSet) look(key []byte) (w write, ok bool) {
 	if w, ok := l.writes[string(key)]; ok {
 		return w, true
 	}
@@ -102,12 +105,17 @@ func (l *layer) look(key []byte) (w write, ok bool) {
 
 // get returns the payload under key, or ErrNotFound. It must not be changed.
 func (r *reader) get(key []byte) ([]byte, error) {
-	if w, ok := r.layered(key); ok {
+	if w, ok := r.unpublished(key); ok {
 		if w.value == nil {
 			return nil, storage.ErrNotFound
 		}
 		return payloadOf(w.value), nil
 	}
+	return r.published(key)
+}
+
+// published is get without the layers.
+func (r *reader) published(key []byte) ([]byte, error) {
 	if !isCached(key) {
 		payload, version, err := fetch(r.badger(), key)
 		if err == nil && r.b.drops.hides(key, version, r.snap.ts) {
@@ -136,7 +144,7 @@ func (r *reader) get(key []byte) ([]byte, error) {
 // has reports whether there is a value under key, without reading it.
 func (r *reader) has(key []byte) (found bool, err error) {
 	defer rescue(&err)
-	if w, ok := r.layered(key); ok {
+	if w, ok := r.unpublished(key); ok {
 		return w.value != nil, nil
 	}
 	item, err := r.badger().Get(key)

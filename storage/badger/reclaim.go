@@ -11,10 +11,11 @@ import (
 // must be a quarter of the store, so that what is rewritten stays in proportion to what is won.
 const minReclaim = 32 * mib
 
-// fillers and fillerSize are how many values of which size one Update of fill writes.
+// fillers and fillerSize are how many values of which size one Update of fill writes: as fit into the smallest
+// transaction, and each into a block, lest what makes a table takes several times their size.
 const (
-	fillers    = 4
-	fillerSize = 512 << 10
+	fillers    = 16
+	fillerSize = 48 << 10
 )
 
 // reclaim gives the space of dropped values back, if they are many. Otherwise that happens when later writes make

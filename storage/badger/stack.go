@@ -58,7 +58,7 @@ func (r *reader) stack(repo storage.ID) (*stack.Stack, error) {
 		return nil, nil
 	}
 	r.key = appendStackKey(r.key[:0], repo)
-	if w, ok := r.layered(r.key); ok {
+	if w, ok := r.unpublished(r.key); ok {
 		if w.value == nil {
 			return nil, nil
 		}

@@ -29,7 +29,7 @@ func (b *backend) Stage(ctx context.Context, pool storage.ID) (storage.Stage, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := b.enter(); err != nil {
+	if err := b.enterWrite(); err != nil {
 		return nil, err
 	}
 	defer b.leave()
@@ -83,7 +83,7 @@ func (s *stage) flush(ctx context.Context) error {
 
 // submit is Update for what the backend writes by itself.
 func (b *backend) submit(ctx context.Context, fn func(*tx) error) error {
-	if err := b.enter(); err != nil {
+	if err := b.enterWrite(); err != nil {
 		return err
 	}
 	defer b.leave()

@@ -156,7 +156,7 @@ func TestLockWait(t *testing.T) {
 func TestFormatOfTheFuture(t *testing.T) {
 	dir := t.TempDir()
 	b := openTest(t, dir, nil)
-	l := newLayer()
+	l := newWriteSet()
 	l.set("f", seal([]byte("f"), []byte{formatForked + 1}))
 	if err := b.await(b.put(l), false); err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ type tx struct {
 
 // Update implements storage.Backend.
 func (b *backend) Update(ctx context.Context, fn func(storage.Tx) error) error {
-	if err := b.enter(); err != nil {
+	if err := b.enterWrite(); err != nil {
 		return err
 	}
 	defer b.leave()
@@ -126,7 +126,7 @@ func (b *backend) begin() *tx {
 	defer b.mu.Unlock()
 	t := &tx{reader: reader{b: b, snap: b.timeline.acquire(), own: b.spare}}
 	if b.spare = nil; t.own == nil {
-		t.own = newLayer()
+		t.own = newWriteSet()
 	}
 	t.key = t.short[:0]
 	if b.pending != nil {

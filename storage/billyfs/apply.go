@@ -3,6 +3,7 @@ package billyfs
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"path"
 
 	"github.com/reposit/reposit/storage"
@@ -54,7 +55,8 @@ func (p *prepared) apply() error {
 // drop moves the directory of a repository to the trash. It is removed when no View reads it any more.
 func (r *repos) drop(repo repoRef, number uint64) error {
 	dir, to := repoDir(repo.Repo), trashRepo(repo)
-	r.refs.packed.remove(dir)
+	r.refs.packed.cache.remove(dir)
+	r.logs.packed.cache.remove(dir)
 	r.refs.states.remove(dir)
 	return r.overlay.move(repo, to, number, func() error {
 		err := r.m.InDir(to, func() error { return r.m.Rename(dir, to) })
@@ -89,8 +91,13 @@ func (p *prepared) applyRefs() error {
 	}
 	lines := p.commit.Lines()
 	deleted := map[storage.ID][]string{}
+	for id, w := range p.packs {
+		if err := p.applyPacked(id, w); err != nil {
+			return err
+		}
+	}
 	for _, r := range p.commit.Refs {
-		if _, isNew := p.staged[r.Repo]; !isNew && r.New.IsZero() {
+		if _, isNew := p.staged[r.Repo]; !isNew && r.New.IsZero() && p.packs[r.Repo] == nil {
 			deleted[r.Repo] = append(deleted[r.Repo], r.Name)
 		}
 	}
@@ -98,11 +105,8 @@ func (p *prepared) applyRefs() error {
 		if err := p.s.refs.repack(repoDir(id), nil, names); err != nil {
 			return err
 		}
-		if p.packed[id] {
-			if err := p.s.locks.remove(path.Join(repoDir(id), packedLock)); err != nil {
-				return err
-			}
-			delete(p.packed, id)
+		if err := p.unlockPackedRefs(id); err != nil {
+			return err
 		}
 	}
 	for _, deletes := range []bool{true, false} {
@@ -115,16 +119,51 @@ func (p *prepared) applyRefs() error {
 			}
 		}
 	}
+	for id, w := range p.packs {
+		if err := errors.Join(p.unlockPacked(id, w), p.unlockPackedRefs(id)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-func (p *prepared) applyRef(r journal.RefWrite, lines string) error {
+func (p *prepared) unlockPackedRefs(id storage.ID) error {
+	if !p.packed[id] {
+		return nil
+	}
+	if err := p.s.locks.remove(path.Join(repoDir(id), packedLock)); err != nil {
+		return err
+	}
+	delete(p.packed, id)
+	return nil
+}
+
+// applyLog adds lines to the log of a ref, and moves the log of one that goes. It comes before the ref changes: with
+// that, git may lock the ref again, whose log would then have lines of git's.
+func (p *prepared) applyLog(r journal.RefWrite, lines string) error {
+	if w := p.packs[r.Repo]; w != nil && !w.logged[r.Name] {
+		return nil
+	}
 	dir := repoDir(r.Repo)
 	if lines != "" {
 		if err := p.s.logs.append(dir, r.Name, lines); err != nil {
 			return err
 		}
 	}
+	if r.New.IsZero() {
+		return p.s.logs.moveDeleted(dir, r.Name)
+	}
+	return nil
+}
+
+func (p *prepared) applyRef(r journal.RefWrite, lines string) error {
+	if err := p.applyLog(r, lines); err != nil {
+		return err
+	}
+	if w := p.packs[r.Repo]; w != nil && !w.others[r.Name] {
+		return nil
+	}
+	dir := repoDir(r.Repo)
 	lock := r.RefName
 	file := path.Join(dir, r.Name+lockSuffix)
 	if r.New.IsZero() {
@@ -132,7 +171,7 @@ func (p *prepared) applyRef(r journal.RefWrite, lines string) error {
 			return err
 		}
 		delete(p.locked, lock)
-		return p.s.logs.moveDeleted(dir, r.Name)
+		return nil
 	}
 	if !p.locked[lock] {
 		return p.s.refs.write(dir, r.Name, r.New)

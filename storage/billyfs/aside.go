@@ -8,7 +8,6 @@ import (
 
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
-	"github.com/reposit/reposit/storage/billyfs/internal/journal"
 )
 
 // packed-refs has no symbolic refs. Those that are aside have a file of their own, which git does not look for: in a
@@ -86,7 +85,7 @@ func (f *refFiles) findAside(dir, name string) (refValue, error) {
 	if found, v := parseAside(data); found == name {
 		return v, nil
 	}
-	packed, err := f.packedIn(dir)
+	packed, err := f.packed.in(dir)
 	if err != nil {
 		return refValue{}, err
 	}
@@ -249,18 +248,6 @@ func (p *prepared) applyFolded() error {
 	return p.unlock()
 }
 
-func (p *prepared) applyLog(r journal.RefWrite, lines string) error {
-	if lines != "" {
-		if err := p.s.logs.append(repoDir(r.Repo), r.Name, lines); err != nil {
-			return err
-		}
-	}
-	if r.New.IsZero() {
-		return p.s.logs.moveDeleted(repoDir(r.Repo), r.Name)
-	}
-	return nil
-}
-
 // unlock removes the locks.
 func (p *prepared) unlock() error {
 	for l := range p.locked {
@@ -274,10 +261,9 @@ func (p *prepared) unlock() error {
 		delete(p.locked, l)
 	}
 	for id := range p.packed {
-		if err := p.s.locks.remove(path.Join(repoDir(id), packedLock)); err != nil {
+		if err := p.unlockPackedRefs(id); err != nil {
 			return err
 		}
-		delete(p.packed, id)
 	}
 	return nil
 }

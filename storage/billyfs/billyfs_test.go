@@ -44,6 +44,9 @@ func TestContract(t *testing.T) {
 			if !*levels && name != "memfs" && name != "osfs" {
 				t.Skip("long: needs -levels")
 			}
+			if testing.Short() && name == "memfs" {
+				t.Skip("long: it goes the ways of a disk")
+			}
 			storagetest.Run(t, open)
 		})
 	}
@@ -61,6 +64,9 @@ func rounds() int {
 func TestReopen(t *testing.T) {
 	for name, opts := range map[string]*billyfs.Options{"sync": nil, "nosync": noSync} {
 		t.Run(name, func(t *testing.T) {
+			if !*levels && name != "sync" {
+				t.Skip("long: needs -levels")
+			}
 			storagetest.RunReopen(t, func(t *testing.T) func() storage.Backend {
 				dir := storagetest.TempDir(t)
 				return func() storage.Backend { return openOn(t, osfs.New(dir), opts) }

@@ -2,6 +2,7 @@ package billyfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -41,7 +42,8 @@ func (w *committer) commit(t *tx) error {
 	}
 	c := &journal.Commit{Seq: w.seq + 1, Drops: t.drops, Pools: t.pools, Records: t.writes}
 	p := &prepared{s: w.s, tx: t, commit: c,
-		locked: map[refName]bool{}, packed: map[storage.ID]bool{}, staged: map[storage.ID]string{}}
+		locked: map[refName]bool{}, packed: map[storage.ID]bool{}, packs: map[storage.ID]*packedWrite{},
+		staged: map[storage.ID]string{}}
 	if err := p.prepare(); err != nil {
 		p.release()
 		return disk.Explain(err)
@@ -118,7 +120,7 @@ func (w *committer) finish(p *prepared) error {
 	if err := r.redo([]*journal.Commit{p.commit}); err != nil {
 		return err
 	}
-	if err := p.unlock(); err != nil {
+	if err := errors.Join(p.unlock(), p.discardPacked()); err != nil {
 		return err
 	}
 	for id, dir := range p.staged {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -16,7 +18,7 @@ import (
 )
 
 // By default not every operation is tried, which takes minutes.
-var every = flag.Int("every", 151, "cut the power, or fail, at every n-th operation only")
+var every = flag.Int("every", 199, "cut the power, or fail, at every n-th operation only")
 
 // stride is every, or with -short more.
 func stride() int {
@@ -48,7 +50,10 @@ func openCrashable(fs *crashfs.FS, shared bool) (*store, error) {
 	s, err := open(d, &Options{Durability: storage.Sync})
 	if err == nil {
 		s.upkeep.flushFiles, s.upkeep.flushBytes, s.upkeep.minRewrite, s.upkeep.packFrom = 60, 8<<10, 24<<10, 3
-		s.packer.limit = 2
+		s.packer.limit, s.refs.many = 2, 4
+		if shared {
+			s.refs.many = 1
+		}
 	}
 	return s, err
 }
@@ -95,7 +100,7 @@ func TestPowerCut(t *testing.T) {
 		for i, f := range foldings[:3] {
 			t.Run("on a disk that "+f.name, func(t *testing.T) {
 				t.Parallel()
-				c := &cutter{T: t, seed: uint64(i + 1), shared: i%2 == 0, names: f.names, coarse: 4 * *every / 97}
+				c := &cutter{T: t, seed: uint64(i + 1), shared: i%2 == 0, names: f.names, coarse: 4}
 				c.run(6)
 				points.Add(c.points)
 				again.Add(c.again)
@@ -105,12 +110,30 @@ func TestPowerCut(t *testing.T) {
 	t.Logf("%d power cuts, %d more while opening", points.Load(), again.Load())
 }
 
+// TestFill adds lines to what a crash left of a log.
+func TestFill(t *testing.T) {
+	for _, test := range []struct{ lines, text, want string }{
+		{"", "", ""},
+		{"a\nb\n", "", "a\nb\n"},
+		{"a\nb\n", "a\n", "a\nb\n"},
+		{"a\nb\n", "b\n", "a\nb\n"},
+		{"a\nb\nc\n", "git\nb\n", "git\na\nb\nc\n"},
+		{"a\na\n", "a\n", "a\na\n"},
+		{"a\n", "aa\n", "aa\na\n"},
+		{"a\n", "ba\na\ngit\n", "ba\na\ngit\n"},
+	} {
+		if got := fill(slices.Collect(strings.Lines(test.lines)), test.text); got != test.want {
+			t.Errorf("fill(%q, %q) = %q, want %q", test.lines, test.text, got, test.want)
+		}
+	}
+}
+
 type cutter struct {
 	*testing.T
 	seed          uint64
 	shared        bool
 	names         crashfs.Names
-	coarse        int // that many times as few cuts, 0 is 1: such disks are looked at more often
+	coarse        int // that many times as few cuts, unless all are made; 0 is 1
 	acked         int
 	points, again int64
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -21,6 +22,8 @@ import (
 	"github.com/reposit/reposit/storage/billyfs"
 	"github.com/reposit/reposit/storage/storagetest"
 )
+
+var damages = flag.Int("damages", 40, "how many times TestDamage damages each kind of file")
 
 // TestDamage flips a bit, zeroes a page or cuts off the end of each kind of file, and reads everything: wrong content
 // is never handed out, nothing panics, and records that are gone are not passed over.
@@ -71,7 +74,7 @@ func TestDamage(t *testing.T) {
 		if err := os.CopyFS(dir, os.DirFS(pristine)); err != nil {
 			t.Fatal(err)
 		}
-		for range 120 {
+		for range *damages {
 			file, _ := filepath.Rel(pristine, files[rng.IntN(len(files))])
 			whole, err := os.ReadFile(filepath.Join(pristine, file))
 			if err != nil {

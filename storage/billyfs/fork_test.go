@@ -162,7 +162,7 @@ func TestForkBesideGC(t *testing.T) {
 	d.add(parent, pool, "refs/heads/main", "one")
 	clone := d.clone(parent, "clone")
 	var git sync.WaitGroup
-	const rounds = 25
+	const rounds = 10
 	for n := range rounds {
 		d.push(clone, fmt.Sprint("b", n), 5)
 		git.Go(func() {

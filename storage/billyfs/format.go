@@ -15,12 +15,14 @@ import (
 
 const formatName = "reposit/format"
 
-// Versions of the layout. Open upgrades the first two. Stores of version 1 do not say what the journal must hold. In
-// those of version 2 no ref is aside, and files of logs that differ in case are those of two refs.
+// Versions of the layout. Open upgrades the older ones. Stores of version 1 do not say what the journal must hold. In
+// those of version 2 no ref is aside, and files of logs that differ in case are those of two refs. In version 3 no logs
+// are packed.
 const (
 	formatOld    = 1
 	formatMarked = 2
-	formatNow    = 3
+	formatAside  = 3
+	formatNow    = 4
 )
 
 // A format is what reposit/format says: the version of the layout, and, beside the journal, what the journal must hold.

@@ -43,6 +43,37 @@ func FuzzPackedRefs(f *testing.F) {
 	})
 }
 
+// FuzzPackedLogs puts a log into a file of logs: it is read as it was put, and the others as they were.
+func FuzzPackedLogs(f *testing.F) {
+	f.Add("refs/heads/a one\nrefs/heads/a two\nrefs/tags/b three\n", "refs/heads/c", "four\n")
+	f.Add("refs/heads/b one\nrefs/heads/a two\n\n x\nrefs/heads/b three\nrefs/heads/c", "refs/heads/b", "")
+	f.Fuzz(func(t *testing.T, file, name, log string) {
+		p, err := parsePackedLogs(file)
+		if err != nil || !validRef(name) || log != "" && !strings.HasSuffix(log, "\n") {
+			return
+		}
+		again, err := parsePackedLogs(string(p.change([]packedLog{{name, log}})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := again.find(name); got != log {
+			t.Errorf("find(%q) = %q after writing, want %q", name, got, log)
+		}
+		for _, start := range p.starts {
+			if other := p.nameAt(start); other != name && again.find(other) != p.find(other) {
+				t.Errorf("find(%q) = %q after writing, want %q", other, again.find(other), p.find(other))
+			}
+		}
+	})
+}
+
+// TestPackedLogsSize reads logs of thousands of refs.
+func TestPackedLogsSize(t *testing.T) {
+	if got := sizeLimit("repos/x.git/" + packedLogsName); got != maxPacked {
+		t.Errorf("sizeLimit() of packed logs = %d, want %d", got, maxPacked)
+	}
+}
+
 // FuzzLogLine has lines that were parsed be the same after they were written.
 func FuzzLogLine(f *testing.F) {
 	zero := storage.Hash{}.String()

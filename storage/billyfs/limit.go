@@ -8,7 +8,7 @@ import (
 // Limits of what is read as a whole. What others may write is bounded: nobody wants a file that does not end.
 const (
 	maxSmall  = 1 << 20 // a ref, the config of a repository
-	maxPacked = 1 << 30 // packed-refs: eight million refs
+	maxPacked = 1 << 30 // packed-refs: eight million refs; packed logs
 	maxWhole  = 2 << 30 // an object, an index, a log
 	maxOwn    = 1 << 40 // a file of the store itself
 )
@@ -19,7 +19,7 @@ func sizeLimit(name string) int64 {
 	switch {
 	case strings.HasPrefix(name, "reposit/"):
 		return maxOwn
-	case path.Base(name) == packedName:
+	case path.Base(name) == packedName, path.Base(name) == packedLogsName:
 		return maxPacked
 	case ok && strings.HasPrefix(name, "repos/") &&
 		(strings.HasPrefix(inRepo, "refs/") || !strings.Contains(inRepo, "/")):

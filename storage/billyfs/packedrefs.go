@@ -1,9 +1,7 @@
 package billyfs
 
 import (
-	"fmt"
 	"math"
-	"path"
 	"slices"
 	"strings"
 
@@ -23,58 +21,21 @@ type packedRefs struct {
 	text   string
 	starts []uint32 // where the line of each ref begins, in the order of their names
 	header string   // the comment that says what git may rely on
-	read   disk.Reading
-}
-
-// packedIn returns the packed-refs of the repository in dir. The file is read again when it changed.
-func (f *refFiles) packedIn(dir string) (*packedRefs, error) {
-	name := path.Join(dir, "packed-refs")
-	writes := f.packedWrites.Load()
-	cached, ok := f.packed.get(dir)
-	if ok && !f.shared {
-		return cached, nil
-	}
-	info, err := f.m.Stat(name)
-	if err != nil {
-		if !disk.Absent(err) {
-			return nil, err
-		}
-		if !f.shared {
-			f.cachePacked(dir, &noPackedRefs, 1, writes)
-		}
-		return &noPackedRefs, nil
-	}
-	if ok && cached.read.Holds(info) {
-		return cached, nil
-	}
-	data, err := f.m.ReadFile(name)
-	if err != nil {
-		if disk.Absent(err) {
-			return &noPackedRefs, nil
-		}
-		return nil, err
-	}
-	p := &packedRefs{}
-	if ok && string(data) == cached.text { // it was only racy
-		*p = *cached
-	} else if p, err = parsePackedRefs(string(data)); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	p.read = disk.NewReading(info)
-	f.cachePacked(dir, p, int64(len(data))+4*int64(len(p.starts)), writes)
-	return p, nil
 }
 
 // noPackedRefs stands for a file that is not there.
 var noPackedRefs packedRefs
 
-// cachePacked keeps what was read unless a write came in between: writePackedRefs counts before and after, and
-// removes what was cached last.
-func (f *refFiles) cachePacked(dir string, p *packedRefs, size int64, writes uint64) {
-	f.packed.add(dir, p, size)
-	if f.packedWrites.Load() != writes {
-		f.packed.remove(dir)
-	}
+func newPackedRefs(m *disk.Medium, shared bool) *parsedFiles[packedRefs] {
+	return &parsedFiles[packedRefs]{m: m, name: packedName, shared: shared, none: &noPackedRefs,
+		cache: newLRU[string, parsedFile[packedRefs]](packedWeight, nil),
+		parse: func(text string) (*packedRefs, int64, error) {
+			p, err := parsePackedRefs(text)
+			if err != nil {
+				return nil, 0, err
+			}
+			return p, int64(len(text)) + 4*int64(len(p.starts)), nil
+		}}
 }
 
 // parsePackedRefs checks each line as git does. Lines of names that no ref can have are passed over.
@@ -169,9 +130,15 @@ func (p *packedRefs) lines(i int) string {
 // same reports whether two files hold the same text.
 func (p *packedRefs) same(o *packedRefs) bool { return p == o || p.text == o.text }
 
+// at returns the index of a ref, if it is there.
+func (p *packedRefs) at(name string) (i int, ok bool) {
+	i = p.index(name)
+	return i, i < p.len() && p.name(i) == name
+}
+
 // find returns what a ref holds, or the zero Hash.
 func (p *packedRefs) find(name string) storage.Hash {
-	if i := p.index(name); i < p.len() && p.name(i) == name {
+	if i, ok := p.at(name); ok {
 		return p.hash(i)
 	}
 	return storage.Hash{}
@@ -234,10 +201,9 @@ func (r packedRef) appendTo(b []byte) []byte {
 	return b
 }
 
-// repack puts lines into packed-refs, and takes others out. The caller holds its lock. The file is synced before it
-// replaces the old one: most of its lines are in no journal.
+// repack puts lines into packed-refs, and takes others out. The caller holds its lock.
 func (f *refFiles) repack(dir string, refs []packedRef, drops []string) error {
-	p, err := f.packedIn(dir)
+	p, err := f.packed.in(dir)
 	if err != nil {
 		return err
 	}
@@ -252,13 +218,5 @@ func (f *refFiles) repack(dir string, refs []packedRef, drops []string) error {
 		return nil
 	}
 	slices.SortFunc(refs, func(a, b packedRef) int { return strings.Compare(a.name, b.name) })
-	return f.writePacked(dir, p.change(refs, false, func(name string) bool { return gone[name] }))
-}
-
-func (f *refFiles) writePacked(dir string, text []byte) error {
-	f.packedWrites.Add(1)
-	err := f.m.Replace(path.Join(dir, packedName), text, disk.SyncData)
-	f.packedWrites.Add(1)
-	f.packed.remove(dir)
-	return err
+	return f.packed.write(dir, p.change(refs, false, func(name string) bool { return gone[name] }))
 }

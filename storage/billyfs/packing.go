@@ -124,7 +124,7 @@ func (k *refPacker) pack(ctx context.Context, id, pool storage.ID) error {
 	}
 	refs.touch(dir)
 	defer refs.touch(dir)
-	if err := refs.writePacked(dir, st.packed.change(lines, peeled, nil)); err != nil {
+	if err := refs.packed.write(dir, st.packed.change(lines, peeled, nil)); err != nil {
 		return err
 	}
 	if k.s.m.Syncs {
@@ -150,7 +150,7 @@ func (k *refPacker) lines(ctx context.Context, pool storage.ID, st *refState) (l
 		}
 		line := packedRef{name: r.name, hash: r.value.Hash}
 		if peeled {
-			line.peeled, peeled = k.peel(ctx, pool, line.hash)
+			line.peeled, peeled = k.peel(ctx, pool, line.hash, nil)
 		}
 		lines = append(lines, line)
 	}
@@ -161,20 +161,28 @@ func (k *refPacker) lines(ctx context.Context, pool storage.ID, st *refState) (l
 const maxTags = 100
 
 // peel returns what a tag leads to, or the zero Hash for what is no tag. It reports false if that can't be told.
-func (k *refPacker) peel(ctx context.Context, pool storage.ID, h storage.Hash) (storage.Hash, bool) {
+// Objects that are yet to be stored are among more.
+func (k *refPacker) peel(ctx context.Context, pool storage.ID, h storage.Hash,
+	more map[storage.Hash]storage.Object) (storage.Hash, bool) {
 	start := h
 	for range maxTags {
-		t, size, err := k.s.StatObject(ctx, pool, h)
-		if err != nil || size >= storage.LargeObject && t == storage.Tag {
+		o, stored := more[h]
+		var err error
+		if !stored {
+			o.Type, o.Size, err = k.s.StatObject(ctx, pool, h)
+		}
+		if err != nil || o.Size >= storage.LargeObject && o.Type == storage.Tag {
 			return storage.Hash{}, false
 		}
-		if t != storage.Tag {
+		if o.Type != storage.Tag {
 			if h == start {
 				h = storage.Hash{}
 			}
 			return h, true
 		}
-		o, err := k.s.Object(ctx, pool, h)
+		if !stored {
+			o, err = k.s.Object(ctx, pool, h)
+		}
 		const field = "object "
 		if err != nil || len(o.Data) < len(field)+hashDigits || string(o.Data[:len(field)]) != field {
 			return storage.Hash{}, false

@@ -1,11 +1,14 @@
 package billyfs_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-git/go-billy/v5/osfs"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -35,6 +38,128 @@ func (d *disk) sees(repo storage.ID) {
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		d.Errorf("refs are %.200q (%d), git has %.200q (%d)", got, len(got), want, len(want))
+	}
+}
+
+// TestManyRefsAtOnce makes, moves and deletes many refs in one transaction each, some with files of their own: git
+// finds what the store does, and what tags peel to. While git has one of them locked, nothing happens.
+func TestManyRefsAtOnce(t *testing.T) {
+	d := newDisk(t, noSync)
+	repo, pool := id("r1"), id("p1")
+	d.create(repo, pool)
+	tip := d.add(repo, pool, "refs/heads/main", "one")
+	next := d.add(repo, pool, "refs/heads/main", "two")
+	dir := d.repo(repo)
+	d.git(dir, "tag", "-m", "annotated", "annotated", tip.String())
+	annotated := d.ref(repo, "refs/tags/annotated").Hash
+	d.git(dir, "update-ref", "refs/tags/m/3/x", tip.String())
+	names := func(i int) string { return fmt.Sprintf("refs/tags/m/%d/x", i) }
+	set := func(from, to int, h storage.Hash) error {
+		return d.Update(t.Context(), func(tx storage.Tx) error {
+			for i := from; i < to; i++ {
+				entry := logEntry(storage.Hash{}, h, fmt.Sprint("change ", i))
+				var err error
+				if h.IsZero() {
+					err = tx.DeleteRef(repo, names(i), entry)
+				} else {
+					err = tx.PutRef(repo, storage.Ref{Name: names(i), Hash: h}, entry)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	is := func(when string, i int, want storage.Hash, lines int) {
+		t.Helper()
+		out, _ := d.tryGit(dir, "rev-parse", "--verify", "-q", names(i))
+		if got := strings.TrimSpace(out); got != want.String() && (got != "" || !want.IsZero()) {
+			t.Errorf("%s, git has %q for %s, want %s", when, got, names(i), want)
+		}
+		n := 0
+		err := d.View(t.Context(), func(v storage.View) error {
+			for _, err := range v.Log(repo, names(i)) {
+				if err != nil {
+					return err
+				}
+				n++
+			}
+			return nil
+		})
+		if err != nil || n != lines {
+			t.Errorf("%s, the log of %s has %d lines, %v; want %d", when, names(i), n, err, lines)
+		}
+		d.sees(repo)
+	}
+
+	lock := filepath.Join(dir, names(50)+".lock")
+	if err := os.MkdirAll(filepath.Dir(lock), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(lock, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := set(0, 100, tip); !errors.Is(err, storage.ErrBusy) {
+		t.Fatalf("beside git's lock: %v, want ErrBusy", err)
+	}
+	is("beside git's lock", 5, storage.Hash{}, 0)
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	if err := set(0, 100, tip); err != nil {
+		t.Fatal(err)
+	}
+	is("made", 99, tip, 1)
+	is("made, with a file", 3, tip, 1)
+	if n := d.looseRefs(repo); n != 3 {
+		t.Errorf("%d refs have files of their own, want main, annotated and %s", n, names(3))
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "refs/tags/m/5*")); len(left) > 0 {
+		t.Errorf("directories of locks are left: %q", left)
+	}
+	if err := set(0, 1, next); err != nil { // gets a file, and a log that goes on
+		t.Fatal(err)
+	}
+	is("moved alone", 0, next, 2)
+	if err := set(0, 100, next); err != nil {
+		t.Fatal(err)
+	}
+	is("moved", 0, next, 3)
+	is("moved", 99, next, 2)
+	d.git(dir, "update-ref", names(7), tip.String())
+	if err := set(0, 50, storage.Hash{}); err != nil {
+		t.Fatal(err)
+	}
+	is("deleted", 0, storage.Hash{}, 4)
+	is("deleted, with a file of git's", 7, storage.Hash{}, 3)
+	is("not deleted", 50, next, 2)
+	if err := set(0, 50, annotated); err != nil {
+		t.Fatal(err)
+	}
+	is("made again", 49, annotated, 4)
+	if out := d.git(dir, "show-ref", "-d", names(49)); !strings.Contains(out, tip.String()+" "+names(49)+"^{}") {
+		t.Errorf("git finds of a ref that leads to a tag: %s", out)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "packed-refs"))
+	if head, _, _ := strings.Cut(string(text), "\n"); err != nil || !strings.Contains(head, "fully-peeled") {
+		t.Errorf("packed-refs begins with %q, %v", head, err)
+	}
+	d.fsck(repo)
+	for i := range 12 { // so that logs are no longer packed
+		if err := set(0, 50, []storage.Hash{tip, next}[i%2]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is("moved often", 49, next, 16)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.Backend = openOn(t, osfs.New(d.dir), noSync)
+	is("opened again", 0, next, 17)
+	is("opened again", 49, next, 16)
+	if info, err := os.Stat(filepath.Join(dir, "reposit-packed-logs")); err != nil || info.Size() > 100*2048 {
+		t.Errorf("packed logs are %d bytes, %v", info.Size(), err)
 	}
 }
 

@@ -19,7 +19,8 @@ type prepared struct {
 	commit *journal.Commit
 	number uint64 // of the commit in memory
 	locked map[refName]bool
-	packed map[storage.ID]bool   // whose packed-refs are locked
+	packed map[storage.ID]bool // whose packed-refs are locked
+	packs  map[storage.ID]*packedWrite
 	staged map[storage.ID]string // where new repositories are built
 	images []refImage
 }
@@ -86,48 +87,69 @@ func (p *prepared) lockRefs(r *txRepo) error {
 	if err := p.s.repos.check(r.repoRef, r.dir); err != nil {
 		return err
 	}
-	names := r.written
+	many := p.isMany(r)
 	if p.s.shared {
-		for _, name := range names {
-			if err := p.lock(r, name); err != nil {
+		for _, name := range r.written {
+			if err := p.lock(r, name, many); err != nil {
 				return err
 			}
 		}
-		if r.deletes() || p.s.refs.folding.any() {
+		if many || r.deletes() || p.s.refs.folding.any() {
 			if err := p.s.locks.take(p.tx.ctx, path.Join(r.dir, packedLock), nil); err != nil {
 				return err
 			}
 			p.packed[r.Repo] = true
 		}
 	}
+	if many {
+		return p.prepareMany(r)
+	}
 	state := sync.OnceValues(func() (*refState, error) { return p.s.refs.state(r.dir) })
-	for _, name := range names {
+	for _, name := range r.written {
 		now, err := p.s.refs.readBy(r.dir, name, state)
-		if err != nil && !errors.Is(err, storage.ErrCorrupt) { // a ref that holds rubbish may be overwritten
+		if err := p.addRef(r, name, now, err, true, nil); err != nil {
 			return err
 		}
-		if ref := r.refs[name]; ref.read && ref.base != now {
-			return errMoved
-		}
-		image := beforeImage{commit: p.number, value: now}
-		if err := p.imageLog(r, name, &image); err != nil {
-			return err
-		}
-		p.add(r, name, now, image.logSize)
-		p.images = append(p.images, refImage{r.repoRef, name, image})
 	}
 	return nil
 }
 
-// lock makes the lock of a ref.
-func (p *prepared) lock(r *txRepo, name string) error {
+// addRef enters a ref into the commit, which holds now, or gave an error when it was read. The log may have a file, or
+// is what logs have of it.
+func (p *prepared) addRef(r *txRepo, name string, now refValue, err error, logged bool, logs *packedLogs) error {
+	if err != nil && !errors.Is(err, storage.ErrCorrupt) { // a ref that holds rubbish may be overwritten
+		return err
+	}
+	if ref := r.refs[name]; ref.read && ref.base != now {
+		return errMoved
+	}
+	image := beforeImage{commit: p.number, value: now}
+	if logged {
+		err = p.imageLog(r, name, &image)
+	} else {
+		image.logSize, err = len(logs.find(name)), nil // they don't move
+	}
+	if err != nil {
+		return err
+	}
+	p.add(r, name, now, image.logSize)
+	p.images = append(p.images, refImage{r.repoRef, name, image})
+	return nil
+}
+
+// lock makes the lock of a ref, with what the ref is to hold in it, unless that is left to prepareMany.
+func (p *prepared) lock(r *txRepo, name string, many bool) error {
 	if p.s.refs.folding.any() {
 		return p.lockFolded(r, name)
 	}
 	if above, ok := r.deletedAbove(name); ok && p.locked[refName{Repo: r.Repo, Name: above}] {
 		return nil // the file of a ref that goes is where the lock's directory will be; its lock keeps others out
 	}
-	err := p.s.locks.take(p.tx.ctx, path.Join(r.dir, name+lockSuffix), lockFile(r.refs[name].value))
+	var value []byte
+	if !many {
+		value = lockFile(r.refs[name].value)
+	}
+	err := p.s.locks.take(p.tx.ctx, path.Join(r.dir, name+lockSuffix), value)
 	if err != nil {
 		return fmt.Errorf("ref %s: %w", name, err)
 	}
@@ -205,4 +227,5 @@ func (p *prepared) release() {
 	for _, dir := range p.staged {
 		_ = p.s.m.RemoveAll(dir)
 	}
+	_ = p.discardPacked() // else the next Open does
 }

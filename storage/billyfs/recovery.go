@@ -53,13 +53,18 @@ func (s *store) noteFiles(c *journal.Commit) {
 			note(path.Join(repoDir(r.Repo), name))
 		}
 	}
+	packed := map[storage.ID]bool{}
 	for _, r := range c.Refs {
 		if s.folding.plain(r.Name) {
 			note(path.Join(repoDir(r.Repo), r.Name))
 		}
 		if s.folding.any() {
-			note(path.Join(repoDir(r.Repo), packedName))
 			note(asidePath(repoDir(r.Repo), r.Name))
+		}
+		if !packed[r.Repo] {
+			packed[r.Repo] = true
+			note(path.Join(repoDir(r.Repo), packedName))
+			note(path.Join(repoDir(r.Repo), packedLogsName))
 		}
 	}
 	for _, l := range c.Logs {
@@ -116,25 +121,27 @@ func (r *recovery) redo(commits []*journal.Commit) error {
 		}
 	}
 	stories := map[refName]*refStory{}
-	created := map[storage.ID]bool{}
+	byRepo := map[storage.ID]map[string]*refStory{}
 	for _, c := range commits {
 		if err := r.redoRepos(c); err != nil {
 			return err
-		}
-		for _, n := range c.Creates {
-			created[n.Repo] = true
 		}
 		lines := c.Lines()
 		for _, w := range c.Refs {
 			if repo, _, ok := findRepo(r.now, w.Repo); ok && c.Seq >= repo.Born {
 				if stories[w.RefName] == nil {
 					stories[w.RefName] = &refStory{}
+					if byRepo[w.Repo] == nil {
+						byRepo[w.Repo] = map[string]*refStory{}
+					}
+					byRepo[w.Repo][w.Name] = stories[w.RefName]
 				}
 				stories[w.RefName].add(w, lines[w.RefName])
 			}
 		}
 	}
-	for id := range created {
+	for id, stories := range byRepo {
+		defer r.s.refs.touch(repoDir(id))
 		if err := r.redoPacked(id, stories); err != nil {
 			return err
 		}
@@ -178,27 +185,9 @@ func (r *recovery) redoRepos(c *journal.Commit) error {
 	return nil
 }
 
-// redoPacked writes the packed-refs of a new repository that has many refs: those that are missing, which each would
-// else get a file.
-func (r *recovery) redoPacked(id storage.ID, stories map[refName]*refStory) error {
-	dir := repoDir(id)
-	var missing []packedRef
-	for l, st := range stories {
-		if l.Repo != id || l.Name == "HEAD" || st.final.Hash.IsZero() {
-			continue
-		}
-		holds, err := r.s.refs.read(dir, l.Name)
-		if err != nil && !errors.Is(err, storage.ErrCorrupt) {
-			return err
-		}
-		if err == nil && holds.IsZero() {
-			missing = append(missing, packedRef{name: l.Name, hash: st.final.Hash})
-		}
-	}
-	if len(missing) <= manyRefs {
-		return nil
-	}
-	return r.s.refs.repack(dir, missing, nil)
+// stale reports whether what a ref holds is what one of the commits replaced, or what the cut left.
+func (r *recovery) stale(st *refStory, holds refValue) bool {
+	return slices.Contains(st.values, holds) || r.cut && holds.IsZero()
 }
 
 func (r *recovery) redoRef(l refName, st *refStory) error {
@@ -208,8 +197,7 @@ func (r *recovery) redoRef(l refName, st *refStory) error {
 	if err != nil && !damaged {
 		return err
 	}
-	stale := damaged || slices.Contains(st.values, holds) || r.cut && holds.IsZero()
-	if holds != st.final && stale || damaged {
+	if holds != st.final && r.stale(st, holds) || damaged {
 		if st.final.IsZero() {
 			if err := r.redoDelete(dir, l.Name); err != nil {
 				return err
@@ -236,8 +224,9 @@ func (r *recovery) redoLog(dir, name string, st *refStory) error {
 		return err
 	}
 	if p.aside {
-		return r.redoAsideLog(dir, name, st, p)
+		return r.redoAsideLog(dir, name, st.after(p.packed), p)
 	}
+	st = st.after(p.packed)
 	live := wholeLines(p.live)
 	if st.deleted {
 		size := st.logSize
@@ -245,8 +234,7 @@ func (r *recovery) redoLog(dir, name string, st *refStory) error {
 			size += len(line)
 		}
 		if len(p.deleted) < size {
-			all := p.deleted + live
-			all += missing(st.deletedLines, all[min(st.logSize, len(all)):])
+			all := fillFrom(st.logSize, st.deletedLines, p.deleted+live)
 			if err := r.s.logs.writeDeleted(dir, name, []byte(all)); err != nil {
 				return err
 			}
@@ -254,10 +242,9 @@ func (r *recovery) redoLog(dir, name string, st *refStory) error {
 		} else if len(st.live) == 0 || !strings.HasPrefix(live, st.live[0]) {
 			live = "" // what is there is among the deleted lines
 		}
-		live += missing(st.live, live)
+		live = fill(st.live, live)
 	} else {
-		all := p.deleted + live
-		live += missing(st.live, all[min(st.logSize, len(all)):])
+		live = fillFrom(st.logSize-len(p.deleted), st.live, live)
 	}
 	switch {
 	case live == p.live:
@@ -278,7 +265,7 @@ func (r *recovery) redoAsideLog(dir, name string, st *refStory, p refLog) error 
 	if len(all) < st.logSize {
 		all += wholeLines(p.live)
 	}
-	all += missing(append(slices.Clone(st.deletedLines), st.live...), all[min(st.logSize, len(all)):])
+	all = fillFrom(st.logSize, st.lines(), all)
 	if all != p.deleted {
 		if err := r.s.logs.writeDeleted(dir, name, []byte(all)); err != nil {
 			return err
@@ -290,19 +277,63 @@ func (r *recovery) redoAsideLog(dir, name string, st *refStory, p refLog) error 
 	return nil
 }
 
-// missing returns the lines that are not in text.
-func missing(lines []string, text string) string {
+// lines returns all lines of the log.
+func (st *refStory) lines() []string { return slices.Concat(st.deletedLines, st.live) }
+
+// after returns the story of what a log has after its packed lines, which are there already.
+func (st *refStory) after(packed string) *refStory {
+	rest := *st
+	rest.logSize = max(0, st.logSize-len(packed))
 	have := map[string]int{}
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(packed[min(st.logSize, len(packed)):]) {
 		have[line]++
 	}
-	var lack strings.Builder
-	for _, line := range lines {
-		if have[line]--; have[line] < 0 {
-			lack.WriteString(line)
-		}
+	is := func(line string) bool {
+		have[line]--
+		return have[line] >= 0
 	}
-	return lack.String()
+	rest.deletedLines = slices.DeleteFunc(slices.Clone(st.deletedLines), is)
+	rest.live = slices.DeleteFunc(slices.Clone(st.live), is)
+	return &rest
+}
+
+// fillFrom is fill for what comes after the first size bytes of text.
+func fillFrom(size int, lines []string, text string) string {
+	size = min(max(size, 0), len(text))
+	return text[:size] + fill(lines, text[size:])
+}
+
+// fill adds the lines that text lacks: before the first of those that come after them, so that their order holds, or at
+// the end. Lines of other programs stay.
+func fill(lines []string, text string) string {
+	var b, lack strings.Builder
+	for _, line := range lines {
+		i := lineIndex(text, line)
+		if i < 0 {
+			lack.WriteString(line)
+			continue
+		}
+		b.WriteString(text[:i])
+		b.WriteString(lack.String())
+		b.WriteString(line)
+		lack.Reset()
+		text = text[i+len(line):]
+	}
+	return b.String() + text + lack.String()
+}
+
+// lineIndex returns where in text a line begins, which has its end, or -1.
+func lineIndex(text, line string) int {
+	for from := 0; ; {
+		i := strings.Index(text[from:], line)
+		if i < 0 || from+i == 0 || text[from+i-1] == '\n' {
+			if i >= 0 {
+				i += from
+			}
+			return i
+		}
+		from += i + 1
+	}
 }
 
 // wholeLines returns a log up to its last line that is one.

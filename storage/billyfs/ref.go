@@ -121,12 +121,12 @@ type refFiles struct {
 	locks   *refLocks
 	folding *folding
 	shared  bool // other programs may change them between two calls
+	many    int  // from how many refs on a transaction writes them to packed-refs
 
-	packed       *lru[string, *packedRefs]
-	packedWrites atomic.Uint64
-	states       *lru[string, *refState]
-	numbers      atomic.Uint64 // of states
-	writes       atomic.Uint64
+	packed  *parsedFiles[packedRefs]
+	states  *lru[string, *refState]
+	numbers atomic.Uint64 // of states
+	writes  atomic.Uint64
 }
 
 // Weights of what is cached of refs.
@@ -136,8 +136,8 @@ const (
 )
 
 func newRefFiles(m *disk.Medium, locks *refLocks, folding *folding, shared bool) *refFiles {
-	return &refFiles{m: m, locks: locks, folding: folding, shared: shared,
-		packed: newLRU[string, *packedRefs](packedWeight, nil), states: newLRU[string, *refState](stateWeight, nil)}
+	return &refFiles{m: m, locks: locks, folding: folding, shared: shared, many: manyRefs,
+		packed: newPackedRefs(m, shared), states: newLRU[string, *refState](stateWeight, nil)}
 }
 
 // read reads a ref of the repository in dir: its file, or what findAside finds.

@@ -17,8 +17,8 @@ import (
 
 // A ref's log is where git keeps it, below logs/. When the ref is deleted, its log moves to a directory that git does
 // not look into, since git takes a log for the sign of a ref, and a file there may be in the way of another ref's.
-// Both together, the lines of deleted ones first, are the log. A ref that is aside, on a disk that folds names, has all
-// of its log there.
+// Both together, the lines of deleted ones first, are the log, after what packedLogsName has of it. A ref that is
+// aside, on a disk that folds names, has the rest of its log there.
 func logPath(dir, name string) string { return path.Join(dir, "logs", name) }
 
 // deletedLogs is the directory for logs of refs that git is not to see.
@@ -133,22 +133,29 @@ func parseWhen(s string) (time.Time, error) {
 type refLogs struct {
 	m       *disk.Medium
 	folding *folding
+	packed  *parsedFiles[packedLogs]
 }
 
 // A refLog is the parts of a ref's log, as they follow each other.
 type refLog struct {
+	packed  string // lines of refs that were written many at once
 	deleted string // lines of deleted refs, or all of one that is aside
 	live    string
 	aside   bool // there is, and will be, no file of git's
 }
 
-func (l refLog) text() string { return l.deleted + l.live }
+func (l refLog) text() string { return l.packed + l.deleted + l.live }
 
 // parts reads the log of a ref.
 func (l *refLogs) parts(dir, name string) (p refLog, err error) {
 	if !validRef(name) {
 		return p, nil
 	}
+	packed, err := l.packed.in(dir)
+	if err != nil {
+		return p, err
+	}
+	p.packed = packed.find(name)
 	if p.deleted, err = l.m.ReadText(deletedLogPath(dir, name)); err != nil {
 		return p, err
 	}
@@ -178,6 +185,11 @@ func (l *refLogs) size(dir, name string) (size int, err error) {
 		text, err := l.read(dir, name)
 		return len(text), err
 	}
+	packed, err := l.packed.in(dir)
+	if err != nil {
+		return 0, err
+	}
+	size = len(packed.find(name))
 	for _, file := range []string{deletedLogPath(dir, name), logPath(dir, name)} {
 		info, err := l.m.Stat(file)
 		if err == nil && !info.IsDir() {
@@ -187,6 +199,42 @@ func (l *refLogs) size(dir, name string) (size int, err error) {
 		}
 	}
 	return size, nil
+}
+
+// own returns the refs among names that have a log of their own, of the live ref or of deleted ones. It lists
+// directories, of which there are fewer than refs.
+func (l *refLogs) own(dir string, names []string) (map[string]bool, error) {
+	list := func(dir string) (map[string]bool, error) {
+		entries, err := l.m.ReadDir(dir)
+		if err != nil && !disk.Absent(err) {
+			return nil, err
+		}
+		files := map[string]bool{}
+		for _, e := range entries {
+			if !e.Dir {
+				files[e.Name] = true
+			}
+		}
+		return files, nil
+	}
+	deleted, err := list(path.Join(dir, deletedLogs))
+	if err != nil {
+		return nil, err
+	}
+	own, live := map[string]bool{}, map[string]map[string]bool{}
+	for _, name := range names {
+		file := logPath(dir, name)
+		above := path.Dir(file)
+		if live[above] == nil {
+			if live[above], err = list(above); err != nil {
+				return nil, err
+			}
+		}
+		if live[above][path.Base(file)] || len(deleted) > 0 && deleted[encodeName(name)] {
+			own[name] = true
+		}
+	}
+	return own, nil
 }
 
 // append adds lines to the log of a ref that exists.

@@ -60,6 +60,9 @@ func (f *refFiles) state(dir string) (*refState, error) {
 	if ok && !f.shared {
 		return old, nil
 	}
+	if ok && f.unchanged(dir, old) {
+		return old, nil
+	}
 	if !ok {
 		old = &refState{}
 	}
@@ -75,7 +78,7 @@ func (f *refFiles) state(dir string) (*refState, error) {
 		return nil, err
 	}
 	// Files first: a ref that is packed in between is then found twice, not missed.
-	if st.packed, err = f.packedIn(dir); err != nil {
+	if st.packed, err = f.packed.in(dir); err != nil {
 		return nil, err
 	}
 	if ok && st.packed == old.packed && st.top == old.top && st.head == old.head && st.aside == old.aside {
@@ -98,6 +101,44 @@ func (f *refFiles) state(dir string) (*refState, error) {
 		f.states.remove(dir)
 	}
 	return st, nil
+}
+
+// unchanged reports whether the files of the refs in dir are as they were when st was read, as far as a look at each
+// tells. Directories are looked at, too: they change with each file that git makes, replaces or removes. Like state, it
+// looks at packed-refs last.
+func (f *refFiles) unchanged(dir string, st *refState) bool {
+	holds := func(name string, read disk.Reading) bool {
+		info, err := disk.Peek(f.m.Disk, path.Join(dir, name))
+		return err == nil && read.Holds(info)
+	}
+	if st.head == nil || !holds("HEAD", st.head.read) || !st.top.unchanged(holds) {
+		return false
+	}
+	if st.aside != nil {
+		if !holds(asideDir, st.aside.read) {
+			return false
+		}
+	} else if _, err := disk.Peek(f.m.Disk, path.Join(dir, asideDir)); !disk.Absent(err) {
+		return false
+	}
+	return f.packed.unchanged(dir, st.packed)
+}
+
+func (d *refDir) unchanged(holds func(name string, read disk.Reading) bool) bool {
+	if !holds(d.name, d.read) {
+		return false
+	}
+	for i := range d.files {
+		if !holds(d.files[i].name, d.files[i].read) {
+			return false
+		}
+	}
+	for _, sub := range d.dirs {
+		if !sub.unchanged(holds) {
+			return false
+		}
+	}
+	return true
 }
 
 // looseWeight is about how many bytes a looseRef takes.

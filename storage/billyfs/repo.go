@@ -35,6 +35,7 @@ const (
 type repos struct {
 	m       *disk.Medium
 	refs    *refFiles
+	logs    *refLogs
 	objects *objects
 	overlay *overlay
 	checked sync.Map // of repoRef: repositories of which the format is known to be ours
@@ -147,7 +148,8 @@ func (r *repos) bornIn(dir string) (born uint64, ok bool) {
 	return 0, false
 }
 
-// manyRefs is from how many refs on a new repository gets packed-refs rather than a file for each.
+// manyRefs is from how many refs on a transaction writes packed-refs rather than a file for each, and a new repository
+// gets it.
 const manyRefs = 16
 
 // stage builds a new repository with its refs aside, so that it appears all at once.
@@ -162,8 +164,8 @@ func (p *prepared) stage(r *txRepo) error {
 	if err := p.s.repos.build(dir, r.repoRef, r.pool); err != nil {
 		return err
 	}
-	var packed []packedRef
-	many := len(r.refs) > manyRefs
+	var packed packedChange
+	many := len(r.refs) > p.s.refs.many
 	for _, name := range r.written {
 		ref := r.refs[name]
 		p.add(r, name, refValue{}, 0)
@@ -171,14 +173,21 @@ func (p *prepared) stage(r *txRepo) error {
 			return err
 		}
 	}
-	if len(packed) > 0 {
-		return p.s.refs.writePacked(dir, noPackedRefs.change(packed, false, nil))
+	if len(packed.logs) > 0 {
+		if err := p.s.logs.packed.write(dir, noPackedLogs.change(packed.logs)); err != nil {
+			return err
+		}
+	}
+	if len(packed.refs) > 0 {
+		return p.s.refs.packed.write(dir, noPackedRefs.change(packed.refs, false, nil))
 	}
 	return nil
 }
 
-func (p *prepared) stageRef(dir, name string, ref *txRef, many bool, packed *[]packedRef) error {
-	if ref.lines != "" {
+func (p *prepared) stageRef(dir, name string, ref *txRef, many bool, packed *packedChange) error {
+	if ref.lines != "" && many && !p.s.refs.folding.any() && strings.HasPrefix(name, "refs/") {
+		packed.logs = append(packed.logs, packedLog{name, ref.lines})
+	} else if ref.lines != "" {
 		if err := p.s.logs.append(dir, name, ref.lines); err != nil {
 			return err
 		}
@@ -187,7 +196,7 @@ func (p *prepared) stageRef(dir, name string, ref *txRef, many bool, packed *[]p
 	case v.IsZero():
 		return p.s.logs.moveDeleted(dir, name)
 	case v.Target == "" && name != "HEAD" && (many || !p.s.refs.folding.plain(name)):
-		*packed = append(*packed, packedRef{name: name, hash: v.Hash})
+		packed.refs = append(packed.refs, packedRef{name: name, hash: v.Hash})
 		return nil
 	case !p.s.refs.folding.plain(name):
 		return p.s.refs.writeAside(dir, name, v)

@@ -4,6 +4,7 @@
 //	repos/<ID>.git/    a bare repository: HEAD, config, refs/, packed-refs and logs/, as git keeps them
 //	  objects/         what git programs pushed, and info/alternates, which leads to the pool
 //	  reposit-logs/    logs of deleted refs, and of those that are aside
+//	  reposit-packed-logs  logs of refs that were written many at once
 //	  reposit-refs/    symbolic refs that are aside
 //	pools/<ID>.git/    the objects of a fork network, loose and in packs
 //	reposit/format     the version of this layout, and what the journal must hold at least
@@ -24,6 +25,9 @@
 // Refs are changed under locks that have the names of git's, and compared under the lock with what the transaction
 // read. A lock is a directory where git's is a file: each keeps the other out, and Open removes those that a crash
 // left, but git's only after the machine was started again.
+//
+// A transaction of many refs writes those that have no file to packed-refs, all at once, and the first lines of their
+// logs to a file like it, where git does not show them.
 //
 // # Names
 //
@@ -163,10 +167,10 @@ func newStore(d disk.Disk, durability storage.Durability) *store {
 		Limit: sizeLimit})
 	folding := &folding{m: m}
 	s := &store{m: m, durability: durability, shared: t.Shared, records: mvcc.New[[]byte](), overlay: newOverlay(),
-		folding: folding, logs: &refLogs{m, folding}, locks: &refLocks{m: m},
+		folding: folding, logs: &refLogs{m, folding, newPackedLogs(m, t.Shared)}, locks: &refLocks{m: m},
 		objects: newObjects(m, t.Shared), idle: make(chan struct{}, 1)}
 	s.refs = newRefFiles(m, s.locks, folding, t.Shared)
-	s.repos = &repos{m: m, refs: s.refs, objects: s.objects, overlay: s.overlay}
+	s.repos = &repos{m: m, refs: s.refs, logs: s.logs, objects: s.objects, overlay: s.overlay}
 	s.committer = &committer{s: s, turn: make(chan struct{}, 1)}
 	s.upkeep = newUpkeep(s)
 	s.packer = newRefPacker(s)
@@ -188,7 +192,7 @@ func (s *store) putRecords(writes []journal.RecordWrite) {
 
 // upgrade changes what another version of the layout has otherwise. It may be cut off, and begun again.
 func (s *store) upgrade(version int) error {
-	if version == 0 || version >= formatNow {
+	if version == 0 || version >= formatAside {
 		return nil
 	}
 	now := s.records.Snapshot()

@@ -3,6 +3,7 @@ package storagetest_test
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -27,16 +28,23 @@ func TestInject(t *testing.T) {
 	})
 }
 
-// TestEveryFault fails each call of a workload, one after the other, in each mode. What is left is always whole.
+var every = flag.Int("every", 5, "have TestEveryFault fail every n-th call only")
+
+// TestEveryFault fails calls of a workload, one after the other, in each mode. What is left is always whole.
 func TestEveryFault(t *testing.T) {
 	for _, mode := range []storagetest.Mode{storagetest.Before, storagetest.Within, storagetest.After} {
 		for _, forever := range []bool{false, true} {
 			t.Run(fmt.Sprintf("mode=%d/forever=%v", mode, forever), func(t *testing.T) {
-				n := 1
+				points := 0
+				n := 1 + int(mode)%*every
 				for everyFault(t, storagetest.Fault{N: n, Mode: mode, Forever: forever}) {
-					n++
+					points++
+					n += *every
 				}
-				t.Logf("%d points of failure", n-1)
+				t.Logf("%d points of failure", points)
+				if points == 0 {
+					t.Error("no call failed")
+				}
 			})
 		}
 	}

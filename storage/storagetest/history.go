@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"testing"
 
 	"github.com/reposit/reposit/storage"
 )
@@ -15,13 +16,16 @@ func historyClauses() []clause {
 	}
 }
 
-// seeds returns the seeds of random histories: always the same few, or the one that the environment variable
-// STORAGETEST_SEED holds.
+// seeds returns the seeds of random histories: always the same two, one of them with -short, or the one that the
+// environment variable STORAGETEST_SEED holds.
 func seeds() []uint64 {
 	if seed, err := strconv.ParseUint(os.Getenv("STORAGETEST_SEED"), 10, 64); err == nil {
 		return []uint64{seed}
 	}
-	return []uint64{1, 2, 3}
+	if testing.Short() {
+		return []uint64{1}
+	}
+	return []uint64{1, 2}
 }
 
 // play runs n units of a workload, and says in which one b differs from the model. It compares the whole now and

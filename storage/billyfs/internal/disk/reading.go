@@ -3,6 +3,7 @@ package disk
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -19,6 +20,23 @@ func NewReading(info fs.FileInfo) Reading { return Reading{info, racy(info)} }
 func (r Reading) Holds(now fs.FileInfo) bool {
 	return r.info != nil && !r.racy && os.SameFile(r.info, now) && r.info.Size() == now.Size() &&
 		r.info.ModTime().Equal(now.ModTime())
+}
+
+// Peek returns what Stat does, or of what a symbolic link out of the disk leads to: it is for Holds alone, which tells
+// other files from the one that was read. On a directory of the operating system it costs one call however deep a name
+// lies, where each call of an os.Root opens all directories on the way.
+func Peek(d Disk, name string) (fs.FileInfo, error) {
+	if p, ok := d.(interface {
+		peek(name string) (fs.FileInfo, error)
+	}); ok {
+		return p.peek(name)
+	}
+	return d.Stat(name)
+}
+
+// peek fails, or finds other files, if the directory has got another name. Then nothing holds.
+func (d *osDisk) peek(name string) (fs.FileInfo, error) {
+	return os.Stat(filepath.Join(d.root.Name(), filepath.FromSlash(name)))
 }
 
 // Windows for which a change need not show in the time of change. Filesystems that do not count parts of a second count

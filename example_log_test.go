@@ -1,0 +1,115 @@
+package reposit_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/reposit/reposit"
+)
+
+// exampleHistory makes a repository with some commits, an hour apart.
+func exampleHistory(store *reposit.Store) *reposit.Repo {
+	ctx := context.Background()
+	repo, err := store.Create(ctx, "History", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i, c := range []struct {
+		message string
+		change  reposit.Change
+	}{
+		{"Add the guide", reposit.Put("guide.txt", []byte("Turn left.\n"))},
+		{"Add the code", reposit.Put("src/main.go", []byte("package main\n"))},
+		{"Move the guide", reposit.Move("guide.txt", "docs/guide.md")},
+		{"Fix the guide", reposit.Put("docs/guide.md", []byte("Turn right.\n"))},
+	} {
+		author := &reposit.Signature{Name: "Ann", Email: "ann@example.org", When: time.Unix(int64(i)*3600, 0).UTC()}
+		_, err := repo.Commit(ctx, &reposit.CommitOptions{Message: c.message, Author: author}, c.change)
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	return repo
+}
+
+func ExampleRepo_CommitAt() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleHistory(store)
+
+	c, err := repo.CommitAt(ctx, "main~1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(c.Hash, c.Author.Name, c.Message)
+	// Output: 953701e77ccf90751d36c5459731d713ca846764 Ann Move the guide
+}
+
+// The history of a file, also under the names that it had before.
+func ExampleRepo_Log() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleHistory(store)
+
+	opts := &reposit.LogOptions{Paths: []string{"docs/guide.md"}, Follow: true}
+	for c, err := range repo.Log(ctx, opts) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(c.Committer.When.Format("15:04"), c.Message)
+	}
+	// Output:
+	// 03:00 Fix the guide
+	// 02:00 Move the guide
+	// 00:00 Add the guide
+}
+
+// What one branch has that another one lacks, in pages of two.
+func ExampleLogOptions() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleHistory(store)
+
+	opts := &reposit.LogOptions{Revision: "main~3..main", Limit: 2}
+	for more := true; more; {
+		more = false
+		for c, err := range repo.Log(ctx, opts) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(c.Message)
+			opts.After, more = c.Hash, true
+		}
+		fmt.Println("---")
+	}
+	// Output:
+	// Fix the guide
+	// Move the guide
+	// ---
+	// Add the code
+	// ---
+	// ---
+}
+
+// Each entry of a directory, with what changed it last.
+func ExampleRepo_LastCommits() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleHistory(store)
+
+	for last, err := range repo.LastCommits(ctx, "", "") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(last.Name, "-", last.Commit.Message)
+	}
+	// Output:
+	// docs - Fix the guide
+	// src - Add the code
+}

@@ -1,0 +1,69 @@
+package check
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
+	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/storage"
+)
+
+// Graphs compares what is kept of the graphs of all pools with their commits. What is there of a pool that is gone must
+// have a tombstone.
+func Graphs(ctx context.Context, b storage.Backend) (found []Finding, err error) {
+	err = b.View(ctx, func(v storage.View) error {
+		s, err := newScan(v)
+		if err == nil {
+			err = s.graphs(ctx, object.New(b, 1<<20))
+		}
+		found, err = s.results(err)
+		return err
+	})
+	return found, err
+}
+
+func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
+	if len(s.damaged) > 0 {
+		return nil // it is not known which pools there are
+	}
+	pools, gone := map[storage.ID]bool{}, map[storage.ID]bool{}
+	for _, r := range s.repos {
+		pools[r.Pool] = true
+	}
+	for rec, err := range s.v.Records([]byte("Gz"), []byte("G{"), storage.Ascending) {
+		if err != nil {
+			return err
+		}
+		gone[poolOf(rec.Key)] = true
+	}
+	for rec, err := range s.v.Records([]byte("G"), []byte("H"), storage.Ascending) {
+		if err != nil {
+			return err
+		}
+		if pool := poolOf(rec.Key); pools[pool] == gone[pool] {
+			s.note(Graph, storage.ID{}, string(rec.Key), "there is no such pool, or it has a tombstone")
+		}
+	}
+	sorted := slices.SortedFunc(maps.Keys(pools), func(a, b storage.ID) int { return slices.Compare(a[:], b[:]) })
+	for _, pool := range sorted {
+		err := graph.CheckStored(s.v, pool, func(h git.Hash) (*git.Commit, error) { return objects.Commit(ctx, pool, h) })
+		if err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			s.note(Graph, storage.ID{}, pool.String(), "%v", err)
+		}
+	}
+	return nil
+}
+
+// poolOf returns the pool that a record of a graph is of, or the zero ID.
+func poolOf(key []byte) (id storage.ID) {
+	if len(key) >= 2+len(id) {
+		copy(id[:], key[2:])
+	}
+	return id
+}
