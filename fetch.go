@@ -122,7 +122,9 @@ func (f *fetching) run(ctx context.Context, src io.Reader) error {
 // receive stores the pack that is left of a bundle.
 func (f *fetching) receive(ctx context.Context, src io.Reader) error {
 	tell := reporter(f.opts.Progress)
-	f.storer = gogit.New(ctx, f.r.storerHost())
+	host := f.r.storerHost()
+	host.Fail = func(_, _ string, err error) error { return err } // Fetch says what it is about
+	f.storer = gogit.New(ctx, host)
 	w, err := f.storer.PackfileWriter()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package reposit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"maps"
@@ -77,14 +78,11 @@ var doors = map[string]door{
 		_, err := c.r.Describe(c.ctx, "", &reposit.DescribeOptions{Always: true})
 		return err
 	}},
-	"Repo.Diff":    {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
-	"Repo.Archive": {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
-	"Repo.Bundle":  {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
-	"Repo.Export":  {reposit.Read, func(c *cell) error { return c.r.Export(c.ctx, memfs.New(), nil) }},
-	"Repo.Fetch": {reposit.Write, func(c *cell) error {
-		_, err := c.r.Fetch(c.ctx, strings.NewReader("# v2 git bundle\n\n"+string(emptyPack)), nil)
-		return err
-	}},
+	"Repo.Diff":        {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
+	"Repo.Archive":     {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
+	"Repo.Bundle":      {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
+	"Repo.Export":      {reposit.Read, func(c *cell) error { return c.r.Export(c.ctx, memfs.New(), nil) }},
+	"Repo.Fetch":       {reposit.Write, fetchDoor},
 	"Repo.Storer":      {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":       {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
 	"Repo.Network":     {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
@@ -211,6 +209,17 @@ func deleteDoor(c *cell) error {
 		return err
 	}
 	return c.r.Delete(c.ctx, token)
+}
+
+// fetchDoor fetches a bundle that makes a branch of what is there.
+func fetchDoor(c *cell) error {
+	h, err := c.all.Resolve(c.ctx, "main")
+	if err != nil {
+		return err
+	}
+	bundle := fmt.Sprintf("# v2 git bundle\n%s refs/heads/fetched\n\n%s", h, emptyPack)
+	_, err = c.r.Fetch(c.ctx, strings.NewReader(bundle), nil)
+	return err
 }
 
 // forkDoor forks to the actor themselves. Who has no name can't have repositories, which is not what this is about.

@@ -63,8 +63,11 @@ func TestReadOnlyStore(t *testing.T) {
 	m := writable.reopen(t)
 	s, before := m.s, m.s.digest(t)
 	for what, call := range map[string]func() error{
-		"Create":         func() error { return errorOf(s.Create(ctx, "new", nil)) },
-		"GetOrCreate":    func() error { return errorOf(s.GetOrCreate(ctx, "new", nil)) },
+		"Create":      func() error { return errorOf(s.Create(ctx, "new", nil)) },
+		"GetOrCreate": func() error { return errorOf(s.GetOrCreate(ctx, "new", nil)) },
+		"ImportBundle": func() error {
+			return errorOf(s.ImportBundle(ctx, "new", strings.NewReader("# v2 git bundle\n\n"+string(emptyPack)), nil))
+		},
 		"DeleteExpired":  func() error { return errorOf(s.DeleteExpired(ctx)) },
 		"Upkeep":         func() error { return s.Upkeep(ctx) },
 		"Users.Put":      func() error { return s.Users().Put(ctx, reposit.Profile{Login: "new"}) },

@@ -94,7 +94,7 @@ const refFormat = "--format=%(objectname) %(refname)"
 func reached(t testing.TB, dir string) []string {
 	t.Helper()
 	var names []string
-	for line := range strings.Lines(git(t, dir, nil, "rev-list", "--objects", "--all", "--no-object-names")) {
+	for line := range strings.Lines(git(t, dir, nil, "rev-list", "--objects", "--glob=refs/*", "--no-object-names")) {
 		names = append(names, strings.TrimSpace(line))
 	}
 	slices.Sort(names)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/fsck"
@@ -142,6 +143,7 @@ func (w *packWriter) store() error {
 
 // contents are what is known of the objects of a pack while it is read.
 type contents struct {
+	mu      sync.Mutex // while the pack is read
 	s       *Storer
 	pool    storage.ID
 	types   map[git.Hash]storage.Type
@@ -182,6 +184,8 @@ func (c *contents) base(ctx context.Context, h git.Hash) (storage.Type, []byte, 
 
 // check checks one object.
 func (c *contents) check(o *pack.Object) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if _, again := c.types[o.Hash]; again {
 		return nil
 	}

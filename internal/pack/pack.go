@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"sync"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/packfile"
@@ -59,8 +60,8 @@ type Options struct {
 	// Base returns an object that a thin pack leaves out, or storage.ErrNotFound.
 	Base func(context.Context, git.Hash) (storage.Type, []byte, error)
 
-	// Check is called once for each object before Read returns: every delta after its base, else in no order. Of a large
-	// blob, it sees no Data.
+	// Check is called once for each object before Read returns, by several goroutines at once: for every delta after it
+	// returned for its base, else in no order. Of a large blob, it sees no Data.
 	Check func(*Object) error
 }
 
@@ -86,14 +87,18 @@ type Pack struct {
 	budget  budget
 	entries []entry
 	outside []outside
-	waiting map[git.Hash][]int32 // deltas whose base was not met yet
 	random  inflater
 	kept    int64
-	total   int64 // bytes of all objects so far
-	made    int64 // bytes of those that are deltas
-	most    int64 // bytes that they may have
-	redone  int64 // bytes of bases that were made again
+	most    int64 // bytes that deltas may make
 	checked bool
+
+	mu      sync.Mutex           // of what follows
+	waiting map[git.Hash][]int32 // deltas whose base was not met yet
+	total   int64                // bytes of all objects so far
+	made    int64                // bytes of those that are deltas
+	redone  int64                // bytes of bases that were made again
+
+	large sync.Mutex // held by the one walk that may hold large objects
 }
 
 // An entry is one object as it stands in the pack. Entries that are deltas of it are linked by child and sibling.
@@ -128,7 +133,7 @@ func Read(ctx context.Context, src io.ReaderAt, size int64, opts Options) (*Pack
 
 func read(ctx context.Context, src io.ReaderAt, size int64, opts Options, b budget) (*Pack, error) {
 	p := &Pack{
-		src: src, end: size - trailerSize, opts: opts, budget: b, waiting: map[git.Hash][]int32{},
+		src: &lockedReader{src: src}, end: size - trailerSize, opts: opts, budget: b, waiting: map[git.Hash][]int32{},
 		most: max(smallTotal, size*inflation),
 	}
 	if err := p.scan(ctx); err != nil {
@@ -168,7 +173,7 @@ func (p *Pack) each(ctx context.Context, t storage.Type, visit func(*Object) err
 			return err
 		}
 		if e.child != none {
-			if err := p.walk(ctx, root{entry: int32(i), typ: t, child: e.child}, data, visit); err != nil {
+			if err := p.walker(visit).walk(ctx, root{entry: int32(i), typ: t, child: e.child}, data); err != nil {
 				return err
 			}
 		}
@@ -191,7 +196,7 @@ func (p *Pack) visitWhole(e *entry, visit func(*Object) error) ([]byte, error) {
 		return nil, visit(o)
 	}
 	var err error
-	if o.Data, err = p.content(e); err != nil {
+	if o.Data, err = p.content(&p.random, e); err != nil {
 		return nil, err
 	}
 	return o.Data, visit(o)
@@ -212,6 +217,12 @@ func (p *Pack) limit(t storage.Type) int64 {
 
 // grow counts an object's bytes, before they are made.
 func (p *Pack) grow(size int64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.growBy(size)
+}
+
+func (p *Pack) growBy(size int64) error {
 	if p.total += size; p.total > p.opts.Total {
 		return tooLarge("its objects have more than %d bytes", p.opts.Total)
 	}
@@ -221,14 +232,18 @@ func (p *Pack) grow(size int64) error {
 // growByDelta is grow of what a delta makes: where an object that is whole has no more bytes than zlib can pack into
 // so few, a delta of a few bytes makes any number.
 func (p *Pack) growByDelta(size int64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.made += size; p.made > p.most {
 		return tooLarge("deltas in its %d bytes make more than %d", p.end+trailerSize, p.most)
 	}
-	return p.grow(size)
+	return p.growBy(size)
 }
 
 // redo counts bytes that are made again. Chains could be laid out so that this happens at every step.
 func (p *Pack) redo(size int64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.redone += size; p.redone > min(p.opts.Total, p.most) {
 		return tooLarge("its deltas take too much work")
 	}
@@ -251,6 +266,8 @@ func (p *Pack) keep(e *entry, data []byte) {
 
 // adopt makes the deltas that wait for a base its children.
 func (p *Pack) adopt(h git.Hash, child int32) int32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, i := range p.waiting[h] {
 		p.entries[i].sibling = child
 		child = i
@@ -285,7 +302,8 @@ func (p *Pack) outsiders(ctx context.Context) error {
 			p.most += int64(len(data)) // a small change of a large file makes a tiny pack
 			p.outside = append(p.outside, outside{hash: h, typ: t, child: p.adopt(h, none)})
 			o := p.outside[len(p.outside)-1]
-			if err := p.walk(ctx, root{entry: none, outside: h, typ: t, child: o.child}, data, p.opts.Check); err != nil {
+			of := root{entry: none, outside: h, typ: t, child: o.child}
+			if err := p.walker(p.opts.Check).walk(ctx, of, data); err != nil {
 				return err
 			}
 		}
@@ -301,5 +319,5 @@ func (p *Pack) walkOutside(ctx context.Context, o *outside, visit func(*Object) 
 	if err != nil {
 		return err
 	}
-	return p.walk(ctx, root{entry: none, outside: o.hash, typ: o.typ, child: o.child}, data, visit)
+	return p.walker(visit).walk(ctx, root{entry: none, outside: o.hash, typ: o.typ, child: o.child}, data)
 }

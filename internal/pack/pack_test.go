@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/reposit/reposit/internal/git"
@@ -128,7 +129,13 @@ var generous = Options{
 func readAll(t testing.TB, p []byte, opts Options, b budget) ([]string, error) {
 	t.Helper()
 	checked := map[git.Hash]bool{}
-	opts.Check = func(o *Object) error { checked[o.Hash] = true; return nil }
+	var mu sync.Mutex
+	opts.Check = func(o *Object) error {
+		mu.Lock()
+		defer mu.Unlock()
+		checked[o.Hash] = true
+		return nil
+	}
 	made, err := read(t.Context(), bytes.NewReader(p), int64(len(p)), opts, b)
 	if err != nil {
 		return nil, err

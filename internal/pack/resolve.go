@@ -2,31 +2,71 @@ package pack
 
 import (
 	"context"
+	"runtime"
+	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 )
 
-// resolve makes, hashes and checks every object that is kept as a delta.
+// resolve makes, hashes and checks every object that is kept as a delta, on all cores. What is based on one whole
+// object is the work of one.
 func (p *Pack) resolve(ctx context.Context) error {
-	for i := range p.entries {
-		e := &p.entries[i]
-		if e.isDelta() {
-			continue
-		}
-		if e.child = p.adopt(e.hash, e.child); e.child == none {
-			continue
-		}
-		data, err := p.content(e)
-		if err != nil {
-			return err
-		}
-		if err := p.walk(ctx, root{entry: int32(i), typ: e.typ, child: e.child}, data, p.opts.Check); err != nil {
-			return err
-		}
+	var next atomic.Int32
+	var work crew
+	for range runtime.GOMAXPROCS(0) {
+		work.add(func() error {
+			w := p.walker(p.opts.Check)
+			for !work.failed() {
+				i := next.Add(1) - 1
+				if int(i) >= len(p.entries) {
+					return nil
+				}
+				if err := w.root(ctx, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := work.wait(); err != nil {
+		return err
 	}
 	return p.outsiders(ctx)
+}
+
+// root resolves what is based on an entry, if that is no delta.
+func (w *walk) root(ctx context.Context, i int32) error {
+	e := &w.p.entries[i]
+	if e.isDelta() {
+		return nil
+	}
+	if e.child = w.p.adopt(e.hash, e.child); e.child == none {
+		return nil
+	}
+	w.holdLarge(e.size)
+	defer w.releaseLarge()
+	data, err := w.p.content(&w.inflater, e)
+	if err != nil {
+		return err
+	}
+	return w.walk(ctx, root{entry: i, typ: e.typ, child: e.child}, data)
+}
+
+// holdLarge waits until no other walk holds objects that are large, if one of such a size is.
+func (w *walk) holdLarge(size int64) {
+	if size > w.p.budget.resident/4 && !w.large && !w.p.checked {
+		w.p.large.Lock()
+		w.large = true
+	}
+}
+
+func (w *walk) releaseLarge() {
+	if w.large {
+		w.p.large.Unlock()
+		w.large = false
+	}
 }
 
 // A root is an object that is no delta, with what is based on it.
@@ -48,17 +88,24 @@ type frame struct {
 // many bytes, those nearest to the root are let go, and made again if another delta is based on them.
 type walk struct {
 	p        *Pack
-	root     root
+	visit    func(*Object) error
+	inflater inflater
+	of       root
 	path     []frame
 	resident int64
+	large    bool // it holds p.large
 }
 
+// walker returns a walk for one goroutine, which calls visit with each object.
+func (p *Pack) walker(visit func(*Object) error) *walk { return &walk{p: p, visit: visit} }
+
 // walk visits the deltas below a root whose content is data.
-func (p *Pack) walk(ctx context.Context, r root, data []byte, visit func(*Object) error) error {
+func (w *walk) walk(ctx context.Context, r root, data []byte) error {
 	if len(data) > maxDelta {
 		return tooLarge("the base of a delta has %d bytes", len(data))
 	}
-	w := &walk{p: p, root: r}
+	defer w.releaseLarge()
+	w.of, w.path, w.resident = r, w.path[:0], 0
 	w.push(frame{entry: r.entry, next: r.child, data: data})
 	for len(w.path) > 0 {
 		f := &w.path[len(w.path)-1]
@@ -70,7 +117,7 @@ func (p *Pack) walk(ctx context.Context, r root, data []byte, visit func(*Object
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := w.step(ctx, f, visit); err != nil {
+		if err := w.step(ctx, f); err != nil {
 			return err
 		}
 	}
@@ -78,7 +125,7 @@ func (p *Pack) walk(ctx context.Context, r root, data []byte, visit func(*Object
 }
 
 // step resolves and visits the next delta of f.
-func (w *walk) step(ctx context.Context, f *frame, visit func(*Object) error) error {
+func (w *walk) step(ctx context.Context, f *frame) error {
 	p := w.p
 	if len(w.path) > maxChain {
 		return malformed("it has a chain of more than %d deltas", maxChain)
@@ -90,11 +137,11 @@ func (w *walk) step(ctx context.Context, f *frame, visit func(*Object) error) er
 	if err != nil {
 		return err
 	}
-	ops, err := p.content(e)
+	ops, err := p.content(&w.inflater, e)
 	if err != nil {
 		return err
 	}
-	data, err := p.apply(base, ops, w.root.typ, p.growByDelta)
+	data, err := w.apply(base, ops, p.growByDelta)
 	if err != nil {
 		return err
 	}
@@ -102,15 +149,15 @@ func (w *walk) step(ctx context.Context, f *frame, visit func(*Object) error) er
 		w.release(f)
 	}
 	if !p.checked {
-		if err := p.learn(e, w.root.typ, data); err != nil {
+		if err := p.learn(e, w.of.typ, data); err != nil {
 			return err
 		}
 	}
 	o := &Object{Object: storage.Object{Hash: e.hash, Type: e.typ, Size: int64(len(data)), Data: data}}
-	if w.root.entry != none && len(ops) < len(data) {
+	if w.of.entry != none && len(ops) < len(data) {
 		o.Delta = &storage.Delta{Base: p.entries[f.entry].hash, Depth: len(w.path), Ops: ops}
 	}
-	if err := visit(o); err != nil {
+	if err := w.visit(o); err != nil {
 		return err
 	}
 	if e.child != none {
@@ -120,7 +167,8 @@ func (w *walk) step(ctx context.Context, f *frame, visit func(*Object) error) er
 }
 
 // apply makes an object of its base, within the limits. It calls count with the size before.
-func (p *Pack) apply(base, ops []byte, t storage.Type, count func(int64) error) ([]byte, error) {
+func (w *walk) apply(base, ops []byte, count func(int64) error) ([]byte, error) {
+	p, t := w.p, w.of.typ
 	_, size, _, ok := packfile.DeltaSizes(ops)
 	if !ok {
 		return nil, malformed("a delta is cut short")
@@ -133,6 +181,7 @@ func (p *Pack) apply(base, ops []byte, t storage.Type, count func(int64) error) 
 			return nil, err
 		}
 	}
+	w.holdLarge(size)
 	data, err := packfile.ApplyDelta(base, ops, size)
 	if err != nil {
 		return nil, malformed("%v", err)
@@ -154,9 +203,17 @@ func (p *Pack) learn(e *entry, t storage.Type, data []byte) error {
 func (w *walk) push(f frame) {
 	w.path = append(w.path, f)
 	w.resident += int64(len(f.data))
-	for i := 0; w.resident > w.p.budget.resident && i < len(w.path)-1; i++ {
+	for i := 0; w.resident > w.p.resident() && i < len(w.path)-1; i++ {
 		w.release(&w.path[i])
 	}
+}
+
+// resident returns how many bytes of bases each of the walks at once may hold.
+func (p *Pack) resident() int64 {
+	if p.checked {
+		return p.budget.resident
+	}
+	return p.budget.resident / int64(runtime.GOMAXPROCS(0))
 }
 
 func (w *walk) release(f *frame) {
@@ -179,23 +236,23 @@ func (w *walk) data(ctx context.Context, i int) ([]byte, error) {
 	}
 	for at := from + 1; at <= i && err == nil; at++ {
 		var ops []byte
-		if ops, err = w.p.content(&w.p.entries[w.path[at].entry]); err == nil {
-			data, err = w.p.apply(data, ops, w.root.typ, w.p.redo)
+		if ops, err = w.p.content(&w.inflater, &w.p.entries[w.path[at].entry]); err == nil {
+			data, err = w.apply(data, ops, w.p.redo)
 		}
 	}
 	return data, err
 }
 
 func (w *walk) rootData(ctx context.Context) ([]byte, error) {
-	if w.root.entry != none {
-		e := &w.p.entries[w.root.entry]
+	if w.of.entry != none {
+		e := &w.p.entries[w.of.entry]
 		if !w.p.checked && e.data == nil {
 			if err := w.p.redo(e.size); err != nil {
 				return nil, err
 			}
 		}
-		return w.p.content(e)
+		return w.p.content(&w.inflater, e)
 	}
-	_, data, err := w.p.opts.Base(ctx, w.root.outside)
+	_, data, err := w.p.opts.Base(ctx, w.of.outside)
 	return data, err
 }

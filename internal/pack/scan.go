@@ -38,13 +38,17 @@ func (p *Pack) scan(ctx context.Context) error {
 		return err
 	}
 	p.entries = make([]entry, 0, min(count, 1<<16))
+	h := p.startHashing()
 	for range count {
-		if err := ctx.Err(); err != nil {
-			return err
+		if err = ctx.Err(); err == nil && !h.work.failed() {
+			err = p.scanEntry(&r, in, h)
 		}
-		if err := p.scanEntry(&r, in); err != nil {
-			return err
+		if err != nil {
+			break
 		}
+	}
+	if err := h.end(err); err != nil {
+		return err
 	}
 	if _, err := r.in.ReadByte(); err != io.EOF {
 		return malformed("there is something behind its last object")
@@ -77,7 +81,7 @@ func (p *Pack) header(in *bufio.Reader) (int, error) {
 	return int(count), nil
 }
 
-func (p *Pack) scanEntry(r *inflater, in *counted) error {
+func (p *Pack) scanEntry(r *inflater, in *counted, h *hashing) error {
 	e := entry{offset: in.n - int64(r.in.Buffered()), child: none, sibling: none}
 	begin, err := r.in.Peek(packfile.MaxEntry)
 	if err != nil && err != io.EOF {
@@ -103,7 +107,7 @@ func (p *Pack) scanEntry(r *inflater, in *counted) error {
 	if err := p.allow(&e); err != nil {
 		return err
 	}
-	if err := p.scanBody(r, &e); err != nil {
+	if err := p.scanBody(r, &e, h); err != nil {
 		return err
 	}
 	i := int32(len(p.entries))
@@ -136,7 +140,7 @@ func (p *Pack) allow(e *entry) error {
 	return p.grow(e.size)
 }
 
-func (p *Pack) scanBody(r *inflater, e *entry) error {
+func (p *Pack) scanBody(r *inflater, e *entry, h *hashing) error {
 	switch {
 	case e.isDelta() && p.kept+e.size > p.budget.kept:
 		return r.copy(io.Discard, e.size)
@@ -163,10 +167,8 @@ func (p *Pack) scanBody(r *inflater, e *entry) error {
 	if e.isDelta() {
 		return nil
 	}
-	if e.hash, err = git.Sum(e.typ, data); err != nil {
-		return err
-	}
-	return p.opts.Check(&Object{Object: storage.Object{Hash: e.hash, Type: e.typ, Size: e.size, Data: data}})
+	h.add(hashed{place: len(p.entries), typ: e.typ, data: data})
+	return nil
 }
 
 // counted counts the bytes that are read from it.
@@ -263,17 +265,17 @@ func inflateError(err error) error {
 }
 
 // content returns the bytes of an entry's stream.
-func (p *Pack) content(e *entry) ([]byte, error) {
+func (p *Pack) content(r *inflater, e *entry) ([]byte, error) {
 	if e.data != nil {
 		return e.data, nil
 	}
 	section := io.NewSectionReader(p.src, e.body, p.end-e.body)
-	if p.random.in == nil {
-		p.random.in = bufio.NewReaderSize(section, 16<<10)
+	if r.in == nil {
+		r.in = bufio.NewReaderSize(section, 16<<10)
 	} else {
-		p.random.in.Reset(section)
+		r.in.Reset(section)
 	}
-	return p.random.fill(make([]byte, e.size)) // scan found that it is so many
+	return r.fill(make([]byte, e.size)) // scan found that it is so many
 }
 
 // open returns a reader of an entry's stream, for what is too large to be held.

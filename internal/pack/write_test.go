@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/reposit/reposit/internal/git"
@@ -122,6 +123,7 @@ func TestWrite(t *testing.T) {
 			t.Errorf("Write() = %d entries, %d bytes, told of %d, want %d and %d", len(written.Entries), written.Size, told,
 				len(order), first.Len())
 		}
+		var mu sync.Mutex
 		based, seen, deltas := false, map[git.Hash]bool{}, 0
 		p, err := Read(t.Context(), bytes.NewReader(first.Bytes()), int64(first.Len()), Options{
 			Blob: 1 << 30, Total: 1 << 30, Objects: 1 << 20,
@@ -129,7 +131,12 @@ func TestWrite(t *testing.T) {
 				based = based || h == outside
 				return s.Whole(t.Context(), h)
 			},
-			Check: func(o *Object) error { seen[o.Hash] = true; return nil },
+			Check: func(o *Object) error {
+				mu.Lock()
+				defer mu.Unlock()
+				seen[o.Hash] = true
+				return nil
+			},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/reposit/reposit/internal/fsck"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gitfile"
+	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/pack"
 	"github.com/reposit/reposit/internal/progress"
 	"github.com/reposit/reposit/storage"
@@ -33,7 +34,7 @@ var ErrQuota = fault.New(fault.TooLarge, "the repository would be full")
 var ErrMissing = fault.New(fault.Invalid, "an object is missing")
 
 // An Intake checks the objects of a pool that has none yet, and stores them as they come. Nothing of them is of use
-// unless Complete returns nil. It is for one goroutine.
+// unless Complete returns nil.
 type Intake struct {
 	Backend storage.Backend
 	Pool    storage.ID
@@ -86,13 +87,23 @@ func (in *Intake) Type(h git.Hash) storage.Type {
 
 // take takes an object. If it has no Data, it is read from what open returns.
 func (in *Intake) take(ctx context.Context, o storage.Object, open func() (io.ReadCloser, error)) error {
+	var item *object.Item
+	var malformed error
+	if o.Type != storage.Blob { // outside of the lock, for it takes time
+		if item, malformed = fsck.Check(o.Type, o.Data); malformed != nil {
+			malformed = fmt.Errorf("object %s: %w", o.Hash, malformed)
+		}
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	place := in.add(o.Hash)
 	if in.seen[place].typ() != 0 {
 		return nil
 	}
-	err := in.judge(&o)
+	err := malformed
+	if err == nil {
+		err = in.judge(&o, item)
+	}
 	if err != nil && in.Lenient && !errors.Is(err, storage.ErrTooLarge) {
 		if in.bad++; len(in.refused) < maxRefused {
 			if in.refused == nil {
@@ -147,7 +158,7 @@ func (in *Intake) add(h git.Hash) int {
 }
 
 // judge checks an object, and notes what it names.
-func (in *Intake) judge(o *storage.Object) error {
+func (in *Intake) judge(o *storage.Object, item *object.Item) error {
 	place, _ := in.set.Find(o.Hash)
 	if taken := in.seen[place].taken(); taken != 0 && taken != o.Type && !in.Lenient {
 		return mismatch(o.Hash, o.Type, taken)
@@ -157,10 +168,6 @@ func (in *Intake) judge(o *storage.Object) error {
 	}
 	if o.Type == storage.Blob {
 		return nil
-	}
-	item, err := fsck.Check(o.Type, o.Data)
-	if err != nil {
-		return fmt.Errorf("object %s: %w", o.Hash, err)
 	}
 	if o.Type == storage.Tree {
 		for _, f := range fsck.Files(item.Tree) {
