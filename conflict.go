@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/reposit/reposit/internal/linemerge"
 	"github.com/reposit/reposit/internal/merge"
 	"github.com/reposit/reposit/internal/treemerge"
 )
@@ -16,10 +15,10 @@ type MergeFavor int
 
 // The ways to decide.
 const (
-	NoFavor MergeFavor = MergeFavor(linemerge.None)   // it is a conflict
-	Ours    MergeFavor = MergeFavor(linemerge.Ours)   // as the branch has it
-	Theirs  MergeFavor = MergeFavor(linemerge.Theirs) // as the head has it
-	Union   MergeFavor = MergeFavor(linemerge.Union)  // the lines of the branch, then those of the head
+	NoFavor MergeFavor = iota // it is a conflict
+	Ours                      // as the branch has it
+	Theirs                    // as the head has it
+	Union                     // the lines of the branch, then those of the head
 )
 
 // A ConflictStyle is how conflicts are written into a file (git's merge.conflictStyle).
@@ -27,32 +26,32 @@ type ConflictStyle int
 
 // The styles.
 const (
-	Merge  ConflictStyle = ConflictStyle(linemerge.Merge)  // the two sides
-	Diff3  ConflictStyle = ConflictStyle(linemerge.Diff3)  // the two sides, and between them what both come from
-	ZDiff3 ConflictStyle = ConflictStyle(linemerge.ZDiff3) // likewise, without what both sides have at its ends
+	Merge  ConflictStyle = iota // the two sides
+	Diff3                       // the two sides, and between them what both come from
+	ZDiff3                      // likewise, without what both sides have at its ends
 )
 
 // A ConflictKind says why both sides of a merge can't be had.
 type ConflictKind int
 
-// The kinds, by git's words for them.
+// The kinds, in the order of git's words for them, which String returns.
 const (
-	ConflictContent    ConflictKind = ConflictKind(treemerge.Content)         // both changed the same lines
-	ConflictAddAdd     ConflictKind = ConflictKind(treemerge.AddAdd)          // both added the path, with different content
-	ConflictBinary     ConflictKind = ConflictKind(treemerge.Binary)          // both changed a file that has no lines
-	ConflictModes      ConflictKind = ConflictKind(treemerge.Modes)           // both gave it another mode, or target
-	ConflictSubmodule  ConflictKind = ConflictKind(treemerge.Submodule)       // both moved a submodule
-	ConflictDeleted    ConflictKind = ConflictKind(treemerge.ModifyDelete)    // one changed what the other deleted
-	ConflictMoved      ConflictKind = ConflictKind(treemerge.RenameDelete)    // one moved what the other deleted
-	ConflictMovedTwice ConflictKind = ConflictKind(treemerge.RenameRename)    // both moved it, to different places
-	ConflictCollision  ConflictKind = ConflictKind(treemerge.RenameCollision) // one moved it to where the other has another
-	ConflictDirectory  ConflictKind = ConflictKind(treemerge.FileDirectory)   // a file of one, a directory of the other
-	ConflictTypes      ConflictKind = ConflictKind(treemerge.DistinctTypes)   // a file, symlink or submodule on either side
-	ConflictLocation   ConflictKind = ConflictKind(treemerge.FileLocation)    // put into a directory that the other moved
+	ConflictContent    ConflictKind = iota + 1 // both changed the same lines
+	ConflictAddAdd                             // both added the path, with different content
+	ConflictBinary                             // both changed a file that has no lines
+	ConflictModes                              // both gave it another mode, or a symlink another target
+	ConflictSubmodule                          // both moved a submodule
+	ConflictDeleted                            // one changed what the other deleted
+	ConflictMoved                              // one moved what the other deleted
+	ConflictMovedTwice                         // both moved it, to different places
+	ConflictCollision                          // one moved it to where the other put another file
+	ConflictDirectory                          // a file of one is where the other has a directory
+	ConflictTypes                              // each has a file, symlink or submodule, not the same of these
+	ConflictLocation                           // one put it into a directory that the other moved
 	// one moved a directory to several places, and the other put files into it; the path is the directory's
-	ConflictSplit ConflictKind = ConflictKind(treemerge.DirectoryRenameSplit)
+	ConflictSplit
 	// files that would follow a moved directory find the path taken
-	ConflictTaken ConflictKind = ConflictKind(treemerge.DirectoryCollision)
+	ConflictTaken
 )
 
 var conflictKinds = map[ConflictKind]string{

@@ -6,8 +6,10 @@ import (
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/internal/event"
 	gitobject "github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/linemerge"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/pull"
+	"github.com/reposit/reposit/internal/treemerge"
 )
 
 // TestConstants holds that constants which documents show by their values are those of the engines.
@@ -39,6 +41,29 @@ func TestConstants(t *testing.T) {
 		"Commented":        {int(reposit.Commented), int(pull.Commented)},
 		"Approved":         {int(reposit.Approved), int(pull.Approved)},
 		"ChangesRequested": {int(reposit.ChangesRequested), int(pull.ChangesRequested)},
+
+		"NoFavor": {int(reposit.NoFavor), int(linemerge.None)},
+		"Ours":    {int(reposit.Ours), int(linemerge.Ours)},
+		"Theirs":  {int(reposit.Theirs), int(linemerge.Theirs)},
+		"Union":   {int(reposit.Union), int(linemerge.Union)},
+		"Merge":   {int(reposit.Merge), int(linemerge.Merge)},
+		"Diff3":   {int(reposit.Diff3), int(linemerge.Diff3)},
+		"ZDiff3":  {int(reposit.ZDiff3), int(linemerge.ZDiff3)},
+
+		"ConflictContent":    {int(reposit.ConflictContent), int(treemerge.Content)},
+		"ConflictAddAdd":     {int(reposit.ConflictAddAdd), int(treemerge.AddAdd)},
+		"ConflictBinary":     {int(reposit.ConflictBinary), int(treemerge.Binary)},
+		"ConflictModes":      {int(reposit.ConflictModes), int(treemerge.Modes)},
+		"ConflictSubmodule":  {int(reposit.ConflictSubmodule), int(treemerge.Submodule)},
+		"ConflictDeleted":    {int(reposit.ConflictDeleted), int(treemerge.ModifyDelete)},
+		"ConflictMoved":      {int(reposit.ConflictMoved), int(treemerge.RenameDelete)},
+		"ConflictMovedTwice": {int(reposit.ConflictMovedTwice), int(treemerge.RenameRename)},
+		"ConflictCollision":  {int(reposit.ConflictCollision), int(treemerge.RenameCollision)},
+		"ConflictDirectory":  {int(reposit.ConflictDirectory), int(treemerge.FileDirectory)},
+		"ConflictTypes":      {int(reposit.ConflictTypes), int(treemerge.DistinctTypes)},
+		"ConflictLocation":   {int(reposit.ConflictLocation), int(treemerge.FileLocation)},
+		"ConflictSplit":      {int(reposit.ConflictSplit), int(treemerge.DirectoryRenameSplit)},
+		"ConflictTaken":      {int(reposit.ConflictTaken), int(treemerge.DirectoryCollision)},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s = %d, want %d", name, pair[0], pair[1])

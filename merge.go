@@ -82,12 +82,13 @@ type MergeResult struct {
 // otherwise. If the branch has them all, it is AlreadyMerged. It needs Write, and Read on HeadRepo, from where nothing
 // is copied: all of a fork network is stored together.
 //
-// A branch and a head that have diverged are merged as git merge does it, with MergeCommit and Squash: by lines, through
-// renames of files and directories, from a base that is itself merged if there are several. Where both sides changed the
-// same, it is ErrConflict (*MergeConflictError), and nothing changes. With other strategies they are ErrConflict, too,
-// as is a branch that is not at Expect (*ConflictError). Without Expect, what others push meanwhile is merged too.
+// A branch and a head that have diverged are merged as git merge does it, with MergeCommit and Squash: by lines,
+// through renames of files and directories, from a base that is itself merged if there are several. Where both sides
+// changed the same, it is ErrConflict (*MergeConflictError), and nothing changes. With other strategies they are
+// ErrConflict, too, as is a branch that is not at Expect (*ConflictError). Without Expect, what others push meanwhile
+// is merged too.
 //
-// The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed. Merge
+// The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed. It
 // returns ErrNotFound for a branch or head that is not there, ErrProtected for a branch that takes pull requests only,
 // ErrForbidden for a private HeadRepo where this repository is public, ErrTooLarge if what it makes is more than one
 // transaction takes, and ErrInvalid, also for a HeadRepo of another network.

@@ -126,6 +126,12 @@ var movers = []struct {
 	{"Repo.Merge", push, func(s *stage) error {
 		return errorOf(s.r.Merge(s.ctx, "side", &reposit.MergeOptions{Branch: "alias", Strategy: reposit.Squash}))
 	}},
+	{"Repo.Apply", push, func(s *stage) error {
+		patch := "diff --git a/applied b/applied\nnew file mode 100644\n--- /dev/null\n+++ b/applied\n@@ -0,0 +1 @@\n+x\n"
+		return errorOf(s.r.Apply(s.ctx, strings.NewReader(patch), &reposit.ApplyOptions{
+			CommitOptions: reposit.CommitOptions{Branch: "release/1", Message: "m"},
+		}))
+	}},
 	{"Repo.Restore", push, func(s *stage) error {
 		return errorOf(s.r.Restore(s.ctx, "side", &reposit.RestoreOptions{
 			CommitOptions: reposit.CommitOptions{Branch: "release/1", AllowEmpty: true},
@@ -159,8 +165,8 @@ var movers = []struct {
 var others = map[string]bool{
 	"Repo.Permission": true, "Repo.Update": true, "Repo.DeleteToken": true, "Repo.Delete": true, "Branches.Create": true,
 	"Tags.Create": true, "Tags.Delete": true, "Pulls.Open": true, "Pulls.Close": true, "Protections.Set": true,
-	"Protections.Remove": true,
-	"Storer.SetObject":   true, "Storer.SetConfig": true, "Storer.PackWriter": true,
+	"Protections.Remove": true, "Refs.Log": true,
+	"Storer.SetObject": true, "Storer.SetConfig": true, "Storer.PackWriter": true,
 	"Repo.Teams": true, "Collaborators.Add": true, "Collaborators.List": true, "Collaborators.Remove": true,
 	"DeployKeys.Add": true, "DeployKeys.List": true, "DeployKeys.Remove": true,
 }

@@ -170,7 +170,8 @@ func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.
 		if s := m.opts.Strategy; s != pull.MergeCommit && s != pull.Squash {
 			return nil, diverged(short)
 		}
-		merged, err = m.combine(ctx, pool, branch.Hash, head, m.opts, [3]string{treemerge.Ours: short, treemerge.Theirs: name})
+		labels := [3]string{treemerge.Ours: short, treemerge.Theirs: name}
+		merged, err = m.combine(ctx, pool, branch.Hash, head, m.opts, labels)
 		if err != nil {
 			return nil, err
 		}

@@ -10,9 +10,9 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// content merges three versions of a file, of which ours and theirs are of the same type. The base may be another one, or
-// none. names are where they are from. deeper says that what comes of it may be merged again, so that markers must be
-// longer. It reports whether nothing is left to decide, and else of what kind that is.
+// content merges three versions of a file, of which ours and theirs are of the same type. The base may be another one,
+// or none. names are where they are from. deeper says that what comes of it may be merged again, so that markers must
+// be longer. It reports whether nothing is left to decide, and else of what kind that is.
 func (m *merge) content(path string, v [3]Version, names [3]string, deeper int) (Version, bool, Kind, error) {
 	base, ours, theirs := v[Base], v[Ours], v[Theirs]
 	made, clean, kind := theirs, true, Kind(0)

@@ -9,8 +9,8 @@ import (
 	"github.com/reposit/reposit/internal/treediff"
 )
 
-// A rename is a file that one side moved, or that follows a directory which the other side moved. Then from may be where
-// the side put it, where it is no more.
+// A rename is a file that one side moved, or that follows a directory which the other side moved. Then from may be
+// where the side put it, where it is no more.
 type rename struct {
 	from, to string
 	side     int
