@@ -69,13 +69,6 @@ func openMemory(t testing.TB, opts *reposit.Options) *store {
 	return newStore(fixture.OpenMemory(t, opts))
 }
 
-func quiet(opts *reposit.Options) *reposit.Options { return fixture.Quiet(opts) }
-
-func closeStore(t testing.TB, s *store) {
-	t.Helper()
-	s.fixture().MustClose(t)
-}
-
 // checkStore compares all indexes and counts with a scan.
 func checkStore(t testing.TB, s *store) {
 	t.Helper()
@@ -86,8 +79,6 @@ func checkStore(t testing.TB, s *store) {
 type clock struct{ *fixture.Clock }
 
 var newYear = fixture.NewYear
-
-func newClock() *clock { return &clock{fixture.NewClock()} }
 
 func (c *clock) now() time.Time          { return c.Now() }
 func (c *clock) advance(d time.Duration) { c.Advance(d) }

@@ -19,8 +19,7 @@ import (
 // A packBuilder writes packs that git would not.
 type packBuilder struct {
 	bytes.Buffer
-	count uint32
-	last  int64 // where the last entry begins
+	last int64 // where the last entry begins
 }
 
 func newPackBuilder(claims uint32) *packBuilder {

@@ -91,7 +91,7 @@ func (o *Objects) Tree(ctx context.Context, h git.Hash) (*git.Tree, error) {
 	if h == git.EmptyTree || h.IsZero() {
 		return &git.Tree{}, nil
 	}
-	item, err := o.Store.Tree(ctx, o.Pool, h)
+	item, err := o.Store.TreeAlong(ctx, o.Pool, h)
 	if err != nil {
 		return nil, err
 	}

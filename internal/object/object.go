@@ -88,10 +88,16 @@ func (s *Store) Remember(pool storage.ID, h git.Hash, item *Item) { s.cache.add(
 
 // Item returns an object, whole and decoded. The error wraps storage.ErrNotFound or storage.ErrCorrupt.
 func (s *Store) Item(ctx context.Context, pool storage.ID, h git.Hash) (*Item, error) {
+	return s.item(ctx, pool, h, nil)
+}
+
+// item is Item, and calls made as readAlong does.
+func (s *Store) item(ctx context.Context, pool storage.ID, h git.Hash,
+	made func(o *storage.Object, content []byte)) (*Item, error) {
 	if item := s.Cached(pool, h); item != nil {
 		return item, nil
 	}
-	t, data, depth, err := s.read(ctx, pool, h)
+	t, data, depth, err := s.readAlong(ctx, pool, h, made)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +111,13 @@ func (s *Store) Item(ctx context.Context, pool storage.ID, h git.Hash) (*Item, e
 
 // read returns the content of an object, its deltas applied.
 func (s *Store) read(ctx context.Context, pool storage.ID, h git.Hash) (storage.Type, []byte, int, error) {
+	return s.readAlong(ctx, pool, h, nil)
+}
+
+// readAlong is read, and calls made, unless it is nil, with the content of each object on the way. It is not checked
+// against its hash.
+func (s *Store) readAlong(ctx context.Context, pool storage.ID, h git.Hash,
+	made func(o *storage.Object, content []byte)) (storage.Type, []byte, int, error) {
 	o, err := s.backend.Object(ctx, pool, h)
 	if err != nil {
 		return 0, nil, 0, named(h, err)
@@ -131,15 +144,20 @@ func (s *Store) read(ctx context.Context, pool storage.ID, h git.Hash) (storage.
 		if err != nil {
 			return 0, nil, 0, named(next, err)
 		}
-		if b.Delta == nil {
-			base = b.Data
-		} else {
+		if b.Delta != nil {
 			chain = append(chain, b)
+			continue
+		}
+		if base = b.Data; made != nil {
+			made(&b, base)
 		}
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
 		if base, err = packfile.ApplyDelta(base, chain[i].Delta.Ops, chain[i].Size); err != nil {
 			return 0, nil, 0, fmt.Errorf("object %s: %w: %w", h, storage.ErrCorrupt, err)
+		}
+		if i > 0 && made != nil {
+			made(&chain[i], base)
 		}
 	}
 	if sum, err := git.Sum(o.Type, base); err != nil || sum != h {
@@ -155,6 +173,24 @@ func (s *Store) Tree(ctx context.Context, pool storage.ID, h git.Hash) (*Item, e
 	return s.typed(ctx, pool, h, storage.Tree)
 }
 
+// TreeAlong is Tree for walks from newer commits to older ones. A tree is mostly stored as the difference from the one
+// before it, so that to make it is to make older ones: these are cached, too.
+func (s *Store) TreeAlong(ctx context.Context, pool storage.ID, h git.Hash) (*Item, error) {
+	item, err := s.item(ctx, pool, h, func(o *storage.Object, content []byte) {
+		if sum, err := git.Sum(o.Type, content); err != nil || sum != o.Hash {
+			return // whoever asks for it will see
+		}
+		depth := 0
+		if o.Delta != nil {
+			depth = o.Delta.Depth
+		}
+		if item, err := Decode(o.Type, content, depth); err == nil {
+			s.cache.add(pool, o.Hash, item)
+		}
+	})
+	return ofType(item, err, h, storage.Tree)
+}
+
 // Commit returns a commit. An object of another type is not found.
 func (s *Store) Commit(ctx context.Context, pool storage.ID, h git.Hash) (*git.Commit, error) {
 	item, err := s.typed(ctx, pool, h, storage.Commit)
@@ -166,6 +202,11 @@ func (s *Store) Commit(ctx context.Context, pool storage.ID, h git.Hash) (*git.C
 
 func (s *Store) typed(ctx context.Context, pool storage.ID, h git.Hash, t storage.Type) (*Item, error) {
 	item, err := s.Item(ctx, pool, h)
+	return ofType(item, err, h, t)
+}
+
+// ofType returns an item that was asked for, or an error unless it is of a type.
+func ofType(item *Item, err error, h git.Hash, t storage.Type) (*Item, error) {
 	if err != nil {
 		return nil, err
 	}

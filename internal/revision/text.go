@@ -47,7 +47,7 @@ func matcher(text string) (func(*git.Commit) bool, error) {
 		case strings.HasPrefix(rest, "!"):
 			text = rest
 		default:
-			return nil, fmt.Errorf("%w: %q is neither !- nor !!", ErrSyntax, "!")
+			return nil, fmt.Errorf("%w: a lone %q, which neither - nor ! follows", ErrSyntax, "!")
 		}
 	}
 	if len(text) > maxText {
