@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/go-git/go-billy/v5/osfs"
@@ -325,7 +325,7 @@ func fifo(name string) func(string) error {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return syscall.Mkfifo(name, 0o666)
+		return exec.Command("mkfifo", name).Run()
 	}
 }
 
