@@ -92,6 +92,19 @@ func TestAgainstGit(t *testing.T) {
 	}
 }
 
+// counts reports whether so many commits are ancestors of one head alone, by looking at all.
+func (w *world) counts(a, b, ahead, behind int) bool {
+	for n := range w.hashes {
+		switch x, y := w.has(a, n), w.has(b, n); {
+		case x && !y:
+			ahead--
+		case y && !x:
+			behind--
+		}
+	}
+	return ahead == 0 && behind == 0
+}
+
 func (w *world) compareWithGit(run func(...string) []string, a, b int) {
 	w.t.Helper()
 	ctx, x, y := w.t.Context(), w.hashes[a], w.hashes[b]
@@ -104,7 +117,8 @@ func (w *world) compareWithGit(run func(...string) []string, a, b int) {
 	}
 	ahead, behind, err := w.graph().AheadBehind(ctx, x, y)
 	counts := run("rev-list", "--left-right", "--count", x.String()+"..."+y.String())
-	if err != nil || fmt.Sprint(ahead, behind) != strings.Join(counts, " ") {
+	// Where dates lie, git may count commits that both have.
+	if err != nil || fmt.Sprint(ahead, behind) != strings.Join(counts, " ") && !w.counts(a, b, ahead, behind) {
 		w.t.Errorf("AheadBehind(%d, %d) = %d, %d, %v, git has %v", a, b, ahead, behind, err, counts)
 	}
 	for order, option := range map[Order]string{DateOrder: "--date-order", TopoOrder: "--topo-order", ByDate: ""} {
