@@ -24,11 +24,11 @@ const (
 
 // manyCommits has git make 20,000 commits, each of which changes one file: of each two, one is among the 1,000 files of
 // the directory "wide", and one is in one of 100 others. It returns the git directory, with a graph and its filters.
-func manyCommits(b *testing.B, git string) string {
+func manyCommits(b *testing.B, git string, commits int) string {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var s bytes.Buffer
 	s.WriteString("blob\nmark :1\ndata 2\nx\n\n")
-	for i := range logCommits {
+	for i := range commits {
 		fmt.Fprintf(&s, "commit refs/heads/main\ncommitter A <a@example.org> %d +0000\ndata 10\nchange %3d\n",
 			1_000_000_000+i*60, i%1000)
 		if i == 0 {
@@ -113,7 +113,11 @@ func gitTime(b *testing.B, git, dir string, args ...string) time.Duration {
 // start left out: "git-x" is how many times git's time it takes.
 func BenchmarkLog(b *testing.B) {
 	git := needGit(b)
-	dir := manyCommits(b, git)
+	commits := logCommits
+	if testing.Short() {
+		commits /= 20
+	}
+	dir := manyCommits(b, git, commits)
 	paths := []string{"wide/file7", "wide/file500", "dir5/file5", "dir5"}
 	for _, p := range []place{inMemory, onBadger} {
 		r := importPack(b, git, dir, p)
@@ -131,7 +135,7 @@ func BenchmarkLog(b *testing.B) {
 		b.Run(fmt.Sprintf("store=%s/log=all", p.name), func(b *testing.B) {
 			floor := gitTime(b, git, dir, "log", "main")
 			compareTimes(b, floor, func() {
-				if n := drain(b, r.Log(b.Context(), nil)); n != logCommits {
+				if n := drain(b, r.Log(b.Context(), nil)); n != commits {
 					b.Fatal(n)
 				}
 			})

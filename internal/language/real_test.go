@@ -17,10 +17,10 @@ import (
 
 // TestRealTrees compares with what enry says file by file, in bytes.
 func TestRealTrees(t *testing.T) {
-	roots := realTrees(t)
 	if testing.Short() {
-		roots = roots[len(roots)-1:]
+		t.Skip("looks at all of a real tree")
 	}
+	roots := realTrees(t)
 	for _, root := range roots {
 		f := newFixture(t)
 		tree, n := f.load(root)

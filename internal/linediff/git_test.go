@@ -261,11 +261,9 @@ func (w writer) disturb(lines []string, kinds int) (out []string) {
 func TestAgainstGit(t *testing.T) {
 	small, long := 2500, 60
 	if testing.Short() {
-		small, long = 600, 20
+		small, long = 150, 5
 	}
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	pairs := writer{rand.New(rand.NewPCG(seed, 1))}.pairs(small, long)
+	pairs := writer{rand.New(rand.NewPCG(*seed, 1))}.pairs(small, long)
 	dir := storePairs(t, pairs)
 	for _, c := range []struct {
 		flag  string

@@ -157,7 +157,7 @@ func wantAlias(name string) string {
 func TestRealFiles(t *testing.T) {
 	most := 1500
 	if testing.Short() {
-		most = 400
+		most = 100
 	}
 	var paths []string
 	for _, args := range [][]string{

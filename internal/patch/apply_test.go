@@ -3,6 +3,7 @@ package patch
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -17,6 +18,8 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/treediff"
 )
+
+var seed = flag.Uint64("seed", 1, "of generated trees and texts")
 
 // modified returns the patch of a file that was changed.
 func modified(t *testing.T, a, b []byte, opts *Options) []byte {
@@ -103,12 +106,10 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestRoundTrip(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	g := newGarden(rand.New(rand.NewPCG(seed, 5)))
+	g := newGarden(rand.New(rand.NewPCG(*seed, 5)))
 	n := 5000
 	if testing.Short() {
-		n = 500
+		n = 100
 	}
 	for range n {
 		f := plant{"100644", g.text()}
@@ -119,9 +120,7 @@ func TestRoundTrip(t *testing.T) {
 // TestApplyAgainstGit applies patches to files in which lines were added, dropped and doubled, as git apply does.
 func TestApplyAgainstGit(t *testing.T) {
 	needGit(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	g := newGarden(rand.New(rand.NewPCG(seed, 6)))
+	g := newGarden(rand.New(rand.NewPCG(*seed, 6)))
 	n := 300
 	if testing.Short() {
 		n = 40

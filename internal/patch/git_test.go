@@ -139,11 +139,9 @@ func TestTrees(t *testing.T) {
 	needGit(t)
 	n := 300
 	if testing.Short() {
-		n = 60
+		n = 25
 	}
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	g := newGarden(rand.New(rand.NewPCG(seed, 1)))
+	g := newGarden(rand.New(rand.NewPCG(*seed, 1)))
 	dir := g.grow(t, n)
 	trees := treesOf(t, dir, "main")
 	var pairs [][2]git.Hash
@@ -180,7 +178,7 @@ func TestRepositories(t *testing.T) {
 	var dirs []string
 	packs := fixtures.ByTag("packfile")
 	if testing.Short() {
-		packs = packs[:4]
+		packs = packs[:2]
 	}
 	for _, f := range packs {
 		if f.PackfileHash == "" {
@@ -197,9 +195,7 @@ func TestRepositories(t *testing.T) {
 		dirs = append(dirs, dir)
 	}
 	dirs = append(dirs, filepath.SplitList(os.Getenv("REPOSIT_REPOSITORIES"))...)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 2))
+	r := rand.New(rand.NewPCG(*seed, 2))
 	for _, dir := range dirs {
 		pairs := pairsOf(t, dir, r)
 		for i := range manners[:3] {
