@@ -303,6 +303,9 @@ func TestReadRefuses(t *testing.T) {
 
 // TestReadBounds reads what would be gigabytes if it were believed.
 func TestReadBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes and reads much")
+	}
 	double := func(size int64) []byte {
 		ops := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(size)), uint64(2*size))
 		for range 2 {
@@ -367,6 +370,9 @@ func TestReadBounds(t *testing.T) {
 // TestReadFits reads small packs of large objects that are no bombs: one that zlib makes small, and a small change of
 // one that is stored.
 func TestReadFits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes and reads much")
+	}
 	const size = 128 << 20
 	large := strings.Repeat("x", size)
 	var b builder
