@@ -13,6 +13,7 @@ import (
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/linemerge"
 	"github.com/reposit/reposit/internal/patch"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/treediff"
@@ -275,14 +276,14 @@ func (a *applying) patch(f *patch.FilePatch, from *patched) ([]byte, error) {
 	if treediff.IsBinary(old) || treediff.IsBinary(base) || treediff.IsBinary(theirs) {
 		return nil, err
 	}
-	merged, clean, failed := patch.MergeLines(a.ctx, base, old, theirs)
+	merged, failed := linemerge.Run(a.ctx, base, old, theirs, &linemerge.Options{Whole: true})
 	if failed != nil {
 		return nil, failed
 	}
-	if !clean {
+	if merged.Conflicts > 0 {
 		return nil, err
 	}
-	return merged, nil
+	return merged.Content, nil
 }
 
 // blob returns the content of a blob that the repository's refs reach, by some digits of its hash.

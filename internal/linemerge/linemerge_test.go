@@ -158,6 +158,28 @@ func TestProperties(t *testing.T) {
 	}
 }
 
+// TestClean holds what is merged without a conflict, and what is not.
+func TestClean(t *testing.T) {
+	for _, test := range []struct {
+		base, ours, theirs, want string
+		clean                    bool
+	}{
+		{"1\n2\n3\n4\n5\n", "1\nx\n3\n4\n5\n", "1\n2\n3\n4\ny\n", "1\nx\n3\n4\ny\n", true},
+		{"1\n2\n3\n", "1\nx\n3\n", "1\nx\n3\n", "1\nx\n3\n", true},
+		{"1\n2\n3\n", "1\nx\n3\n", "1\ny\n3\n", "", false},
+		{"1\n2\n3\n", "1\nx\n3\n", "1\n2\ny\n", "", false}, // next to each other
+		{"1\n2\n3\n", "1\n2\n3\n", "0\n1\n3\n", "0\n1\n3\n", true},
+		{"1\n2\n3\n", "2\n3\n", "1\n2\n", "2\n", true},
+		{"1", "1", "1\n2", "1\n2", true},
+	} {
+		got, err := Run(t.Context(), []byte(test.base), []byte(test.ours), []byte(test.theirs), &Options{Whole: true})
+		if clean := got.Conflicts == 0; err != nil || clean != test.clean || clean && string(got.Content) != test.want {
+			t.Errorf("Run(%q, %q, %q) = %+v, %v, want %q, %t", test.base, test.ours, test.theirs, got, err, test.want,
+				test.clean)
+		}
+	}
+}
+
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

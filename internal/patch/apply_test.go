@@ -243,24 +243,3 @@ func TestMail(t *testing.T) {
 		}
 	}
 }
-
-func TestMergeLines(t *testing.T) {
-	for _, test := range []struct {
-		base, ours, theirs, want string
-		clean                    bool
-	}{
-		{"1\n2\n3\n4\n5\n", "1\nx\n3\n4\n5\n", "1\n2\n3\n4\ny\n", "1\nx\n3\n4\ny\n", true},
-		{"1\n2\n3\n", "1\nx\n3\n", "1\nx\n3\n", "1\nx\n3\n", true},
-		{"1\n2\n3\n", "1\nx\n3\n", "1\ny\n3\n", "", false},
-		{"1\n2\n3\n", "1\nx\n3\n", "1\n2\ny\n", "", false}, // next to each other
-		{"1\n2\n3\n", "1\n2\n3\n", "0\n1\n3\n", "0\n1\n3\n", true},
-		{"1\n2\n3\n", "2\n3\n", "1\n2\n", "2\n", true},
-		{"1", "1", "1\n2", "1\n2", true},
-	} {
-		got, clean, err := MergeLines(t.Context(), []byte(test.base), []byte(test.ours), []byte(test.theirs))
-		if err != nil || clean != test.clean || string(got) != test.want {
-			t.Errorf("MergeLines(%q, %q, %q) = %q, %t, %v, want %q, %t", test.base, test.ours, test.theirs, got, clean, err,
-				test.want, test.clean)
-		}
-	}
-}

@@ -152,18 +152,22 @@ func file(path string, e git.Entry) File {
 	if e.Mode == 0 {
 		return File{}
 	}
-	mode := e.Mode
-	switch {
-	case e.IsFile() && mode&0o100 != 0:
-		mode = git.ModeExecutable
-	case e.IsFile():
-		mode = git.ModeRegular
-	case mode&modeType == git.ModeSymlink:
-		mode = git.ModeSymlink
-	default:
-		mode = git.ModeSubmodule
+	return File{path, Canonical(e.Mode), e.Hash}
+}
+
+// Canonical returns a mode as git understands it: of files, only the owner's execute bit counts, and what is neither
+// file, symlink nor directory is a submodule.
+func Canonical(mode git.Mode) git.Mode {
+	switch mode & modeType {
+	case git.ModeRegular & modeType:
+		if mode&0o100 != 0 {
+			return git.ModeExecutable
+		}
+		return git.ModeRegular
+	case git.ModeSymlink, git.ModeDir:
+		return mode & modeType
 	}
-	return File{path, mode, e.Hash}
+	return git.ModeSubmodule
 }
 
 // covers reports whether a file counts.

@@ -207,7 +207,7 @@ func (c *cursor) take(name string) (Version, bool) {
 	if string(c.name()) == name && c.at < c.size {
 		mode, _, h := c.tree.At(c.at)
 		c.at++
-		return Version{canonical(mode), h}, true
+		return Version{treediff.Canonical(mode), h}, true
 	}
 	if c.at >= c.size {
 		return Version{}, false
@@ -218,7 +218,7 @@ func (c *cursor) take(name string) (Version, bool) {
 		return Version{}, false
 	}
 	c.early = append(c.early, name)
-	return Version{canonical(e.Mode), e.Hash}, true
+	return Version{treediff.Canonical(e.Mode), e.Hash}, true
 }
 
 // behind reports whether an entry is yet to come.
@@ -244,18 +244,6 @@ func (c *cursor) alike(d *cursor) bool {
 		return c.at == d.at
 	}
 	return c.tree.Same(c.at, d.tree, d.at)
-}
-
-// canonical returns a mode as git understands it.
-func canonical(m git.Mode) git.Mode {
-	switch (git.Entry{Mode: m}).IsFile() {
-	case true:
-		if m&0o100 != 0 {
-			return git.ModeExecutable
-		}
-		return git.ModeRegular
-	}
-	return m
 }
 
 // compare looks at one row of a directory.

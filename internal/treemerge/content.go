@@ -2,6 +2,7 @@ package treemerge
 
 import (
 	"context"
+	"strings"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/linediff"
@@ -191,7 +192,7 @@ func (m *merge) lookup(ctx context.Context, side int, path string) (git.Entry, b
 		if err != nil {
 			return git.Entry{}, false
 		}
-		name, rest, _ := cut(path)
+		name, rest, _ := strings.Cut(path, "/")
 		var ok bool
 		if e, ok = item.Tree.Find(name); !ok {
 			return git.Entry{}, false

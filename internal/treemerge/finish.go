@@ -7,8 +7,6 @@ import (
 	"strings"
 )
 
-func cut(path string) (name, rest string, more bool) { return strings.Cut(path, "/") }
-
 // finish decides what becomes of each path, and returns the outcome.
 func (m *merge) finish() (*Result, error) {
 	// A file of ours is out of the way before what theirs has below it comes there.
