@@ -1,7 +1,6 @@
 package treemerge
 
 import (
-	"context"
 	"strings"
 
 	"github.com/reposit/reposit/internal/git"
@@ -171,33 +170,35 @@ func (m *merge) add(data []byte) (git.Hash, error) {
 	return h, nil
 }
 
-// exists reports whether any of the trees has a path.
+// exists reports whether any of the trees has a path. If that can't be found out, it is the error of the whole merge.
 func (m *merge) exists(path string) bool {
-	for i := range m.roots {
-		if _, ok := m.lookup(m.ctx, i, path); ok {
+	for _, root := range m.roots {
+		found, err := m.has(root, path)
+		if err != nil && m.failed == nil {
+			m.failed = err
+		}
+		if found {
 			return true
 		}
 	}
 	return false
 }
 
-// lookup returns what a tree holds at a path. What can't be read is not there: the merge would not have come as far.
-func (m *merge) lookup(ctx context.Context, side int, path string) (git.Entry, bool) {
-	e := git.Entry{Mode: git.ModeDir, Hash: m.roots[side]}
-	for path != "" {
-		if !e.IsDir() || e.Hash.IsZero() || e.Hash == git.EmptyTree {
-			return git.Entry{}, false
+// has reports whether a tree has a path.
+func (m *merge) has(root git.Hash, path string) (bool, error) {
+	for at := (git.Entry{Mode: git.ModeDir, Hash: root}); ; {
+		if !at.IsDir() || at.Hash.IsZero() || at.Hash == git.EmptyTree {
+			return false, nil
 		}
-		item, err := m.src.Tree(ctx, e.Hash)
+		item, err := m.src.Tree(m.ctx, at.Hash)
 		if err != nil {
-			return git.Entry{}, false
+			return false, err
 		}
-		name, rest, _ := strings.Cut(path, "/")
+		name, rest, more := strings.Cut(path, "/")
 		var ok bool
-		if e, ok = item.Tree.Find(name); !ok {
-			return git.Entry{}, false
+		if at, ok = item.Tree.Find(name); !ok || !more {
+			return ok, nil
 		}
 		path = rest
 	}
-	return e, true
 }

@@ -33,6 +33,9 @@ func (m *merge) finish() (*Result, error) {
 			return nil, err
 		}
 	}
+	if m.failed != nil {
+		return nil, m.failed
+	}
 	r := &m.result
 	var err error
 	if r.Tree, r.Trees, err = m.tree.Write(m.ctx); err != nil {

@@ -2,6 +2,8 @@ package treemerge
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/object"
 )
 
 // A garden is a tree that changes at random: paths with what they hold.
@@ -182,37 +185,43 @@ func plant(r *rand.Rand, p *planter) [2]int {
 	return [2]int{a, b}
 }
 
+// grown makes a repository of generated histories, and returns the commits of each that can be merged.
+func grown(t testing.TB, count, from int) (dir string, pairs [][2]git.Hash) {
+	t.Helper()
+	dir = t.TempDir()
+	runGit(t, dir, nil, "init", "--bare", "--quiet")
+	var p planter
+	var marks [][2]int
+	for i := range count {
+		marks = append(marks, plant(rand.New(rand.NewPCG(*seed+uint64(from+i), 2)), &p))
+	}
+	runGit(t, dir, p.Bytes(), "fast-import", "--quiet", "--export-marks=marks")
+	byMark := map[int]git.Hash{}
+	exported, err := os.ReadFile(dir + "/marks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(exported)) {
+		var mark int
+		var h string
+		if _, err := fmt.Sscanf(line, ":%d %s", &mark, &h); err != nil {
+			t.Fatal(err)
+		}
+		byMark[mark] = hashOf(t, h)
+	}
+	for _, m := range marks {
+		pairs = append(pairs, [2]git.Hash{byMark[m[0]], byMark[m[1]]})
+	}
+	return dir, pairs
+}
+
 // TestGenerated compares merges of generated histories with git's.
 func TestGenerated(t *testing.T) {
 	needGit(t)
 	const atOnce = 200
 	different, conflicts, failed := 0, 0, 0
 	for from := 0; from < *generated; from += atOnce {
-		dir := t.TempDir()
-		runGit(t, dir, nil, "init", "--bare", "--quiet")
-		var p planter
-		var marks [][2]int
-		for i := range min(atOnce, *generated-from) {
-			marks = append(marks, plant(rand.New(rand.NewPCG(*seed+uint64(from+i), 2)), &p))
-		}
-		runGit(t, dir, p.Bytes(), "fast-import", "--quiet", "--export-marks=marks")
-		byMark := map[int]git.Hash{}
-		exported, err := os.ReadFile(dir + "/marks")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(exported)) {
-			var mark int
-			var h string
-			if _, err := fmt.Sscanf(line, ":%d %s", &mark, &h); err != nil {
-				t.Fatal(err)
-			}
-			byMark[mark] = hashOf(t, h)
-		}
-		var pairs [][2]git.Hash
-		for _, m := range marks {
-			pairs = append(pairs, [2]git.Hash{byMark[m[0]], byMark[m[1]]})
-		}
+		dir, pairs := grown(t, min(atOnce, *generated-from), from)
 		r := openRepo(t, dir)
 		for i, want := range mergeTrees(t, dir, pairs) {
 			got, result := ours(t, r, pairs[i])
@@ -230,4 +239,61 @@ func TestGenerated(t *testing.T) {
 		}
 	}
 	t.Logf("%d merges, %d of them with conflicts, %d differ, %d that git can't do", *generated, conflicts, different, failed)
+}
+
+// A failing source fails one read.
+type failing struct {
+	Source
+	left int
+}
+
+var errRead = errors.New("can't be read")
+
+func (f *failing) fail() error {
+	if f.left--; f.left == 0 {
+		return errRead
+	}
+	return nil
+}
+
+func (f *failing) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
+	if err := f.fail(); err != nil {
+		return nil, err
+	}
+	return f.Source.Tree(ctx, h)
+}
+
+func (f *failing) Size(ctx context.Context, h git.Hash) (int64, error) {
+	if err := f.fail(); err != nil {
+		return 0, err
+	}
+	return f.Source.Size(ctx, h)
+}
+
+func (f *failing) Blob(ctx context.Context, h git.Hash) ([]byte, error) {
+	if err := f.fail(); err != nil {
+		return nil, err
+	}
+	return f.Source.Blob(ctx, h)
+}
+
+// TestUnreadable fails each read of some merges in turn: that is the error of the merge, which never goes on as if
+// something were not there.
+func TestUnreadable(t *testing.T) {
+	needGit(t)
+	dir, pairs := grown(t, 40, 0)
+	r := openRepo(t, dir)
+	for _, p := range pairs {
+		opts := &Options{Labels: [3]string{"", "ours", "theirs"}}
+		for n := 1; ; n++ {
+			src := &failing{r, n}
+			_, err := Commits(t.Context(), src, r, p[0], p[1], opts)
+			if src.left > 0 {
+				break // it reads less
+			}
+			if !errors.Is(err, errRead) {
+				t.Fatalf("Commits(%s, %s) = %v where read %d fails, want %v", p[0], p[1], err, n, errRead)
+			}
+		}
+	}
 }

@@ -136,6 +136,7 @@ type merge struct {
 	trivial [3][]deferred
 	now     bool // trivial directories are looked into at once
 	blobs   map[git.Hash][]byte
+	failed  error // of exists
 	result  Result
 }
 
