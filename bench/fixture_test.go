@@ -21,8 +21,8 @@ func fixtureFile(i, n int) (path, text string) {
 	return fmt.Sprintf("dir%d/file%d.txt", i%4, i), strings.Repeat(fmt.Sprintf("line %d of %d\n", i, n), 20)
 }
 
-// BenchmarkFixture makes a repository of 20 files and 3 commits for a test: of an archive by reposittest, and by go-git's
-// worktree and storage in memory.
+// BenchmarkFixture makes a repository of 20 files and 3 commits for a test: of an archive by reposittest, and by
+// go-git's worktree and storage in memory.
 func BenchmarkFixture(b *testing.B) {
 	var archive strings.Builder
 	for n := range 3 {
