@@ -11,7 +11,7 @@ type section struct{ name, data string }
 // parseArchive splits a txtar archive into its comment and sections, by the rules of golang.org/x/tools/txtar: a line
 // "-- name --" begins a section, whose last line ends even if the archive's does not.
 func parseArchive(text string) (comment string, sections []section) {
-	var data *string = &comment
+	data := &comment
 	for line := range strings.Lines(text) {
 		if name, ok := marker(line); ok {
 			sections = append(sections, section{name: name})

@@ -70,6 +70,7 @@ var rules = []rule{
 		"github.com/klauspost/compress/...", "github.com/pjbgf/sha1cd"},
 		"an engine knows neither the public package nor a backend"},
 	{"examples", nil, ""},
+	{"cmd", nil, ""}, // a module of its own
 	{"reposittest/gogittest", nil, ""},
 	{"reposittest", []string{module, module + "/storage/...", "github.com/go-git/go-billy/v5/osfs"},
 		"who tests links go-git's own packages only by gogittest"},
