@@ -109,7 +109,8 @@ func (a *app) pullVerbs() *cobra.Command {
 		},
 		mergeCmd,
 		&cobra.Command{
-			Use: "close REPO NUMBER", Short: "Close a pull request", Args: args(2, 2), Example: "  reposit pull close local/notes 7",
+			Use: "close REPO NUMBER", Short: "Close a pull request", Args: args(2, 2),
+			Example: "  reposit pull close local/notes 7",
 			RunE: a.onPull(func(ctx context.Context, p reposit.Pulls, number int) error {
 				if err := p.Close(ctx, number); err != nil {
 					return err
