@@ -55,8 +55,8 @@ func (f *folding) probe() error {
 	return nil
 }
 
-// look finds out what it can of what the disk does without making a file: whether capitals are small letters to it. Those
-// that take them so change other names, too.
+// look finds out what it can of what the disk does without making a file: whether capitals are small letters to it.
+// Those that take them so change other names, too.
 func (f *folding) look() error {
 	_, err := f.m.Stat(strings.ToUpper(formatName))
 	if err != nil && !disk.Absent(err) {
