@@ -21,10 +21,11 @@ type Keeper struct {
 }
 
 const (
-	batchChunks  = 4    // that one transaction adds
-	tailAtOnce   = 8192 // commits of the tail that are looked at together
-	keptEntries  = 4096 // commits that are held in memory while others are looked at
-	maxTagsDepth = 16   // tags of tags that are followed
+	batchChunks  = 4       // that one transaction adds
+	tailAtOnce   = 8192    // commits of the tail that are looked at together
+	keptEntries  = 1 << 16 // commits that are held in memory while others are looked at
+	manyRuns     = 16      // runs that are made fewer before more are added
+	maxTagsDepth = 16      // tags of tags that are followed
 )
 
 // errMoved says that somebody else added to the graph meanwhile.
@@ -34,7 +35,7 @@ var errMoved = errors.New("graph moved")
 // size. Fewer than 512 of them wait in the tail for others to come. Commits that lack an ancestor, and what comes after
 // them, stay as they are. What was done before an error stays. What is stored and damaged is removed, and made anew.
 //
-// It reads each commit that is not stored once or twice, and holds about 30 bytes in memory for each.
+// It reads each commit that is not stored once or twice, and holds about 50 bytes in memory for each, and 16 MiB.
 func (k *Keeper) Advance(ctx context.Context, pool storage.ID, tips []git.Hash) error {
 	if err := k.begin(ctx, pool); err != nil {
 		return err
@@ -85,11 +86,12 @@ func (k *Keeper) end(pool storage.ID) {
 
 func (k *Keeper) advance(ctx context.Context, pool storage.ID, tips []git.Hash) error {
 	for {
-		a := adding{Keeper: k, pool: pool, place: map[git.Hash]uint32{}, entries: map[git.Hash]*Entry{}}
+		a := adding{Keeper: k, pool: pool, place: map[git.Hash]uint32{}, entries: map[git.Hash]*Entry{},
+			authors: map[Author]Author{}}
 		if err := a.open(ctx); err != nil {
 			return err
 		}
-		before := a.head.chunks
+		a.before = a.head.chunks
 		var err error
 		if a.tail, err = k.tail(ctx, pool, tailAtOnce); err != nil {
 			return err
@@ -100,7 +102,7 @@ func (k *Keeper) advance(ctx context.Context, pool storage.ID, tips []git.Hash) 
 		if err := k.compact(ctx, pool); err != nil {
 			return err
 		}
-		if h, err := k.Store.head(ctx, pool); err != nil || len(a.tail) < tailAtOnce || h.chunks == before {
+		if h, err := k.Store.head(ctx, pool); err != nil || len(a.tail) < tailAtOnce || h.chunks == a.before {
 			return err
 		}
 	}
@@ -130,9 +132,11 @@ type adding struct {
 	graph   *Graph // of what is stored
 	tail    map[git.Hash]*Entry
 	pending []numbered          // commits from head.commits on
-	place   map[git.Hash]uint32 // their numbers
+	place   map[git.Hash]uint32 // the numbers of all that were added
+	before  uint32              // chunks that were stored before
 	blocked map[git.Hash]bool   // commits that can't have a number
 	entries map[git.Hash]*Entry // of those that were read last
+	authors map[Author]Author   // the same, so that they share their bytes
 }
 
 // A numbered is a commit with all that is stored of it.
@@ -189,10 +193,10 @@ func (a *adding) has(ctx context.Context, h git.Hash) (uint32, bool, error) {
 	if n, ok := a.place[h]; ok {
 		return n, true, nil
 	}
-	if a.graph.stored == 0 {
+	if a.before == 0 {
 		return 0, false, nil
 	}
-	return a.find(ctx, a.pool, h)
+	return a.findBelow(ctx, a.pool, h, a.before)
 }
 
 // peel returns the commit that a tip names, and whether there is one that may have no number yet.
@@ -254,8 +258,14 @@ func (a *adding) entry(ctx context.Context, h git.Hash) (*Entry, error) {
 	}
 	if len(a.entries) >= keptEntries {
 		clear(a.entries)
+		clear(a.authors)
 	}
 	e := EntryOf(c)
+	if same, ok := a.authors[e.Author]; ok {
+		e.Author = same
+	} else {
+		a.authors[e.Author] = e.Author
+	}
 	a.entries[h] = e
 	return e, nil
 }

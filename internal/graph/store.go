@@ -162,12 +162,18 @@ func (s *Store) bucket(ctx context.Context, pool storage.ID, run, number uint32)
 
 // find returns the number of a commit, and whether it has one.
 func (s *Store) find(ctx context.Context, pool storage.ID, hash git.Hash) (number uint32, ok bool, err error) {
+	return s.findBelow(ctx, pool, hash, maxChunks)
+}
+
+// findBelow is find, which may miss a commit that is not in one of the first chunks.
+func (s *Store) findBelow(ctx context.Context, pool storage.ID, hash git.Hash, chunks uint32) (number uint32, ok bool,
+	err error) {
 	for {
 		h, err := s.head(ctx, pool)
 		if err != nil {
 			return 0, false, err
 		}
-		number, ok, err := s.findIn(ctx, pool, h, hash)
+		number, ok, err := s.findIn(ctx, pool, h, hash, chunks)
 		if !errors.Is(err, storage.ErrNotFound) {
 			return number, ok, err
 		}
@@ -180,10 +186,14 @@ func (s *Store) find(ctx context.Context, pool storage.ID, hash git.Hash) (numbe
 	}
 }
 
-func (s *Store) findIn(ctx context.Context, pool storage.ID, h *head, hash git.Hash) (uint32, bool, error) {
+func (s *Store) findIn(ctx context.Context, pool storage.ID, h *head, hash git.Hash, chunks uint32) (uint32, bool,
+	error) {
 	prefix := prefixOf(hash)
 	for i := len(h.runs) - 1; i >= 0; i-- {
 		r := &h.runs[i]
+		if r.from >= chunks {
+			continue
+		}
 		b, err := s.bucket(ctx, pool, r.id, bucketOf(prefix, r.bits))
 		if err != nil {
 			return 0, false, err
