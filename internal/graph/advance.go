@@ -33,9 +33,11 @@ var errMoved = errors.New("graph moved")
 
 // Advance gives numbers to the commits of a pool that tips reach, and to those of the tail, in transactions of bounded
 // size. Fewer than 512 of them wait in the tail for others to come. Commits that lack an ancestor, and what comes after
-// them, stay as they are. What was done before an error stays. What is stored and damaged is removed, and made anew.
+// them, stay as they are. Then it makes the filters of the paths that commits with numbers changed. What was done before
+// an error stays. What is stored and damaged is removed, and made anew.
 //
-// It reads each commit that is not stored once or twice, and holds about 50 bytes in memory for each, and 16 MiB.
+// It reads each commit that is not stored once or twice, and the trees of each that has no filter as far as they differ
+// from those of its first parent. It holds about 50 bytes in memory for each commit that is not stored, and 32 MiB.
 func (k *Keeper) Advance(ctx context.Context, pool storage.ID, tips []git.Hash) error {
 	if err := k.begin(ctx, pool); err != nil {
 		return err
@@ -102,14 +104,19 @@ func (k *Keeper) advance(ctx context.Context, pool storage.ID, tips []git.Hash) 
 		if err := k.compact(ctx, pool); err != nil {
 			return err
 		}
-		if h, err := k.Store.head(ctx, pool); err != nil || len(a.tail) < tailAtOnce || h.chunks == a.before {
+		h, err := k.Store.head(ctx, pool)
+		if err != nil {
 			return err
+		}
+		if len(a.tail) < tailAtOnce || h.chunks == a.before {
+			return k.filter(ctx, pool)
 		}
 	}
 }
 
 // remove removes all that is stored of a graph.
 func (k *Keeper) remove(ctx context.Context, pool storage.ID) error {
+	k.epoch.Add(1)
 	for more := true; more; {
 		err := k.Update(ctx, func(tx storage.Tx) (err error) {
 			more, err = Dropped.Drop(tx, pool)
@@ -155,8 +162,7 @@ type position struct {
 
 func (a *adding) open(ctx context.Context) (err error) {
 	if a.head, err = a.Store.head(ctx, a.pool); err == nil {
-		a.graph = From(nil)
-		a.graph.store, a.graph.pool, a.graph.stored = a.Store, a.pool, a.head.commits()
+		a.graph = a.at(a.pool, a.head)
 	}
 	return err
 }

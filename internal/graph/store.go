@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
@@ -18,11 +19,13 @@ type Store struct {
 	backend storage.Backend
 	objects *object.Store
 	cache   cache
+	epoch   atomic.Uint64 // how many graphs were removed
 
 	mu      sync.Mutex
 	heads   map[storage.ID]*head
 	wanted  map[storage.ID][]git.Hash    // commits that were read since they have no number, by pool
 	ignored map[storage.ID]bool          // pools of which no more is wanted
+	faulty  map[storage.ID]bool          // pools some of whose filters can't be read
 	keeping map[storage.ID]chan struct{} // closed when nothing is added to the graph of a pool any more
 	onWant  func()
 }
