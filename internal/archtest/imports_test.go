@@ -62,7 +62,7 @@ var rules = []rule{
 		"only what decodes text knows its encodings"},
 	{"internal/check", []string{module + "/storage", module + "/internal/catalog", module + "/internal/contributor",
 		module + "/internal/git", module + "/internal/graph", module + "/internal/language", module + "/internal/object",
-		module + "/internal/ref", module + "/internal/search"},
+		module + "/internal/packfile", module + "/internal/progress", module + "/internal/ref", module + "/internal/search"},
 		"it looks at what is stored, and not through what stores it"},
 	{"internal", []string{module + "/storage", module + "/internal/...", "github.com/go-git/go-billy/v5",
 		"github.com/go-git/go-git/v5/plumbing/...", "github.com/go-git/go-git/v5/storage",
