@@ -16,8 +16,8 @@ import (
 // A MergeStrategy is how a branch takes the commits of another one.
 type MergeStrategy int
 
-// The strategies. All of them need a head that is strictly ahead of the branch: one that has all of the branch's
-// commits, and more. Where both have gone their own ways, each is ErrConflict, Rebase and Squash too.
+// The strategies. FastForwardOnly and Rebase need a head that is strictly ahead of the branch: one that has all of the
+// branch's commits, and more. Where both have gone their own ways, they are ErrConflict.
 const (
 	MergeCommit     MergeStrategy = 0 // by a commit that has both as parents
 	FastForwardOnly MergeStrategy = 1 // by becoming the head
@@ -90,9 +90,9 @@ type MergeResult struct {
 //
 // A branch and a head that have diverged are merged as git merge does it, with MergeCommit and Squash: by lines,
 // through renames of files and directories, from a base that is itself merged if there are several. Where both sides
-// changed the same, and Resolve does not decide, it is ErrConflict (*MergeConflictError), and nothing changes. With other strategies they are
-// ErrConflict, too, as is a branch that is not at Expect (*ConflictError). Without Expect, what others push meanwhile
-// is merged too.
+// changed the same, and Resolve does not decide, it is ErrConflict (*MergeConflictError), and nothing changes. With other
+// strategies they are ErrConflict, too, as is a branch that is not at Expect (*ConflictError). Without Expect, what others
+// push meanwhile is merged too.
 //
 // The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed. It
 // returns ErrNotFound for a branch or head that is not there, ErrProtected for a branch that takes pull requests only,
