@@ -198,7 +198,7 @@ const (
 )
 
 // A Backend keeps objects, refs and records. All its methods are safe for concurrent use. After Close, they return
-// ErrClosed.
+// ErrClosed. One that can keep packs as they are is a Packer.
 type Backend interface {
 	// Object returns the object of the given pool, whole or as a delta, or ErrNotFound. It sees what every
 	// acknowledged Update and closed Stage put there. It returns ErrCorrupt rather than damaged bytes.
