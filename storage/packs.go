@@ -12,9 +12,9 @@ import (
 //
 // An object of a pack is one of its pool as any other: Object, StatObject, OpenObject, Objects, HasObject and DropPool
 // make no difference, and PutObject finds that it is there. It may be in several packs, and stored on its own as well:
-// then it is "recent" no longer, and Repack drops what is stored twice. Packs come before recent objects, and an older
-// pack before a newer one, so that of an object that is in several places one is always the one that is read. Since
-// the deltas of a pack lead to objects of the same pack, chains of deltas have no cycles.
+// Repack drops what is stored twice. Packs are looked into before recent objects, in an order that stays, so that of an
+// object that is in several places one is always the one that is read. Since the deltas of a pack lead to objects of
+// the same pack, chains of deltas have no cycles.
 type Packer interface {
 	Backend
 
@@ -74,10 +74,8 @@ const NoBase = -1
 
 // A Packed object is an object as it stands in a pack.
 type Packed struct {
-	Type   Type
-	Size   int64  // of the whole content, in bytes
+	Type   Type   // of one that is no delta; else 0
 	Base   Hash   // of a delta, the object that it is based on, of the same pack; else zero
-	Depth  int    // as PackEntry.Depth
 	Length int64  // of what Stream holds: the content, or the delta's instructions
 	Stream []byte // the zlib stream, which was inflated once to see that it is sound
 }

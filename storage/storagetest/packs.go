@@ -128,14 +128,13 @@ func (f *fixture) checkPacked(want storage.Object) error {
 	if err != nil {
 		return err
 	}
-	base, depth, content := storage.Hash{}, 0, want.Data
+	typ, base, content := want.Type, storage.Hash{}, want.Data
 	if want.Delta != nil {
-		base, depth, content = want.Delta.Base, want.Delta.Depth, want.Delta.Ops
+		typ, base, content = 0, want.Delta.Base, want.Delta.Ops
 	}
-	if !bytes.Equal(data, content) || src.Len() > 0 || p.Type != want.Type || p.Size != want.Size || p.Base != base ||
-		p.Depth != depth || p.Length != int64(len(content)) {
-		return fmt.Errorf("Packed(%v) = %v of %d bytes, based on %v with depth %d, %d bytes and %d behind, want %v, %d, "+
-			"%v, %d, %d", want.Hash, p.Type, p.Size, p.Base, p.Depth, p.Length, src.Len(), want.Type, want.Size, base, depth, len(content))
+	if !bytes.Equal(data, content) || src.Len() > 0 || p.Type != typ || p.Base != base || p.Length != int64(len(content)) {
+		return fmt.Errorf("Packed(%v) = %v based on %v, %d bytes and %d behind, want %v, %v, %d", want.Hash, p.Type, p.Base,
+			p.Length, src.Len(), typ, base, len(content))
 	}
 	return nil
 }

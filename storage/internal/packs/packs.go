@@ -86,9 +86,11 @@ func (p *Place) Packed() (storage.Packed, error) {
 	if _, err := inflate(&raw, e.Size); err != nil {
 		return storage.Packed{}, fmt.Errorf("object %s: %w", p.Hash, err)
 	}
-	return storage.Packed{
-		Type: p.Type, Size: p.Size, Base: p.BaseHash, Depth: int(p.Depth), Length: e.Size, Stream: raw.b.Bytes(),
-	}, nil
+	o := storage.Packed{Base: p.BaseHash, Length: e.Size, Stream: raw.b.Bytes()}
+	if p.Base == storage.NoBase {
+		o.Type = p.Type
+	}
+	return o, nil
 }
 
 // Open returns a reader of the content of an object that is no delta. What is read in pieces is not checked against
