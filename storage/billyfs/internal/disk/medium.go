@@ -282,8 +282,8 @@ func (m *Medium) SyncParents(name string) error {
 	}
 }
 
-// Settle syncs a file and the directory that names it, also without the account, if the disk can: what it holds is about
-// to be all that there is of it. It does nothing for a file that is gone.
+// Settle syncs a file and the directory that names it, also without the account, if the disk can: what it holds is
+// about to be all that there is of it. It does nothing for a file that is gone.
 func (m *Medium) Settle(name string) error {
 	if m.Volatile || !m.Traits().Syncs {
 		return nil
