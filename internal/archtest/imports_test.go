@@ -42,6 +42,8 @@ var rules = []rule{
 		"github.com/go-git/go-billy/v5/...", "github.com/go-git/go-git/v5/plumbing/...",
 		"github.com/klauspost/compress/...", "github.com/pjbgf/sha1cd", "golang.org/x/sys/..."},
 		"a backend knows the contract and its own engine only"},
+	{"storage/internal/packs", []string{module + "/storage", module + "/internal/packfile",
+		"github.com/klauspost/compress/..."}, "it reads packs for backends"},
 	{"storage", []string{module + "/storage", module + "/storage/internal/..."},
 		"the contract stands on the standard library"},
 	{"internal/sshkey", []string{module + "/internal/fault", "golang.org/x/crypto/ssh"},
