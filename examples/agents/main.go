@@ -32,7 +32,6 @@ var (
 )
 
 func main() {
-	log.SetFlags(0)
 	flag.Parse()
 	if err := run(context.Background()); err != nil {
 		log.Fatal(err)
@@ -52,7 +51,7 @@ func run(ctx context.Context) (err error) {
 		}
 		defer os.RemoveAll(*dir)
 	}
-	if err := inStore(ctx, template); err != nil {
+	if err := inStore(ctx, func(s *reposit.Store) error { return template(ctx, s) }); err != nil {
 		return err
 	}
 	if err := killed(ctx); err != nil {
