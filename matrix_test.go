@@ -83,6 +83,7 @@ var doors = map[string]door{
 	"Repo.Bundle":      {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
 	"Repo.Export":      {reposit.Read, func(c *cell) error { return c.r.Export(c.ctx, memfs.New(), nil) }},
 	"Repo.Fetch":       {reposit.Write, fetchDoor},
+	"Repo.UploadPack":  {reposit.Read, func(c *cell) error { return c.r.UploadPack(c.ctx, gitClient(""), nil) }},
 	"Repo.Storer":      {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":       {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
 	"Repo.Network":     {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
