@@ -38,8 +38,8 @@ type ServeOptions struct {
 // branch or a hidden ref holds does not help. The right to read is asked for again with each request, and now and then
 // while objects are sent.
 //
-// What a client does wrong is told to it, and is ErrInvalid, ErrTooLarge over the bounds of a request, or ErrNotFound for
-// objects that it may not have. An actor who may not read is told so too, unless Stateless or Advertise is set: then
+// What a client does wrong is told to it, and is ErrInvalid, ErrTooLarge over the bounds of a request, or ErrNotFound
+// for objects that it may not have. An actor who may not read is told so too, unless Stateless or Advertise is set: then
 // nothing was written, and the host can answer in its own way. A client that leaves between requests is no error. When
 // ctx ends, UploadPack returns, though a call of rw may still wait; close rw then. Memory is bounded but for about 80
 // bytes for each object, as with Bundle.
@@ -51,7 +51,7 @@ func (r *Repo) UploadPack(ctx context.Context, rw io.ReadWriter, opts *ServeOpti
 		if rw == nil {
 			return invalidf("stream: it is nil")
 		}
-		src := &served{r: r, hidden: slices.Clone(opts.Hidden), guard: newGuard(ctx, r)}
+		src := newServed(ctx, r, opts)
 		if err := src.Ask(); err != nil && (opts.Stateless || opts.Advertise) {
 			return err
 		}
@@ -68,6 +68,10 @@ type served struct {
 	r      *Repo
 	hidden []string
 	guard  *guard
+}
+
+func newServed(ctx context.Context, r *Repo, opts *ServeOptions) *served {
+	return &served{r: r, hidden: slices.Clone(opts.Hidden), guard: newGuard(ctx, r)}
 }
 
 // isHidden reports whether a ref is neither shown nor taken.

@@ -158,7 +158,7 @@ func TestServedHidden(t *testing.T) {
 	r, fork := travelled(t, openMemory(t, nil))
 	ctx := t.Context()
 	secret := commit(t, r, &reposit.CommitOptions{Branch: "hidden/x", Message: "hidden"}, reposit.Put("h", []byte("hidden")))
-	gone := commit(t, r, &reposit.CommitOptions{Branch: "gone", Message: "gone"}, reposit.Put("gone", []byte("gone again")))
+	gone := commit(t, r, &reposit.CommitOptions{Branch: "gone", Message: "m"}, reposit.Put("gone", []byte("gone again")))
 	if err := r.Branches().Delete(ctx, "gone"); err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,8 @@ func TestServedHidden(t *testing.T) {
 					t.Errorf("version %s: serving %s to %s returned %v, want ErrNotFound", version, what, url, errs)
 				}
 			}
-			git(t, dir, nil, "-c", "protocol.version="+version, "fetch", "-q", url, must(r.Resolve(ctx, "main~2:dir"))(t).String())
+			tree := must(r.Resolve(ctx, "main~2:dir"))(t)
+			git(t, dir, nil, "-c", "protocol.version="+version, "fetch", "-q", url, tree.String())
 			h.quiet(t)
 		}
 	}

@@ -143,8 +143,13 @@ func (h *host) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 }
 
 // serve has a repository serve a client.
-func (h *host) serve(ctx context.Context, service string, r *reposit.Repo, rw io.ReadWriter, opts *reposit.ServeOptions) {
-	h.note(r.UploadPack(ctx, rw, opts))
+func (h *host) serve(ctx context.Context, service string, r *reposit.Repo, rw io.ReadWriter,
+	opts *reposit.ServeOptions) {
+	if service == "git-receive-pack" {
+		h.note(r.ReceivePack(ctx, rw, opts))
+	} else {
+		h.note(r.UploadPack(ctx, rw, opts))
+	}
 }
 
 // gitClient returns the stream of a client that says in, whatever it is told.
