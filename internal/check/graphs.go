@@ -11,7 +11,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Graphs compares what is kept of the graphs of all pools with their commits. What is there of a pool that is gone must
+// Graphs compares what is kept of the graphs of all pools with their commits and trees. What is there of a pool that is gone must
 // have a tombstone.
 func Graphs(ctx context.Context, b storage.Backend) (found []Finding, err error) {
 	err = b.View(ctx, func(v storage.View) error {
@@ -49,7 +49,15 @@ func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
 	}
 	sorted := slices.SortedFunc(maps.Keys(pools), func(a, b storage.ID) int { return slices.Compare(a[:], b[:]) })
 	for _, pool := range sorted {
-		err := graph.CheckStored(s.v, pool, func(h git.Hash) (*git.Commit, error) { return objects.Commit(ctx, pool, h) })
+		commit := func(h git.Hash) (*git.Commit, error) { return objects.Commit(ctx, pool, h) }
+		tree := func(ctx context.Context, h git.Hash) (*git.Tree, error) {
+			item, err := objects.TreeAlong(ctx, pool, h)
+			if err != nil {
+				return nil, err
+			}
+			return item.Tree, nil
+		}
+		err := graph.CheckStored(ctx, s.v, pool, commit, tree)
 		if err != nil {
 			if ctx.Err() != nil {
 				return err

@@ -106,7 +106,7 @@ func (s *store) View(ctx context.Context, fn func(storage.View) error) error {
 		if !s.overlay.empty() {
 			s.forget()
 		}
-		if !v.crowded.IsZero() {
+		if !v.crowded.IsZero() && !s.readOnly {
 			s.packer.afterView(ctx, v.crowded)
 		}
 	}()
