@@ -18,6 +18,7 @@ import (
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/memory"
 )
 
 // A door is an exported method, what it needs, and a call of it that a holder of that succeeds with.
@@ -46,7 +47,8 @@ var storeDoors = map[string]bool{
 	"Store.Create": true, "Store.Import": true, "Store.ImportBundle": true, "Store.ImportFS": true,
 	"Store.ImportArchive": true,
 	"Store.GetOrCreate":   true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
-	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Check": true, "Store.Events": true, "Store.EventRange": true,
+	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Check": true,
+	"Store.Backup": true, "Store.CopyTo": true, "Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
 	"Users.RemoveTo": true,
 	"Users.All":      true,
@@ -539,6 +541,14 @@ func TestStoreDoors(t *testing.T) {
 		if _, err := as.Check(ctx, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Check() as %s = %v", who, err)
+		}
+		if _, err := as.Backup(ctx, io.Discard, nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Backup() as %s = %v", who, err)
+		}
+		if err := as.CopyTo(ctx, memory.New(), nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("CopyTo() as %s = %v", who, err)
 		}
 		if err := as.Close(); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Close() as %s = %v", who, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
@@ -54,6 +55,7 @@ type core struct {
 	trees    revision.Memo
 	lookups  sync.Pool // of *treeLookup
 	damage   damageLog
+	held     atomic.Int64 // how many read pools that must not be dropped
 }
 
 // Open opens the store kept in backend, creating it there if the backend is empty. The store owns backend from here
