@@ -78,6 +78,7 @@ var doors = map[string]door{
 		_, err := c.r.Describe(c.ctx, "", &reposit.DescribeOptions{Always: true})
 		return err
 	}},
+	"Repo.Blame":       {reposit.Read, func(c *cell) error { _, err := c.r.Blame(c.ctx, "", "f", nil); return err }},
 	"Repo.Diff":        {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
 	"Repo.Archive":     {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
 	"Repo.Bundle":      {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
