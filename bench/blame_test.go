@@ -16,8 +16,8 @@ const (
 	blameLines   = 1_000
 )
 
-// manyEdits has git make commits, nine in ten of which change some lines of the file "dir/long", and the rest one of 200
-// others.
+// manyEdits has git make commits, nine in ten of which change some lines of the file "dir/long", and the rest one of
+// 200 others.
 func manyEdits(b *testing.B, git string, commits int) string {
 	rng := rand.New(rand.NewPCG(1, 2))
 	lines := make([]string, blameLines)
