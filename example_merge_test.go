@@ -7,6 +7,7 @@ import (
 	"log"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/storage/memory"
 )
 
 func ExampleRepo_Compare() {
@@ -53,4 +54,36 @@ func ExampleRepo_Compare() {
 	// # Hello from main
 	// # Hello from side
 	// <nil>
+}
+
+func ExampleMergeJSON() {
+	ctx := context.Background()
+	store, err := reposit.Open(ctx, memory.New(), &reposit.Options{
+		MergeDrivers: []reposit.MergeDriver{{Pattern: "*.json", Merge: reposit.MergeJSON}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	repo, err := store.Create(ctx, "notes", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	write := func(branch, text string) {
+		_, err := repo.Commit(ctx, &reposit.CommitOptions{Branch: branch, Message: "Count"},
+			reposit.Put("count.json", []byte(text)))
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	write("main", `{"apples": 1, "pears": 2}`)
+	write("side", `{"apples": 1, "pears": 5, "plums": 7}`)
+	write("main", `{"apples": 3, "pears": 2}`)
+
+	if _, err := repo.Merge(ctx, "side", nil); err != nil {
+		log.Fatal(err)
+	}
+	text, err := repo.Read(ctx, "", "count.json")
+	fmt.Println(string(text), err)
+	// Output: {"apples": 3, "pears": 5, "plums": 7} <nil>
 }

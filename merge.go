@@ -89,7 +89,8 @@ type MergeResult struct {
 // is copied: all of a fork network is stored together.
 //
 // A branch and a head that have diverged are merged as git merge does it, with MergeCommit and Squash: by lines,
-// through renames of files and directories, from a base that is itself merged if there are several. Where both sides
+// through renames of files and directories, from a base that is itself merged if there are several, and as the merge
+// attribute in the branch's .gitattributes, and Options.MergeDrivers say. Where both sides
 // changed the same, and Resolve does not decide, it is ErrConflict (*MergeConflictError), and nothing changes. With
 // other strategies they are ErrConflict, too, as is a branch that is not at Expect (*ConflictError). Without Expect,
 // what others push meanwhile is merged too.
