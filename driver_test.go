@@ -13,32 +13,51 @@ import (
 	"github.com/reposit/reposit"
 )
 
-// TestMergeAttributes merges files whose .gitattributes say how, and compares with git.
+// TestMergeAttributes merges files whose .gitattributes say how, and compares with git. Without conflicts, trees are
+// compared.
 func TestMergeAttributes(t *testing.T) {
 	needGit(t)
-	const clash = "a\nb\nc\n"
-	for name, attributes := range map[string]string{
-		"none": "", "union": "* merge=union\n", "binary": "* merge=binary\n", "unset": "* -merge\n", "set": "* merge\n",
-		"text": "f merge=text\n", "macro": "[attr]both merge=union\nf both\n", "unknown": "* merge=mine\n",
-		"size": "f conflict-marker-size=12\n", "no size": "f conflict-marker-size=x\n", "is binary": "* binary\n",
-		"the last counts": "* merge=union\nd/** -merge\n", "again unspecified": "* merge=union\nf !merge\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, ctx := openMemory(t, nil), t.Context()
-			r := create(t, s, "r", nil)
-			commit(t, r, nil, reposit.Put(".gitattributes", []byte(attributes)), reposit.Put("f", []byte(clash)),
-				reposit.Put("d/f", []byte(clash)), reposit.Put("e/f", []byte(clash)), reposit.Put("bin", []byte("a\x00")))
-			must(r.Branches().Create(ctx, "side", ""))(t)
-			for _, branch := range []string{"main", "side"} {
-				text := []byte("a\n" + branch + "\nc\n")
-				commit(t, r, &reposit.CommitOptions{Branch: branch}, reposit.Put("f", text), reposit.Put("d/f", text),
-					reposit.Put("e/f", text), reposit.Put("bin", append(text, 0)), reposit.Put("added", text))
+	const attributes = `[attr]both merge=union
+union* merge=union
+binary merge=binary
+unset -merge
+set merge
+text merge=text
+macro both
+unknown merge=mine
+size conflict-marker-size=12
+nosize conflict-marker-size=x
+isbinary binary
+d/* merge=union
+d/last -merge
+union-again !merge
+`
+	for _, clean := range []bool{true, false} {
+		s, ctx := openMemory(t, nil), t.Context()
+		r := create(t, s, "r", nil)
+		files := []string{"union", "union2", "macro", "d/f", "e/f", "d/e/f"}
+		if !clean {
+			files = append(files, "binary", "unset", "set", "text", "unknown", "size", "nosize", "isbinary", "d/last",
+				"union-again", "none")
+		}
+		write := func(branch, text string, more ...reposit.Change) {
+			t.Helper()
+			for _, name := range files {
+				more = append(more, reposit.Put(name, []byte(text)))
 			}
-			// Those of ours count, also where theirs has others.
-			put(t, r, "main", "e/.gitattributes", "f merge=union\n")
-			put(t, r, "side", "d/.gitattributes", "f merge=union\n")
-			checkMerged(t, s, r)
-		})
+			commit(t, r, &reposit.CommitOptions{Branch: branch}, more...)
+		}
+		write("main", "a\nb\nc\n", reposit.Put(".gitattributes", []byte(attributes)))
+		must(r.Branches().Create(ctx, "side", ""))(t)
+		// Those of ours count, also where theirs has others.
+		write("main", "a\nours\nc\n", reposit.Put("e/.gitattributes", []byte("f merge=union\n")),
+			reposit.Put("d/e/.gitattributes", []byte("* merge=union\n")), reposit.Put("union3", []byte("ours\n")))
+		write("side", "a\ntheirs\nc\n", reposit.Put("d/.gitattributes", []byte("* -merge\n")),
+			reposit.Put("union3", []byte("theirs\n")))
+		checkMerged(t, s, r)
+		if got := resolve(t, r, "main^2"); clean != !got.IsZero() {
+			t.Errorf("main was merged: %v, want %v", !got.IsZero(), clean)
+		}
 	}
 }
 
@@ -70,7 +89,8 @@ func checkMerged(t *testing.T, s *store, r *reposit.Repo) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "clone")
 	git(t, "", nil, "clone", "-q", s.export(t, r), dir)
-	if out, err := tryGit(t, dir, nil, "-c", "user.name=x", "-c", "user.email=x@y", "merge", "-q", "origin/side"); err != nil {
+	out, err := tryGit(t, dir, nil, "-c", "user.name=x", "-c", "user.email=x@y", "merge", "-q", "origin/side")
+	if err != nil {
 		t.Log(out)
 	}
 	left := map[string]bool{}
@@ -80,7 +100,7 @@ func checkMerged(t *testing.T, s *store, r *reposit.Repo) {
 	}
 
 	found := map[string]reposit.Conflict{}
-	_, err := r.Merge(t.Context(), "side", nil)
+	_, err = r.Merge(t.Context(), "side", nil)
 	if failed, ok := errors.AsType[*reposit.MergeConflictError](err); ok {
 		for _, c := range failed.Conflicts {
 			found[c.Path] = c
@@ -138,7 +158,8 @@ func TestMergeDrivers(t *testing.T) {
 	}
 	failed := errors.New("failed")
 	opts := &reposit.Options{Limits: reposit.Limits{BlobSize: 100}, MergeDrivers: []reposit.MergeDriver{
-		{Pattern: "*.one", Merge: add("one")}, {Pattern: `/d/"x"/**`, Merge: add("dir")}, {Pattern: "*.on?", Merge: add("no")},
+		{Pattern: "*.one", Merge: add("one")}, {Pattern: `/d/"x"/**`, Merge: add("dir")},
+		{Pattern: "*.on?", Merge: add("no")},
 		{Pattern: "merge=mine", Merge: add("mine")}, {Pattern: "*.json", Merge: reposit.MergeJSON},
 		{Pattern: "*.big", Merge: func(context.Context, string, []byte, []byte, []byte) ([]byte, bool, error) {
 			return make([]byte, 101), true, nil

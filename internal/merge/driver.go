@@ -118,7 +118,7 @@ func (d *drivers) chosen(path string, how attr.Value) (treemerge.Driver, error) 
 // host returns the driver of the host with an index.
 func (d *drivers) host(i int) treemerge.Driver {
 	run, limit := d.Drivers[i].Merge, d.BlobSize
-	return treemerge.Driver{Merge: func(ctx context.Context, path string, base, ours, theirs []byte) ([]byte, bool, error) {
+	merge := func(ctx context.Context, path string, base, ours, theirs []byte) ([]byte, bool, error) {
 		// The cache holds them.
 		base, ours, theirs = bytes.Clone(base), bytes.Clone(ours), bytes.Clone(theirs)
 		merged, clean, err := run(ctx, path, base, ours, theirs)
@@ -129,7 +129,8 @@ func (d *drivers) host(i int) treemerge.Driver {
 			return nil, false, fault.About(path, err)
 		}
 		return merged, clean, nil
-	}}
+	}
+	return treemerge.Driver{Merge: merge}
 }
 
 // matching returns the first driver of the host whose pattern fits a path.
