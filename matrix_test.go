@@ -95,6 +95,7 @@ var doors = map[string]door{
 	"Repo.UploadPack":  {reposit.Read, func(c *cell) error { return c.r.UploadPack(c.ctx, gitClient(""), nil) }},
 	"Repo.Blame":       {reposit.Read, func(c *cell) error { _, err := c.r.Blame(c.ctx, "", "f", nil); return err }},
 	"Repo.Diff":        {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
+	"Repo.Compare":     {reposit.Read, func(c *cell) error { _, err := c.r.Compare(c.ctx, "", ""); return err }},
 	"Repo.Archive":     {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
 	"Repo.Bundle":      {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
 	"Repo.Export":      {reposit.Read, func(c *cell) error { return c.r.Export(c.ctx, memfs.New(), nil) }},

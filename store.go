@@ -110,7 +110,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.merges = &merge.Engine{
 		Backend: c.backend, Objects: c.objects, Owners: c.owners, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
 		Author:   func() (git.Signature, error) { return c.opts.Author.clean(c.now()) },
-		BlobSize: c.opts.Limits.BlobSize,
+		BlobSize: c.opts.Limits.BlobSize, Drivers: c.opts.drivers(),
 	}
 	return c.as(access.Host()), nil
 }
