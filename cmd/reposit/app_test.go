@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/cmd/reposit/internal/place"
 	"github.com/reposit/reposit/reposittest"
 	"github.com/reposit/reposit/storage/billyfs"
 )
@@ -171,6 +172,7 @@ func TestVerbs(t *testing.T) {
 		{"import fromArchive " + filepath.Join(other, "notes.tar.gz") + " --strip 1", exitOK, "local/fromarchive"},
 		{"cat fromarchive main docs/b.txt", exitOK, "b\n"},
 		{"import fromFolder " + other, exitOK, "local/fromfolder"},
+		{"init --backend disk", exitUsage, "want badger or billyfs"},
 		{"init", exitConflict, "there is a store on billyfs"},
 		{"log", exitUsage, "usage is"},
 		{"lgo", exitUsage, `no verb "lgo"`},
@@ -219,7 +221,7 @@ func TestLocked(t *testing.T) {
 	if code != exitBusy || !strings.Contains(errs, "in use") {
 		t.Errorf("ls: exit code %d, %s", code, errs)
 	}
-	if holder(s.dir) != "" && !strings.Contains(errs, fmt.Sprintf("process %d", os.Getpid())) {
+	if place.Holder(s.dir) != "" && !strings.Contains(errs, fmt.Sprintf("process %d", os.Getpid())) {
 		t.Errorf("ls does not say who holds the store: %s", errs)
 	}
 }
