@@ -102,6 +102,7 @@ NAME alone where the owner is "local", or an ID (rp_…).
 	root.AddCommand(a.peopleVerbs()...)
 	root.AddCommand(a.transferVerbs()...)
 	root.AddCommand(a.serveVerbs()...)
+	root.AddCommand(a.upkeepVerbs()...)
 	root.AddCommand(&cobra.Command{
 		Use: "version", Short: "Show the version", Args: args(0, 0), Example: "  reposit version",
 		RunE: func(*cobra.Command, []string) error {
