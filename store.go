@@ -5,12 +5,14 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/history"
 	"github.com/reposit/reposit/internal/merge"
@@ -55,6 +57,7 @@ type core struct {
 	trees    revision.Memo
 	lookups  sync.Pool // of *treeLookup
 	damage   damageLog
+	held     atomic.Int64 // how many read pools that must not be dropped
 }
 
 // Open opens the store kept in backend, creating it there if the backend is empty. The store owns backend from here
@@ -106,6 +109,8 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.commits = commit.New(c.backend, c.objects, c.reach)
 	c.merges = &merge.Engine{
 		Backend: c.backend, Objects: c.objects, Owners: c.owners, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
+		Author:   func() (git.Signature, error) { return c.opts.Author.clean(c.now()) },
+		BlobSize: c.opts.Limits.BlobSize, Drivers: c.opts.drivers(),
 	}
 	return c.as(access.Host()), nil
 }

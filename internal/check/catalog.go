@@ -1,11 +1,13 @@
 package check
 
 import (
+	"cmp"
 	"encoding/binary"
 	"strings"
 	"time"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -42,7 +44,7 @@ func (s *scan) catalog() error {
 		l.want["n"+scope] = string(value)
 	}
 	got := map[string]string{}
-	for rec, err := range s.v.Records(nil, nil, storage.Ascending) {
+	for rec, err := range s.records("", "") {
 		if err != nil {
 			return err
 		}
@@ -61,7 +63,7 @@ func (s *scan) catalog() error {
 			}
 		case 'L', 'C':
 			s.owned(key, key[min(2, len(key)):])
-		case 'i', 'A', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
+		case 'i', 'A', 'D', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
 		default:
 			s.note(Record, storage.ID{}, key, "it is of no known kind")
 		}
@@ -88,8 +90,8 @@ func (l *listing) add(r *catalog.Repo) error {
 		if err := l.noteError(err, Reference, r.ID, "HEAD"); err != nil {
 			return err
 		}
-	case head.Target == "":
-		l.note(Reference, r.ID, "HEAD", "it names no branch, but %s", head.Hash)
+	case !strings.HasPrefix(head.Target, ref.Branches):
+		l.note(Reference, r.ID, "HEAD", "it names no branch, but %q", cmp.Or(head.Target, head.Hash.String()))
 	}
 	state := l.states[r.ID]
 	times := map[string]byte{}

@@ -26,20 +26,20 @@ func Graphs(ctx context.Context, b storage.Backend) (found []Finding, err error)
 }
 
 func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
-	if len(s.damaged) > 0 {
+	if !s.isWhole() {
 		return nil // it is not known which pools there are
 	}
 	pools, gone := map[storage.ID]bool{}, map[storage.ID]bool{}
 	for _, r := range s.repos {
 		pools[r.Pool] = true
 	}
-	for rec, err := range s.v.Records([]byte("Gz"), []byte("G{"), storage.Ascending) {
+	for rec, err := range s.records("Gz", "G{") {
 		if err != nil {
 			return err
 		}
 		gone[poolOf(rec.Key)] = true
 	}
-	for rec, err := range s.v.Records([]byte("G"), []byte("H"), storage.Ascending) {
+	for rec, err := range s.records("G", "H") {
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
 			if ctx.Err() != nil {
 				return err
 			}
-			s.note(Graph, storage.ID{}, pool.String(), "%v", err)
+			s.found = append(s.found, Finding{Noun: Graph, Pool: pool, What: pool.String(), Means: err.Error()})
 		}
 	}
 	return nil
