@@ -39,10 +39,10 @@ type ServeOptions struct {
 // while objects are sent.
 //
 // What a client does wrong is told to it, and is ErrInvalid, ErrTooLarge over the bounds of a request, or ErrNotFound
-// for objects that it may not have. An actor who may not read is told so too, unless Stateless or Advertise is set: then
-// nothing was written, and the host can answer in its own way. A client that leaves between requests is no error. When
-// ctx ends, UploadPack returns, though a call of rw may still wait; close rw then. Memory is bounded but for about 80
-// bytes for each object, as with Bundle.
+// for objects that it may not have. An actor who may not read is told so too, unless Stateless or Advertise is set:
+// then nothing was written, and the host can answer in its own way. A client that leaves between requests is no error.
+// When ctx ends, UploadPack returns, though a call of rw may still wait; close rw then. Memory is bounded but for about
+// 80 bytes for each object, as with Bundle.
 func (r *Repo) UploadPack(ctx context.Context, rw io.ReadWriter, opts *ServeOptions) error {
 	if opts == nil {
 		opts = &ServeOptions{}

@@ -22,8 +22,8 @@ type Received struct {
 	stored bool
 }
 
-// ReceivePack reads a pack as it arrives, and checks it as PackfileWriter does. It reads no more of src than the pack has,
-// but for what src returns with it. Discard must be called.
+// ReceivePack reads a pack as it arrives, and checks it as PackfileWriter does. It reads no more of src than the pack
+// has, but for what src returns with it. Discard must be called.
 func (s *Storer) ReceivePack(src io.Reader) (*Received, error) {
 	pool, err := s.writable()
 	if err != nil {

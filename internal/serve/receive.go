@@ -61,8 +61,8 @@ var (
 	errNothing  = fault.New(fault.Invalid, "it was nothing, and becomes nothing")
 )
 
-// Receive serves one client that pushes. An error of what is pushed as a whole is told to it, and returned. Refs that are
-// refused are told, too, and are no error.
+// Receive serves one client that pushes. An error of what is pushed as a whole is told to it, and returned. Refs that
+// are refused are told, too, and are no error.
 func Receive(ctx context.Context, rw io.ReadWriter, sink Sink, opts *Options) error {
 	s := NewStream(ctx, rw)
 	defer s.Close()
