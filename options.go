@@ -87,6 +87,7 @@ const (
 	defaultTeamRepos  = 1000
 
 	minReach = 16 << 20 // bytes in which is kept what refs reach
+	minLasts = 4 << 20  // bytes in which is kept what LastCommits found
 )
 
 // withDefaults returns the options with zero values replaced, or ErrInvalid.

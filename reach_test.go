@@ -260,6 +260,11 @@ func (n *network) doors() []hashDoor {
 			}
 			return nil
 		}},
+		{"Blame", nil, func(r *reposit.Repo, h string) error { _, err := r.Blame(ctx, h, "f", nil); return err }},
+		{"Blame without h", nil, func(r *reposit.Repo, h string) error {
+			_, err := r.Blame(ctx, "", "f", &reposit.BlameOptions{IgnoreRevs: []string{h}})
+			return err
+		}},
 		{"Contributors", commits, func(r *reposit.Repo, h string) error {
 			_, err := r.Contributors(ctx, &reposit.ContributorOptions{Revision: h})
 			return err
