@@ -77,9 +77,10 @@
 //
 // # Upkeep
 //
-// [Store.Check] looks at all that is stored and says what is damaged. [Store.Backup] writes all of a store as one
-// stream, or what changed since the last one, while others write to it; [Restore] makes a store of such streams on any
-// backend, and [VerifyBackup] says beforehand that it will. [Store.CopyTo] moves a store to another kind of backend.
+// [Store.Check] looks at all that is stored and says what is damaged, and [Store.Repair] mends what it can.
+// [Store.Backup] writes all of a store as one stream, or what changed since the last one, while others write to it;
+// [Restore] makes a store of such streams on any backend, and [VerifyBackup] says beforehand that it will.
+// [Store.CopyTo] moves a store to another kind of backend.
 //
 // # What may be copied or synced
 //

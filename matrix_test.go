@@ -48,7 +48,7 @@ var storeDoors = map[string]bool{
 	"Store.ImportArchive": true,
 	"Store.GetOrCreate":   true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
 	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Check": true,
-	"Store.Backup": true, "Store.CopyTo": true, "Store.Events": true, "Store.EventRange": true,
+	"Store.Repair": true, "Store.Backup": true, "Store.CopyTo": true, "Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
 	"Users.RemoveTo": true,
 	"Users.All":      true,
@@ -543,6 +543,10 @@ func TestStoreDoors(t *testing.T) {
 		if _, err := as.Check(ctx, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Check() as %s = %v", who, err)
+		}
+		if _, err := as.Repair(ctx, nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Repair() as %s = %v", who, err)
 		}
 		if _, err := as.Backup(ctx, io.Discard, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {

@@ -292,3 +292,10 @@ func (s *Store) Links(ctx context.Context, pool storage.ID, h git.Hash) (tree gi
 	}
 	return own.tree(int(n % chunkSize)), parents, true, nil
 }
+
+// Reset forgets what is held in memory of a pool whose records were removed, or are others.
+func (s *Store) Reset(pool storage.ID) {
+	s.forget(pool)
+	s.cache.drop(pool)
+	s.setFaulty(pool, false)
+}
