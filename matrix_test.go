@@ -79,6 +79,7 @@ var doors = map[string]door{
 		return err
 	}},
 	"Repo.Blame":       {reposit.Read, func(c *cell) error { _, err := c.r.Blame(c.ctx, "", "f", nil); return err }},
+	"Repo.Grep":        {reposit.Read, func(c *cell) error { return firstError(c.r.Grep(c.ctx, "", "", nil)) }},
 	"Repo.Diff":        {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
 	"Repo.Archive":     {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
 	"Repo.Bundle":      {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
