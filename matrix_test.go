@@ -96,7 +96,6 @@ var doors = map[string]door{
 	"Repo.Blame":       {reposit.Read, func(c *cell) error { _, err := c.r.Blame(c.ctx, "", "f", nil); return err }},
 	"Repo.Compare":     {reposit.Read, func(c *cell) error { _, err := c.r.Compare(c.ctx, "", ""); return err }},
 	"Repo.Grep":        {reposit.Read, func(c *cell) error { return firstError(c.r.Grep(c.ctx, "", "", nil)) }},
-	"Repo.Fetch":       {reposit.Write, fetchDoor},
 	"Repo.Storer":      {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":       {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
 	"Repo.Network":     {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
