@@ -453,6 +453,7 @@ func newMatrix(t *testing.T) *matrix {
 
 // TestMatrix tries every door as every role, in public and private repositories and forks.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	m := newMatrix(t)
 	for _, v := range nouns(m.r, m.s.Store) {
 		for i := range v.NumMethod() {
