@@ -14,7 +14,7 @@ func (u *upload) send(q *request) error {
 	u.banded = q.band
 	w := transfer.Wish{
 		Tips: slices.Concat(q.wants.hashes(), q.parents), Since: q.common.hashes(), Shallow: u.refs.Shallow,
-		Ends: q.ends,
+		Ends:   q.ends,
 		Filter: q.filter, Ask: u.src.Ask,
 	}
 	if q.moreTags {
