@@ -115,7 +115,9 @@ func TestServeEndless(t *testing.T) {
 		push                  bool
 	}{
 		{"haves", "version=2", lines("command=fetch", "|"), func(n int) string { return "0032have " + hash(n) + "\n" }, false},
-		{"shallows", "version=2", lines("command=fetch", "|"), func(n int) string { return "0035shallow " + hash(n) + "\n" }, false},
+		{"shallows", "version=2", lines("command=fetch", "|"), func(n int) string {
+			return "0035shallow " + hash(n) + "\n"
+		}, false},
 		{"prefixes", "version=2", lines("command=ls-refs", "|"), func(n int) string { return "0017ref-prefix refs/\n\n\n" }, false},
 		{"commands", "", "", func(n int) string {
 			return fmt.Sprintf("0069%s %s refs/heads/%08x", hash(0), main, n)
@@ -240,7 +242,8 @@ func FuzzServe(f *testing.F) {
 	for _, seed := range []string{
 		lines("command=ls-refs", "|", "peel", "symrefs", "unborn", "ref-prefix refs/heads/", ""),
 		lines("command=fetch", "agent=x", "|", "want "+main.String(), "have "+secret.String(), "thin-pack", "ofs-delta", ""),
-		lines("command=fetch", "|", "want "+main.String(), "deepen 1", "filter blob:none", "shallow "+main.String(), "done", ""),
+		lines("command=fetch", "|", "want "+main.String(), "deepen 1", "filter blob:none", "shallow "+main.String(), "done",
+			""),
 		lines("command=object-info", "|", "size", "oid "+main.String(), "oid "+secret.String(), ""),
 		lines("want "+main.String()+" multi_ack_detailed side-band-64k no-done", "deepen 1", "", "have "+secret.String(), "",
 			"done"),
