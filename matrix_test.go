@@ -48,7 +48,8 @@ var storeDoors = map[string]bool{
 	"Store.ImportArchive": true,
 	"Store.GetOrCreate":   true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
 	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Check": true,
-	"Store.Repair": true, "Store.Backup": true, "Store.CopyTo": true, "Store.Events": true, "Store.EventRange": true,
+	"Store.Repair": true, "Store.Stats": true, "Store.Backup": true, "Store.CopyTo": true,
+	"Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
 	"Users.RemoveTo": true,
 	"Users.All":      true,
@@ -109,6 +110,7 @@ var doors = map[string]door{
 	}},
 	"Repo.Merge":       {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
 	"Repo.Update":      {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
+	"Repo.Stats":       {reposit.Admin, func(c *cell) error { _, err := c.r.Stats(c.ctx); return err }},
 	"Repo.DeleteToken": {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},
 	"Repo.Delete":      {reposit.Admin, deleteDoor},
 	"Repo.Fork":        {reposit.Read, forkDoor},
@@ -533,6 +535,10 @@ func TestStoreDoors(t *testing.T) {
 		if _, err := as.Check(ctx, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Check() as %s = %v", who, err)
+		}
+		if _, err := as.Stats(ctx); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Stats() as %s = %v", who, err)
 		}
 		if _, err := as.Repair(ctx, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {

@@ -53,6 +53,19 @@ func storeWithNotes(ctx context.Context) (*reposit.Store, *reposit.Repo) {
 	return store, repo
 }
 
+func ExampleStore_Stats() {
+	ctx := context.Background()
+	store, repo := storeWithNotes(ctx)
+	defer store.Close()
+	all, err := store.Stats(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	own, err := repo.Stats(ctx)
+	fmt.Println(all.Repos, all.Commits.Count, all.Trees.Count, all.Blobs, own.Refs, own.Blobs.Bytes, err)
+	// Output: 1 1 1 {1 4} 1 4 <nil>
+}
+
 func ExampleStore_Repair() {
 	ctx := context.Background()
 	store, repo := storeWithNotes(ctx)
