@@ -81,11 +81,22 @@ var doors = map[string]door{
 		_, err := c.r.Describe(c.ctx, "", &reposit.DescribeOptions{Always: true})
 		return err
 	}},
-	"Repo.Diff":        {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
-	"Repo.Archive":     {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
-	"Repo.Bundle":      {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
-	"Repo.Export":      {reposit.Read, func(c *cell) error { return c.r.Export(c.ctx, memfs.New(), nil) }},
-	"Repo.Fetch":       {reposit.Write, fetchDoor},
+	"Repo.Diff":    {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
+	"Repo.Archive": {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
+	"Repo.Bundle":  {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
+	"Repo.Export":  {reposit.Read, func(c *cell) error { return c.r.Export(c.ctx, memfs.New(), nil) }},
+	"Repo.Fetch":   {reposit.Write, fetchDoor},
+	"Repo.ReceivePack": {reposit.Write, func(c *cell) error {
+		h, err := c.all.Resolve(c.ctx, "main")
+		if err != nil {
+			return err
+		}
+		return pushRef(c.ctx, c.r, fmt.Sprintf("%s %s refs/heads/pushed", reposit.Hash{}, h))
+	}},
+	"Repo.UploadPack":  {reposit.Read, func(c *cell) error { return c.r.UploadPack(c.ctx, gitClient(""), nil) }},
+	"Repo.Blame":       {reposit.Read, func(c *cell) error { _, err := c.r.Blame(c.ctx, "", "f", nil); return err }},
+	"Repo.Compare":     {reposit.Read, func(c *cell) error { _, err := c.r.Compare(c.ctx, "", ""); return err }},
+	"Repo.Grep":        {reposit.Read, func(c *cell) error { return firstError(c.r.Grep(c.ctx, "", "", nil)) }},
 	"Repo.Storer":      {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":       {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
 	"Repo.Network":     {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},

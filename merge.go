@@ -40,11 +40,11 @@ type MergeOptions struct {
 	Favor         MergeFavor
 	ConflictStyle ConflictStyle // of Conflict.Merged
 	NoRenames     bool          // a file that was moved is one that was deleted and another that was added
-	// decides on a conflict: it returns the content that the path gets; nil leaves the conflict as it is, and ErrNotFound
-	// itself has nothing at the path. Of a symlink the content is its target, of a submodule its commit in hexadecimal; of
-	// ConflictSplit and ConflictTaken any content accepts what Merge did. Another error ends the merge with that error.
-	// It may call the store, is asked once about a conflict, though others may move the branch, and its answers are kept
-	// to Limits.BlobSize. Default: all conflicts are left
+	// decides on a conflict: it returns the content that the path gets; nil leaves the conflict as it is, and
+	// ErrNotFound itself has nothing at the path. Of a symlink the content is its target, of a submodule its commit in
+	// hexadecimal; of ConflictSplit and ConflictTaken any content accepts what Merge did. Another error ends the merge
+	// with that error. It may call the store, is asked once about a conflict, though others may move the branch, and
+	// its answers are kept to Limits.BlobSize. Default: all conflicts are left
 	Resolve func(Conflict) (content []byte, err error)
 }
 
@@ -89,10 +89,11 @@ type MergeResult struct {
 // is copied: all of a fork network is stored together.
 //
 // A branch and a head that have diverged are merged as git merge does it, with MergeCommit and Squash: by lines,
-// through renames of files and directories, from a base that is itself merged if there are several. Where both sides
-// changed the same, and Resolve does not decide, it is ErrConflict (*MergeConflictError), and nothing changes. With other
-// strategies they are ErrConflict, too, as is a branch that is not at Expect (*ConflictError). Without Expect, what others
-// push meanwhile is merged too.
+// through renames of files and directories, from a base that is itself merged if there are several, and as the merge
+// attribute in the branch's .gitattributes, and Options.MergeDrivers say. Where both sides
+// changed the same, and Resolve does not decide, it is ErrConflict (*MergeConflictError), and nothing changes. With
+// other strategies they are ErrConflict, too, as is a branch that is not at Expect (*ConflictError). Without Expect,
+// what others push meanwhile is merged too.
 //
 // The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed. It
 // returns ErrNotFound for a branch or head that is not there, ErrProtected for a branch that takes pull requests only,

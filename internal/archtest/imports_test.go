@@ -50,6 +50,8 @@ var rules = []rule{
 		"it reads keys, and is alone with the package that can also dial"},
 	{"internal/linediff", []string{}, "it knows texts alone"},
 	{"internal/linemerge", []string{module + "/internal/linediff"}, "it knows texts alone"},
+	{"internal/jsonmerge", []string{module + "/internal/linediff", module + "/internal/linemerge"},
+		"it knows texts alone"},
 	{"internal/treemerge", []string{module + "/storage", module + "/internal/git", module + "/internal/linediff",
 		module + "/internal/linemerge", module + "/internal/object", module + "/internal/treediff",
 		module + "/internal/treeedit"}, "it knows trees, and nothing of commits' branches or repositories"},

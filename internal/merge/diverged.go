@@ -38,8 +38,12 @@ func (e *ConflictError) Is(target error) bool { return target == error(fault.Con
 // done. It calls opts.Resolve, so it is for outside of transactions.
 func (e *Engine) combine(ctx context.Context, pool storage.ID, base, head git.Hash, opts *Options,
 	labels [3]string) (*treemerge.Result, error) {
+	ours, err := e.Objects.Commit(ctx, pool, base)
+	if err != nil {
+		return nil, err
+	}
 	how := opts.Trees
-	how.Labels = labels
+	how.Labels, how.Driver = labels, e.driver(ctx, pool, ours.Tree)
 	h := history{e, pool}
 	r, err := treemerge.Commits(ctx, source{e.Objects, pool}, h, base, head, &how)
 	if err != nil {
