@@ -377,7 +377,7 @@ func TestLastCommits(t *testing.T) {
 	}
 }
 
-// TestStoredHistory compares logs with git's before and after the graph of the commits, and filters of what they
+// TestStoredHistory compares logs and blames with git's before and after the graph of the commits, and filters of what they
 // changed, are stored of most of them.
 func TestStoredHistory(t *testing.T) {
 	needGit(t)
@@ -413,6 +413,13 @@ func TestStoredHistory(t *testing.T) {
 		for _, rev := range h.refs[len(h.refs)-1-rounds/10:] {
 			for _, dir := range []string{"", "dir", "x", "dir/sub"} {
 				compareLast(t, r, h.dir, rev, dir)
+			}
+		}
+		// Files of the past, which filters tell of.
+		rev := h.refs[480+rng.IntN(20)]
+		for path := range strings.SplitSeq(git(t, h.dir, nil, "ls-tree", "-r", "--name-only", "-z", rev), "\x00") {
+			if path != "" {
+				compareBlame(t, r, h.dir, rev, path, nil)
 			}
 		}
 		if t.Failed() {
