@@ -318,3 +318,31 @@ func TestPullTestOfOlderVersion(t *testing.T) {
 		checkPulls(t, s, r)
 	})
 }
+
+// TestPullTestedServed holds that git fetches the test merge that it names, unless that is hidden from it.
+func TestPullTestedServed(t *testing.T) {
+	needGit(t)
+	s := openMemory(t, nil)
+	r := create(t, s, "r", nil)
+	write(t, r, "f", "1")
+	head := put(t, r, "topic", "g", "2")
+	openPull(t, r, "main", "topic", nil)
+	base := put(t, r, "main", "h", "3")
+	h, web, _ := serveHost(t, r)
+	dir := newGit(t)
+	for _, next := range []string{"4", "5"} {
+		git(t, dir, nil, "fetch", "-q", web, "+refs/pull/1/merge:refs/heads/got")
+		want := base.Hash.String() + " " + head.Hash.String()
+		if got := git(t, dir, nil, "log", "-1", "--format=%P", "got"); got != want {
+			t.Errorf("git fetched a commit with parents %s, want %s", got, want)
+		}
+		base = put(t, r, "main", "h", next)
+	}
+	h.hidden = []string{"refs/pull/"}
+	if out, err := tryGit(t, dir, nil, "fetch", "-q", web, "+refs/pull/1/merge:refs/heads/got"); err == nil {
+		t.Errorf("git fetched what is hidden: %s", out)
+	}
+	if got := len(pullRefs(t, r)); got != 1 {
+		t.Errorf("there are %d refs of pull requests, want the head alone", got)
+	}
+}

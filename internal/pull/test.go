@@ -60,6 +60,12 @@ func Tested(v storage.View, repo storage.ID, name string) error {
 	return err
 }
 
+// IsMergeRef reports whether a ref has the name of the MergeRef of some pull request.
+func IsMergeRef(name string) bool {
+	_, ok := testNumber(name)
+	return ok
+}
+
 // testNumber returns the number of the pull request whose MergeRef has a name.
 func testNumber(name string) (number int, ok bool) {
 	digits, ok := strings.CutSuffix(strings.TrimPrefix(name, Refs), "/merge")
