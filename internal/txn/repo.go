@@ -75,8 +75,8 @@ func (r *Repo) Add(o storage.Object, item *object.Item) error {
 	return err
 }
 
-// AddUncounted is Add of what is made for those who read, and could be made again: it counts towards no size, since they
-// could fill a repository that they may not write to.
+// AddUncounted is Add of what is made for those who read, and could be made again: it counts towards no size, since
+// they could fill a repository that they may not write to.
 func (r *Repo) AddUncounted(o storage.Object, item *object.Item) error {
 	_, err := r.put(o, item)
 	return err
