@@ -246,7 +246,14 @@ func TestPullTestsOfBranch(t *testing.T) {
 	if got := len(pullRefs(t, r)); got != many+kept {
 		t.Errorf("there are %d refs, want %d", got, many+kept)
 	}
+	// Who reads them again and again makes nothing grow.
 	objects := s.objects(t, storageID(r))
+	for i := range many {
+		must(r.Resolve(ctx, fmt.Sprintf("refs/pull/%d/merge", i+1)))(t)
+	}
+	if got := s.objects(t, storageID(r)); got != objects {
+		t.Errorf("there are %d objects when all were asked for twice, want %d", got, objects)
+	}
 	write(t, r, "f", "2")
 	if got := s.objects(t, storageID(r)) - objects; got != 3 {
 		t.Errorf("a commit to the base brings %d objects, want %d", got, 3)
@@ -317,4 +324,32 @@ func TestPullTestOfOlderVersion(t *testing.T) {
 		checkParents(t, r, "refs/pull/1/merge", aside.Hash, head.Hash)
 		checkPulls(t, s, r)
 	})
+}
+
+// TestPullTestedServed holds that git fetches the test merge that it names, unless that is hidden from it.
+func TestPullTestedServed(t *testing.T) {
+	needGit(t)
+	s := openMemory(t, nil)
+	r := create(t, s, "r", nil)
+	write(t, r, "f", "1")
+	head := put(t, r, "topic", "g", "2")
+	openPull(t, r, "main", "topic", nil)
+	base := put(t, r, "main", "h", "3")
+	h, web, _ := serveHost(t, r)
+	dir := newGit(t)
+	for _, next := range []string{"4", "5"} {
+		git(t, dir, nil, "fetch", "-q", web, "+refs/pull/1/merge:refs/heads/got")
+		want := base.Hash.String() + " " + head.Hash.String()
+		if got := git(t, dir, nil, "log", "-1", "--format=%P", "got"); got != want {
+			t.Errorf("git fetched a commit with parents %s, want %s", got, want)
+		}
+		base = put(t, r, "main", "h", next)
+	}
+	h.hidden = []string{"refs/pull/"}
+	if out, err := tryGit(t, dir, nil, "fetch", "-q", web, "+refs/pull/1/merge:refs/heads/got"); err == nil {
+		t.Errorf("git fetched what is hidden: %s", out)
+	}
+	if got := len(pullRefs(t, r)); got != 1 {
+		t.Errorf("there are %d refs of pull requests, want the head alone", got)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/graph"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
@@ -106,6 +107,26 @@ func (s *served) Refs(ctx context.Context) (refs *serve.Refs, err error) {
 		return err
 	})
 	return refs, err
+}
+
+// maxTested bounds the test merges that are made for one request.
+const maxTested = 16
+
+// Ready implements serve.Source.
+func (s *served) Ready(ctx context.Context, names []string) (made bool, err error) {
+	tested := 0
+	for _, name := range names {
+		if !pull.IsMergeRef(name) || s.isHidden(name) {
+			continue
+		}
+		if tested++; tested > maxTested {
+			break
+		}
+		if err := s.r.testNamed(ctx, name); err != nil {
+			return false, err
+		}
+	}
+	return tested > 0, nil
 }
 
 // Has implements serve.Source.

@@ -161,6 +161,13 @@ func (u *upload) lsRefs(empty bool) error {
 	if err != nil {
 		return err
 	}
+	made, err := u.src.Ready(u.ctx, prefixes)
+	if err == nil && made {
+		u.refs, err = u.src.Refs(u.ctx)
+	}
+	if err != nil {
+		return err
+	}
 	asked := askedFor(prefixes)
 	if _, born := u.refs.head(); !born && unborn && symrefs && u.refs.Head != "" && asked(ref.Head) {
 		u.out.Printf("unborn HEAD symref-target:%s\n", u.refs.Head)
