@@ -103,6 +103,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.commits = commit.New(c.backend, c.objects, c.reach)
 	c.merges = &merge.Engine{
 		Backend: c.backend, Objects: c.objects, Owners: c.owners, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
+		BlobSize: c.opts.Limits.BlobSize,
 	}
 	return c.as(access.Host()), nil
 }

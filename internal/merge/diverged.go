@@ -35,7 +35,7 @@ func (e *ConflictError) Error() string {
 func (e *ConflictError) Is(target error) bool { return target == error(fault.Conflict) }
 
 // combine merges the trees of two commits of which neither has the other. It returns a *ConflictError if that can't be
-// done.
+// done. It calls opts.Resolve, so it is for outside of transactions.
 func (e *Engine) combine(ctx context.Context, pool storage.ID, base, head git.Hash, opts *Options,
 	labels [3]string) (*treemerge.Result, error) {
 	how := opts.Trees
@@ -45,18 +45,7 @@ func (e *Engine) combine(ctx context.Context, pool storage.ID, base, head git.Ha
 	if err != nil {
 		return nil, err
 	}
-	made := make(map[git.Hash][]byte, len(r.Blobs))
-	for _, b := range r.Blobs {
-		made[b.Hash] = b.Data
-	}
-	if !r.Clean {
-		failed := &ConflictError{Tree: r.Tree}
-		for _, c := range r.Conflicts {
-			failed.Conflicts = append(failed.Conflicts, Conflict{c, made[c.Result.Hash]})
-		}
-		return nil, failed
-	}
-	return r, checkFiles(r, made)
+	return e.settle(ctx, pool, r, opts)
 }
 
 // checkFiles returns an error if a file that Git reads itself came out of the merge as one that may not be.

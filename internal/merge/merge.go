@@ -27,6 +27,8 @@ type Engine struct {
 	Reach   *reach.Index
 	Now     func() time.Time
 	Quota   int64 // of the bytes of a repository; 0: none
+
+	BlobSize int64 // bytes that a file may have which Options.Resolve gives; 0: any
 }
 
 // Options say how a merge is made.
@@ -38,6 +40,7 @@ type Options struct {
 	Expect            *git.Hash         // what the branch must hold, or of a pull request the head; nil: any
 	DryRun            bool              // writes nothing
 	Trees             treemerge.Options // of what has diverged; without labels
+	Resolve           Resolver          // nil: conflicts are left
 }
 
 // A Result is what a merge made, or would make.
