@@ -105,6 +105,12 @@ var doors = map[string]door{
 		_, err := c.r.Restore(c.ctx, "side", &reposit.RestoreOptions{CommitOptions: reposit.CommitOptions{AllowEmpty: true}})
 		return err
 	}},
+	"Repo.CherryPick": {reposit.Write, func(c *cell) error {
+		opts := &reposit.PickOptions{CommitOptions: reposit.CommitOptions{AllowEmpty: true}}
+		_, err := c.r.CherryPick(c.ctx, "topic", opts)
+		return err
+	}},
+	"Repo.Revert":      {reposit.Write, func(c *cell) error { _, err := c.r.Revert(c.ctx, "main", nil); return err }},
 	"Repo.Merge":       {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
 	"Repo.Update":      {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
 	"Repo.DeleteToken": {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},

@@ -137,6 +137,21 @@ var movers = []struct {
 			CommitOptions: reposit.CommitOptions{Branch: "release/1", AllowEmpty: true},
 		}))
 	}},
+	{"Repo.CherryPick", push, func(s *stage) error {
+		return errorOf(s.r.CherryPick(s.ctx, "side", &reposit.PickOptions{
+			CommitOptions: reposit.CommitOptions{Branch: "release/1"},
+		}))
+	}},
+	{"Repo.Revert", push, func(s *stage) error { // several at once, by another name
+		return errorOf(s.r.Revert(s.ctx, "alias~1..alias", &reposit.PickOptions{
+			CommitOptions: reposit.CommitOptions{Branch: "alias"},
+		}))
+	}},
+	{"Repo.Merge", push, func(s *stage) error { // made anew
+		return errorOf(s.r.Merge(s.ctx, "beside", &reposit.MergeOptions{
+			Branch: "release/1", Strategy: reposit.Rebase, Favor: reposit.Theirs,
+		}))
+	}},
 	{"Repo.Fetch", push, func(s *stage) error {
 		var bundle bytes.Buffer
 		if err := s.r.Bundle(s.ctx, &bundle, &reposit.BundleOptions{Refs: []string{"refs/heads/side"}}); err != nil {

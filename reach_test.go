@@ -308,6 +308,13 @@ func (n *network) writes() []hashDoor {
 			return err
 		}},
 		{"merge", nil, func(r *reposit.Repo, h string) error { _, err := r.Merge(ctx, h, nil); return err }},
+		{"cherry-pick", nil, func(r *reposit.Repo, h string) error { _, err := r.CherryPick(ctx, h, nil); return err }},
+		{"cherry-pick from", nil, func(r *reposit.Repo, h string) error {
+			opts := &reposit.PickOptions{CommitOptions: reposit.CommitOptions{Branch: "new", From: h, AllowEmpty: true}}
+			_, err := r.CherryPick(ctx, "main", opts)
+			return err
+		}},
+		{"revert range", nil, func(r *reposit.Repo, h string) error { _, err := r.Revert(ctx, h+"..main", nil); return err }},
 		{"put blob", nil, func(r *reposit.Repo, h string) error {
 			_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: "new"},
 				reposit.PutBlob("new", reposit.Hash(plumbing.NewHash(h))))
