@@ -37,7 +37,7 @@ type cell struct {
 // open are the methods that ask nobody: they do nothing but hand out what asks.
 var openDoors = map[string]bool{
 	"Store.As": true, "Repo.ID": true, "Repo.MovedFrom": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true,
-	"Repo.Protection": true, "Repo.Pulls": true,
+	"Repo.Protection": true, "Repo.Pulls": true, "Repo.Notes": true, "Notes.With": true,
 	"Repo.Collaborators": true, "Repo.DeployKeys": true, "Repo.Watchers": true, "Store.Users": true, "Store.Teams": true,
 }
 
@@ -138,9 +138,13 @@ var doors = map[string]door{
 			err := c.r.Tags().Create(c.ctx, "v2", "", nil)
 		return err
 	}},
-	"Tags.Delete": {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
-	"Refs.All":    {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
-	"Refs.Log":    {reposit.Write, func(c *cell) error { return firstError(c.r.Refs().Log(c.ctx, "refs/heads/main")) }},
+	"Tags.Delete":  {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
+	"Notes.List":   {reposit.Read, func(c *cell) error { return firstError(c.r.Notes().List(c.ctx)) }},
+	"Notes.Note":   {reposit.Read, func(c *cell) error { _, err := c.r.Notes().Note(c.ctx, ""); return err }},
+	"Notes.Put":    {reposit.Write, func(c *cell) error { return c.r.Notes().Put(c.ctx, "", "other") }},
+	"Notes.Remove": {reposit.Write, func(c *cell) error { return c.r.Notes().Remove(c.ctx, "") }},
+	"Refs.All":     {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
+	"Refs.Log":     {reposit.Write, func(c *cell) error { return firstError(c.r.Refs().Log(c.ctx, "refs/heads/main")) }},
 	"Refs.Update": {reposit.Write, func(c *cell) error {
 		return c.r.Refs().Update(c.ctx,
 			reposit.RefUpdate{Name: "refs/tags/v1"})
@@ -396,6 +400,9 @@ func newMatrix(t *testing.T) *matrix {
 		t.Fatal(err)
 	}
 	if _, err := m.r.Tags().Create(t.Context(), "v1", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.r.Notes().Put(t.Context(), "", "note"); err != nil {
 		t.Fatal(err)
 	}
 	protect(t, m.r, "locked", reposit.Protection{})

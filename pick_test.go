@@ -225,6 +225,7 @@ func TestCherryPick(t *testing.T) {
 
 		before := resolve(t, r, "main")
 		absent, other := reposit.Hash{}, resolve(t, r, "side")
+		with := func(o reposit.CommitOptions) reposit.PickOptions { return reposit.PickOptions{CommitOptions: o} }
 		for name, test := range map[string]struct {
 			revs string
 			opts reposit.PickOptions
@@ -236,12 +237,12 @@ func TestCherryPick(t *testing.T) {
 			"a tree":                 {"side^{tree}", reposit.PickOptions{}, reposit.ErrInvalid},
 			"a parent that is not":   {"side", reposit.PickOptions{Mainline: 2}, reposit.ErrInvalid},
 			"a negative parent":      {"side", reposit.PickOptions{Mainline: -1}, reposit.ErrInvalid},
-			"another tip expected":   {"side~1", reposit.PickOptions{CommitOptions: reposit.CommitOptions{Expect: &other}}, reposit.ErrConflict},
-			"no branch expected":     {"side~1", reposit.PickOptions{CommitOptions: reposit.CommitOptions{Expect: &absent}}, reposit.ErrConflict},
-			"parents":                {"side~1", reposit.PickOptions{CommitOptions: reposit.CommitOptions{Parents: []reposit.Hash{other}}}, reposit.ErrInvalid},
-			"headers":                {"side~1", reposit.PickOptions{CommitOptions: reposit.CommitOptions{Headers: "a b\n"}}, reposit.ErrInvalid},
-			"a message with NUL":     {"side~1", reposit.PickOptions{CommitOptions: reposit.CommitOptions{Message: "\x00"}}, reposit.ErrInvalid},
-			"a new branch elsewhere": {"side~1", reposit.PickOptions{CommitOptions: reposit.CommitOptions{Branch: "b", From: "nowhere"}}, reposit.ErrNotFound},
+			"another tip expected":   {"side~1", with(reposit.CommitOptions{Expect: &other}), reposit.ErrConflict},
+			"no branch expected":     {"side~1", with(reposit.CommitOptions{Expect: &absent}), reposit.ErrConflict},
+			"parents":                {"side~1", with(reposit.CommitOptions{Parents: []reposit.Hash{other}}), reposit.ErrInvalid},
+			"headers":                {"side~1", with(reposit.CommitOptions{Headers: "a b\n"}), reposit.ErrInvalid},
+			"a message with NUL":     {"side~1", with(reposit.CommitOptions{Message: "\x00"}), reposit.ErrInvalid},
+			"a new branch elsewhere": {"side~1", with(reposit.CommitOptions{Branch: "b", From: "no"}), reposit.ErrNotFound},
 		} {
 			if _, err := r.CherryPick(ctx, test.revs, &test.opts); !errors.Is(err, test.want) {
 				t.Errorf("CherryPick() of %s = %v, want %v", name, err, test.want)
@@ -301,7 +302,8 @@ func TestPickConflict(t *testing.T) {
 	resolved := must(r.CherryPick(ctx, "main..side", &reposit.PickOptions{
 		Resolve: func(c reposit.Conflict) ([]byte, error) { return numbered(20, map[int]string{2: "a", 9: "both"}), nil },
 	}))(t)
-	if len(resolved) != 2 || string(must(r.Read(ctx, "", "f"))(t)) != string(numbered(20, map[int]string{2: "a", 9: "both"})) {
+	want := string(numbered(20, map[int]string{2: "a", 9: "both"}))
+	if len(resolved) != 2 || string(must(r.Read(ctx, "", "f"))(t)) != want {
 		t.Errorf("CherryPick() with Resolve = %+v", resolved)
 	}
 
@@ -408,7 +410,8 @@ func TestRebase(t *testing.T) {
 		s, ctx := open(nil), t.Context()
 		r := create(t, s, "r", nil)
 		first := lined(t, r, "main", nil)[0]
-		side := lined(t, r, "side", map[int]string{2: "a"}, map[int]string{2: "a", 9: "b"}, map[int]string{2: "a", 9: "b", 15: "c"})
+		side := lined(t, r, "side", map[int]string{2: "a"}, map[int]string{2: "a", 9: "b"},
+			map[int]string{2: "a", 9: "b", 15: "c"})
 		lined(t, r, "main", map[int]string{19: "ours"})
 		tip := must(r.CherryPick(ctx, "side~1", nil))(t)[0]
 

@@ -258,6 +258,7 @@ func (n *network) doors() []hashDoor {
 			}
 			return nil
 		}},
+		{"note", nil, func(r *reposit.Repo, h string) error { return errorOf(r.Notes().Note(ctx, h)) }},
 		{"Contributors", commits, func(r *reposit.Repo, h string) error {
 			_, err := r.Contributors(ctx, &reposit.ContributorOptions{Revision: h})
 			return err
@@ -315,6 +316,8 @@ func (n *network) writes() []hashDoor {
 			return err
 		}},
 		{"revert range", nil, func(r *reposit.Repo, h string) error { _, err := r.Revert(ctx, h+"..main", nil); return err }},
+		{"put note", nil, func(r *reposit.Repo, h string) error { return r.Notes().Put(ctx, h, "x") }},
+		{"remove note", nil, func(r *reposit.Repo, h string) error { return r.Notes().Remove(ctx, h) }},
 		{"put blob", nil, func(r *reposit.Repo, h string) error {
 			_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: "new"},
 				reposit.PutBlob("new", reposit.Hash(plumbing.NewHash(h))))

@@ -14,6 +14,7 @@ import (
 	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/merge"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/note"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/protect"
@@ -46,6 +47,7 @@ type core struct {
 	stats    *stats.Service
 	commits  *commit.Engine
 	merges   *merge.Engine
+	notes    *note.Engine
 	opts     Options
 	random   bool // IDs are: no repository can have one
 	gate     storage.Gate
@@ -104,6 +106,9 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.merges = &merge.Engine{
 		Backend: c.backend, Objects: c.objects, Owners: c.owners, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
 		BlobSize: c.opts.Limits.BlobSize,
+	}
+	c.notes = &note.Engine{
+		Backend: c.backend, Objects: c.objects, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
 	}
 	return c.as(access.Host()), nil
 }

@@ -39,11 +39,15 @@ func (e *Engine) rebased(ctx context.Context, pool storage.ID, base, head git.Ha
 // left out, and what base has already, and what changes nothing any more unless it did not before. It calls
 // opts.Resolve, so it is for outside of transactions.
 func (e *Engine) rebase(ctx context.Context, pool storage.ID, base, head git.Hash, opts *Options) (*chain, error) {
-	commits, err := e.lacking(ctx, pool, base, head, opts.RefuseMerges)
+	common, err := ancestry{e, pool}.Bases(ctx, base, []git.Hash{head})
 	if err != nil {
 		return nil, err
 	}
-	done, err := e.done(ctx, pool, base, head, commits)
+	commits, err := e.lacking(ctx, pool, common, head, opts.RefuseMerges)
+	if err != nil {
+		return nil, err
+	}
+	done, err := e.done(ctx, pool, common, base, commits)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +68,11 @@ func (e *Engine) rebase(ctx context.Context, pool storage.ID, base, head git.Has
 	return c, nil
 }
 
-// lacking returns the commits that head has and base lacks, in the order in which git rebase takes them, without merges.
-func (e *Engine) lacking(ctx context.Context, pool storage.ID, base, head git.Hash, refuse bool) ([]git.Hash, error) {
-	all, err := e.walk(ctx, pool, between(base, head), MaxReplay)
+// lacking returns the commits that head has and the common ancestors of it and the base lack, in the order in which git
+// rebase takes them, without merges.
+func (e *Engine) lacking(ctx context.Context, pool storage.ID, common []git.Hash, head git.Hash,
+	refuse bool) ([]git.Hash, error) {
+	all, err := e.walk(ctx, pool, since(common, head), MaxReplay)
 	if err != nil {
 		return nil, err
 	}
@@ -86,17 +92,21 @@ func (e *Engine) lacking(ctx context.Context, pool storage.ID, base, head git.Ha
 	return commits, nil
 }
 
-// between lists what one commit has and another one lacks.
-func between(lacks, has git.Hash) *history.Options {
-	return &history.Options{
-		Tips: []history.Tip{{Commit: lacks, Excluded: true}, {Commit: has}}, Order: history.Topological,
+// since lists what a commit has and others lack. Those are the best common ancestors of two histories, and not the other
+// history: where dates lie, more of that would be listed.
+func since(common []git.Hash, head git.Hash) *history.Options {
+	o := &history.Options{Order: history.Topological}
+	for _, h := range common {
+		o.Tips = append(o.Tips, history.Tip{Commit: h, Excluded: true})
 	}
+	o.Tips = append(o.Tips, history.Tip{Commit: head})
+	return o
 }
 
-// done returns those of the commits that head has whose change one of those that base has makes too.
-func (e *Engine) done(ctx context.Context, pool storage.ID, base, head git.Hash, commits []git.Hash) (map[git.Hash]bool,
-	error) {
-	o := between(head, base)
+// done returns those of some commits whose change one that the base has since makes too.
+func (e *Engine) done(ctx context.Context, pool storage.ID, common []git.Hash, base git.Hash,
+	commits []git.Hash) (map[git.Hash]bool, error) {
+	o := since(common, base)
 	o.NoMerges = true
 	there, err := e.walk(ctx, pool, o, 0)
 	if err != nil || len(commits) == 0 {

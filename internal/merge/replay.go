@@ -94,6 +94,9 @@ func (c *chain) add(ctx context.Context, h git.Hash) error {
 	}
 	label := h.String()[:abbreviated] + " (" + subject(is.Message) + ")"
 	labels := [3]string{"parent of " + label, ref.Head, label}
+	if len(is.Parents) == 0 {
+		labels[treemerge.Base] = "(empty tree)"
+	}
 	theirs := is.Tree
 	if c.how.Revert {
 		base, theirs = theirs, base
@@ -135,7 +138,7 @@ func (c *chain) parent(ctx context.Context, is *git.Commit) (parent, tree git.Ha
 	case len(is.Parents) > 1 && n == 0:
 		return parent, tree, fault.New(fault.Invalid,
 			"invalid revision: it is a merge, and option Mainline does not say which parent counts")
-	case n > max(len(is.Parents), 1), n > 0 && len(is.Parents) == 0:
+	case n > max(len(is.Parents), 1):
 		return parent, tree, fault.New(fault.Invalid, fmt.Sprintf("invalid option Mainline: it has no parent %d", n))
 	case len(is.Parents) == 0:
 		return parent, git.EmptyTree, nil
