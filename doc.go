@@ -52,7 +52,7 @@
 //
 // [Repo.Pulls] asks to take the commits of one branch into another, of the same repository or of a fork. Reviews, code
 // owners (CODEOWNERS) and [Repo.Protection] say what a merge needs, and hold at every door by which a branch can move.
-// refs/pull/N/head and refs/pull/N/merge are kept as forges keep them.
+// refs/pull/N/head and refs/pull/N/merge are kept as forges keep them, the latter when it is asked for.
 //
 // # Events
 //

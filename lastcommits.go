@@ -98,7 +98,7 @@ func (w *lastWalk) begin(ctx context.Context, rev, dir string) error {
 	if t.Commit.IsZero() && !t.Root.IsZero() {
 		return fault.About(rev, invalidf("revision: it is no commit"))
 	}
-	w.source = history.Objects{Store: w.r.s.objects, Pool: t.Pool}
+	w.source = w.r.source(t.Pool)
 	if w.entries, err = t.list(ctx, dir, e); err != nil {
 		return err
 	}

@@ -16,8 +16,7 @@ import (
 // A MergeStrategy is how a branch takes the commits of another one.
 type MergeStrategy int
 
-// The strategies. Where branch and head have both gone their own ways, FastForwardOnly is ErrConflict. Pull requests
-// need a head that is strictly ahead of the base: one that has all of the base's commits, and more.
+// The strategies. Where branch and head have both gone their own ways, FastForwardOnly is ErrConflict.
 const (
 	MergeCommit     MergeStrategy = 0 // by a commit that has both as parents
 	FastForwardOnly MergeStrategy = 1 // by becoming the head

@@ -88,6 +88,7 @@ func TestReadOnlyStore(t *testing.T) {
 		"GetOrCreate of what is there": func() error {
 			return errorOf(s.GetOrCreate(ctx, "x", &reposit.CreateOptions{Owner: "owner"}))
 		},
+		"Check":  func() error { return errorOf(s.Check(ctx, nil)) },
 		"List":   func() error { return errorOf(s.List(ctx, nil)) },
 		"Search": func() error { return errorOf(s.Search(ctx, "x", nil)) },
 		"Events": func() error { return firstOf(s.Store, 0) },

@@ -11,6 +11,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/merge"
 	"github.com/reposit/reposit/internal/names"
@@ -105,6 +106,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.commits = commit.New(c.backend, c.objects, c.reach)
 	c.merges = &merge.Engine{
 		Backend: c.backend, Objects: c.objects, Owners: c.owners, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
+		Author:   func() (git.Signature, error) { return c.opts.Author.clean(c.now()) },
 		BlobSize: c.opts.Limits.BlobSize,
 	}
 	c.notes = &note.Engine{

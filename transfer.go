@@ -118,6 +118,11 @@ func (r *Repo) outgoing(ctx context.Context, patterns []string, since []Hash) (*
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range patterns {
+		if err := r.testNamed(ctx, p); err != nil {
+			return nil, err
+		}
+	}
 	err = r.resolve(ctx, func(res *revision.Resolver) error {
 		out.objects = transfer.Objects{Backend: r.s.backend.Backend, Store: r.s.objects, Pool: res.Pool}
 		for _, h := range out.wish.Since {

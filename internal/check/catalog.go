@@ -1,11 +1,13 @@
 package check
 
 import (
+	"cmp"
 	"encoding/binary"
 	"strings"
 	"time"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -42,7 +44,7 @@ func (s *scan) catalog() error {
 		l.want["n"+scope] = string(value)
 	}
 	got := map[string]string{}
-	for rec, err := range s.v.Records(nil, nil, storage.Ascending) {
+	for rec, err := range s.records("", "") {
 		if err != nil {
 			return err
 		}
@@ -88,8 +90,8 @@ func (l *listing) add(r *catalog.Repo) error {
 		if err := l.noteError(err, Reference, r.ID, "HEAD"); err != nil {
 			return err
 		}
-	case head.Target == "":
-		l.note(Reference, r.ID, "HEAD", "it names no branch, but %s", head.Hash)
+	case !strings.HasPrefix(head.Target, ref.Branches):
+		l.note(Reference, r.ID, "HEAD", "it names no branch, but %q", cmp.Or(head.Target, head.Hash.String()))
 	}
 	state := l.states[r.ID]
 	times := map[string]byte{}

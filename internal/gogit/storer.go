@@ -47,6 +47,9 @@ type Host struct {
 	Ref    func(name string) error       // refuses names that no ref under refs/ may have
 	Branch func(name string) error       // the same for short names of branches
 
+	// Ready has a ref be made that is made when somebody asks for it; nil: there is none such
+	Ready func(ctx context.Context, name string) error
+
 	Enter func(context.Context) error // begins a call
 	Leave func()                      // ends one that Enter let in
 	Fail  func(op, name string, err error) error

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 )
@@ -37,12 +38,15 @@ type Source interface {
 	Filter(path string) func(commit git.Hash) bool
 }
 
-// Objects is a Source that reads the objects of a pool.
+// Objects is a Source that reads the objects of a pool, and of commits what it can from the pool's graph. It is for one
+// goroutine.
 type Objects struct {
-	Store *object.Store
-	Pool  storage.ID
+	Store  *object.Store
+	Pool   storage.ID
+	Graphs *graph.Store // nil: all is read as objects
 
-	read int
+	read  int
+	nodes *graph.Nodes // nil: not opened yet
 }
 
 // cachedCommits is how many commits a walk puts into the cache: after so many, the rest would only drive out what
@@ -74,6 +78,18 @@ func (o *Objects) Commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
 
 // Node is part of a Source.
 func (o *Objects) Node(ctx context.Context, h git.Hash) (Node, error) {
+	if o.nodes == nil && o.Graphs != nil {
+		var err error
+		if o.nodes, err = o.Graphs.Nodes(ctx, o.Pool); err != nil {
+			return Node{}, err
+		}
+	}
+	if o.nodes != nil {
+		n, ok, err := o.nodes.Node(ctx, h)
+		if ok || err != nil {
+			return Node{Tree: n.Tree, Parents: n.Parents, When: max(n.Date, 0)}, err
+		}
+	}
 	c, err := o.Commit(ctx, h)
 	if err != nil {
 		return Node{}, err
@@ -111,7 +127,13 @@ func (o *Objects) Size(ctx context.Context, h git.Hash) (int64, error) {
 }
 
 // Filter is part of a Source.
-func (o *Objects) Filter(string) func(git.Hash) bool { return nil }
+func (o *Objects) Filter(path string) func(git.Hash) bool {
+	if o.Graphs == nil {
+		return nil
+	}
+	keys := graph.KeysOf(path)
+	return func(h git.Hash) bool { return o.nodes == nil || o.nodes.MayChange(h, keys) }
+}
 
 // A filter reports whether a commit may differ from its first parent at one of some paths.
 type filter []func(git.Hash) bool

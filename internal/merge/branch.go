@@ -40,8 +40,14 @@ func (e *Engine) Branch(ctx context.Context, repo storage.ID, into string, head 
 	m := branchMerge{Engine: e, opts: &own, repo: repo, into: into, head: head}
 	for {
 		err := m.try(ctx)
+		var untested *pull.UntestedError
 		var moved *ref.ConflictError
-		if !errors.As(err, &moved) || moved == m.unexpected {
+		switch {
+		case errors.As(err, &untested):
+			if err := e.Test(ctx, opts.By, untested.Repo, untested.Number); err != nil {
+				return m.result, err
+			}
+		case !errors.As(err, &moved), moved == m.unexpected:
 			return m.result, err
 		}
 	}
@@ -58,8 +64,8 @@ type branchMerge struct {
 	result     Result
 }
 
-// try merges what there is now, or returns a *ref.ConflictError if that moved meanwhile. Only what is merged is found out
-// in a View: to merge may take long, and calls what is not ours.
+// try merges what there is now, or returns a *ref.ConflictError if that moved meanwhile. Only what is merged is found
+// out in a View: to merge may take long, and calls what is not ours.
 func (m *branchMerge) try(ctx context.Context) error {
 	var pool storage.ID
 	var branch storage.Ref
@@ -77,7 +83,7 @@ func (m *branchMerge) try(ctx context.Context) error {
 			}
 		}
 		res := revision.Resolver{
-			View: v, Objects: m.Objects, Reach: m.Reach, Repo: m.head.Repo, Pool: pool, By: m.opts.By,
+			View: v, Objects: m.Objects, Reach: m.Reach, Repo: m.head.Repo, Pool: pool, Ready: pull.Tested, By: m.opts.By,
 		}
 		head, err = res.ResolveAs(ctx, m.head.Revision, revision.Commitish)
 		if err == nil {
@@ -178,7 +184,7 @@ func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.
 	}
 	var merged *treemerge.Result
 	if !fits {
-		if m.opts.Strategy == pull.FastForward {
+		if !merges(m.opts.Strategy) {
 			return nil, diverged(short)
 		}
 		labels := [3]string{treemerge.Ours: short, treemerge.Theirs: name}

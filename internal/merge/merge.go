@@ -26,7 +26,8 @@ type Engine struct {
 	Owners  *pull.Owners
 	Reach   *reach.Index
 	Now     func() time.Time
-	Quota   int64 // of the bytes of a repository; 0: none
+	Author  func() (git.Signature, error) // of test merges
+	Quota   int64                         // of the bytes of a repository; 0: none
 
 	BlobSize int64 // bytes that a file may have which Options.Resolve gives; 0: any
 }

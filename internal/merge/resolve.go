@@ -39,6 +39,25 @@ func (f Resolver) remember() Resolver {
 	}
 }
 
+// watched are Options of one merge that is made anew until it fits: a Resolver is asked once about a conflict, and
+// decided is whether it resolved one.
+type watched struct {
+	Options
+	decided bool
+}
+
+func (o *Options) watched() *watched {
+	w := &watched{Options: *o}
+	if ask := o.Resolve.remember(); ask != nil {
+		w.Resolve = func(c Conflict) ([]byte, error) {
+			content, err := ask(c)
+			w.decided = w.decided || content != nil || err != nil
+			return content, err
+		}
+	}
+	return w
+}
+
 // settle returns what trees gave when they were merged as it can be stored: with answers of a Resolver in place of
 // conflicts, and without what only the way to it needed. If a conflict is left, it returns a *ConflictError.
 func (e *Engine) settle(ctx context.Context, src treemerge.Source, r *treemerge.Result,
@@ -206,9 +225,7 @@ func prune(r *treemerge.Result) *treemerge.Result {
 		reached[t.Hash] = false // once
 		if t.Delta != nil && trees[t.Delta.Base] != nil {
 			t.Delta = nil
-			item := *t.Item
-			item.Depth = 0
-			t.Item = &item
+			t.Item = &object.Item{Type: t.Item.Type, Size: t.Item.Size, Data: t.Item.Data, Tree: t.Item.Tree}
 		}
 		out.Trees = append(out.Trees, t)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/ref"
@@ -71,7 +72,7 @@ func (p *pool) refsAt(repo storage.ID, version uint64) ([]storage.Hash, bool) {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if s := p.sets[key{repo, refs}]; s != nil && s.version.backend == version {
+	if s := p.sets[key{repo: repo, origin: refs}]; s != nil && s.version.backend == version {
 		return s.version.refs, true
 	}
 	return nil, false
@@ -83,7 +84,7 @@ func (x *Index) tips(r *Repo, o origin, at version) (*tips, error) {
 	var err error
 	switch o {
 	case refs:
-		err = t.readRefs(r)
+		err = t.readRefs(r, r.Hidden...)
 	case logs:
 		err = t.readLogs(r, false)
 	case oldLogs:
@@ -96,17 +97,21 @@ func (x *Index) tips(r *Repo, o origin, at version) (*tips, error) {
 	return t, err
 }
 
-func (t *tips) readRefs(r *Repo) error {
+// readRefs reads what the refs hold, but for those whose names begin with one of hidden.
+func (t *tips) readRefs(r *Repo, hidden ...string) error {
+	isHidden := func(name string) bool {
+		return slices.ContainsFunc(hidden, func(p string) bool { return strings.HasPrefix(name, p) })
+	}
 	for found, err := range r.View.Refs(r.ID, "", "") {
 		if err = t.check(err); err != nil {
 			return err
 		}
-		if !found.Hash.IsZero() {
+		if !found.Hash.IsZero() && !isHidden(found.Name) {
 			t.hashes = append(t.hashes, found.Hash)
 		}
 	}
 	head, err := ref.Follow(r.View, r.ID, ref.Head)
-	if err == nil {
+	if err == nil && !isHidden(head.Name) {
 		t.head = head.Hash
 	}
 	return nil // without it, the same is found in another order
