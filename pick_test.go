@@ -225,6 +225,7 @@ func TestCherryPick(t *testing.T) {
 
 		before := resolve(t, r, "main")
 		absent, other := reposit.Hash{}, resolve(t, r, "side")
+		parents := []reposit.Hash{other}
 		with := func(o reposit.CommitOptions) reposit.PickOptions { return reposit.PickOptions{CommitOptions: o} }
 		for name, test := range map[string]struct {
 			revs string
@@ -239,7 +240,7 @@ func TestCherryPick(t *testing.T) {
 			"a negative parent":      {"side", reposit.PickOptions{Mainline: -1}, reposit.ErrInvalid},
 			"another tip expected":   {"side~1", with(reposit.CommitOptions{Expect: &other}), reposit.ErrConflict},
 			"no branch expected":     {"side~1", with(reposit.CommitOptions{Expect: &absent}), reposit.ErrConflict},
-			"parents":                {"side~1", with(reposit.CommitOptions{Parents: []reposit.Hash{other}}), reposit.ErrInvalid},
+			"parents":                {"side~1", with(reposit.CommitOptions{Parents: parents}), reposit.ErrInvalid},
 			"headers":                {"side~1", with(reposit.CommitOptions{Headers: "a b\n"}), reposit.ErrInvalid},
 			"a message with NUL":     {"side~1", with(reposit.CommitOptions{Message: "\x00"}), reposit.ErrInvalid},
 			"a new branch elsewhere": {"side~1", with(reposit.CommitOptions{Branch: "b", From: "no"}), reposit.ErrNotFound},

@@ -184,7 +184,7 @@ func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.
 	}
 	var merged *treemerge.Result
 	if !fits {
-		if !merges(m.opts.Strategy) {
+		if m.opts.Strategy == pull.FastForward {
 			return nil, diverged(short)
 		}
 		labels := [3]string{treemerge.Ours: short, treemerge.Theirs: name}

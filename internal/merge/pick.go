@@ -9,6 +9,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/history"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/txn"
@@ -39,8 +40,14 @@ func (e *Engine) Pick(ctx context.Context, repo storage.ID, p *Pick) ([]Made, er
 	k := pick{Engine: e, Pick: &own, repo: repo}
 	for {
 		made, err := k.try(ctx)
+		var untested *pull.UntestedError
 		var moved *ref.ConflictError
-		if !errors.As(err, &moved) || moved == k.unexpected {
+		switch {
+		case errors.As(err, &untested):
+			if err := e.Test(ctx, p.By, untested.Repo, untested.Number); err != nil {
+				return nil, err
+			}
+		case !errors.As(err, &moved), moved == k.unexpected:
 			return made, err
 		}
 	}
@@ -113,7 +120,9 @@ func (k *pick) look(ctx context.Context, v storage.View) (at place, err error) {
 		k.unexpected = &ref.ConflictError{Name: at.branch, Expected: *k.Expect, Actual: at.old}
 		return at, k.unexpected
 	}
-	res := revision.Resolver{View: v, Objects: k.Objects, Reach: k.Reach, Repo: k.repo, Pool: at.pool, By: k.By}
+	res := revision.Resolver{
+		View: v, Objects: k.Objects, Reach: k.Reach, Repo: k.repo, Pool: at.pool, Ready: pull.Tested, By: k.By,
+	}
 	if at.old.IsZero() {
 		if at.tip, err = k.start(ctx, v, &res); err != nil {
 			return at, err
@@ -163,7 +172,7 @@ func (k *pick) list(ctx context.Context, at *place) ([]git.Hash, error) {
 func (e *Engine) walk(ctx context.Context, pool storage.ID, o *history.Options, most int) (all []git.Hash,
 	err error) {
 	const steps = 1 << 16
-	w := history.New(&history.Objects{Store: e.Objects, Pool: pool}, o)
+	w := history.New(&history.Objects{Store: e.Objects, Pool: pool, Graphs: e.Backend.Graphs()}, o)
 	for {
 		h, err := w.Next(ctx, steps)
 		switch {

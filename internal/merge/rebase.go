@@ -92,8 +92,8 @@ func (e *Engine) lacking(ctx context.Context, pool storage.ID, common []git.Hash
 	return commits, nil
 }
 
-// since lists what a commit has and others lack. Those are the best common ancestors of two histories, and not the other
-// history: where dates lie, more of that would be listed.
+// since lists what a commit has and others lack. Those are the best common ancestors of two histories, and not the
+// other history: where dates lie, more of that would be listed.
 func since(common []git.Hash, head git.Hash) *history.Options {
 	o := &history.Options{Order: history.Topological}
 	for _, h := range common {

@@ -9,6 +9,7 @@ import (
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/treeedit"
 	"github.com/reposit/reposit/internal/treemerge"
 	"github.com/reposit/reposit/storage"
