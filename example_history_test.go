@@ -1,9 +1,13 @@
 package reposit_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log"
+	"strings"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
 
 	"github.com/reposit/reposit"
 )
@@ -30,7 +34,7 @@ func ExampleRepo_CherryPick() {
 	// Output:
 	// Add the fix
 	//
-	// (cherry picked from commit e0dcb6e78e9ee0a0d8ffcbf6dc05f2a9a2b0d2e7)
+	// (cherry picked from commit 22ba017bdf5cebbe9eaa4881e45314aa40db6ca2)
 }
 
 func ExampleRepo_Revert() {
@@ -49,7 +53,7 @@ func ExampleRepo_Revert() {
 	// Output:
 	// Revert "Change the words"
 	//
-	// This reverts commit 0000000000000000000000000000000000000000.
+	// This reverts commit 8bfafeda2ab8aad099643fa1147ef51a2f33375c.
 }
 
 func ExampleNotes() {
@@ -83,7 +87,7 @@ func ExampleNotes() {
 	}
 	// Output:
 	// Deployed on Friday.
-	// 0000000: Deployed on Friday.
+	// 4ed9eb1: Deployed on Friday.
 }
 
 func ExampleCommit_Trailers() {
@@ -98,4 +102,40 @@ Signed-off-by: Ann <ann@example.org>
 	// Output:
 	// Co-authored-by = Bob <bob@example.org>
 	// Signed-off-by = Ann <ann@example.org>
+}
+
+func ExampleRepo_Verify() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+
+	ann, err := openpgp.NewEntity("Ann", "", "ann@example.org", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var public bytes.Buffer // as gpg --export writes it
+	if err := ann.Serialize(&public); err != nil {
+		log.Fatal(err)
+	}
+	_, err = repo.Commit(ctx, &reposit.CommitOptions{Message: "Signed", Sign: func(payload []byte) (string, error) {
+		var signature strings.Builder
+		err := openpgp.ArmoredDetachSign(&signature, ann, bytes.NewReader(payload), nil)
+		return signature.String(), err
+	}}, reposit.Put("signed", nil))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	keys, err := reposit.NewKeyring(&reposit.KeyringOptions{OpenPGP: public.Bytes()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, rev := range []string{"main", "main~1"} {
+		v, err := repo.Verify(ctx, rev, keys)
+		fmt.Println(v.Status, v.Identities, err)
+	}
+	// Output:
+	// good [Ann <ann@example.org>] <nil>
+	// unsigned [] <nil>
 }

@@ -105,6 +105,13 @@ var doors = map[string]door{
 		_, err := c.r.Restore(c.ctx, "side", &reposit.RestoreOptions{CommitOptions: reposit.CommitOptions{AllowEmpty: true}})
 		return err
 	}},
+	"Repo.Verify": {reposit.Read, func(c *cell) error {
+		keys, err := reposit.NewKeyring(nil)
+		if err == nil {
+			_, err = c.r.Verify(c.ctx, "", keys)
+		}
+		return err
+	}},
 	"Repo.CherryPick": {reposit.Write, func(c *cell) error {
 		opts := &reposit.PickOptions{CommitOptions: reposit.CommitOptions{AllowEmpty: true}}
 		_, err := c.r.CherryPick(c.ctx, "topic", opts)

@@ -111,9 +111,9 @@ func (n Notes) load(ctx context.Context) (notes *note.Tree, err error) {
 	return notes, err
 }
 
-// Note returns the note on what a revision names: a commit, or also a tag, tree or blob. It costs the directories on the
-// way to it, of which there are more than one from some hundred notes on. It needs Read, and returns ErrNotFound if the
-// revision does not exist, or there is no note on it, and the errors of List.
+// Note returns the note on what a revision names: a commit, or also a tag, tree or blob. It costs the directories on
+// the way to it, of which there are more than one from some hundred notes on. It needs Read, and returns ErrNotFound
+// if the revision does not exist, or there is no note on it, and the errors of List.
 func (n Notes) Note(ctx context.Context, rev string) (Note, error) {
 	return call(ctx, n.r, "note", rev, func() (Note, error) {
 		name, err := n.opts.ref()

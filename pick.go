@@ -24,15 +24,15 @@ type PickOptions struct {
 	Resolve func(Conflict) (content []byte, err error)
 }
 
-// CherryPick makes commits of the changes that other commits made, as git cherry-pick does: on the tip of a branch, with
-// authors and messages kept. revs is one commit, or a range as Log has it, "a..b", of which those come first that others
-// are made on. It returns the new commits in that order.
+// CherryPick makes commits of the changes that other commits made, as git cherry-pick does: on the tip of a branch,
+// with authors and messages kept. revs is one commit, or a range as Log has it, "a..b", of which those come first
+// that others are made on. It returns the new commits in that order.
 //
 // All of them are made or none. What others push meanwhile is kept: then the changes are made anew on top of it. Where
 // the branch has changed the same, it is ErrConflict (*MergeConflictError, whose Commit says which one). A commit that
 // changes nothing there, as one that was picked before, is ErrNoChange, where git stops too; so is a range without
-// commits. A merge is ErrInvalid without Mainline, and ErrTooLarge is a range of more than 10,000 commits. Beyond these,
-// it returns ErrNotFound for revisions that do not exist, and the errors of Commit.
+// commits. A merge is ErrInvalid without Mainline, and ErrTooLarge is a range of more than 10,000 commits. Beyond
+// these, it returns ErrNotFound for revisions that do not exist, and the errors of Commit.
 //
 // Each commit costs what Merge of it would.
 func (r *Repo) CherryPick(ctx context.Context, revs string, opts *PickOptions) ([]*Commit, error) {

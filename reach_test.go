@@ -258,6 +258,10 @@ func (n *network) doors() []hashDoor {
 			}
 			return nil
 		}},
+		{"verify", []storage.Type{storage.Commit, storage.Tag}, func(r *reposit.Repo, h string) error {
+			keys, err := reposit.NewKeyring(nil)
+			return errors.Join(err, errorOf(r.Verify(ctx, h, keys)))
+		}},
 		{"note", nil, func(r *reposit.Repo, h string) error { return errorOf(r.Notes().Note(ctx, h)) }},
 		{"Contributors", commits, func(r *reposit.Repo, h string) error {
 			_, err := r.Contributors(ctx, &reposit.ContributorOptions{Revision: h})

@@ -160,7 +160,9 @@ func (e *Engine) push(ctx context.Context, at *place, c *Change) (*txn.Push, err
 		return nil, nil // it is as it was
 	}
 	by := &c.Committer
-	log := storage.LogEntry{Name: by.Name, Email: by.Email, When: by.When, Message: names.LogMessage("notes: " + made.Message)}
+	log := storage.LogEntry{
+		Name: by.Name, Email: by.Email, When: by.When, Message: names.LogMessage("notes: " + made.Message),
+	}
 	p := &txn.Push{
 		Refs: []ref.Change{{Name: c.Ref, Old: &at.tip, By: c.By, OnTop: !at.tip.IsZero(), Log: log}}, Now: e.Now(),
 		Quota: e.Quota,

@@ -207,9 +207,11 @@ func TestMixedDirectories(t *testing.T) {
 	deep := tree(file(name("abcd")[4:], "deep\n"), file("other", "x\n"))
 	root := tree(
 		file(name("abcd"), "flat\n"), file(name("ab01"), "one\n"), file(name("cd"), "two\n"), file("README", "read\n"),
-		fmt.Sprintf("100755 blob %s\t%s", blob("run\n"), name("ce")), fmt.Sprintf("120000 blob %s\t%s", blob("l"), name("cf")),
+		fmt.Sprintf("100755 blob %s\t%s", blob("run\n"), name("ce")),
+		fmt.Sprintf("120000 blob %s\t%s", blob("l"), name("cf")),
 		dir("ab", tree(dir("cd", deep), file(name("ab02")[2:], "three\n"), file(name("abcd")[2:], "between\n"))),
-		dir("AC", tree(file(strings.ToUpper(name("ac0b")[2:]), "upper\n"))), dir("docs", deep), dir("ef", tree(file("note", "no\n"))),
+		dir("AC", tree(file(strings.ToUpper(name("ac0b")[2:]), "upper\n"))), dir("docs", deep),
+		dir("ef", tree(file("note", "no\n"))),
 	)
 	r.git(nil, "update-ref", "refs/notes/commits", r.git(nil, "commit-tree", "-m", "m", root))
 	at := r.root()

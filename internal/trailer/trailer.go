@@ -170,7 +170,8 @@ func isGenerated(line string) bool {
 	return false
 }
 
-// separator returns where the key of a trailer ends, or -1: a key has letters, digits and "-", and space only behind it.
+// separator returns where the key of a trailer ends, or -1: a key has letters, digits and "-", and space only behind
+// it.
 func separator(line string) int {
 	space := false
 	for i := range len(line) {
