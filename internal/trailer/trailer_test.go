@@ -16,7 +16,8 @@ var pieces = []string{
 	"\tmore: x\n", "(cherry picked from commit 0123)\n", "words that are no trailer\n",
 	"---\n", "--- a/f\n", "----\n",
 	"# comment\n", "Conflicts:\n", "\tpath\n", ": none\n", "a b: c\n", "k_y: v\n", "  \n", "empty:\n", "x-1:\r\n",
-	"# ------------------------ >8 ------------------------\n", "last without an end", "s: p\n \n q\n", "ü: v\n", "k:\vv\n",
+	"# ------------------------ >8 ------------------------\n",
+	"last without an end", "s: p\n \n q\n", "ü: v\n", "k:\vv\n",
 }
 
 // TestAgainstGit compares with git interpret-trailers --parse, many messages at a time: git reads each from a file.
