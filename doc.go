@@ -76,6 +76,12 @@
 // never a part of one. A store in memory ends with its process. Stored bytes carry checksums that are checked when they
 // are read.
 //
+// # Upkeep
+//
+// [Store.Check] looks at all that is stored and says what is damaged. [Store.Backup] writes all of a store as one
+// stream, or what changed since the last one, while others write to it; [Restore] makes a store of such streams on any
+// backend, and [VerifyBackup] says beforehand that it will. [Store.CopyTo] moves a store to another kind of backend.
+//
 // # What may be copied or synced
 //
 // A store's folder may be copied or moved as a whole while it is closed. A copy of an open one, by a program that

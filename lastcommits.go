@@ -104,7 +104,7 @@ func (w *lastWalk) begin(ctx context.Context, rev, dir string) error {
 	}
 	tree, err := w.source.Tree(ctx, e.Hash)
 	if err == nil {
-		w.walk, err = history.NewLastWalk(ctx, &w.source, t.Commit, dir, tree)
+		w.walk, err = history.NewLastWalk(ctx, &w.source, t.Commit, dir, tree, w.r.s.lasts, t.Pool)
 	}
 	return missingObject(err)
 }

@@ -43,11 +43,11 @@ type MergeOptions struct {
 	ConflictStyle ConflictStyle // of Conflict.Merged
 	NoRenames     bool          // a file that was moved is one that was deleted and another that was added
 	RefuseMerges  bool          // Rebase of a head that has merges is ErrConflict; default: they are left out
-	// decides on a conflict: it returns the content that the path gets; nil leaves the conflict as it is, and ErrNotFound
-	// itself has nothing at the path. Of a symlink the content is its target, of a submodule its commit in hexadecimal; of
-	// ConflictSplit and ConflictTaken any content accepts what Merge did. Another error ends the merge with that error.
-	// It may call the store, is asked once about a conflict, though others may move the branch, and its answers are kept
-	// to Limits.BlobSize. Default: all conflicts are left
+	// decides on a conflict: it returns the content that the path gets; nil leaves the conflict as it is, and
+	// ErrNotFound itself has nothing at the path. Of a symlink the content is its target, of a submodule its commit in
+	// hexadecimal; of ConflictSplit and ConflictTaken any content accepts what Merge did. Another error ends the merge
+	// with that error. It may call the store, is asked once about a conflict, though others may move the branch, and
+	// its answers are kept to Limits.BlobSize. Default: all conflicts are left
 	Resolve func(Conflict) (content []byte, err error)
 }
 
@@ -92,10 +92,11 @@ type MergeResult struct {
 // is copied: all of a fork network is stored together.
 //
 // A branch and a head that have diverged are merged as git merge does it, with MergeCommit and Squash: by lines,
-// through renames of files and directories, from a base that is itself merged if there are several. With Rebase, each
-// commit is merged that way, and AlreadyMerged if all are left out. Where both sides changed the same, and Resolve does
-// not decide, it is ErrConflict (*MergeConflictError), and nothing changes. So it is with FastForwardOnly, and for a
-// branch that is not at Expect (*ConflictError). Without Expect, what others push meanwhile is merged too.
+// through renames of files and directories, from a base that is itself merged if there are several, and as the merge
+// attribute in the branch's .gitattributes, and Options.MergeDrivers say. With Rebase, each commit is merged that way,
+// and AlreadyMerged if all are left out. Where both sides changed the same, and Resolve does not decide, it is
+// ErrConflict (*MergeConflictError), and nothing changes. So it is with FastForwardOnly, and for a branch that is not at
+// Expect (*ConflictError). Without Expect, what others push meanwhile is merged too.
 //
 // The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed; of
 // Rebase that of a look at what each commit changed that one side lacks. It

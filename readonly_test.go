@@ -3,6 +3,7 @@ package reposit_test
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,8 @@ func TestReadOnlyStore(t *testing.T) {
 			return errorOf(s.GetOrCreate(ctx, "x", &reposit.CreateOptions{Owner: "owner"}))
 		},
 		"Check":  func() error { return errorOf(s.Check(ctx, nil)) },
+		"Backup": func() error { return errorOf(s.Backup(ctx, io.Discard, nil)) },
+		"CopyTo": func() error { return s.CopyTo(ctx, memory.New(), nil) },
 		"List":   func() error { return errorOf(s.List(ctx, nil)) },
 		"Search": func() error { return errorOf(s.Search(ctx, "x", nil)) },
 		"Events": func() error { return firstOf(s.Store, 0) },

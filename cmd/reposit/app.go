@@ -101,6 +101,8 @@ NAME alone where the owner is "local", or an ID (rp_…).
 	root.AddCommand(a.forgeVerbs()...)
 	root.AddCommand(a.peopleVerbs()...)
 	root.AddCommand(a.transferVerbs()...)
+	root.AddCommand(a.serveVerbs()...)
+	root.AddCommand(a.upkeepVerbs()...)
 	root.AddCommand(&cobra.Command{
 		Use: "version", Short: "Show the version", Args: args(0, 0), Example: "  reposit version",
 		RunE: func(*cobra.Command, []string) error {
@@ -150,6 +152,7 @@ func (a *app) repo(ctx context.Context, name string) (*reposit.Repo, error) {
 	if id, err := reposit.ParseID(name); err == nil {
 		return s.RepoByID(ctx, id)
 	}
+	name = strings.TrimPrefix(name, "/") // as git has it where a host comes before it
 	if !strings.Contains(name, "/") {
 		name = "local/" + name
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/cmd/reposit/internal/place"
 	"github.com/reposit/reposit/reposittest"
 	"github.com/reposit/reposit/storage/billyfs"
 )
@@ -140,6 +141,8 @@ func TestVerbs(t *testing.T) {
 		{"merge notes draft -m both", exitOK, "merged"},
 		{"merge notes draft --strategy best", exitUsage, `strategy "best"`},
 		{"log notes --graph", exitOK, "├─╮"},
+		{"blame notes main README.md", exitOK, "1  # Field notes"},
+		{"compare notes v1 draft", exitOK, "draft is"},
 		{"undo notes v1 README.md", exitOK, "README.md"},
 		{"fork notes --owner ann", exitOK, "ann/notes"},
 		{"user put ann --email ann@example.com", exitOK, "ann is a user"},
@@ -171,6 +174,18 @@ func TestVerbs(t *testing.T) {
 		{"import fromArchive " + filepath.Join(other, "notes.tar.gz") + " --strip 1", exitOK, "local/fromarchive"},
 		{"cat fromarchive main docs/b.txt", exitOK, "b\n"},
 		{"import fromFolder " + other, exitOK, "local/fromfolder"},
+		{"check", exitOK, "objects"},
+		{"backup -o " + filepath.Join(other, "full") + " --mark " + filepath.Join(other, "mark"), exitOK, ""},
+		{"create later", exitOK, ""},
+		{"backup -o " + filepath.Join(other, "next") + " --since " + filepath.Join(other, "mark"), exitOK, ""},
+		{"verify " + filepath.Join(other, "full") + " " + filepath.Join(other, "next"), exitOK, "whole"},
+		{"verify " + filepath.Join(other, "next"), exitUsage, "backup"},
+		{"-C " + filepath.Join(other, "s") + " restore " + filepath.Join(other, "full"), exitOK, "made a store on badger"},
+		{"-C " + filepath.Join(other, "s") + " show notes", exitOK, "local/notes"},
+		{"copy " + filepath.Join(other, "c") + " --backend billyfs", exitOK, "made a store on billyfs"},
+		{"-C " + filepath.Join(other, "c") + " show later", exitOK, "local/later"},
+		{"copy " + filepath.Join(other, "c"), exitConflict, "there is a store"},
+		{"init --backend disk", exitUsage, "want badger or billyfs"},
 		{"init", exitConflict, "there is a store on billyfs"},
 		{"log", exitUsage, "usage is"},
 		{"lgo", exitUsage, `no verb "lgo"`},
@@ -219,7 +234,7 @@ func TestLocked(t *testing.T) {
 	if code != exitBusy || !strings.Contains(errs, "in use") {
 		t.Errorf("ls: exit code %d, %s", code, errs)
 	}
-	if holder(s.dir) != "" && !strings.Contains(errs, fmt.Sprintf("process %d", os.Getpid())) {
+	if place.Holder(s.dir) != "" && !strings.Contains(errs, fmt.Sprintf("process %d", os.Getpid())) {
 		t.Errorf("ls does not say who holds the store: %s", errs)
 	}
 }

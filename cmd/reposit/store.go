@@ -2,47 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/spf13/cobra"
 
 	"github.com/reposit/reposit"
-	"github.com/reposit/reposit/storage"
-	"github.com/reposit/reposit/storage/badger"
-	"github.com/reposit/reposit/storage/billyfs"
+	"github.com/reposit/reposit/cmd/reposit/internal/place"
 )
-
-// The backends that the command was built with.
-const (
-	kindBadger  = "badger"
-	kindBillyfs = "billyfs"
-)
-
-// backends opens each kind of backend in a folder.
-var backends = map[string]func(dir string) (storage.Backend, error){
-	kindBadger:  func(dir string) (storage.Backend, error) { return badger.Open(dir, nil) },
-	kindBillyfs: func(dir string) (storage.Backend, error) { return billyfs.Open(osfs.New(dir), nil) },
-}
-
-// detect returns which kind of store is in a folder.
-func detect(dir string) (kind string, err error) {
-	for _, mark := range []struct{ file, kind string }{{"MANIFEST", kindBadger}, {"reposit", kindBillyfs}} {
-		_, err := os.Lstat(filepath.Join(dir, mark.file))
-		if err == nil {
-			return mark.kind, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return "", err
-		}
-	}
-	return "", fmt.Errorf("%s: there is no store here: %w", dir, storage.ErrFormat)
-}
 
 // dir returns the folder of the store.
 func (a *app) dir() string {
@@ -58,36 +26,16 @@ func (a *app) dir() string {
 // open opens the store, as the user that --as names.
 func (a *app) open(ctx context.Context) (*reposit.Store, error) {
 	if a.store == nil {
-		kind, err := detect(a.dir())
+		s, err := place.Open(ctx, a.dir())
 		if err != nil {
 			return nil, err
 		}
-		if err := a.openKind(ctx, kind); err != nil {
-			return nil, err
-		}
+		a.store = s
 	}
 	if a.as != "" {
 		return a.store.As(reposit.User(a.as)), nil
 	}
 	return a.store, nil
-}
-
-func (a *app) openKind(ctx context.Context, kind string) error {
-	b, err := backends[kind](a.dir())
-	if errors.Is(err, storage.ErrLocked) {
-		if who := holder(a.dir()); who != "" {
-			err = fmt.Errorf("%w by %s", err, who)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	s, err := reposit.Open(ctx, b, nil)
-	if err != nil {
-		return errors.Join(err, b.Close())
-	}
-	a.store = s
-	return nil
 }
 
 // storeVerbs are about the store as a whole, and what is in it.
@@ -97,24 +45,26 @@ func (a *app) storeVerbs() []*cobra.Command {
 		Use: "init", Short: "Make a store in an empty folder", Args: args(0, 0),
 		Example: "  reposit -C ~/store init\n  reposit -C ~/repos init --backend billyfs   # bare repositories, which git opens too",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if backends[kind] == nil {
+			if !place.Known(kind) {
 				return usageError{fmt.Errorf("backend %q: want badger or billyfs", kind)}
 			}
-			if found, err := detect(a.dir()); err == nil {
+			if found, err := place.Detect(a.dir()); err == nil {
 				return fmt.Errorf("%s: there is a store on %s here: %w", a.dir(), found, reposit.ErrExists)
 			}
 			if err := os.MkdirAll(a.dir(), 0o777); err != nil {
 				return err
 			}
-			if err := a.openKind(cmd.Context(), kind); err != nil {
+			s, err := place.OpenKind(cmd.Context(), a.dir(), kind)
+			if err != nil {
 				return err
 			}
+			a.store = s
 			return a.answer(map[string]string{"Store": a.dir(), "Backend": kind}, func(p *printer) {
 				p.line("made a store on %s in %s", kind, a.dir())
 			})
 		},
 	}
-	initialize.Flags().StringVar(&kind, "backend", kindBadger, "badger or billyfs")
+	initialize.Flags().StringVar(&kind, "backend", place.Badger, "badger or billyfs")
 
 	var list reposit.ListOptions
 	var order string

@@ -115,12 +115,12 @@ func compare(t testing.TB, src blame.Source, dir, rev, path string, opts *blame.
 		t.Errorf("Find(%s, %q) has %d lines, git blame %q %d", rev, path, len(got), flags, len(want))
 		return 0
 	}
-	for i := range want {
-		if got[i] != want[i] {
-			t.Errorf("Find(%s, %q), git blame %q: line %d comes from %v, to git from %v", rev, path, flags, i+1, got[i], want[i])
-			break
-		}
+	at := 0
+	for got[at] == want[at] {
+		at++
 	}
+	t.Errorf("Find(%s, %q), git blame %q: line %d comes from %v, to git from %v", rev, path, flags, at+1, got[at],
+		want[at])
 	return 0
 }
 
@@ -131,7 +131,8 @@ type generated struct {
 	files   []map[string]string // of each commit: mode and content
 }
 
-// generate has git make a history in which files are edited, reformatted, moved and copied, on lines that part and meet.
+// generate has git make a history in which files are edited, reformatted, moved and copied, on lines that part and
+// meet.
 func generate(t testing.TB, rng *rand.Rand, commits int) *generated {
 	t.Helper()
 	g := &generated{dir: newGit(t)}
@@ -165,7 +166,8 @@ func generate(t testing.TB, rng *rand.Rand, commits int) *generated {
 		if rng.IntN(10) == 0 {
 			when += rng.IntN(2000) - 1000
 		}
-		fmt.Fprintf(&stream, "commit refs/heads/b%d\nmark :%d\ncommitter A <a@example.org> %d +0000\ndata 1\nx\n", i, i+1, when)
+		fmt.Fprintf(&stream, "commit refs/heads/b%d\nmark :%d\ncommitter A <a@example.org> %d +0000\ndata 1\nx\n",
+			i, i+1, when)
 		for j, p := range parents {
 			fmt.Fprintf(&stream, "%s :%d\n", []string{"from", "merge"}[min(j, 1)], p+1)
 		}
@@ -203,7 +205,7 @@ func mixed(rng *rand.Rand, a, b string) string {
 	return strings.Join(append(slices.Clone(x[:at]), y[at:]...), "")
 }
 
-var words = []string{"if", "x", "return", "total", "count", "{", "}", "name", "=", "+", "for", "i", "range", "list", "nil"}
+var words = strings.Fields("if x return total count { } name = + for i range list nil")
 
 func line(rng *rand.Rand) string {
 	if rng.IntN(4) == 0 {

@@ -63,7 +63,7 @@ func (s *scan) catalog() error {
 			}
 		case 'L', 'C':
 			s.owned(key, key[min(2, len(key)):])
-		case 'i', 'A', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
+		case 'i', 'A', 'D', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
 		default:
 			s.note(Record, storage.ID{}, key, "it is of no known kind")
 		}

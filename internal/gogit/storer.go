@@ -41,6 +41,8 @@ type Host struct {
 
 	ReadOnly bool // whatever would change something is storage.ErrReadOnly
 
+	Hidden []string // what the names of refs begin with that count as not there when an object is looked for
+
 	Limits Limits
 	Now    func() time.Time
 	Author func() (git.Signature, error) // who stands in the logs of refs

@@ -45,9 +45,15 @@ type Objects struct {
 	Pool   storage.ID
 	Graphs *graph.Store // nil: all is read as objects
 
-	read  int
-	nodes *graph.Nodes // nil: not opened yet
+	read   int
+	nodes  *graph.Nodes // nil: not opened yet
+	passed int          // commits since a tree was read
+	sparse bool         // many commits are passed by between those whose trees are read
 }
+
+// sparse is how many commits lie between two whose trees are read if what is made of deltas on the way to one is of no
+// use to the next.
+const sparse = 8
 
 // cachedCommits is how many commits a walk puts into the cache: after so many, the rest would only drive out what
 // others have there.
@@ -78,6 +84,7 @@ func (o *Objects) Commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
 
 // Node is part of a Source.
 func (o *Objects) Node(ctx context.Context, h git.Hash) (Node, error) {
+	o.passed++
 	if o.nodes == nil && o.Graphs != nil {
 		var err error
 		if o.nodes, err = o.Graphs.Nodes(ctx, o.Pool); err != nil {
@@ -107,7 +114,14 @@ func (o *Objects) Tree(ctx context.Context, h git.Hash) (*git.Tree, error) {
 	if h == git.EmptyTree || h.IsZero() {
 		return &git.Tree{}, nil
 	}
-	item, err := o.Store.TreeAlong(ctx, o.Pool, h)
+	if o.passed > 0 {
+		o.sparse, o.passed = o.passed > sparse, 0
+	}
+	read := o.Store.TreeAlong
+	if o.sparse {
+		read = o.Store.Tree
+	}
+	item, err := read(ctx, o.Pool, h)
 	if err != nil {
 		return nil, err
 	}

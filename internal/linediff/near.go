@@ -22,17 +22,13 @@ func (t *Table) TextNear(data []byte, near *Text) *Text {
 	copy(text.IDs, near.IDs[:head])
 	copy(text.ends, near.ends[:head])
 	t.grow(n)
+	beside := head // the line of near that the next one most likely is
 	for i := head; i < head+n; i++ {
 		end := to
 		if j := bytes.IndexByte(data[from:to], '\n'); j >= 0 {
 			end = from + j + 1
 		}
-		known := len(t.classes)
-		text.IDs[i] = t.number(data[from:end])
-		if len(t.classes) > known {
-			added := &t.classes[known]
-			added.line = bytes.Clone(added.line)
-		}
+		text.IDs[i], beside = t.numberNear(data[from:end], near, beside)
 		text.ends[i] = uint32(end)
 		from = end
 	}
@@ -42,6 +38,23 @@ func (t *Table) TextNear(data []byte, near *Text) *Text {
 		text.ends[head+n+i] = end + shift
 	}
 	return text
+}
+
+// numberNear numbers a line that is most likely line at of near, or one of those around it, and returns where the next
+// one most likely is. To compare a line is cheaper than to look it up.
+func (t *Table) numberNear(line []byte, near *Text, at int) (id int32, next int) {
+	for _, i := range [...]int{at, at - 1, at + 1} { // the line before was changed, added, or one behind it was removed
+		if i >= 0 && i < near.Len() && bytes.Equal(near.Line(i), line) {
+			return near.IDs[i], i + 1
+		}
+	}
+	known := len(t.classes)
+	id = t.number(line)
+	if len(t.classes) > known {
+		added := &t.classes[known]
+		added.line = bytes.Clone(added.line)
+	}
+	return id, at + 1
 }
 
 // end returns where in the data the first n lines end.

@@ -39,10 +39,14 @@ func (e *ConflictError) Is(target error) bool { return target == error(fault.Con
 // done. It calls opts.Resolve, so it is for outside of transactions.
 func (e *Engine) combine(ctx context.Context, pool storage.ID, base, head git.Hash, opts *Options,
 	labels [3]string) (*treemerge.Result, error) {
+	ours, err := e.Objects.Commit(ctx, pool, base)
+	if err != nil {
+		return nil, err
+	}
 	how := opts.Trees
-	how.Labels = labels
-	h := ancestry{e, pool}
 	src := source{e.Objects, pool}
+	how.Labels, how.Driver = labels, e.driver(ctx, src, ours.Tree)
+	h := ancestry{e, pool}
 	r, err := treemerge.Commits(ctx, src, h, base, head, &how)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,8 @@ type Engine struct {
 	Author  func() (git.Signature, error) // of test merges
 	Quota   int64                         // of the bytes of a repository; 0: none
 
-	BlobSize int64 // bytes that a file may have which Options.Resolve gives; 0: any
+	BlobSize int64 // bytes that a file may have which Options.Resolve or Drivers give; 0: any
+	Drivers  []Driver
 }
 
 // Options say how a merge is made.

@@ -154,7 +154,7 @@ func (c *chain) parent(ctx context.Context, is *git.Commit) (parent, tree git.Ha
 // merge merges a tree into that of the tip.
 func (c *chain) merge(ctx context.Context, base, theirs git.Hash, labels [3]string) (*treemerge.Result, error) {
 	how := c.how.Trees
-	how.Labels = labels
+	how.Labels, how.Driver = labels, c.engine.driver(ctx, c, c.tree)
 	ours := c.tree
 	if ours == git.EmptyTree {
 		ours = git.Hash{} // it need not be stored

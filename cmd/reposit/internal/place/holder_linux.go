@@ -1,4 +1,4 @@
-package main
+package place
 
 import (
 	"bufio"
@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// holder says which process holds a lock on the folder of a store, or on a file in it; "" if that can't be told.
-func holder(dir string) string {
+// Holder says which process holds a lock on the folder of a store, or on a file in it; "" if that can't be told.
+func Holder(dir string) string {
 	inodes := map[string]bool{}
 	note := func(name string) {
 		var st syscall.Stat_t
