@@ -95,14 +95,14 @@ type MergeResult struct {
 // through renames of files and directories, from a base that is itself merged if there are several, and as the merge
 // attribute in the branch's .gitattributes, and Options.MergeDrivers say. With Rebase, each commit is merged that way,
 // and AlreadyMerged if all are left out. Where both sides changed the same, and Resolve does not decide, it is
-// ErrConflict (*MergeConflictError), and nothing changes. So it is with FastForwardOnly, and for a branch that is not at
-// Expect (*ConflictError). Without Expect, what others push meanwhile is merged too.
+// ErrConflict (*MergeConflictError), and nothing changes. So it is with FastForwardOnly, and for a branch that is not
+// at Expect (*ConflictError). Without Expect, what others push meanwhile is merged too.
 //
 // The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed; of
-// Rebase that of a look at what each commit changed that one side lacks. It
-// returns ErrNotFound for a branch or head that is not there, ErrProtected for a branch that takes pull requests only,
-// ErrForbidden for a private HeadRepo where this repository is public, ErrTooLarge if what it makes is more than one
-// transaction takes, and ErrInvalid, also for a HeadRepo of another network.
+// Rebase that of a look at what each commit changed that one side lacks. It returns ErrNotFound for a branch or head
+// that is not there, ErrProtected for a branch that takes pull requests only, ErrForbidden for a private HeadRepo where
+// this repository is public, ErrTooLarge if what it makes is more than one transaction takes or Rebase finds more than
+// 10,000 commits, and ErrInvalid, also for a HeadRepo of another network.
 func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (MergeResult, error) {
 	return call(ctx, r, "merge", head, func() (MergeResult, error) {
 		if opts == nil {
