@@ -48,7 +48,7 @@ var storeDoors = map[string]bool{
 	"Store.ImportArchive": true,
 	"Store.GetOrCreate":   true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
 	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Check": true,
-	"Store.Backup": true, "Store.CopyTo": true, "Store.Events": true, "Store.EventRange": true,
+	"Store.Repair": true, "Store.Backup": true, "Store.CopyTo": true, "Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
 	"Users.RemoveTo": true,
 	"Users.All":      true,
@@ -95,6 +95,7 @@ var doors = map[string]door{
 	"Repo.UploadPack":  {reposit.Read, func(c *cell) error { return c.r.UploadPack(c.ctx, gitClient(""), nil) }},
 	"Repo.Blame":       {reposit.Read, func(c *cell) error { _, err := c.r.Blame(c.ctx, "", "f", nil); return err }},
 	"Repo.Compare":     {reposit.Read, func(c *cell) error { _, err := c.r.Compare(c.ctx, "", ""); return err }},
+	"Repo.Grep":        {reposit.Read, func(c *cell) error { return firstError(c.r.Grep(c.ctx, "", "", nil)) }},
 	"Repo.Storer":      {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":       {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
 	"Repo.Network":     {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
@@ -563,6 +564,10 @@ func TestStoreDoors(t *testing.T) {
 		if _, err := as.Check(ctx, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Check() as %s = %v", who, err)
+		}
+		if _, err := as.Repair(ctx, nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Repair() as %s = %v", who, err)
 		}
 		if _, err := as.Backup(ctx, io.Discard, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {

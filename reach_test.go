@@ -265,6 +265,12 @@ func (n *network) doors() []hashDoor {
 			return errors.Join(err, errorOf(r.Verify(ctx, h, keys)))
 		}},
 		{"note", nil, func(r *reposit.Repo, h string) error { return errorOf(r.Notes().Note(ctx, h)) }},
+		{"Grep", trees, func(r *reposit.Repo, h string) error {
+			for _, err := range r.Grep(ctx, h, "x", nil) {
+				return err
+			}
+			return nil
+		}},
 		{"Blame", nil, func(r *reposit.Repo, h string) error { _, err := r.Blame(ctx, h, "f", nil); return err }},
 		{"Blame without h", nil, func(r *reposit.Repo, h string) error {
 			_, err := r.Blame(ctx, "", "f", &reposit.BlameOptions{IgnoreRevs: []string{h}})

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/go-git/go-billy/v5/memfs"
+
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/storage/memory"
 )
@@ -49,6 +51,25 @@ func storeWithNotes(ctx context.Context) (*reposit.Store, *reposit.Repo) {
 		log.Fatal(err)
 	}
 	return store, repo
+}
+
+func ExampleStore_Repair() {
+	ctx := context.Background()
+	store, repo := storeWithNotes(ctx)
+	defer store.Close()
+	var bundle bytes.Buffer
+	if err := repo.Bundle(ctx, &bundle, nil); err != nil {
+		log.Fatal(err)
+	}
+	folder := memfs.New()
+	if err := repo.Export(ctx, folder, nil); err != nil {
+		log.Fatal(err)
+	}
+	report, err := store.Repair(ctx, &reposit.RepairOptions{From: []reposit.RepairSource{
+		reposit.RepositoryCopy(folder), reposit.BundleCopy(&bundle),
+	}})
+	fmt.Println("left:", report.Found, "mended:", report.Repaired, err)
+	// Output: left: 0 mended: 0 <nil>
 }
 
 func ExampleStore_Backup() {

@@ -23,12 +23,24 @@ func (e *Engine) trial(ctx context.Context, pool storage.ID, p *pull.Pull, base 
 	return e.combine(ctx, pool, base, p.Head, opts, labels)
 }
 
-// Conflicts returns the paths on which a pull request can't be merged. It is for outside of transactions.
+// Conflicts returns the paths on which a pull request can't be merged, and finds out whose paths a merge changes. It is
+// for outside of transactions.
 func (e *Engine) Conflicts(ctx context.Context, c *Candidate) ([]Conflict, error) {
-	if c.Pull.State != pull.Open || c.Lost || c.FastForward || c.Contained || c.clean || c.Base.IsZero() {
+	if c.Pull.State != pull.Open || c.Lost || c.FastForward || c.Contained || c.Base.IsZero() {
 		return nil, nil
 	}
-	_, err := e.trial(ctx, c.pool, c.Pull, c.Base, &Options{})
+	if !c.tested.IsZero() {
+		if !c.owned {
+			return nil, nil
+		}
+		made, err := e.Objects.Commit(ctx, c.pool, c.tested)
+		if err == nil {
+			outcome := &pull.Outcome{Tree: made.Tree}
+			c.OwnerRequirements, err = e.Owners.Requirements(ctx, c.pool, c.Base, c.from, c.Pull.Head, outcome)
+		}
+		return nil, err
+	}
+	_, err := e.merge(ctx, c, &Options{})
 	var failed *ConflictError
 	if errors.As(err, &failed) {
 		return failed.Conflicts, nil
