@@ -394,8 +394,8 @@ func TestRebasesAgainstGit(t *testing.T) {
 	t.Log(kinds)
 }
 
-// marksCommon reports whether git takes a commit of the head for one that the base has made since, and no such is there:
-// where dates lie, it looks at common ancestors, too.
+// marksCommon reports whether git takes a commit of the head for one that the base has made since, and no such is
+// there: where dates lie, it looks at common ancestors, too.
 func (d *checkout) marksCommon(base, head string) bool {
 	d.Helper()
 	marked := func(side string) bool {
