@@ -80,7 +80,8 @@ func TestUploadHostile(t *testing.T) {
 		}{strings.NewReader(test.says), &out}, &reposit.ServeOptions{Protocol: test.protocol, Stateless: true})
 		if !errors.Is(err, test.want) || !strings.Contains(out.String(), "ERR upload-pack: ") ||
 			strings.Contains(out.String(), "PACK") {
-			t.Errorf("%q, said in %q = %v, want %v; the client is told %q", test.says, test.protocol, err, test.want, out.String())
+			t.Errorf("%q, said in %q = %v, want %v; the client is told %q", test.says, test.protocol, err, test.want,
+				out.String())
 		}
 	}
 }
@@ -114,11 +115,13 @@ func TestServeEndless(t *testing.T) {
 		next                  func(n int) string
 		push                  bool
 	}{
-		{"haves", "version=2", lines("command=fetch", "|"), func(n int) string { return "0032have " + hash(n) + "\n" }, false},
+		{"haves", "version=2", lines("command=fetch", "|"), func(n int) string {
+			return "0032have " + hash(n) + "\n"
+		}, false},
 		{"shallows", "version=2", lines("command=fetch", "|"), func(n int) string {
 			return "0035shallow " + hash(n) + "\n"
 		}, false},
-		{"prefixes", "version=2", lines("command=ls-refs", "|"), func(n int) string { return "0017ref-prefix refs/\n\n\n" }, false},
+		{"prefixes", "version=2", lines("command=ls-refs", "|"), func(int) string { return "0014ref-prefix refs/" }, false},
 		{"commands", "", "", func(n int) string {
 			return fmt.Sprintf("0069%s %s refs/heads/%08x", hash(0), main, n)
 		}, true},
