@@ -35,6 +35,12 @@
 // path is separated by "/", without one at its ends, and is taken as it is. A hash is found only if refs of the
 // repository lead to it, though repositories of one fork network share storage.
 //
+// # History
+//
+// [Repo.Log] lists commits as git log does, and [Repo.LastCommits] finds what changed each entry of a directory last.
+// [Repo.Diff] says what differs between two revisions, [Repo.Blame] which commit brought each line of a file, and
+// [Repo.Grep] where lines are that match. All of them compare with git in their tests.
+//
 // # Commits
 //
 // [Repo.Commit] makes one commit of any number of changes, all of them or none. It needs no checkout, and costs what it
@@ -77,9 +83,11 @@
 //
 // # Upkeep
 //
-// [Store.Check] looks at all that is stored and says what is damaged. [Store.Backup] writes all of a store as one
-// stream, or what changed since the last one, while others write to it; [Restore] makes a store of such streams on any
-// backend, and [VerifyBackup] says beforehand that it will. [Store.CopyTo] moves a store to another kind of backend.
+// [Store.Check] looks at all that is stored and says what is damaged, and [Store.Repair] mends what it can.
+// [Store.Backup] writes all of a store as one stream, or what changed since the last one, while others write to it;
+// [Restore] makes a store of such streams on any backend, and [VerifyBackup] says beforehand that it will.
+// [Store.CopyTo] moves a store to another kind of backend. [Store.Feed] and [Follow] keep a second store a moment
+// behind.
 //
 // # What may be copied or synced
 //

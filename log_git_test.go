@@ -293,6 +293,7 @@ func (h *madeHistory) randomLog(rng *rand.Rand) *reposit.LogOptions {
 
 // TestLog lists random histories beside git log, with all options.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	t.Logf("-seed=%d", *seed)
 	s := openMemory(t, nil)
@@ -330,6 +331,7 @@ func TestLog(t *testing.T) {
 
 // TestLogFollow follows files through renames, also of what was changed, beside git log.
 func TestLogFollow(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	t.Logf("-seed=%d", *seed)
 	s := openMemory(t, nil)
@@ -354,6 +356,7 @@ func TestLogFollow(t *testing.T) {
 
 // TestLastCommits finds the last commits of entries of random histories beside git log.
 func TestLastCommits(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	t.Logf("-seed=%d", *seed)
 	s := openMemory(t, nil)

@@ -71,6 +71,7 @@ func TestReadOnlyStore(t *testing.T) {
 		},
 		"DeleteExpired":  func() error { return errorOf(s.DeleteExpired(ctx)) },
 		"Upkeep":         func() error { return s.Upkeep(ctx) },
+		"Repair":         func() error { return errorOf(s.Repair(ctx, nil)) },
 		"Users.Put":      func() error { return s.Users().Put(ctx, reposit.Profile{Login: "new"}) },
 		"Users.Remove":   func() error { return s.Users().Remove(ctx, "guest") },
 		"Users.RemoveTo": func() error { return s.Users().RemoveTo(ctx, "guest", "owner") },
