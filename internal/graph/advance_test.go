@@ -17,8 +17,11 @@ import (
 func TestBringIn(t *testing.T) {
 	w := newWorld(t)
 	r := rand.New(rand.NewPCG(1, 2))
-	tip := w.put(false, 0, "a")
-	for i := range 30_000 {
+	tip, commits := w.put(false, 0, "a"), 30_000
+	if testing.Short() {
+		commits = 22_000
+	}
+	for i := range commits {
 		tip = w.put(false, int64(i), "a", tip)
 		if i%100 == 0 {
 			tip = w.put(false, int64(i), "b", tip, w.put(false, int64(i), "c", tip))
