@@ -164,7 +164,8 @@ var movers = []struct {
 // others are the verbs that change something, but move no branch, or, as Create does, none that there is.
 var others = map[string]bool{
 	"Repo.Permission": true, "Repo.Update": true, "Repo.DeleteToken": true, "Repo.Delete": true, "Branches.Create": true,
-	"Tags.Create": true, "Tags.Delete": true, "Pulls.Open": true, "Pulls.Close": true, "Protections.Set": true,
+	"Branches.Restore": true,
+	"Tags.Create":      true, "Tags.Delete": true, "Pulls.Open": true, "Pulls.Close": true, "Protections.Set": true,
 	"Protections.Remove": true, "Refs.Log": true,
 	"Storer.SetObject": true, "Storer.SetConfig": true, "Storer.PackWriter": true,
 	"Repo.Teams": true, "Collaborators.Add": true, "Collaborators.List": true, "Collaborators.Remove": true,
