@@ -161,6 +161,63 @@ func (b Branches) recall(res *revision.Resolver, full, from string, missing erro
 	return h, missing
 }
 
+// Restore brings a deleted branch back: it names again what it held when it was last deleted, as its log has it. It
+// needs Admin, since what deleted refs held is for admins alone. It returns ErrNotFound if there never was such a
+// branch, ErrExists if there is one, or one whose name is a directory of this name, or the reverse, and ErrProtected.
+func (b Branches) Restore(ctx context.Context, name string) (Branch, error) {
+	return call(ctx, b.r, "restore branch", name, func() (Branch, error) {
+		if err := b.r.may(ctx, access.Admin); err != nil {
+			return Branch{}, err
+		}
+		full, err := branchRef(name)
+		if err != nil {
+			return Branch{}, err
+		}
+		var branch Branch
+		err = b.r.resolve(ctx, func(res *revision.Resolver) error {
+			at, err := b.deleted(res, full)
+			if err == nil {
+				branch, err = newBranch(ctx, res, storage.Ref{Name: full, Hash: at})
+			}
+			return err
+		})
+		if err != nil {
+			return Branch{}, err
+		}
+		change := ref.Change{Name: full, New: git.Hash(branch.Commit.Hash), Old: &git.Hash{}}
+		if err := b.r.updateRefs(ctx, "branch: restored", []ref.Change{change}); err != nil {
+			return Branch{}, taken(err)
+		}
+		return branch, nil
+	})
+}
+
+// deleted returns what a branch held that is not there any more.
+func (b Branches) deleted(res *revision.Resolver, full string) (git.Hash, error) {
+	_, err := res.View.Ref(b.r.id, full)
+	if err == nil {
+		return git.Hash{}, ErrExists
+	}
+	if !errors.Is(err, storage.ErrNotFound) {
+		return git.Hash{}, err
+	}
+	if may, err := b.r.s.actor.Permission(res.View, b.r.id); err != nil || may < access.Admin {
+		return git.Hash{}, cmp.Or(err, error(ErrForbidden))
+	}
+	for entry, err := range res.View.Log(b.r.id, full) {
+		if err != nil {
+			return git.Hash{}, err
+		}
+		// Of a symbolic ref the log may not say what it held.
+		for _, h := range [2]git.Hash{entry.Old, entry.New} {
+			if !h.IsZero() {
+				return h, nil
+			}
+		}
+	}
+	return git.Hash{}, &detail{ErrNotFound, "not found: no deleted branch of this name is known", storage.ErrNotFound}
+}
+
 // taken makes the conflict of something that should not exist an ErrExists.
 func taken(err error) error {
 	if conflict, ok := classify(err).(*ConflictError); ok && conflict.Expected.IsZero() {

@@ -32,8 +32,12 @@
 //
 // Where a method takes a revision, it is Git's syntax (gitrevisions): a branch, a tag, a full ref name, a hash or the
 // beginning of one, "main~2", "main^{tree}", "main@{yesterday}", "v1.0-3-gabcdef". "" is HEAD, the default branch. A
-// path is separated by "/", without one at its ends, and is taken as it is. A hash is found only if refs of the
-// repository lead to it, though repositories of one fork network share storage.
+// time in "main@{...}" is one as git writes it or "2005-04-07 22:13", in UTC unless it says otherwise, or parts of it
+// in words: "2 hours ago", "3 days 2 hours ago", "yesterday noon", "last friday", "7 Apr 2005", "2005-04-07", which
+// mean what they mean to git; what is not understood as a whole is ErrInvalid, and a time before the ref's log
+// ErrNotFound. What only a worktree or remotes give a meaning is ErrInvalid, too: "@{-1}", "@{upstream}", "@{push}"
+// and ":0:path". A path is separated by "/", without one at its ends, and is taken as it is. A hash is found only if
+// refs of the repository lead to it, though repositories of one fork network share storage.
 //
 // # History
 //

@@ -176,3 +176,23 @@ func ExampleRepo_Grep() {
 	// docs/guide.md:1:6: Turn right.
 	// src/main.go:1:9: package main
 }
+
+func ExampleBranches_Restore() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleHistory(store)
+
+	if _, err := repo.Branches().Create(ctx, "topic", "main~1"); err != nil {
+		log.Fatal(err)
+	}
+	if err := repo.Branches().Delete(ctx, "topic"); err != nil {
+		log.Fatal(err)
+	}
+	branch, err := repo.Branches().Restore(ctx, "topic")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(branch.Name, branch.Commit.Message)
+	// Output: topic Move the guide
+}

@@ -151,6 +151,16 @@ var doors = map[string]door{
 		return err
 	}},
 	"Branches.Rename": {reposit.Write, func(c *cell) error { return c.r.Branches().Rename(c.ctx, "side", "new") }},
+	"Branches.Restore": {reposit.Admin, func(c *cell) error {
+		if _, err := c.all.Branches().Create(c.ctx, "gone", ""); err != nil {
+			return err
+		}
+		if err := c.all.Branches().Delete(c.ctx, "gone"); err != nil {
+			return err
+		}
+		_, err := c.r.Branches().Restore(c.ctx, "gone")
+		return err
+	}},
 	"Branches.Delete": {reposit.Write, func(c *cell) error { return c.r.Branches().Delete(c.ctx, "side") }},
 	"Tags.List":       {reposit.Read, func(c *cell) error { _, err := c.r.Tags().List(c.ctx, nil); return err }},
 	"Tags.All":        {reposit.Read, func(c *cell) error { return firstError(c.r.Tags().All(c.ctx)) }},

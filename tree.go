@@ -47,7 +47,9 @@ func (r *Repo) resolve(ctx context.Context, fn func(*revision.Resolver) error) e
 }
 
 func (r *Repo) resolver(v storage.View, pool storage.ID) revision.Resolver {
-	return revision.Resolver{View: v, Objects: r.s.objects, Reach: r.s.reach, Repo: r.id, Pool: pool, By: r.s.actor}
+	return revision.Resolver{
+		View: v, Objects: r.s.objects, Reach: r.s.reach, Repo: r.id, Pool: pool, By: r.s.actor, Now: r.s.opts.Now,
+	}
 }
 
 // A treeLookup is treeAt on its way. Lookups are used again, so that a read allocates nothing but what it returns.
@@ -89,7 +91,9 @@ func (l *treeLookup) run(v storage.View) error {
 	if err := l.find(v); err != nil {
 		return err
 	}
-	r.s.trees.Remember(q, l.tree.Answer)
+	if !revision.Timed(l.rev) {
+		r.s.trees.Remember(q, l.tree.Answer)
+	}
 	return nil
 }
 

@@ -84,6 +84,7 @@ func (m *branchMerge) try(ctx context.Context) error {
 		}
 		res := revision.Resolver{
 			View: v, Objects: m.Objects, Reach: m.Reach, Repo: m.head.Repo, Pool: pool, Ready: pull.Tested, By: m.opts.By,
+			Now: m.Now,
 		}
 		head, err = res.ResolveAs(ctx, m.head.Revision, revision.Commitish)
 		if err == nil {

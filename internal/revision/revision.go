@@ -1,5 +1,5 @@
 // Package revision resolves what users write for a commit, tree or blob, or for a set of commits: gitrevisions, but for
-// what depends on the time of the day, or on a worktree.
+// what only a worktree or remotes give a meaning: "@{-n}", "@{upstream}", "@{push}" and ":n:path".
 package revision
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/fault"
@@ -37,7 +38,8 @@ type Resolver struct {
 	// Ready returns an error, which is that of the revision, if a ref is yet to be made that is made when somebody asks
 	// for it; nil: there is none such
 	Ready func(v storage.View, repo storage.ID, name string) error
-	By    access.Actor // who may write may also know what refs held before, and an admin what deleted ones did
+	By    access.Actor     // who may write may also know what refs held before, and an admin what deleted ones did
+	Now   func() time.Time // for "@{yesterday}" and its like; nil: time.Now
 
 	in *reach.Repo // once a hash was asked for
 }
@@ -80,6 +82,9 @@ func (r *Resolver) ResolveAs(ctx context.Context, rev string, want Kind) (git.Ha
 		return r.anyWithText(ctx, text)
 	}
 	if tree, path, ok := cutPath(rev); ok {
+		if tree == "" && len(path) > 1 && path[1] == ':' && '0' <= path[0] && path[0] <= '3' {
+			return git.Hash{}, fmt.Errorf("%w: there is no index", ErrSyntax)
+		}
 		return r.atPath(ctx, tree, path)
 	}
 	base, steps := cutSteps(rev)
@@ -157,11 +162,11 @@ func (r *Resolver) base(ctx context.Context, base string, want Kind) (git.Hash, 
 	if h, ok := git.ParseHash(base); ok {
 		return r.whole(ctx, h)
 	}
-	if name, n, ok, err := cutLog(base); ok || err != nil {
+	if name, p, ok, err := r.cutLog(base); ok || err != nil {
 		if err != nil {
 			return git.Hash{}, err
 		}
-		return r.logged(name, n)
+		return r.logged(name, p)
 	}
 	found, err := r.Ref(base)
 	if err == nil {
@@ -258,21 +263,38 @@ func (r *Resolver) follow(name string) (storage.Ref, error) {
 	return found, err
 }
 
-// cutLog splits "name@{n}".
-func cutLog(base string) (name string, n int, ok bool, err error) {
-	at := strings.Index(base, "@{")
-	if at < 0 {
-		return "", 0, false, nil
-	}
-	n, err = strconv.Atoi(strings.TrimSuffix(base[at+2:], "}"))
-	if err != nil || n < 0 || !strings.HasSuffix(base, "}") {
-		return "", 0, false, fmt.Errorf("%w: only @{n} is known of the forms with @{", ErrSyntax)
-	}
-	return base[:at], n, true, nil
+// A past is what stands in "name@{...}": how many changes ago, or at what time.
+type past struct {
+	changes int
+	at      time.Time // zero: changes says it
 }
 
-// logged returns what a ref held n changes ago.
-func (r *Resolver) logged(name string, n int) (git.Hash, error) {
+// cutLog splits "name@{n}" and "name@{time}".
+func (r *Resolver) cutLog(base string) (name string, p past, ok bool, err error) {
+	at := strings.Index(base, "@{")
+	if at < 0 {
+		return "", past{}, false, nil
+	}
+	text, closed := strings.CutSuffix(base[at+2:], "}")
+	if !closed || text == "" {
+		return "", past{}, false, fmt.Errorf("%w: unclosed or empty @{", ErrSyntax)
+	}
+	if strings.Trim(text, "0123456789") == "" {
+		n, err := strconv.Atoi(text)
+		if err == nil && n < leastStamp {
+			return base[:at], past{changes: n}, true, nil
+		}
+	}
+	now := time.Now
+	if r.Now != nil {
+		now = r.Now
+	}
+	p.at, err = parseDate(text, now())
+	return base[:at], p, err == nil, err
+}
+
+// logged returns what a ref held in the past.
+func (r *Resolver) logged(name string, p past) (git.Hash, error) {
 	if name == "" || name == "@" {
 		name = ref.Head
 	}
@@ -280,7 +302,7 @@ func (r *Resolver) logged(name string, n int) (git.Hash, error) {
 	if err != nil {
 		return git.Hash{}, err
 	}
-	if n == 0 {
+	if p == (past{}) {
 		return found.Hash, nil
 	}
 	sees, old, err := r.seesLogs()
@@ -295,12 +317,19 @@ func (r *Resolver) logged(name string, n int) (git.Hash, error) {
 		if err != nil {
 			return git.Hash{}, err
 		}
-		if n--; n == 0 {
-			if entry.Old.IsZero() {
-				break
+		held := entry.Old
+		if p.changes--; !p.at.IsZero() {
+			if entry.When.Unix() > p.at.Unix() {
+				continue
 			}
-			return entry.Old, nil
+			held = entry.New
+		} else if p.changes > 0 {
+			continue
 		}
+		if held.IsZero() {
+			break
+		}
+		return held, nil
 	}
 	return git.Hash{}, tooOld(found.Name)
 }
