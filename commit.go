@@ -16,6 +16,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/revision"
+	"github.com/reposit/reposit/internal/trailer"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -54,6 +55,24 @@ type Commit struct {
 	Encoding          string // in which the text is stored, by the commit's header; "" for UTF-8
 	Signature         string // armoured, as it stands in the gpgsig header
 	Headers           string // all headers after the committer, as they are stored
+	Note              string // what LogOptions.Notes have on it; "" if they were not asked for
+}
+
+// A Trailer is a line "key: value" at the end of a commit's message, as "Co-authored-by: Ann <ann@example.org>".
+type Trailer struct {
+	Key, Value string
+}
+
+// Trailers returns the trailers of the message, in order, as git interpret-trailers --parse prints them: of the last
+// paragraph, if it has nothing else, or has a line of git's own ("Signed-off-by:", "(cherry picked from commit") and is
+// trailers by a quarter. Values that go on over several lines are one line. What follows a line "---" does not count.
+func (c *Commit) Trailers() []Trailer {
+	found := trailer.Parse(c.Message)
+	all := make([]Trailer, len(found))
+	for i, t := range found {
+		all[i] = Trailer(t)
+	}
+	return all
 }
 
 func publicCommit(h git.Hash, stored *git.Commit) *Commit {

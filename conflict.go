@@ -84,6 +84,7 @@ type Conflict struct {
 type MergeConflictError struct {
 	Conflicts []Conflict // by path; of some paths there may be several
 	Tree      Hash       // what the merge would give with markers in the files; it is not stored
+	Commit    Hash       // of CherryPick, Revert and Rebase, the commit whose changes conflict; else zero
 }
 
 // Error names the first path.
@@ -103,7 +104,7 @@ func conflictsOf(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	out := &MergeConflictError{Tree: Hash(failed.Tree)}
+	out := &MergeConflictError{Commit: Hash(failed.Commit), Tree: Hash(failed.Tree)}
 	for _, c := range failed.Conflicts {
 		out.Conflicts = append(out.Conflicts, publicConflict(c))
 	}

@@ -46,7 +46,8 @@
 // [Repo.Commit] makes one commit of any number of changes, all of them or none. It needs no checkout, and costs what it
 // changes, however large the tree is. Any number of goroutines may commit to one branch: those that wait land together,
 // each with a commit of its own. CommitOptions.Expect makes it compare-and-swap. [Repo.Merge] has a branch take the
-// commits of another one, and [Repo.Restore] gives it back what it held.
+// commits of another one, [Repo.CherryPick] the changes of some alone, and [Repo.Revert] takes changes back.
+// [Repo.Restore] gives a branch back what it held. [Repo.Notes] say more of commits that there are.
 //
 // # Forks
 //

@@ -65,6 +65,9 @@ type ContributorOptions struct {
 	Anonymous bool   // also authors that are no known user
 	Revision  string // whose history counts; default: the default branch
 	Limit     int    // how many are listed at most; default: all
+	// CoAuthors gives a share in a commit to those, too, whom its trailers Co-authored-by name. Nothing is kept of that:
+	// each call reads all commits.
+	CoAuthors bool
 }
 
 // A Contributor is the author of commits: a user, or, if Login is empty, somebody who goes by a name and an address.
@@ -125,12 +128,18 @@ func (r *Repo) contributors(ctx context.Context, opts *ContributorOptions) ([]co
 	if err != nil {
 		return nil, err
 	}
+	authors := tally.Authors
+	if opts.CoAuthors {
+		if authors, err = r.s.stats.CoAuthors(ctx, t.Pool, tally, mailmap); err != nil {
+			return nil, missingObject(err)
+		}
+	}
 	var listed []contributor.Contributor
 	err = r.s.backend.View(ctx, func(v storage.View) error {
 		if _, err := r.s.actor.Check(v, r.id, access.Read); err != nil {
 			return err
 		}
-		listed, err = contributor.List(tally.Authors, mailmap, stats.Users(v), opts.Anonymous)
+		listed, err = contributor.List(authors, mailmap, stats.Users(v), opts.Anonymous)
 		return err
 	})
 	return listed, err

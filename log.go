@@ -12,6 +12,7 @@ import (
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/history"
+	"github.com/reposit/reposit/internal/note"
 	"github.com/reposit/reposit/internal/revision"
 	"github.com/reposit/reposit/internal/treediff"
 	"github.com/reposit/reposit/storage"
@@ -55,6 +56,9 @@ type LogOptions struct {
 	NoMerges    bool     // no commits with several parents
 	Limit       int      // at most so many, of which Reverse begins with the last one; 0: all
 	Order       LogOrder // ByDate (default), Topological, Reverse
+
+	// Notes are those that Commit.Note tells of; nil: none. They are as they were when the loop began.
+	Notes *NotesOptions
 
 	// After goes on behind a commit of the same log, with the other options and the history as they were: the log is made
 	// again, and listed from there. To stay on the same history when branches move, take the hash that Revision named
@@ -106,6 +110,9 @@ func (r *Repo) Log(ctx context.Context, opts *LogOptions) iter.Seq2[*Commit, err
 	}
 	o := *opts
 	o.Not, o.Paths = slices.Clone(o.Not), slices.Clone(o.Paths)
+	if o.Notes != nil {
+		o.Notes = &NotesOptions{Ref: o.Notes.Ref}
+	}
 	return func(yield func(*Commit, error) bool) {
 		w := logWalk{r: r, LogOptions: o}
 		for {
@@ -126,6 +133,7 @@ type logWalk struct {
 	r      *Repo
 	source history.Objects
 	walk   *history.Walk // nil: not begun yet
+	notes  *note.Tree    // nil: none
 	passed bool          // the commit After was come by
 	listed int
 }
@@ -175,7 +183,11 @@ func (w *logWalk) part(ctx context.Context) (*Commit, error) {
 		return nil, missingObject(err)
 	}
 	w.listed++
-	return publicCommit(h, c), nil
+	found := publicCommit(h, c)
+	if w.notes != nil {
+		found.Note, _, err = noteOn(ctx, w.notes, h)
+	}
+	return found, err
 }
 
 // source returns what a walk through the history of a pool reads from.
@@ -201,7 +213,9 @@ func (w *logWalk) begin(ctx context.Context) error {
 	var not []git.Hash
 	err = w.r.resolve(ctx, func(res *revision.Resolver) error {
 		w.source = w.r.source(res.Pool)
-		found, not, err = w.revisions(ctx, res)
+		if found, not, err = w.revisions(ctx, res); err == nil && w.Notes != nil {
+			err = w.loadNotes(ctx, res)
+		}
 		return err
 	})
 	if err != nil {
@@ -211,6 +225,14 @@ func (w *logWalk) begin(ctx context.Context) error {
 	w.passed = w.After == Hash{}
 	w.walk = history.New(&w.source, o)
 	return nil
+}
+
+func (w *logWalk) loadNotes(ctx context.Context, res *revision.Resolver) error {
+	name, err := w.Notes.ref()
+	if err == nil {
+		w.notes, err = w.r.s.notes.Load(ctx, res, name)
+	}
+	return missingObject(err)
 }
 
 func (w *logWalk) options() (*history.Options, error) {

@@ -38,7 +38,7 @@ type cell struct {
 // open are the methods that ask nobody: they do nothing but hand out what asks.
 var openDoors = map[string]bool{
 	"Store.As": true, "Repo.ID": true, "Repo.MovedFrom": true, "Repo.Branches": true, "Repo.Tags": true, "Repo.Refs": true,
-	"Repo.Protection": true, "Repo.Pulls": true,
+	"Repo.Protection": true, "Repo.Pulls": true, "Repo.Notes": true, "Notes.With": true,
 	"Repo.Collaborators": true, "Repo.DeployKeys": true, "Repo.Watchers": true, "Store.Users": true, "Store.Teams": true,
 }
 
@@ -118,6 +118,19 @@ var doors = map[string]door{
 		_, err := c.r.Restore(c.ctx, "side", &reposit.RestoreOptions{CommitOptions: reposit.CommitOptions{AllowEmpty: true}})
 		return err
 	}},
+	"Repo.Verify": {reposit.Read, func(c *cell) error {
+		keys, err := reposit.NewKeyring(nil)
+		if err == nil {
+			_, err = c.r.Verify(c.ctx, "", keys)
+		}
+		return err
+	}},
+	"Repo.CherryPick": {reposit.Write, func(c *cell) error {
+		opts := &reposit.PickOptions{CommitOptions: reposit.CommitOptions{AllowEmpty: true}}
+		_, err := c.r.CherryPick(c.ctx, "topic", opts)
+		return err
+	}},
+	"Repo.Revert":      {reposit.Write, func(c *cell) error { _, err := c.r.Revert(c.ctx, "main", nil); return err }},
 	"Repo.Merge":       {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
 	"Repo.Update":      {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
 	"Repo.DeleteToken": {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},
@@ -145,9 +158,13 @@ var doors = map[string]door{
 			err := c.r.Tags().Create(c.ctx, "v2", "", nil)
 		return err
 	}},
-	"Tags.Delete": {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
-	"Refs.All":    {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
-	"Refs.Log":    {reposit.Write, func(c *cell) error { return firstError(c.r.Refs().Log(c.ctx, "refs/heads/main")) }},
+	"Tags.Delete":  {reposit.Write, func(c *cell) error { return c.r.Tags().Delete(c.ctx, "v1") }},
+	"Notes.List":   {reposit.Read, func(c *cell) error { return firstError(c.r.Notes().List(c.ctx)) }},
+	"Notes.Note":   {reposit.Read, func(c *cell) error { _, err := c.r.Notes().Note(c.ctx, ""); return err }},
+	"Notes.Put":    {reposit.Write, func(c *cell) error { return c.r.Notes().Put(c.ctx, "", "other") }},
+	"Notes.Remove": {reposit.Write, func(c *cell) error { return c.r.Notes().Remove(c.ctx, "") }},
+	"Refs.All":     {reposit.Read, func(c *cell) error { return firstError(c.r.Refs().All(c.ctx, "")) }},
+	"Refs.Log":     {reposit.Write, func(c *cell) error { return firstError(c.r.Refs().Log(c.ctx, "refs/heads/main")) }},
 	"Refs.Update": {reposit.Write, func(c *cell) error {
 		return c.r.Refs().Update(c.ctx,
 			reposit.RefUpdate{Name: "refs/tags/v1"})
@@ -403,6 +420,9 @@ func newMatrix(t *testing.T) *matrix {
 		t.Fatal(err)
 	}
 	if _, err := m.r.Tags().Create(t.Context(), "v1", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.r.Notes().Put(t.Context(), "", "note"); err != nil {
 		t.Fatal(err)
 	}
 	protect(t, m.r, "locked", reposit.Protection{})

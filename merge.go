@@ -16,13 +16,15 @@ import (
 // A MergeStrategy is how a branch takes the commits of another one.
 type MergeStrategy int
 
-// The strategies. FastForwardOnly and Rebase need a head that is strictly ahead of the branch: one that has all of the
-// branch's commits, and more. Where both have gone their own ways, they are ErrConflict.
+// The strategies. Where branch and head have both gone their own ways, FastForwardOnly is ErrConflict.
 const (
 	MergeCommit     MergeStrategy = 0 // by a commit that has both as parents
 	FastForwardOnly MergeStrategy = 1 // by becoming the head
 	Squash          MergeStrategy = 2 // by one commit with all that the head changes
-	Rebase          MergeStrategy = 3 // by the head's own commits, which are on top of the branch already
+	// by the head's own commits: as they are where they are on top of the branch already, else made anew as git rebase
+	// does. Authors, dates and messages are kept. Left out are merges, what the branch has already (git patch-id), and
+	// what changes nothing any more
+	Rebase MergeStrategy = 3
 )
 
 // MergeOptions say how a merge is made.
@@ -40,6 +42,7 @@ type MergeOptions struct {
 	Favor         MergeFavor
 	ConflictStyle ConflictStyle // of Conflict.Merged
 	NoRenames     bool          // a file that was moved is one that was deleted and another that was added
+	RefuseMerges  bool          // Rebase of a head that has merges is ErrConflict; default: they are left out
 	// decides on a conflict: it returns the content that the path gets; nil leaves the conflict as it is, and
 	// ErrNotFound itself has nothing at the path. Of a symlink the content is its target, of a submodule its commit in
 	// hexadecimal; of ConflictSplit and ConflictTaken any content accepts what Merge did. Another error ends the merge
@@ -56,7 +59,7 @@ const (
 	Merged        MergeKind = iota // a commit with both parents was made
 	FastForwarded                  // the branch became the other one
 	Squashed                       // one commit was made
-	Rebased                        // the commits of the other one are on top
+	Rebased                        // the commits of the other one are on top, those or others with their changes
 	AlreadyMerged                  // the branch had all of the other one
 )
 
@@ -90,15 +93,16 @@ type MergeResult struct {
 //
 // A branch and a head that have diverged are merged as git merge does it, with MergeCommit and Squash: by lines,
 // through renames of files and directories, from a base that is itself merged if there are several, and as the merge
-// attribute in the branch's .gitattributes, and Options.MergeDrivers say. Where both sides
-// changed the same, and Resolve does not decide, it is ErrConflict (*MergeConflictError), and nothing changes. With
-// other strategies they are ErrConflict, too, as is a branch that is not at Expect (*ConflictError). Without Expect,
-// what others push meanwhile is merged too.
+// attribute in the branch's .gitattributes, and Options.MergeDrivers say. With Rebase, each commit is merged that way,
+// and AlreadyMerged if all are left out. Where both sides changed the same, and Resolve does not decide, it is
+// ErrConflict (*MergeConflictError), and nothing changes. So it is with FastForwardOnly, and for a branch that is not
+// at Expect (*ConflictError). Without Expect, what others push meanwhile is merged too.
 //
-// The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed. It
-// returns ErrNotFound for a branch or head that is not there, ErrProtected for a branch that takes pull requests only,
-// ErrForbidden for a private HeadRepo where this repository is public, ErrTooLarge if what it makes is more than one
-// transaction takes, and ErrInvalid, also for a HeadRepo of another network.
+// The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed; of
+// Rebase that of a look at what each commit changed that one side lacks. It returns ErrNotFound for a branch or head
+// that is not there, ErrProtected for a branch that takes pull requests only, ErrForbidden for a private HeadRepo where
+// this repository is public, ErrTooLarge if what it makes is more than one transaction takes or Rebase finds more than
+// 10,000 commits, and ErrInvalid, also for a HeadRepo of another network.
 func (r *Repo) Merge(ctx context.Context, head string, opts *MergeOptions) (MergeResult, error) {
 	return call(ctx, r, "merge", head, func() (MergeResult, error) {
 		if opts == nil {
@@ -146,6 +150,7 @@ func (r *Repo) merging(opts *MergeOptions) (*merge.Options, error) {
 	return &merge.Options{
 		By: r.s.actor, Strategy: pull.Strategy(opts.Strategy), Message: opts.Message, Author: author, Committer: committer,
 		Expect: (*git.Hash)(opts.Expect), DryRun: opts.DryRun, Resolve: resolver(opts.Resolve),
+		RefuseMerges: opts.RefuseMerges,
 		Trees: treemerge.Options{
 			Favor: linemerge.Favor(opts.Favor), Style: linemerge.Style(opts.ConflictStyle), NoRenames: opts.NoRenames,
 		},

@@ -137,6 +137,21 @@ var movers = []struct {
 			CommitOptions: reposit.CommitOptions{Branch: "release/1", AllowEmpty: true},
 		}))
 	}},
+	{"Repo.CherryPick", push, func(s *stage) error {
+		return errorOf(s.r.CherryPick(s.ctx, "side", &reposit.PickOptions{
+			CommitOptions: reposit.CommitOptions{Branch: "release/1"},
+		}))
+	}},
+	{"Repo.Revert", push, func(s *stage) error { // several at once, by another name
+		return errorOf(s.r.Revert(s.ctx, "alias~1..alias", &reposit.PickOptions{
+			CommitOptions: reposit.CommitOptions{Branch: "alias"},
+		}))
+	}},
+	{"Repo.Merge", push, func(s *stage) error { // made anew
+		return errorOf(s.r.Merge(s.ctx, "beside", &reposit.MergeOptions{
+			Branch: "release/1", Strategy: reposit.Rebase, Favor: reposit.Theirs,
+		}))
+	}},
 	{"Repo.Fetch", push, func(s *stage) error {
 		var bundle bytes.Buffer
 		if err := s.r.Bundle(s.ctx, &bundle, &reposit.BundleOptions{Refs: []string{"refs/heads/side"}}); err != nil {
@@ -183,7 +198,7 @@ func (s *stage) push(name string, to reposit.Hash) error {
 var others = map[string]bool{
 	"Repo.Permission": true, "Repo.Update": true, "Repo.DeleteToken": true, "Repo.Delete": true, "Branches.Create": true,
 	"Tags.Create": true, "Tags.Delete": true, "Pulls.Open": true, "Pulls.Close": true, "Protections.Set": true,
-	"Protections.Remove": true, "Refs.Log": true,
+	"Protections.Remove": true, "Refs.Log": true, "Notes.Put": true, "Notes.Remove": true,
 	"Storer.SetObject": true, "Storer.SetConfig": true, "Storer.PackWriter": true,
 	"Repo.Teams": true, "Collaborators.Add": true, "Collaborators.List": true, "Collaborators.Remove": true,
 	"DeployKeys.Add": true, "DeployKeys.List": true, "DeployKeys.Remove": true,

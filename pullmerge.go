@@ -118,10 +118,11 @@ func uncounted(v storage.View, p *pull.Pull, j *pull.Judgement) (notes []string,
 // asked in the transaction that moves the base; others who push meanwhile change what is merged only if Expect allows.
 //
 // Sides that have diverged are merged as Repo.Merge does it, and those that can't be are a *MergeConflictError. Where
-// the base's protection asks for reviews, nobody has seen what Resolve or Favor makes of conflicts: that is
-// ErrProtected. ErrConflict is also what has diverged with other strategies, a pull request that is not open, or one
-// whose head is not what is expected (*ConflictError). ErrProtected tells what is missing. A Branch or HeadRepo in opts
-// is ErrInvalid.
+// the base's protection asks for reviews, nobody has seen what Resolve or Favor makes of conflicts, or a Rebase whose
+// outcome is not that of a merge, as where a merge that it leaves out decided something: that is ErrProtected.
+// ErrConflict is also what has diverged with FastForwardOnly, a pull request that is not open, or one whose head is
+// not what is expected (*ConflictError). ErrProtected tells what is missing. A Branch or HeadRepo in opts is
+// ErrInvalid. With Rebase it is ErrNoChange if the base has all changes of the head.
 func (p Pulls) Merge(ctx context.Context, number int, opts *MergeOptions) (MergeResult, error) {
 	return call(ctx, p.r, "merge pull", pullName(number), func() (MergeResult, error) {
 		if opts == nil {

@@ -266,6 +266,11 @@ func (n *network) doors() []hashDoor {
 			}
 			return nil
 		}},
+		{"verify", []storage.Type{storage.Commit, storage.Tag}, func(r *reposit.Repo, h string) error {
+			keys, err := reposit.NewKeyring(nil)
+			return errors.Join(err, errorOf(r.Verify(ctx, h, keys)))
+		}},
+		{"note", nil, func(r *reposit.Repo, h string) error { return errorOf(r.Notes().Note(ctx, h)) }},
 		{"Blame", nil, func(r *reposit.Repo, h string) error { _, err := r.Blame(ctx, h, "f", nil); return err }},
 		{"Blame without h", nil, func(r *reposit.Repo, h string) error {
 			_, err := r.Blame(ctx, "", "f", &reposit.BlameOptions{IgnoreRevs: []string{h}})
@@ -321,6 +326,15 @@ func (n *network) writes() []hashDoor {
 			return err
 		}},
 		{"merge", nil, func(r *reposit.Repo, h string) error { _, err := r.Merge(ctx, h, nil); return err }},
+		{"cherry-pick", nil, func(r *reposit.Repo, h string) error { _, err := r.CherryPick(ctx, h, nil); return err }},
+		{"cherry-pick from", nil, func(r *reposit.Repo, h string) error {
+			opts := &reposit.PickOptions{CommitOptions: reposit.CommitOptions{Branch: "new", From: h, AllowEmpty: true}}
+			_, err := r.CherryPick(ctx, "main", opts)
+			return err
+		}},
+		{"revert range", nil, func(r *reposit.Repo, h string) error { _, err := r.Revert(ctx, h+"..main", nil); return err }},
+		{"put note", nil, func(r *reposit.Repo, h string) error { return r.Notes().Put(ctx, h, "x") }},
+		{"remove note", nil, func(r *reposit.Repo, h string) error { return r.Notes().Remove(ctx, h) }},
 		{"put blob", nil, func(r *reposit.Repo, h string) error {
 			_, err := r.Commit(ctx, &reposit.CommitOptions{Branch: "new"},
 				reposit.PutBlob("new", reposit.Hash(plumbing.NewHash(h))))

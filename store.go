@@ -17,6 +17,7 @@ import (
 	"github.com/reposit/reposit/internal/history"
 	"github.com/reposit/reposit/internal/merge"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/note"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/page"
 	"github.com/reposit/reposit/internal/protect"
@@ -50,6 +51,7 @@ type core struct {
 	stats    *stats.Service
 	commits  *commit.Engine
 	merges   *merge.Engine
+	notes    *note.Engine
 	opts     Options
 	random   bool // IDs are: no repository can have one
 	gate     storage.Gate
@@ -111,6 +113,9 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 		Backend: c.backend, Objects: c.objects, Owners: c.owners, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
 		Author:   func() (git.Signature, error) { return c.opts.Author.clean(c.now()) },
 		BlobSize: c.opts.Limits.BlobSize, Drivers: c.opts.drivers(),
+	}
+	c.notes = &note.Engine{
+		Backend: c.backend, Objects: c.objects, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
 	}
 	return c.as(access.Host()), nil
 }

@@ -47,7 +47,11 @@ var rules = []rule{
 	{"storage", []string{module + "/storage", module + "/storage/internal/..."},
 		"the contract stands on the standard library"},
 	{"internal/sshkey", []string{module + "/internal/fault", "golang.org/x/crypto/ssh"},
-		"it reads keys, and is alone with the package that can also dial"},
+		"it reads keys, and is alone with internal/signature to know the package that can also dial"},
+	{"internal/signature", []string{module + "/internal/fault", module + "/internal/sshkey",
+		module + "/internal/wildmatch",
+		"github.com/ProtonMail/go-crypto/openpgp", "github.com/ProtonMail/go-crypto/openpgp/...",
+		"golang.org/x/crypto/ssh"}, "it knows keys and bytes alone"},
 	{"internal/linediff", []string{}, "it knows texts alone"},
 	{"internal/linemerge", []string{module + "/internal/linediff"}, "it knows texts alone"},
 	{"internal/jsonmerge", []string{module + "/internal/linediff", module + "/internal/linemerge"},
@@ -180,7 +184,7 @@ func covers(allowed, imported string) bool {
 }
 
 // TestNoNetwork holds what brings package net into a program: Badger, and golang.org/x/crypto/ssh, of which only
-// internal/sshkey knows, and which dials nothing by itself. Only Badger brings more than net.
+// internal/sshkey and internal/signature know, and which dials nothing by itself. Only Badger brings more than net.
 func TestNoNetwork(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs the go command")

@@ -3,7 +3,7 @@
 //
 // As on GitHub, merge commits and commits that change nothing are nobody's contribution
 // (docs.github.com/en/rest/metrics/statistics), and a commit is that of its author alone: neither its committer nor
-// who is named in its message has a share.
+// who is named in its message has a share. Those who are named there are added if somebody asks for it (AddCoAuthors).
 //
 // What is kept are the names and addresses as the commits have them. A .mailmap and the addresses of users, which may
 // change at any time, are looked at when it is asked who the contributors are.

@@ -28,7 +28,8 @@ type Head struct {
 // Write, and Read on the head's repository. If the branch moves meanwhile, it begins again, unless opts say what the
 // branch must hold.
 //
-// Histories that have diverged are merged with pull.MergeCommit and pull.Squash, and a conflict with other strategies.
+// Histories that have diverged are a conflict with pull.FastForward. With pull.Rebase the commits of the head are made
+// anew on top of the branch.
 //
 // It returns a *ConflictError if both sides changed the same, a *ref.ConflictError if the branch does not hold what is
 // expected, fault.Invalid for a head of another network, and pull.ErrHidden for one of a private repository where the
@@ -175,9 +176,15 @@ func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.
 	if err != nil {
 		return nil, err
 	}
+	change := ref.Change{Name: branch.Name, Log: m.opts.logEntry("merge " + name)}
+	if !fits && m.opts.Strategy == pull.Rebase {
+		p, result, err := m.rebased(ctx, pool, branch.Hash, head, m.opts, change)
+		m.result = result
+		return p, err
+	}
 	var merged *treemerge.Result
 	if !fits {
-		if !merges(m.opts.Strategy) {
+		if m.opts.Strategy == pull.FastForward {
 			return nil, diverged(short)
 		}
 		labels := [3]string{treemerge.Ours: short, treemerge.Theirs: name}
@@ -190,8 +197,7 @@ func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.
 	if message == "" {
 		message = fmt.Sprintf("Merge %s into %s\n", name, short)
 	}
-	p, result, err := m.push(m.opts, branch.Hash, head, is, merged, message,
-		ref.Change{Name: branch.Name, Log: m.opts.logEntry("merge " + name)})
+	p, result, err := m.push(m.opts, branch.Hash, head, is, merged, message, change)
 	m.result = result
 	return p, err
 }

@@ -15,6 +15,7 @@ import (
 
 // A ConflictError says on which paths two histories can't be merged. It is of the kind fault.Conflict.
 type ConflictError struct {
+	Commit    git.Hash // whose changes can't be taken over; zero: two histories can't be merged
 	Tree      git.Hash // what the merge would give, with markers where it does not
 	Conflicts []Conflict
 }
@@ -43,13 +44,14 @@ func (e *Engine) combine(ctx context.Context, pool storage.ID, base, head git.Ha
 		return nil, err
 	}
 	how := opts.Trees
-	how.Labels, how.Driver = labels, e.driver(ctx, pool, ours.Tree)
-	h := history{e, pool}
-	r, err := treemerge.Commits(ctx, source{e.Objects, pool}, h, base, head, &how)
+	src := source{e.Objects, pool}
+	how.Labels, how.Driver = labels, e.driver(ctx, src, ours.Tree)
+	h := ancestry{e, pool}
+	r, err := treemerge.Commits(ctx, src, h, base, head, &how)
 	if err != nil {
 		return nil, err
 	}
-	return e.settle(ctx, pool, r, opts)
+	return e.settle(ctx, src, r, opts.Resolve)
 }
 
 // checkFiles returns an error if a file that Git reads itself came out of the merge as one that may not be.
@@ -102,13 +104,13 @@ func (s source) Blob(ctx context.Context, h git.Hash) ([]byte, error) {
 	return s.objects.Blob(ctx, s.pool, h)
 }
 
-// A history tells a merge of the commits of a pool.
-type history struct {
+// An ancestry tells a merge of the commits of a pool.
+type ancestry struct {
 	*Engine
 	pool storage.ID
 }
 
-func (h history) Bases(ctx context.Context, commit git.Hash, others []git.Hash) (bases []git.Hash, err error) {
+func (h ancestry) Bases(ctx context.Context, commit git.Hash, others []git.Hash) (bases []git.Hash, err error) {
 	err = h.Backend.Graphs().Do(ctx, h.pool, nil, func(g *graph.Graph) error {
 		bases, err = g.MergeBasesOf(ctx, commit, others)
 		return err
@@ -116,10 +118,51 @@ func (h history) Bases(ctx context.Context, commit git.Hash, others []git.Hash) 
 	return bases, err
 }
 
-func (h history) Root(ctx context.Context, commit git.Hash) (git.Hash, error) {
+func (h ancestry) Root(ctx context.Context, commit git.Hash) (git.Hash, error) {
 	c, err := h.Objects.Commit(ctx, h.pool, commit)
 	if err != nil {
 		return git.Hash{}, err
 	}
 	return c.Tree, nil
+}
+
+// An overlay reads what merges made and is not stored yet, and all else from a Source.
+type overlay struct {
+	treemerge.Source
+	trees map[git.Hash]*object.Item
+	blobs map[git.Hash][]byte
+}
+
+// keep has the overlay know what a merge made.
+func (o *overlay) keep(r *treemerge.Result) {
+	if o.trees == nil {
+		o.trees, o.blobs = map[git.Hash]*object.Item{}, map[git.Hash][]byte{}
+	}
+	for _, t := range r.Trees {
+		o.trees[t.Hash] = t.Item
+	}
+	for _, b := range r.Blobs {
+		o.blobs[b.Hash] = b.Data
+	}
+}
+
+func (o *overlay) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
+	if item := o.trees[h]; item != nil {
+		return item, nil
+	}
+	return o.Source.Tree(ctx, h)
+}
+
+func (o *overlay) Size(ctx context.Context, h git.Hash) (int64, error) {
+	if data, ok := o.blobs[h]; ok {
+		return int64(len(data)), nil
+	}
+	return o.Source.Size(ctx, h)
+}
+
+func (o *overlay) Blob(ctx context.Context, h git.Hash) ([]byte, error) {
+	if data, ok := o.blobs[h]; ok {
+		return data, nil
+	}
+	return o.Source.Blob(ctx, h)
 }

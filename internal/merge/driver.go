@@ -12,7 +12,6 @@ import (
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/treemerge"
-	"github.com/reposit/reposit/storage"
 )
 
 // A Driver merges the content of some files.
@@ -58,7 +57,7 @@ func builtIn(name string) *treemerge.Driver {
 type drivers struct {
 	*Engine
 	ctx   context.Context
-	pool  storage.ID
+	src   treemerge.Source
 	root  git.Hash
 	files *attr.Matcher // of .gitattributes along stack
 	stack []string      // the directories whose files were pushed, or that have none
@@ -73,8 +72,9 @@ const maxAttributes = 16 << 20
 
 // driver returns how files are merged where root is the tree whose .gitattributes count: git looks into those that are
 // checked out, which are ours.
-func (e *Engine) driver(ctx context.Context, pool storage.ID, root git.Hash) func(string) (treemerge.Driver, error) {
-	d := &drivers{Engine: e, ctx: ctx, pool: pool, root: root, files: attr.NewMatcher("merge", "conflict-marker-size")}
+func (e *Engine) driver(ctx context.Context, src treemerge.Source,
+	root git.Hash) func(string) (treemerge.Driver, error) {
+	d := &drivers{Engine: e, ctx: ctx, src: src, root: root, files: attr.NewMatcher("merge", "conflict-marker-size")}
 	return d.of
 }
 
@@ -197,7 +197,7 @@ func (d *drivers) attributes(dir string) ([]byte, error) {
 		if !at.IsDir() || at.Hash.IsZero() || at.Hash == git.EmptyTree {
 			return nil, nil
 		}
-		item, err := d.Objects.Tree(d.ctx, d.pool, at.Hash)
+		item, err := d.src.Tree(d.ctx, at.Hash)
 		if err != nil {
 			return nil, err
 		}
@@ -209,7 +209,7 @@ func (d *drivers) attributes(dir string) ([]byte, error) {
 	if !at.IsFile() {
 		return nil, nil
 	}
-	_, size, err := d.Objects.Stat(d.ctx, d.pool, at.Hash)
+	size, err := d.src.Size(d.ctx, at.Hash)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +217,7 @@ func (d *drivers) attributes(dir string) ([]byte, error) {
 		return nil, fault.About(dir+"/"+attr.File,
 			fault.New(fault.TooLarge, fmt.Sprintf("it and those above have more than %d bytes", maxAttributes)))
 	}
-	data, err := d.Objects.Blob(d.ctx, d.pool, at.Hash)
+	data, err := d.src.Blob(d.ctx, at.Hash)
 	if err == nil && data == nil {
 		data = []byte{}
 	}

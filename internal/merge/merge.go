@@ -43,6 +43,7 @@ type Options struct {
 	DryRun            bool              // writes nothing
 	Trees             treemerge.Options // of what has diverged; without labels
 	Resolve           Resolver          // nil: conflicts are left
+	RefuseMerges      bool              // pull.Rebase of what has diverged leaves no merges out, but refuses them
 }
 
 // A Result is what a merge made, or would make.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/linemerge"
@@ -14,6 +15,7 @@ import (
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/treemerge"
+	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -175,25 +177,8 @@ func (m *pullMerge) try(ctx context.Context, update func(context.Context, func(*
 	if err != nil {
 		return err
 	}
-	head, err := m.Objects.Commit(ctx, c.pool, c.Pull.Head)
-	if err != nil {
-		return err
-	}
-	var merged *treemerge.Result
-	if !c.FastForward {
-		if merged, err = m.merge(ctx, c, &m.opts.Options); err != nil {
-			return err
-		}
-	}
 	m.branch = c.Pull.BaseBranch
-	p, result, err := m.push(&m.opts.Options, c.Base, c.Pull.Head, head, merged, m.message(c.Pull, text), ref.Change{
-		Name: ref.Branches + m.branch,
-		Merge: &ref.Merge{
-			Pull: m.number, Requirements: c.Requirements, Owned: c.owned,
-			Decided: m.opts.decided || merged != nil && m.opts.Trees.Favor != linemerge.None,
-		},
-		Log: m.opts.logEntry(fmt.Sprintf("pull request #%d: %s", m.number, c.Pull.Title)),
-	})
+	p, result, err := m.made(ctx, c, text)
 	if err != nil {
 		return err
 	}
@@ -218,6 +203,60 @@ func (m *pullMerge) try(ctx context.Context, update func(context.Context, func(*
 	})
 }
 
+// made returns the push by which the base takes the head, and what comes of it.
+func (m *pullMerge) made(ctx context.Context, c *Candidate, text string) (p *txn.Push, r Result, err error) {
+	opts := &m.opts.Options
+	merge := &ref.Merge{Pull: m.number, Owned: c.owned}
+	change := ref.Change{
+		Name: ref.Branches + m.branch, Merge: merge,
+		Log: opts.logEntry(fmt.Sprintf("pull request #%d: %s", m.number, c.Pull.Title)),
+	}
+	if !c.FastForward && opts.Strategy == pull.Rebase {
+		p, r, err = m.rebased(ctx, c.pool, c.Base, c.Pull.Head, opts, change)
+		switch {
+		case err != nil:
+		case p == nil:
+			err = errContained
+		case c.Rule != nil:
+			merge.Decided, err = m.differs(ctx, c, r.Commit.Tree)
+		}
+	} else {
+		p, r, err = m.joined(ctx, c, text, change)
+	}
+	merge.Requirements = c.Requirements // a merge may have added to them
+	merge.Decided = merge.Decided || m.opts.decided || !c.FastForward && opts.Trees.Favor != linemerge.None
+	return p, r, err
+}
+
+// differs reports whether a tree is not the one that a merge gives without anybody's decision: it is not what reviewers
+// saw.
+func (m *pullMerge) differs(ctx context.Context, c *Candidate, tree git.Hash) (bool, error) {
+	merged, err := m.merge(ctx, c, &Options{})
+	var failed *ConflictError
+	if errors.As(err, &failed) {
+		return true, nil
+	}
+	return err != nil || merged.Tree != tree, err
+}
+
+// joined is made with other strategies, and of a head that has all of the base.
+func (m *pullMerge) joined(ctx context.Context, c *Candidate, text string, change ref.Change) (*txn.Push, Result,
+	error) {
+	head, err := m.Objects.Commit(ctx, c.pool, c.Pull.Head)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	var merged *treemerge.Result
+	if !c.FastForward {
+		if merged, err = m.merge(ctx, c, &m.opts.Options); err != nil {
+			return nil, Result{}, err
+		}
+	}
+	return m.push(&m.opts.Options, c.Base, c.Pull.Head, head, merged, m.message(c.Pull, text), change)
+}
+
+var errContained = fault.New(fault.NoChange, "nothing to commit: the base has all changes of the head")
+
 // unmoved returns pull.ErrMoved unless the pull request is as it was looked at.
 func (m *pullMerge) unmoved(v storage.View, c *Candidate) error {
 	is, err := pull.Load(v, m.repo, m.number)
@@ -235,14 +274,12 @@ func (m *pullMerge) check(c *Candidate) error {
 		return err
 	}
 	switch {
-	case c.Lost, c.Contained, c.Base.IsZero(), c.Base == c.Pull.Head, !c.FastForward && !merges(m.opts.Strategy):
+	case c.Lost, c.Contained, c.Base.IsZero(), c.Base == c.Pull.Head,
+		!c.FastForward && m.opts.Strategy == pull.FastForward:
 		return errUnfit
 	}
 	return nil
 }
-
-// merges reports whether a strategy merges what has diverged.
-func merges(s pull.Strategy) bool { return s == pull.MergeCommit || s == pull.Squash }
 
 var errUnfit = errors.New("there is nothing that the base can take")
 

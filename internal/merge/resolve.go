@@ -59,13 +59,13 @@ func (o *Options) watched() *watched {
 	return w
 }
 
-// settle returns what trees gave when they were merged as it can be stored: with answers of opts.Resolve in place of
+// settle returns what trees gave when they were merged as it can be stored: with answers of a Resolver in place of
 // conflicts, and without what only the way to it needed. If a conflict is left, it returns a *ConflictError.
-func (e *Engine) settle(ctx context.Context, pool storage.ID, r *treemerge.Result,
-	opts *Options) (*treemerge.Result, error) {
+func (e *Engine) settle(ctx context.Context, src treemerge.Source, r *treemerge.Result,
+	ask Resolver) (*treemerge.Result, error) {
 	if !r.Clean {
 		var err error
-		if r, err = e.resolve(ctx, pool, r, opts.Resolve); err != nil {
+		if r, err = e.resolve(ctx, src, r, ask); err != nil {
 			return nil, err
 		}
 	}
@@ -83,11 +83,13 @@ func contents(r *treemerge.Result) map[git.Hash][]byte {
 }
 
 // resolve puts the answers of a Resolver in place of conflicts.
-func (e *Engine) resolve(ctx context.Context, pool storage.ID, r *treemerge.Result,
+func (e *Engine) resolve(ctx context.Context, src treemerge.Source, r *treemerge.Result,
 	ask Resolver) (*treemerge.Result, error) {
 	made := contents(r)
 	left := &ConflictError{Tree: r.Tree}
-	tree, err := treeedit.Open(ctx, overlaid(source{e.Objects, pool}, r), r.Tree)
+	above := overlay{Source: src}
+	above.keep(r)
+	tree, err := treeedit.Open(ctx, &above, r.Tree)
 	if err != nil {
 		return nil, err
 	}
@@ -235,25 +237,4 @@ func prune(r *treemerge.Result) *treemerge.Result {
 		}
 	}
 	return &out
-}
-
-// An overlay reads the trees of a merge, and below them those of a pool.
-type overlay struct {
-	source
-	trees map[git.Hash]*object.Item
-}
-
-func overlaid(s source, r *treemerge.Result) overlay {
-	o := overlay{s, make(map[git.Hash]*object.Item, len(r.Trees))}
-	for _, t := range r.Trees {
-		o.trees[t.Hash] = t.Item
-	}
-	return o
-}
-
-func (o overlay) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
-	if item := o.trees[h]; item != nil {
-		return item, nil
-	}
-	return o.source.Tree(ctx, h)
 }

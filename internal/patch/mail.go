@@ -167,22 +167,7 @@ func cleanSubject(s string) string {
 	}
 }
 
-// message puts a message together, without white space at the ends of lines, and with no more than one empty line in a
-// row (git-stripspace).
+// message puts a message together.
 func message(subject string, text []byte) string {
-	var out []string
-	for line := range strings.Lines(subject + "\n\n" + string(text)) {
-		line = strings.TrimRight(line, " \t\r\n")
-		if line == "" && (len(out) == 0 || out[len(out)-1] == "") {
-			continue
-		}
-		out = append(out, line)
-	}
-	for len(out) > 0 && out[len(out)-1] == "" {
-		out = out[:len(out)-1]
-	}
-	if len(out) == 0 {
-		return ""
-	}
-	return strings.Join(out, "\n") + "\n"
+	return git.StripSpace(subject + "\n\n" + string(text))
 }

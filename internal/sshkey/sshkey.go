@@ -1,4 +1,4 @@
-// Package sshkey reads public keys of OpenSSH. It is the one place that knows golang.org/x/crypto/ssh.
+// Package sshkey reads public keys of OpenSSH, and says which are strong enough.
 package sshkey
 
 import (
@@ -51,15 +51,15 @@ func Parse(line string) (Key, error) {
 	case len(options) > 0 || key.Type() != kind:
 		return Key{}, malformed("it has options")
 	}
-	if err := check(key); err != nil {
+	if err := Check(key); err != nil {
 		return Key{}, err
 	}
 	text := strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(key)), "\n")
 	return Key{Text: text, Comment: comment, Fingerprint: sha256.Sum256(key.Marshal())}, nil
 }
 
-// check returns ErrMalformed unless a key is of a type that is accepted, and strong enough.
-func check(key ssh.PublicKey) error {
+// Check returns ErrMalformed unless a key is of a type that is accepted, and strong enough.
+func Check(key ssh.PublicKey) error {
 	switch key.Type() {
 	case ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519,
 		ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoSKECDSA256:

@@ -99,6 +99,13 @@ func (k *Service) tallies(ctx context.Context, repo storage.ID) (own, base *cont
 	return own, base, err
 }
 
+// CoAuthors returns the authors of a tally, and who else has a share in their commits.
+func (k *Service) CoAuthors(
+	ctx context.Context, pool storage.ID, t *contributor.Tally, m *contributor.Mailmap,
+) ([]contributor.Author, error) {
+	return k.contributors.AddCoAuthors(ctx, pool, t, m)
+}
+
 // Mailmap returns the .mailmap of a tree. One that is a link, or too large, says nothing.
 func (k *Service) Mailmap(ctx context.Context, pool storage.ID, tree git.Hash) (*contributor.Mailmap, error) {
 	none := &contributor.Mailmap{}
