@@ -87,7 +87,8 @@
 // [Store.Check] looks at all that is stored and says what is damaged, and [Store.Repair] mends what it can.
 // [Store.Backup] writes all of a store as one stream, or what changed since the last one, while others write to it;
 // [Restore] makes a store of such streams on any backend, and [VerifyBackup] says beforehand that it will.
-// [Store.CopyTo] moves a store to another kind of backend.
+// [Store.CopyTo] moves a store to another kind of backend. [Store.Feed] and [Follow] keep a second store a moment
+// behind.
 //
 // # What may be copied or synced
 //

@@ -348,6 +348,7 @@ const absent = "0123456789012345678901234567890123456789"
 // TestDoors asks each repository of a pool for each of its objects, at every door. What its refs do not lead to is as
 // if it were nowhere, to the last letter of the error.
 func TestDoors(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, open opener) {
 		for s := *seed; s < *seed+*networks; s++ {
 			opts, _ := fixed()

@@ -130,8 +130,8 @@ type RepairOptions struct {
 	Found    func(Damage) // told of all damage that was found at first
 }
 
-// Repair looks at the store as Check does, and then mends what it can, as Damage.Fix says: it makes anew what is made of
-// something that is whole, takes objects that are missing or damaged, with all that they lead to, from
+// Repair looks at the store as Check does, and then mends what it can, as Damage.Fix says: it makes anew what is made
+// of something that is whole, takes objects that are missing or damaged, with all that they lead to, from
 // RepairOptions.From, compared with their hashes, and puts out of the way what can't be saved. A damaged ref gets back
 // what its log says, or is deleted; a damaged HEAD names a branch that is there. A repository whose own record can't be
 // read is gone then: what was kept of it stays under keys that nothing reads, and its refs and objects stay as they

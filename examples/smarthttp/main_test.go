@@ -74,7 +74,8 @@ func TestGit(t *testing.T) {
 	dir := t.TempDir()
 
 	for name, args := range map[string][]string{
-		"full": nil, "shallow": {"--depth", "1"}, "partial": {"--filter=blob:none"}, "single": {"--single-branch", "-b", "side"},
+		"full": nil, "shallow": {"--depth", "1"}, "partial": {"--filter=blob:none"},
+		"single": {"--single-branch", "-b", "side"},
 	} {
 		git(t, dir, append([]string{"clone", "-q", url("bob:b"), name}, args...)...)
 	}

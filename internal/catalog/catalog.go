@@ -413,3 +413,9 @@ func (r *Repo) PutState(tx storage.Tx, s *State) error { return r.putState(tx, s
 func (n *Network) Put(tx storage.Tx, pool storage.ID) error {
 	return tx.PutRecord(networkKey(pool), n.encode())
 }
+
+// VersionKey returns the key of the format version.
+func VersionKey() []byte { return []byte{keyVersion} }
+
+// SecretKey returns the key of what page tokens are made with.
+func SecretKey() []byte { return []byte{keySecret} }

@@ -50,6 +50,7 @@ func TestFaults(t *testing.T) {
 func testFault(t *testing.T, plan *storagetest.Plan, harmless bool) {
 	t.Helper()
 	w := newWorld(t)
+	w.forGit = true // else trees are missing, which is no fault
 	r := rand.New(rand.NewPCG(1, 9))
 	for range 3 {
 		w.grow(r, 520, func() bool { return true })

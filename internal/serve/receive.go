@@ -57,7 +57,7 @@ type receive struct {
 var (
 	errAtomic   = fault.New(fault.Conflict, "atomic push failed: another ref was refused")
 	errTwice    = fault.New(fault.Invalid, "the ref is pushed to more than once")
-	errUnpacker = fault.New(fault.Invalid, "unpacker error")
+	errUnpacker = fault.New(fault.Conflict, "unpacker error")
 	errNothing  = fault.New(fault.Invalid, "it was nothing, and becomes nothing")
 )
 
