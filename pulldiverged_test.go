@@ -268,45 +268,6 @@ func TestPullTestsOfBranch(t *testing.T) {
 	checkStore(t, s)
 }
 
-// TestPullRebaseDiverged holds that a rebase which leaves out what a merge decided is not what reviewers saw, and that
-// one of which nothing is left merges nothing.
-func TestPullRebaseDiverged(t *testing.T) {
-	s, ctx := openMemory(t, nil), t.Context()
-	d := newDesk(t, s, reposit.Protection{RequirePR: true, RequiredReviews: 1, BypassAdmins: true})
-	old := put(t, d.r, "old", "o", "1")
-	commit(t, d.r, &reposit.CommitOptions{Branch: "topic", Parents: []reposit.Hash{old.Hash}},
-		reposit.Put("o", []byte("1")), reposit.Put("decided", []byte("x")))
-	put(t, d.r, "main", "f", "5")
-	review(t, d.r, 1, "wim", reposit.Approved)
-	d.lacks(t, "when it is approved")
-	wanda := d.repoAs(t, d.r, "wanda")
-	rebase := &reposit.MergeOptions{Strategy: reposit.Rebase}
-	if _, err := wanda.Pulls().Merge(ctx, 1, rebase); !errors.Is(err, reposit.ErrProtected) {
-		t.Errorf("Merge() by a rebase that leaves out a merge = %v, want %v", err, reposit.ErrProtected)
-	}
-	refused := &reposit.MergeOptions{Strategy: reposit.Rebase, RefuseMerges: true}
-	if _, err := d.r.Pulls().Merge(ctx, 1, refused); !errors.Is(err, reposit.ErrConflict) {
-		t.Errorf("Merge() by a rebase that refuses merges = %v, want %v", err, reposit.ErrConflict)
-	}
-	protect(t, d.r, "main", reposit.Protection{RequirePR: true, BypassAdmins: true})
-	must(wanda.Pulls().Merge(ctx, 1, rebase))(t)
-	if got := paths(t, d.r, ""); !slices.Equal(got, []string{"f 5", "o 1", "src/a.go 2"}) {
-		t.Errorf("the branch holds %q", got)
-	}
-
-	put(t, d.r, "again", "more", "1")
-	put(t, d.r, "main", "f", "6")
-	if _, err := d.r.CherryPick(ctx, "again", nil); err != nil {
-		t.Fatal(err)
-	}
-	opened := openPull(t, s.repoAs(t, d.r, "bob"), "main", "again", nil)
-	if _, err := wanda.Pulls().Merge(ctx, opened.Number, rebase); !errors.Is(err, reposit.ErrNoChange) {
-		t.Errorf("Merge() by a rebase of what is there = %v, want %v", err, reposit.ErrNoChange)
-	}
-	checkPulls(t, s, d.r)
-	checkStore(t, s)
-}
-
 // TestPullOwnersOfMerge holds that the owners of what a merge changes must approve, also where the head changed other
 // paths: the base may have moved files.
 func TestPullOwnersOfMerge(t *testing.T) {
@@ -391,4 +352,43 @@ func TestPullTestedServed(t *testing.T) {
 	if got := len(pullRefs(t, r)); got != 1 {
 		t.Errorf("there are %d refs of pull requests, want the head alone", got)
 	}
+}
+
+// TestPullRebaseDiverged holds that a rebase which leaves out what a merge decided is not what reviewers saw, and that
+// one of which nothing is left merges nothing.
+func TestPullRebaseDiverged(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	d := newDesk(t, s, reposit.Protection{RequirePR: true, RequiredReviews: 1, BypassAdmins: true})
+	old := put(t, d.r, "old", "o", "1")
+	commit(t, d.r, &reposit.CommitOptions{Branch: "topic", Parents: []reposit.Hash{old.Hash}},
+		reposit.Put("o", []byte("1")), reposit.Put("decided", []byte("x")))
+	put(t, d.r, "main", "f", "5")
+	review(t, d.r, 1, "wim", reposit.Approved)
+	d.lacks(t, "when it is approved")
+	wanda := d.repoAs(t, d.r, "wanda")
+	rebase := &reposit.MergeOptions{Strategy: reposit.Rebase}
+	if _, err := wanda.Pulls().Merge(ctx, 1, rebase); !errors.Is(err, reposit.ErrProtected) {
+		t.Errorf("Merge() by a rebase that leaves out a merge = %v, want %v", err, reposit.ErrProtected)
+	}
+	refused := &reposit.MergeOptions{Strategy: reposit.Rebase, RefuseMerges: true}
+	if _, err := d.r.Pulls().Merge(ctx, 1, refused); !errors.Is(err, reposit.ErrConflict) {
+		t.Errorf("Merge() by a rebase that refuses merges = %v, want %v", err, reposit.ErrConflict)
+	}
+	protect(t, d.r, "main", reposit.Protection{RequirePR: true, BypassAdmins: true})
+	must(wanda.Pulls().Merge(ctx, 1, rebase))(t)
+	if got := paths(t, d.r, ""); !slices.Equal(got, []string{"f 5", "o 1", "src/a.go 2"}) {
+		t.Errorf("the branch holds %q", got)
+	}
+
+	put(t, d.r, "again", "more", "1")
+	put(t, d.r, "main", "f", "6")
+	if _, err := d.r.CherryPick(ctx, "again", nil); err != nil {
+		t.Fatal(err)
+	}
+	opened := openPull(t, s.repoAs(t, d.r, "bob"), "main", "again", nil)
+	if _, err := wanda.Pulls().Merge(ctx, opened.Number, rebase); !errors.Is(err, reposit.ErrNoChange) {
+		t.Errorf("Merge() by a rebase of what is there = %v, want %v", err, reposit.ErrNoChange)
+	}
+	checkPulls(t, s, d.r)
+	checkStore(t, s)
 }

@@ -223,7 +223,7 @@ func (m *pullMerge) made(ctx context.Context, c *Candidate, text string) (p *txn
 	} else {
 		p, r, err = m.joined(ctx, c, text, change)
 	}
-	merge.Requirements = c.Requirements
+	merge.Requirements = c.Requirements // a merge may have added to them
 	merge.Decided = merge.Decided || m.opts.decided || !c.FastForward && opts.Trees.Favor != linemerge.None
 	return p, r, err
 }
