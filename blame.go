@@ -59,7 +59,7 @@ func (r *Repo) blame(ctx context.Context, rev, path string, opts *BlameOptions) 
 	}
 	b := &blaming{
 		source: blameSource{
-			diffSource{r.s.objects, t.Pool, newGuard(ctx, r)}, history.Objects{Store: r.s.objects, Pool: t.Pool},
+			diffSource{r.s.objects, t.Pool, newGuard(ctx, r)}, r.source(t.Pool),
 		},
 		known: map[git.Hash]*BlameLine{},
 	}
