@@ -78,7 +78,7 @@ func BenchmarkBlame(b *testing.B) {
 		args := append([]string{"blame", "--porcelain"}, test.args...)
 		floor := gitTime(b, git, dir, append(args, "main", "--", "dir/long")...)
 		for _, p := range []place{inMemory, onBadger} {
-			r := importPack(b, git, dir, p)
+			r := importPack(b, git, dir, openStore(b, p))
 			b.Run(fmt.Sprintf("%s/commits=%d/store=%s", test.name, commits, p.name), func(b *testing.B) {
 				compareTimes(b, floor, func() {
 					if _, err := r.Blame(b.Context(), "", "dir/long", test.opts); err != nil {

@@ -66,7 +66,7 @@ func BenchmarkGrep(b *testing.B) {
 		args := append(append([]string{"grep", "-n"}, test.args...), "-e", test.pattern, "main")
 		floor := gitTime(b, git, dir, args...)
 		for _, p := range []place{inMemory, onBadger} {
-			r := importPack(b, git, dir, p)
+			r := importPack(b, git, dir, openStore(b, p))
 			b.Run(fmt.Sprintf("%s/files=%d/store=%s", test.name, files, p.name), func(b *testing.B) {
 				compareTimes(b, floor, func() { drain(b, r.Grep(b.Context(), "", test.pattern, test.opts)) })
 			})
