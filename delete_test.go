@@ -61,6 +61,7 @@ func wantNoRecords(t *testing.T, s *store, id storage.ID) {
 func TestDeleteManyRecords(t *testing.T) {
 	eachKind(t, func(t *testing.T, open opener) {
 		opts, c := fixed()
+		opts.KeepDeleted = -1
 		s := open(opts)
 		for i, delete := range []func(*reposit.Repo) error{
 			func(r *reposit.Repo) error {

@@ -17,7 +17,7 @@
 // A repository has a stable [ID] and a name, "owner/slug". [Store.Repo] finds it by name, also by one that it had
 // before; [Store.RepoByID] by ID. Keep the ID. [Store.List] and [Store.Search] find repositories, [Repo.Update]
 // renames, transfers and describes one, and [Repo.Delete] takes a token from [Repo.DeleteToken], so that nothing is
-// deleted by a slip.
+// deleted by a slip; what was, [Store.Undelete] brings back.
 //
 // # Actors
 //

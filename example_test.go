@@ -383,6 +383,39 @@ func ExampleRepo_Delete() {
 	// true reposit: info local/my-new-project: not found
 }
 
+func ExampleStore_Undelete() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	if err := repo.Delete(ctx, ""); err != nil {
+		log.Fatal(err)
+	}
+	deleted, err := store.Deleted(ctx, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, d := range deleted.Items {
+		fmt.Println(d.FullName(), "by", d.By, "is kept for", d.KeptUntil.Sub(d.DeletedAt))
+		back, err := store.Undelete(ctx, d.ID)
+		if err != nil {
+			log.Fatal(err)
+		}
+		content, err := back.Read(ctx, "", "README.md")
+		fmt.Printf("%s%v\n", content, err)
+	}
+	// What shall be gone now, and not when it was kept long enough:
+	if err := repo.Delete(ctx, ""); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(store.DropDeleted(ctx, repo.ID()))
+	// Output:
+	// local/my-new-project by host is kept for 336h0m0s
+	// # Hello
+	// <nil>
+	// <nil>
+}
+
 func ExampleSlugify() {
 	fmt.Println(reposit.Slugify("My New Project"))
 	// Output: my-new-project

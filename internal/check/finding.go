@@ -90,13 +90,14 @@ type scan struct {
 	v       storage.View
 	repos   map[storage.ID]*catalog.Repo
 	states  map[storage.ID]*catalog.State
-	damaged map[storage.ID]bool // repositories that can't be read; what is kept of them can't be told
+	deleted map[storage.ID]*catalog.Kept // those that are deleted and kept
+	damaged map[storage.ID]bool          // repositories that can't be read; what is kept of them can't be told
 	found   []Finding
 }
 
 func newScan(v storage.View) (*scan, error) {
 	s := &scan{v: v, repos: map[storage.ID]*catalog.Repo{}, states: map[storage.ID]*catalog.State{},
-		damaged: map[storage.ID]bool{}}
+		deleted: map[storage.ID]*catalog.Kept{}, damaged: map[storage.ID]bool{}}
 	for rec, err := range v.Records([]byte("i"), []byte("j"), storage.Ascending) {
 		if err != nil {
 			return nil, err
@@ -120,13 +121,51 @@ func newScan(v storage.View) (*scan, error) {
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, s.addKept()
+}
+
+// addKept adds the deleted repositories that are kept.
+func (s *scan) addKept() error {
+	for rec, err := range s.v.Records([]byte("Dr"), []byte("Ds"), storage.Ascending) {
+		if err != nil {
+			return err
+		}
+		if len(rec.Key) != 2+len(storage.ID{}) {
+			s.note(Record, storage.ID{}, string(rec.Key), "it is the key of no repository")
+			continue
+		}
+		id := storage.ID(rec.Key[2:])
+		k, err := catalog.LoadKept(s.v, id)
+		var state catalog.State
+		if err == nil {
+			state, err = catalog.LoadState(s.v, k.Repo)
+		}
+		if err == nil {
+			s.deleted[id], s.states[id] = k, &state
+			if s.repos[id] != nil {
+				s.note(Repository, id, string(rec.Key), "it is deleted, and is not")
+			}
+			continue
+		}
+		s.damaged[id] = true
+		if err := s.noteError(err, Repository, id, string(rec.Key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// has reports whether there is a repository, deleted and kept or not, or whether that can't be told.
+func (s *scan) has(id storage.ID) bool {
+	return s.repos[id] != nil || s.deleted[id] != nil || s.damaged[id]
 }
 
 // ids returns the repositories that can be read.
 func (s *scan) ids() []storage.ID {
-	return slices.SortedFunc(maps.Keys(s.repos), func(a, b storage.ID) int { return slices.Compare(a[:], b[:]) })
+	return slices.SortedFunc(maps.Keys(s.repos), compareIDs)
 }
+
+func compareIDs(a, b storage.ID) int { return slices.Compare(a[:], b[:]) }
 
 func (s *scan) note(n Noun, repo storage.ID, what, format string, args ...any) {
 	s.found = append(s.found, Finding{n, repo, what, fmt.Sprintf(format, args...)})
