@@ -40,7 +40,8 @@
 // [Repo.Commit] makes one commit of any number of changes, all of them or none. It needs no checkout, and costs what it
 // changes, however large the tree is. Any number of goroutines may commit to one branch: those that wait land together,
 // each with a commit of its own. CommitOptions.Expect makes it compare-and-swap. [Repo.Merge] has a branch take the
-// commits of another one, and [Repo.Restore] gives it back what it held.
+// commits of another one, and [Repo.Restore] gives it back what it held. [Repo.Worktree] is a branch as a filesystem that
+// can be written, for programs that know go-billy or io/fs.
 //
 // # Forks
 //
@@ -51,7 +52,7 @@
 //
 // [Repo.Pulls] asks to take the commits of one branch into another, of the same repository or of a fork. Reviews, code
 // owners (CODEOWNERS) and [Repo.Protection] say what a merge needs, and hold at every door by which a branch can move.
-// refs/pull/N/head and refs/pull/N/merge are kept as forges keep them.
+// refs/pull/N/head and refs/pull/N/merge are kept as forges keep them, the latter when it is asked for.
 //
 // # Events
 //
@@ -74,6 +75,12 @@
 // what it was told to sync. Their NoSync survives the end of the process; a power cut may then take the last changes,
 // never a part of one. A store in memory ends with its process. Stored bytes carry checksums that are checked when they
 // are read.
+//
+// # Upkeep
+//
+// [Store.Check] looks at all that is stored and says what is damaged. [Store.Backup] writes all of a store as one
+// stream, or what changed since the last one, while others write to it; [Restore] makes a store of such streams on any
+// backend, and [VerifyBackup] says beforehand that it will. [Store.CopyTo] moves a store to another kind of backend.
 //
 // # What may be copied or synced
 //

@@ -248,6 +248,59 @@ func ExampleRepo_Restore() {
 	// <nil>
 }
 
+func ExampleRepo_Worktree() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	tree, err := repo.Worktree(ctx, "main")
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Any program that writes through go-billy can do so here.
+	f, err := tree.Create("docs/guide.md")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprintln(f, "# Guide")
+	if err := f.Close(); err != nil {
+		log.Fatal(err)
+	}
+	text, err := fs.ReadFile(tree.FS(), "docs/guide.md")
+	fmt.Printf("%s%v\n", text, err)
+	changes, err := tree.Status(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range changes {
+		fmt.Println(c.Status, c.Path)
+	}
+	patch, err := tree.Diff(ctx, nil)
+	fmt.Println(patch.Additions, err)
+	// Somebody else commits meanwhile: nothing of it is lost.
+	if _, err := repo.Write(ctx, "NEWS", []byte("new\n"), "Tell the news"); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := tree.Commit(ctx, &reposit.CommitOptions{Message: "Write a guide"}); err != nil {
+		log.Fatal(err)
+	}
+	for c, err := range repo.Log(ctx, &reposit.LogOptions{Limit: 2}) {
+		fmt.Println(c.Message, err)
+	}
+	fmt.Println(tree.Remove("NEWS"), tree.Reset(ctx))
+	_, err = tree.Stat("NEWS")
+	fmt.Println(err)
+	// Output:
+	// # Guide
+	// <nil>
+	// added docs/guide.md
+	// 1 <nil>
+	// Write a guide <nil>
+	// Tell the news <nil>
+	// <nil> <nil>
+	// <nil>
+}
+
 func ExampleRepo_Walk() {
 	store := exampleStore()
 	defer store.Close()

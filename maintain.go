@@ -132,5 +132,8 @@ func (s *Store) sweep(ctx context.Context, limit int) error {
 		}
 		all = errors.Join(all, err)
 	}
-	return all
+	if s.opts.ReadOnly {
+		return all
+	}
+	return errors.Join(all, s.dropHeld(ctx))
 }

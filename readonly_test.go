@@ -3,6 +3,7 @@ package reposit_test
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -90,8 +91,11 @@ func TestReadOnlyStore(t *testing.T) {
 		"GetOrCreate of what is there": func() error {
 			return errorOf(s.GetOrCreate(ctx, "x", &reposit.CreateOptions{Owner: "owner"}))
 		},
-		"List":    func() error { return errorOf(s.List(ctx, nil)) },
+		"Check":   func() error { return errorOf(s.Check(ctx, nil)) },
+		"Backup":  func() error { return errorOf(s.Backup(ctx, io.Discard, nil)) },
+		"CopyTo":  func() error { return s.CopyTo(ctx, memory.New(), nil) },
 		"Deleted": func() error { return errorOf(s.Deleted(ctx, nil)) },
+		"List":    func() error { return errorOf(s.List(ctx, nil)) },
 		"Search":  func() error { return errorOf(s.Search(ctx, "x", nil)) },
 		"Events":  func() error { return firstOf(s.Store, 0) },
 		"Users":   func() error { return errorOf(s.Users().User(ctx, "guest")) },

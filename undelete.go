@@ -279,7 +279,7 @@ func (s *Store) delete(tx *txn.Tx, id storage.ID) error {
 		if err != nil {
 			return err
 		}
-		return giveBack(tx, repo.Entry.Repo, last)
+		return s.giveBack(tx, repo.Entry.Repo, last)
 	}
 	k := catalog.Kept{Deleted: tx.Now, Until: tx.Now.Add(s.opts.KeepDeleted), By: s.actor.String()}
 	if k.Removals, err = people.Removals(tx, repo.Owner); err != nil {
@@ -314,14 +314,14 @@ func (s *Store) forget(tx *txn.Tx, id storage.ID) error {
 }
 
 // giveBack gives the storage of a repository back, the last of its pool or not.
-func giveBack(tx *txn.Tx, r *catalog.Repo, last bool) error {
+func (s *Store) giveBack(tx *txn.Tx, r *catalog.Repo, last bool) error {
 	if err := tx.DropRepo(r.ID); err != nil || !last {
 		return err
 	}
 	if err := graph.Dropped.Bury(tx, r.Pool); err != nil {
 		return err
 	}
-	return tx.DropPool(r.Pool)
+	return s.dropPool(tx, r.Pool)
 }
 
 // drop drops a deleted repository for good.
@@ -338,7 +338,7 @@ func (s *Store) drop(ctx context.Context, id storage.ID) error {
 		if err != nil {
 			return err
 		}
-		return giveBack(tx, k.Repo, last)
+		return s.giveBack(tx, k.Repo, last)
 	})
 }
 

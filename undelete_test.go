@@ -17,6 +17,7 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs"
+	"github.com/reposit/reposit/storage/memory"
 )
 
 // dump returns all that a store keeps of repositories, but for what happened: records, refs and logs.
@@ -609,6 +610,24 @@ func TestUndeleteNetwork(t *testing.T) {
 	checkStore(t, s)
 }
 
+// TestDeletedIsCopied has backups take along what is deleted and kept.
+func TestDeletedIsCopied(t *testing.T) {
+	s, ctx := openMemory(t, nil), t.Context()
+	l := newLost(t, s)
+	remove(t, l.Repo)
+	b := memory.New()
+	if err := s.CopyTo(ctx, b, nil); err != nil {
+		t.Fatal(err)
+	}
+	copied := openStore(t, b, "", nil)
+	checkStore(t, copied)
+	back := must(copied.Undelete(ctx, l.ID()))(t)
+	if got := must(back.Read(ctx, "v1", "lost.txt"))(t); string(got) != "what only it has" {
+		t.Errorf("Read() = %q", got)
+	}
+	checkStore(t, copied)
+}
+
 // TestUndeleteDamaged lists what is damaged beside what is not.
 func TestUndeleteDamaged(t *testing.T) {
 	s, ctx := openMemory(t, nil), t.Context()
@@ -617,7 +636,7 @@ func TestUndeleteDamaged(t *testing.T) {
 	remove(t, b)
 	id := storageID(a)
 	err := s.backend.Update(ctx, func(tx storage.Tx) error {
-		return tx.PutRecord(append([]byte("Dr"), id[:]...), []byte{99})
+		return tx.PutRecord(append([]byte("Zr"), id[:]...), []byte{99})
 	})
 	if err != nil {
 		t.Fatal(err)

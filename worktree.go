@@ -21,14 +21,14 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Worktree is a branch as a filesystem that can be written: a billy.Filesystem with symlinks and
-// Change, for programs that read and write through that or, by FS, through io/fs. Reads see what was written. Nothing is
-// checked out: what was not touched is read where it is stored, so a Worktree costs memory for what was touched alone,
-// and of a file at most some 1 MiB; what is more is staged in the store, and counts towards Limits.RepoSize. Nobody else
-// sees what is written before Commit.
+// A Worktree is a branch as a filesystem that can be written: a billy.Filesystem with symlinks and Change, for programs
+// that read and write through that or, by FS, through io/fs. Reads see what was written. Nothing is checked out: what
+// was not touched is read where it is stored, so a Worktree costs memory for what was touched alone, and of a file at
+// most some 1 MiB; what is more is staged in the store, and counts towards Limits.RepoSize. Nobody else sees what is
+// written before Commit.
 //
-// All methods are safe for concurrent use; Commit, Status, Diff and Reset have others wait. Errors of the filesystem are
-// as package os has them, so that os.IsNotExist works, or wrap those of this package. Git keeps neither empty
+// All methods are safe for concurrent use; Commit, Status, Diff and Reset have others wait. Errors of the filesystem
+// are as package os has them, so that os.IsNotExist works, or wrap those of this package. Git keeps neither empty
 // directories, owners nor times: directories without files are in no commit, files that were not touched have the time
 // of the commit, and of permissions just that of the owner to execute a file counts.
 type Worktree struct {
@@ -41,9 +41,9 @@ type Worktree struct {
 	tip git.Hash // the commit that it began with, or made; zero: none. Guarded by the files' Do
 }
 
-// Worktree returns a branch as a filesystem that can be written, as it is now; "" is the default branch, which need have
-// no commit yet. Opening it reads the commit. It ends with ctx, with the repository, and with the actor's Write: from
-// then on, its methods return errors. It needs Write, and returns ErrNotFound if there is no such branch.
+// Worktree returns a branch as a filesystem that can be written, as it is now; "" is the default branch, which need
+// have no commit yet. Opening it reads the commit. It ends with ctx, with the repository, and with the actor's Write:
+// from then on, its methods return errors. It needs Write, and returns ErrNotFound if there is no such branch.
 func (r *Repo) Worktree(ctx context.Context, branch string) (*Worktree, error) {
 	return call(ctx, r, "worktree", branch, func() (*Worktree, error) {
 		w := &Worktree{r: r, ctx: ctx}

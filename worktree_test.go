@@ -144,7 +144,8 @@ func TestWorktreeMerges(t *testing.T) {
 		lines := "1\n2\n3\n4\n5\n6\n7\n8\n"
 		commit(t, r, nil, reposit.Put("f", []byte(lines)), reposit.Put("dir/g", []byte("content of some length\n")))
 		w := must(r.Worktree(ctx, ""))(t)
-		if err := errors.Join(writeFile(w, "f", strings.Replace(lines, "1", "one", 1)), writeFile(w, "new", "n")); err != nil {
+		err := errors.Join(writeFile(w, "f", strings.Replace(lines, "1", "one", 1)), writeFile(w, "new", "n"))
+		if err != nil {
 			t.Fatal(err)
 		}
 		held := must(w.OpenFile("dir/g", os.O_RDWR|os.O_APPEND, 0))(t)
@@ -174,7 +175,7 @@ func TestWorktreeMerges(t *testing.T) {
 		}
 		write(t, r, "f", "theirs\n")
 		before := status(t, w)
-		_, err := w.Commit(ctx, &reposit.CommitOptions{Message: "m"})
+		_, err = w.Commit(ctx, &reposit.CommitOptions{Message: "m"})
 		var conflict *reposit.MergeConflictError
 		if !errors.As(err, &conflict) || len(conflict.Conflicts) != 1 || conflict.Conflicts[0].Path != "f" {
 			t.Fatalf("Commit() = %v", err)
@@ -422,12 +423,12 @@ func TestWorktreeReads(t *testing.T) {
 		}
 	}
 	var w *reposit.Worktree
-	reads("to open it", 1, func() (err error) { w, err = r.Worktree(ctx, ""); return err })              // the commit
-	reads("a first file", 5, func() error { readFile(w, "d3/e4/f43"); return nil })                      // 3 trees, size, blob
-	reads("one beside it", 2, func() error { readFile(w, "d3/e4/f143"); return nil })                    // size, blob
-	reads("a directory", 2, func() error { return errorOf(w.ReadDir("d5/e1")) })                         // 2 trees
-	reads("a new file", 0, func() error { return writeFile(w, "d3/e4/new", "new") })                     //
-	reads("a file that is written anew", 0, func() error { return writeFile(w, "d3/e4/f443", "other") }) //
+	reads("to open it", 1, func() (err error) { w, err = r.Worktree(ctx, ""); return err })
+	reads("a first file", 5, func() error { readFile(w, "d3/e4/f43"); return nil })
+	reads("one beside it", 2, func() error { readFile(w, "d3/e4/f143"); return nil })
+	reads("a directory", 2, func() error { return errorOf(w.ReadDir("d5/e1")) })
+	reads("a new file", 0, func() error { return writeFile(w, "d3/e4/new", "new") })
+	reads("a file that is written anew", 0, func() error { return writeFile(w, "d3/e4/f443", "other") })
 	reads("a directory that moves", 0, func() error { return w.Rename("d7", "d5/moved") })
 	reads("the status of that, without the moved", 15, func() error {
 		return errors.Join(w.Rename("d5/moved", "d7"), errorOf(w.Status(ctx)))
@@ -512,7 +513,8 @@ func TestWorktreeGoGit(t *testing.T) {
 	if err := tree.Checkout(&gogit.CheckoutOptions{Branch: "refs/heads/side", Create: true}); err != nil {
 		t.Fatal(err)
 	}
-	if err := tree.Reset(&gogit.ResetOptions{Mode: gogit.HardReset, Commit: [20]byte(must(r.Resolve(ctx, "main~"))(t))}); err != nil {
+	before := must(r.Resolve(ctx, "main~"))(t)
+	if err := tree.Reset(&gogit.ResetOptions{Mode: gogit.HardReset, Commit: [20]byte(before)}); err != nil {
 		t.Fatal(err)
 	}
 	if got := readFile(w, "dir/b"); got != "b\n" || readFile(w, "a") != "a\n" {

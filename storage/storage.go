@@ -147,7 +147,8 @@ type Object struct {
 type Delta struct {
 	Base Hash
 	// Depth is an upper bound of how many deltas must be applied in all to arrive at the object. It is 1 if Base is
-	// stored whole, else one more than Base's; of Base, a backend may by now have a shorter chain.
+	// stored whole, else one more than Base's, both as of when the object was stored: by now, Base may have a shorter
+	// chain, or, in a pack that came later (Packer), a longer one.
 	Depth int
 	// Ops are the sizes of base and object, then copy and insert instructions, as in a pack (gitformat-pack, "deltified
 	// representation")
@@ -198,7 +199,7 @@ const (
 )
 
 // A Backend keeps objects, refs and records. All its methods are safe for concurrent use. After Close, they return
-// ErrClosed.
+// ErrClosed. One that can keep packs as they are is a Packer.
 type Backend interface {
 	// Object returns the object of the given pool, whole or as a delta, or ErrNotFound. It sees what every
 	// acknowledged Update and closed Stage put there. It returns ErrCorrupt rather than damaged bytes.

@@ -71,6 +71,19 @@ func IsKept(v storage.View, id storage.ID) (bool, error) {
 	return err == nil, err
 }
 
+// PoolOfAny is Pool, also of a deleted repository that is kept.
+func PoolOfAny(v storage.View, id storage.ID) (storage.ID, error) {
+	pool, err := Pool(v, id)
+	if !errors.Is(err, storage.ErrNotFound) {
+		return pool, err
+	}
+	k, err := LoadKept(v, id)
+	if err != nil {
+		return storage.ID{}, err
+	}
+	return k.Pool, nil
+}
+
 // Keep takes a repository out of the catalog, as what k says of it.
 func (e *Entry) Keep(tx Tx, k Kept) error {
 	if err := e.Store(tx); err != nil {

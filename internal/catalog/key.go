@@ -20,15 +20,16 @@ import (
 //	n vis scope                         how many entries the index by time has in the scope, by fields
 //	x time ID                           when a repository expires; no value
 //	d ID                                its delete token
-//	D r ID                              a deleted repository that is kept (Kept); its state and all else stay
-//	D t time ID                         the same by when it was deleted; no value
-//	D u time ID                         the same by when it will be dropped; no value
-//	D f family ID                       the same, of a fork, by its family; no value
+//	Z r ID                              a deleted repository that is kept (Kept); its state and all else stay
+//	Z t time ID                         the same by when it was deleted; no value
+//	Z u time ID                         the same by when it will be dropped; no value
+//	Z f family ID                       the same, of a fork, by its family; no value
 //	g ID name                           what go-git stores beside objects and refs
 //	A n owner/slug                      a name that a repository had before; the ID
 //	A i ID owner/slug                   the same by ID; no value
 //	z ID                                a deleted repository of which g and A, or a pool of which F u, are yet to be
 //	                                    removed; no value
+//	D pool                              a pool that is to be dropped when no backup reads it any more; no value
 //	F p pool                            the fork network of a pool (Network); absent before the first fork
 //	F h family                          who the forks of a deleted repository belong to now; the ID
 //	F a ID family                       the same by ID; no value
@@ -59,11 +60,12 @@ const (
 	keyCount    = 'n'
 	keyExpiry   = 'x'
 	keyToken    = 'd'
-	keyKept     = 'D'
+	keyKept     = 'Z'
 	keyGoGit    = 'g'
 	keyRedirect = 'A'
 	keyFork     = 'F'
 	keyGone     = 'z'
+	keyHeld     = 'D'
 )
 
 // A visibility is who comes across a repository.

@@ -1,11 +1,13 @@
 package check
 
 import (
+	"cmp"
 	"encoding/binary"
 	"strings"
 	"time"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -33,10 +35,10 @@ func (s *scan) catalog() error {
 		}
 	}
 	for id, k := range s.deleted {
-		l.want["Dt"+stamp(k.Deleted)+id.String()] = ""
-		l.want["Du"+stamp(k.Until)+id.String()] = ""
+		l.want["Zt"+stamp(k.Deleted)+id.String()] = ""
+		l.want["Zu"+stamp(k.Until)+id.String()] = ""
 		if !k.Family.IsZero() {
-			l.want["Df"+k.Family.String()+id.String()] = ""
+			l.want["Zf"+k.Family.String()+id.String()] = ""
 		}
 		if head, err := l.v.Ref(id, "HEAD"); err != nil {
 			if err := l.noteError(err, Reference, id, "HEAD"); err != nil {
@@ -56,7 +58,7 @@ func (s *scan) catalog() error {
 		l.want["n"+scope] = string(value)
 	}
 	got := map[string]string{}
-	for rec, err := range s.v.Records(nil, nil, storage.Ascending) {
+	for rec, err := range s.records("", "") {
 		if err != nil {
 			return err
 		}
@@ -65,8 +67,8 @@ func (s *scan) catalog() error {
 			got[key] = string(rec.Value)
 		case 't', 'd', 'g', 'z':
 			s.owned(key, key[1:])
-		case 'D':
-			if !strings.HasPrefix(key, "Dr") {
+		case 'Z':
+			if !strings.HasPrefix(key, "Zr") {
 				got[key] = string(rec.Value)
 			}
 		case 'e':
@@ -79,7 +81,7 @@ func (s *scan) catalog() error {
 			}
 		case 'L', 'C':
 			s.owned(key, key[min(2, len(key)):])
-		case 'i', 'A', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
+		case 'i', 'A', 'D', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
 		default:
 			s.note(Record, storage.ID{}, key, "it is of no known kind")
 		}
@@ -106,8 +108,8 @@ func (l *listing) add(r *catalog.Repo) error {
 		if err := l.noteError(err, Reference, r.ID, "HEAD"); err != nil {
 			return err
 		}
-	case head.Target == "":
-		l.note(Reference, r.ID, "HEAD", "it names no branch, but %s", head.Hash)
+	case !strings.HasPrefix(head.Target, ref.Branches):
+		l.note(Reference, r.ID, "HEAD", "it names no branch, but %q", cmp.Or(head.Target, head.Hash.String()))
 	}
 	state := l.states[r.ID]
 	times := map[string]byte{}

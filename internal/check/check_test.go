@@ -115,17 +115,17 @@ func TestFindings(t *testing.T) {
 		"a former name of no repo": {put("Anann/none", none), check.Redirect, "no such repository"},
 		"a former name half gone":  {drop("Ai"), check.Redirect, "stands alone"},
 		"a family half gone":       {drop("Fa"), check.Family, "stands alone"},
-		"a deletion by no time":    {drop("Dt"), check.Index, "missing"},
-		"one that never ends":      {drop("Du"), check.Index, "missing"},
-		"one of no family":         {drop("Df"), check.Index, "missing"},
-		"a deletion of nothing":    {drop("Dr"), check.Index, "should not be there"},
+		"a deletion by no time":    {drop("Zt"), check.Index, "missing"},
+		"one that never ends":      {drop("Zu"), check.Index, "missing"},
+		"one of no family":         {drop("Zf"), check.Index, "missing"},
+		"a deletion of nothing":    {drop("Zr"), check.Index, "should not be there"},
 		"a deletion that is live": {func(t *testing.T, v *village) func(storage.Tx) error {
 			return func(tx storage.Tx) error {
 				return tx.PutRef(v.deleted, storage.Ref{Name: "HEAD", Target: "refs/heads/main"}, nil)
 			}
 		}, check.Reference, "takes the repository for one"},
 		"a deletion that can't be read": {func(t *testing.T, v *village) func(storage.Tx) error {
-			return func(tx storage.Tx) error { return tx.PutRecord([]byte("Dr"+v.deleted.String()), []byte{1}) }
+			return func(tx storage.Tx) error { return tx.PutRecord([]byte("Zr"+v.deleted.String()), []byte{1}) }
 		}, check.Repository, ""},
 		"a word is gone":           {drop("S"), check.Word, "missing"},
 		"tallies of no repository": {put("Ch"+none, ""), check.Record, "no such repository"},

@@ -11,7 +11,7 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Graphs compares what is kept of the graphs of all pools with their commits. What is there of a pool that is gone must
+// Graphs compares what is kept of the graphs of all pools with their commits and trees. What is there of a pool that is gone must
 // have a tombstone.
 func Graphs(ctx context.Context, b storage.Backend) (found []Finding, err error) {
 	err = b.View(ctx, func(v storage.View) error {
@@ -26,7 +26,7 @@ func Graphs(ctx context.Context, b storage.Backend) (found []Finding, err error)
 }
 
 func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
-	if len(s.damaged) > 0 {
+	if !s.isWhole() {
 		return nil // it is not known which pools there are
 	}
 	pools, gone := map[storage.ID]bool{}, map[storage.ID]bool{}
@@ -36,13 +36,13 @@ func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
 	for _, k := range s.deleted {
 		pools[k.Pool] = true
 	}
-	for rec, err := range s.v.Records([]byte("Gz"), []byte("G{"), storage.Ascending) {
+	for rec, err := range s.records("Gz", "G{") {
 		if err != nil {
 			return err
 		}
 		gone[poolOf(rec.Key)] = true
 	}
-	for rec, err := range s.v.Records([]byte("G"), []byte("H"), storage.Ascending) {
+	for rec, err := range s.records("G", "H") {
 		if err != nil {
 			return err
 		}
@@ -52,12 +52,20 @@ func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
 	}
 	sorted := slices.SortedFunc(maps.Keys(pools), compareIDs)
 	for _, pool := range sorted {
-		err := graph.CheckStored(s.v, pool, func(h git.Hash) (*git.Commit, error) { return objects.Commit(ctx, pool, h) })
+		commit := func(h git.Hash) (*git.Commit, error) { return objects.Commit(ctx, pool, h) }
+		tree := func(ctx context.Context, h git.Hash) (*git.Tree, error) {
+			item, err := objects.TreeAlong(ctx, pool, h)
+			if err != nil {
+				return nil, err
+			}
+			return item.Tree, nil
+		}
+		err := graph.CheckStored(ctx, s.v, pool, commit, tree)
 		if err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
-			s.note(Graph, storage.ID{}, pool.String(), "%v", err)
+			s.found = append(s.found, Finding{Noun: Graph, Pool: pool, What: pool.String(), Means: err.Error()})
 		}
 	}
 	return nil

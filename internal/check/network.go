@@ -36,7 +36,7 @@ func (s *scan) networks() error {
 		k.members[kept.Pool]++
 	}
 	var buried []storage.ID // pools that have tombstones
-	for rec, err := range s.v.Records([]byte("A"), []byte("G"), storage.Ascending) {
+	for rec, err := range s.records("A", "G") {
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (s *scan) networks() error {
 			return err
 		}
 	}
-	if len(s.damaged) > 0 {
+	if !s.isWhole() {
 		return nil // it is not known how many there should be
 	}
 	for _, pool := range slices.Compact(buried) {

@@ -123,11 +123,17 @@ func (w *packWriter) store() error {
 	if err := s.checkQuota(c.size, c.again); err != nil {
 		return err
 	}
+	return w.put(&c, p)
+}
+
+// put stores the objects of a checked pack, and counts them.
+func (w *packWriter) put(c *contents, p *pack.Pack) error {
+	s := w.s
 	stage, err := s.Backend.Stage(s.ctx, w.pool)
 	if err != nil {
 		return err
 	}
-	in := input{contents: &c, stage: stage, skipped: map[git.Hash]bool{}}
+	in := input{contents: c, stage: stage, skipped: map[git.Hash]bool{}}
 	if err := p.Each(s.ctx, in.put); err != nil {
 		return errors.Join(err, stage.Discard())
 	}
@@ -339,13 +345,18 @@ func (in *input) put(o *pack.Object) error {
 		return err
 	}
 	if o.Size < storage.LargeObject || o.Type != storage.Blob {
-		if d := o.Delta; d != nil && (d.Depth > maxStoredDeltas || in.skipped[d.Base]) {
-			// Without this one, what is based on it has a shorter chain. It is counted as if not.
-			o.Delta = nil
-		}
+		in.cutChain(o)
 		return in.stage.Put(in.s.ctx, o.Object)
 	}
 	return in.putLarge(o)
+}
+
+// cutChain has an object stored whole if as a delta it would be at the end of a chain that is too long.
+func (in *input) cutChain(o *pack.Object) {
+	if d := o.Delta; d != nil && (d.Depth > maxStoredDeltas || in.skipped[d.Base]) {
+		// Without this one, what is based on it has a shorter chain. It is counted as if not.
+		o.Delta = nil
+	}
 }
 
 func (in *input) putLarge(o *pack.Object) error {

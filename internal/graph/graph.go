@@ -41,6 +41,7 @@ type Graph struct {
 	store  *Store
 	pool   storage.ID
 	stored uint32
+	epoch  uint64 // of the store, when it was opened
 	read   Reader
 
 	// Pace, unless it is nil, is called once for some hundred commits that are read as objects. An error ends the walk.
@@ -89,7 +90,7 @@ func (s *Store) Open(ctx context.Context, pool storage.ID, read Reader) (*Graph,
 	if read == nil {
 		read = func(ctx context.Context, h git.Hash) (*git.Commit, error) { return s.objects.Commit(ctx, pool, h) }
 	}
-	g := From(read)
+	g, epoch := From(read), s.epoch.Load()
 	h, err := s.head(ctx, pool)
 	if isDamage(err) {
 		return g, nil
@@ -97,8 +98,23 @@ func (s *Store) Open(ctx context.Context, pool storage.ID, read Reader) (*Graph,
 	if err != nil {
 		return nil, err
 	}
-	g.store, g.pool, g.stored = s, pool, h.commits()
+	g.store, g.pool, g.stored, g.epoch = s, pool, h.commits(), epoch
 	return g, nil
+}
+
+// at returns the graph of a pool as a head says, for who holds that no other one takes its place.
+func (s *Store) at(pool storage.ID, h *head) *Graph {
+	g := From(nil)
+	g.store, g.pool, g.stored, g.epoch = s, pool, h.commits(), s.epoch.Load()
+	return g
+}
+
+// current returns errDamaged if a graph was removed since this one was opened: numbers may be of other commits then.
+func (g *Graph) current() error {
+	if g.store.epoch.Load() != g.epoch {
+		return errDamaged
+	}
+	return nil
 }
 
 // Do calls fn with the graph of a pool, and again with one of which nothing is stored if what is stored is damaged.
@@ -124,6 +140,9 @@ func (g *Graph) number(ctx context.Context, h git.Hash) (uint32, error) {
 	}
 	if g.stored > 0 {
 		n, ok, err := g.store.find(ctx, g.pool, h)
+		if err == nil {
+			err = g.current()
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -203,6 +222,9 @@ func (g *Graph) linksOf(ctx context.Context, n uint32) (*links, int, error) {
 		return nil, 0, err
 	}
 	l, err := g.store.links(ctx, g.pool, chunk)
+	if err == nil {
+		err = g.current()
+	}
 	if err != nil {
 		return nil, 0, err
 	}
@@ -217,6 +239,9 @@ func (g *Graph) namesOf(ctx context.Context, n uint32) (*names, int, error) {
 		return l, int(n % chunkSize), nil
 	}
 	l, err := g.store.names(ctx, g.pool, chunk)
+	if err == nil {
+		err = g.current()
+	}
 	if err != nil {
 		return nil, 0, err
 	}

@@ -38,6 +38,7 @@ type List struct {
 	Order   []uint32                // the places of all objects that shall be in the pack, in the order of the pack
 	Blobs   int                     // the place in Order from which on there are nothing but blobs
 	Outside func(storage.Hash) bool // reports whether deltas may be based on an object that is not in the pack; nil: none
+	Named   bool                    // deltas name their bases, for readers that know no offsets
 }
 
 // Written is the pack that was written.
@@ -163,7 +164,9 @@ func (p *writer) one(o *packed) error {
 				}
 				return p.one(whole)
 			}
-			header.Kind, header.Back = packfile.OffsetDelta, at-p.written.Entries[p.entry[place]-1].Offset
+			if !p.list.Named {
+				header.Kind, header.Back = packfile.OffsetDelta, at-p.written.Entries[p.entry[place]-1].Offset
+			}
 		}
 	}
 	crc := crc32.NewIEEE()

@@ -10,8 +10,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// A Snapshot is what a worktree is at a moment, as the objects that a commit of it would bring. It is for one goroutine,
-// as long as the function runs that it was passed to.
+// A Snapshot is what a worktree is at a moment, as the objects that a commit of it would bring. It is for one
+// goroutine, as long as the function runs that it was passed to.
 type Snapshot struct {
 	Tip   git.Hash // the tree that was changed, or zero
 	Tree  git.Hash // what became of it, or zero if that has no entries

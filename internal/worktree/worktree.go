@@ -221,9 +221,9 @@ func clean(name string) ([]string, error) {
 
 // A place is where a path leads to.
 type place struct {
-	dir  *node  // nil for the root
-	name string // in dir
-	node *node  // nil if there is nothing
+	dir     *node    // nil for the root
+	name    string   // in dir
+	node    *node    // nil if there is nothing
 	missing []string // directories on the way that are not there, below dir
 }
 

@@ -82,6 +82,7 @@ type backend struct {
 	memtables *memtables   // nil: they are not found
 	split     atomic.Bool  // there may be records in two parts
 	forked    atomic.Bool  // there may be stacks
+	packed    atomic.Bool  // there may be packs
 
 	shelf     *shelf
 	collector collector
@@ -232,6 +233,7 @@ func (b *backend) start() (err error) {
 	b.hot.reset()
 	b.split.Store(false)
 	b.forked.Store(false)
+	b.packed.Store(false)
 	b.pending, b.inflight, b.spare, b.broken = nil, nil, nil, nil
 	b.ts = db.MaxVersion()
 	db.SetDiscardTs(b.timeline.publish(b.ts))
@@ -370,11 +372,20 @@ func openEngine(settings engine.Options) (db *engine.DB, err error) {
 const magic = 0x7270
 
 // Versions of what is stored, in the one record of type formatType: the second has stacks, which a program that only
-// knows the first would not see.
+// knows the first would not see. Those from the fifth on are the same with packs.
 const (
 	formatPlain  = 1
 	formatForked = 2
+	formatPacks  = 4 // a bit
 )
+
+func isFormat(payload []byte) bool {
+	if len(payload) != 1 {
+		return false
+	}
+	f := payload[0] &^ formatPacks
+	return f == formatPlain || f == formatForked
+}
 
 func (b *backend) checkFormat() error {
 	key := []byte{formatType}
@@ -386,11 +397,11 @@ func (b *backend) checkFormat() error {
 	switch {
 	case errors.Is(err, storage.ErrFormat):
 		return err
-	case err == nil && (len(payload) != 1 || payload[0] < formatPlain || payload[0] > formatForked):
-		return fmt.Errorf("badger: store of format %x, want %d to %d: %w", payload, formatPlain, formatForked,
-			storage.ErrFormat)
+	case err == nil && !isFormat(payload):
+		return fmt.Errorf("badger: store of format %x, want 1, 2, 5 or 6: %w", payload, storage.ErrFormat)
 	case err == nil:
-		b.forked.Store(payload[0] == formatForked)
+		b.forked.Store(payload[0]&^formatPacks == formatForked)
+		b.packed.Store(payload[0]&formatPacks != 0)
 		return nil
 	case !errors.Is(err, storage.ErrNotFound):
 		return err

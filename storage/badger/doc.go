@@ -13,6 +13,9 @@
 //	l  repo  name 0 ^seq(8)        entry of a ref's log, the newest first
 //	o  pool  hash                  object
 //	c  pool  id(20) seq(4)         chunk of a large object
+//	p  pool                        list of the pool's packs
+//	q  pack  level(1) number(4)    node of a pack's index
+//	d  pack  seq(4)                chunk of a pack
 //	x  kind  id                    what was dropped, until its keys are gone
 //	z  number(1)                   nothing: written to push deletions into a table, and deleted
 //
@@ -54,6 +57,14 @@
 //
 // Dropping a repository or pool writes one marker, which hides every key of it with an older timestamp. The keys are
 // then deleted in batches, and the marker last; Open goes on with what a crash left.
+//
+// # Packs
+//
+// The bytes of a pack are in chunks, in the order in which they came, and its objects in an index that is a tree of
+// pages: no object has a key. The list of a pool's packs is one value, so that packs take the place of others at once;
+// a reader finds all in its snapshot. It and the pages that are read often are in the cache. Until a pack is in a list,
+// a marker says that it is being written; Open drops what a crash left of it. The store is of another format from the
+// first pack on.
 //
 // # Forks
 //

@@ -95,9 +95,10 @@ func (d *dropped) last(s scope, ts uint64) uint64 {
 type remainder struct {
 	drops  []scope
 	merges []storage.ID // what was being merged into
+	packs  []storage.ID // that were being written
 }
 
-func (r remainder) none() bool { return len(r.drops)+len(r.merges) == 0 }
+func (r remainder) none() bool { return len(r.drops)+len(r.merges)+len(r.packs) == 0 }
 
 // load reads what the backend must know from the start: what is left to do, and whether there are records in two parts.
 func (b *backend) load() (left remainder, err error) {
@@ -116,6 +117,8 @@ func (b *backend) load() (left remainder, err error) {
 		if s, ok := parseMarker(item.Key()); ok {
 			b.drops.add(s, item.Version())
 			left.drops = append(left.drops, s)
+		} else if key := item.Key(); len(key) == 2+idSize && key[1] == writingKind {
+			left.packs = append(left.packs, storage.ID(key[2:]))
 		}
 	}
 	for item := range keys(stackType, 0) {
@@ -135,6 +138,11 @@ func (b *backend) tidy(left remainder) error {
 	for _, into := range left.merges {
 		err := b.work(context.Background(), func(t *tx) error { return refstack.Drop(medium{t}, into) })
 		if err != nil {
+			return err
+		}
+	}
+	for _, key := range left.packs {
+		if err := b.abandonPack(context.Background(), key); err != nil {
 			return err
 		}
 	}
@@ -228,7 +236,21 @@ func (b *backend) unmark(s scope, drop uint64) error {
 }
 
 // DropPool implements storage.Tx.
-func (t *tx) DropPool(pool storage.ID) error { return t.dropScope(poolScope(pool)) }
+func (t *tx) DropPool(pool storage.ID) error {
+	if t.err != nil {
+		return t.err
+	}
+	all, err := t.packsOf(pool)
+	if err != nil {
+		return t.doom(err)
+	}
+	for _, p := range all {
+		if err := t.dropScope(packScope(p.key)); err != nil {
+			return err
+		}
+	}
+	return t.dropScope(poolScope(pool))
+}
 
 func (t *tx) dropScope(s scope) error {
 	if t.err != nil {

@@ -239,16 +239,6 @@ func TestMergeAfterCrash(t *testing.T) {
 // TestFormats has a store of the first format as long as there are no forks, and of the second from then on.
 func TestFormats(t *testing.T) {
 	dir := t.TempDir()
-	format := func(b *backend) byte {
-		t.Helper()
-		txn := b.db.NewTransactionAt(b.ts, false)
-		defer txn.Discard()
-		payload, _, err := fetch(txn, []byte{formatType})
-		if err != nil || len(payload) != 1 {
-			t.Fatalf("format is %x, %v", payload, err)
-		}
-		return payload[0]
-	}
 	b := openTest(t, dir, nil)
 	manyBranches(t, b, 10)
 	update(t, b, func(tx storage.Tx) error {
@@ -256,7 +246,7 @@ func TestFormats(t *testing.T) {
 	})
 	closeStore(t, b)
 	b = openTest(t, dir, nil)
-	if got := format(b); got != formatPlain || b.forked.Load() {
+	if got := formatOf(t, b); got != formatPlain || b.forked.Load() {
 		t.Errorf("format without forks is %d, want %d", got, formatPlain)
 	}
 	failed := errors.New("failed")
@@ -269,7 +259,7 @@ func TestFormats(t *testing.T) {
 	update(t, b, func(tx storage.Tx) error { return tx.ForkRepo(numbered('f', 1), testRepo) })
 	closeStore(t, b)
 	b = openTest(t, dir, nil)
-	if got := format(b); got != formatForked {
+	if got := formatOf(t, b); got != formatForked {
 		t.Errorf("format with a fork is %d, want %d", got, formatForked)
 	}
 	if got := len(refsOf(t, b, numbered('f', 1))); got != 11 {

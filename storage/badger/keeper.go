@@ -84,10 +84,12 @@ func (k *keeper) open(db *engine.DB) {
 func (k *keeper) added(id int, some bool) {
 	<-k.ready
 	k.begin(id)
-	k.files.await()
-	k.awaitSpace()
 	if some {
 		k.takePlace()
+	}
+	k.files.await()
+	k.awaitSpace() // last, since others may take what there is
+	if some {
 		k.mu.Lock()
 		k.current.made++
 		k.mu.Unlock()
@@ -96,6 +98,10 @@ func (k *keeper) added(id int, some bool) {
 		}
 	}
 }
+
+// tableMargin is what must be free besides a table, since the space for it can't be kept: Badger makes the file itself,
+// and writes it a moment later. A disk takes some milliseconds for a mebibyte of what others write meanwhile.
+const tableMargin = 16 * mib
 
 // awaitSpace returns when the medium has room for a table: the system kills a process that writes to a map of a file
 // for which there is none. If the store is being closed, which waits for the compaction, it has the table fail.
@@ -109,7 +115,7 @@ func (k *keeper) awaitSpace() {
 		for _, t := range k.db.Tables() {
 			need = max(need, int64(t.OnDiskSize))
 		}
-		if left, err := k.free(); err != nil || left >= need+need/4+mib {
+		if left, err := k.free(); err != nil || left >= need+max(need/4, tableMargin) {
 			return
 		}
 		k.starving.Store(true)

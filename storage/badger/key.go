@@ -16,6 +16,9 @@ const (
 	logType     = 'l'
 	objectType  = 'o'
 	chunkType   = 'c'
+	packsType   = 'p'
+	indexType   = 'q'
+	dataType    = 'd'
 	stackType   = 'b'
 	usersType   = 'u'
 	droppedType = 'x'
@@ -54,6 +57,16 @@ func appendChunkKey(b []byte, pool storage.ID, id chunkID, seq uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(appendHead(b, chunkType, pool), id[:]...), seq)
 }
 
+func appendPacksKey(b []byte, pool storage.ID) []byte { return appendHead(b, packsType, pool) }
+
+func appendIndexKey(b []byte, pack storage.ID, level byte, number uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(appendHead(b, indexType, pack), level), number)
+}
+
+func appendDataKey(b []byte, pack storage.ID, seq uint32) []byte {
+	return binary.BigEndian.AppendUint32(appendHead(b, dataType, pack), seq)
+}
+
 func appendRecordKey(b, key []byte) []byte { return append(append(b, recordType), key...) }
 func appendTailKey(b, key []byte) []byte   { return append(append(b, tailType), key...) }
 
@@ -69,10 +82,15 @@ const (
 	segmentKind = 's' // refs alone
 	logsKind    = 'l' // logs alone
 	poolKind    = 'o' // objects
+	packKind    = 'p' // what a pack is kept in
 )
+
+// writingKind marks a pack that is being written.
+const writingKind = 'w'
 
 func repoScope(id storage.ID) scope { return scope{repoKind, id} }
 func poolScope(id storage.ID) scope { return scope{poolKind, id} }
+func packScope(id storage.ID) scope { return scope{packKind, id} }
 
 // scopesOf returns the scopes that key belongs to: a whole and a part of it, which are the same for objects. Records
 // belong to none.
@@ -85,8 +103,10 @@ func scopesOf[K string | []byte](key K) (whole, part scope, ok bool) {
 		whole.kind, part.kind = repoKind, segmentKind
 	case logType:
 		whole.kind, part.kind = repoKind, logsKind
-	case objectType, chunkType:
+	case objectType, chunkType, packsType:
 		whole.kind, part.kind = poolKind, poolKind
+	case indexType, dataType:
+		whole.kind, part.kind = packKind, packKind
 	default:
 		return scope{}, scope{}, false
 	}
@@ -111,7 +131,9 @@ func (s scope) types() []byte {
 	case logsKind:
 		return []byte{logType}
 	case poolKind:
-		return []byte{objectType, chunkType}
+		return []byte{packsType, objectType, chunkType}
+	case packKind:
+		return []byte{indexType, dataType}
 	}
 	return nil
 }
@@ -119,6 +141,9 @@ func (s scope) types() []byte {
 func (s scope) marker() string {
 	return string(append(append(make([]byte, 0, 2+idSize), droppedType, s.kind), s.id[:]...))
 }
+
+// writing returns the marker of a pack that is being written.
+func (s scope) writing() string { return scope{writingKind, s.id}.marker() }
 
 func parseMarker(key []byte) (s scope, ok bool) {
 	if len(key) != 2+idSize || key[0] != droppedType {
@@ -129,14 +154,20 @@ func parseMarker(key []byte) (s scope, ok bool) {
 	return s, s.types() != nil
 }
 
-// isObject reports whether key is of an object or a chunk: they may be committed ahead of the refs that make them
-// reachable.
-func isObject(key string) bool { return key[0] == objectType || key[0] == chunkType }
+// isObject reports whether key is of an object, a chunk, or a part of a pack: they may be committed ahead of what makes
+// them reachable.
+func isObject(key string) bool {
+	switch key[0] {
+	case objectType, chunkType, indexType, dataType:
+		return true
+	}
+	return false
+}
 
 // isCached reports whether values of key go through the cache.
 func isCached[K string | []byte](key K) bool {
 	switch key[0] {
-	case recordType, refType, stackType, formatType:
+	case recordType, refType, stackType, formatType, packsType, indexType:
 		return true
 	}
 	return false

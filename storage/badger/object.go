@@ -44,6 +44,12 @@ func (r *reader) object(pool storage.ID, h storage.Hash) (objectHeader, []byte, 
 // Object implements storage.Backend.
 func (b *backend) Object(ctx context.Context, pool storage.ID, h storage.Hash) (o storage.Object, err error) {
 	err = b.read(ctx, func(r *reader) error {
+		if p, err := r.inPacks(pool, h); p != nil || err != nil {
+			if err == nil {
+				o, err = p.object(r)
+			}
+			return err
+		}
 		header, body, err := r.object(pool, h)
 		if err != nil {
 			return err
@@ -98,6 +104,12 @@ func (r *reader) chunk(pool storage.ID, h objectHeader, seq uint32) ([]byte, err
 func (b *backend) StatObject(ctx context.Context, pool storage.ID,
 	h storage.Hash) (t storage.Type, size int64, err error) {
 	err = b.read(ctx, func(r *reader) error {
+		if p, err := r.inPacks(pool, h); p != nil || err != nil {
+			if err == nil {
+				t, size = p.Type, p.Size
+			}
+			return err
+		}
 		header, _, err := r.object(pool, h)
 		t, size = header.typ, header.size
 		return err
@@ -109,6 +121,13 @@ func (b *backend) StatObject(ctx context.Context, pool storage.ID,
 func (b *backend) OpenObject(ctx context.Context, pool storage.ID,
 	h storage.Hash) (t storage.Type, size int64, rc io.ReadCloser, err error) {
 	err = b.read(ctx, func(r *reader) error {
+		if p, err := r.inPacks(pool, h); p != nil || err != nil {
+			if err == nil {
+				t, size = p.Type, p.Size
+				rc, err = b.openPacked(r.snap, p)
+			}
+			return err
+		}
 		header, body, err := r.object(pool, h)
 		if err != nil {
 			return err
@@ -180,19 +199,27 @@ const objectsPage = 1024
 
 // Objects implements storage.Backend.
 func (b *backend) Objects(ctx context.Context, pool storage.ID, lo, hi storage.Hash) iter.Seq2[storage.Hash, error] {
+	return b.list(ctx, lo, func(r *reader, next []byte) ([]storage.Hash, []byte, error) {
+		return r.hashesAnywhere(pool, next, hi)
+	})
+}
+
+// list yields what page returns from lo on, and from where page says to go on, until that is nil.
+func (b *backend) list(ctx context.Context, lo storage.Hash,
+	page func(r *reader, next []byte) ([]storage.Hash, []byte, error)) iter.Seq2[storage.Hash, error] {
 	return func(yield func(storage.Hash, error) bool) {
 		next := lo[:]
 		for next != nil {
-			var page []storage.Hash
+			var found []storage.Hash
 			err := b.read(ctx, func(r *reader) (err error) {
-				page, next, err = r.hashes(pool, next, hi)
+				found, next, err = page(r, next)
 				return err
 			})
 			if err != nil {
 				yield(storage.Hash{}, err)
 				return
 			}
-			for _, h := range page {
+			for _, h := range found {
 				if !yield(h, nil) {
 					return
 				}

@@ -63,12 +63,17 @@ func (r *reader) badger() *engine.Txn {
 }
 
 func (r *reader) end() {
+	r.endTxn()
+	r.snap.release()
+	r.snap = nil
+}
+
+// endTxn lets go of the engine, but not of the snapshot.
+func (r *reader) endTxn() {
 	if r.txn != nil {
 		discard(r.txn)
 		r.txn = nil
 	}
-	r.snap.release()
-	r.snap = nil
 }
 
 // discard discards txn. An iterator that the engine did not make, since it has failed, counts as one that is not

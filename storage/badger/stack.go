@@ -138,9 +138,9 @@ func (m medium) PutStack(repo storage.ID, s refstack.Stack) error {
 	if err != nil {
 		return err
 	}
-	if format[0] != formatForked {
+	if packs := format[0] & formatPacks; format[0] != formatForked|packs {
 		key := []byte{formatType}
-		t.own.set(string(key), seal(key, []byte{formatForked}))
+		t.own.set(string(key), seal(key, []byte{formatForked | packs}))
 	}
 	key := appendStackKey(nil, repo)
 	t.own.set(string(key), seal(key, encodeStack(nil, s)))

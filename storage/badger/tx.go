@@ -167,6 +167,11 @@ func (t *tx) doom(err error) error {
 func (t *tx) HasObject(pool storage.ID, h storage.Hash) (bool, error) {
 	t.key = appendObjectKey(t.key[:0], pool, h)
 	found, err := t.has(t.key)
+	if err == nil && !found && t.b.packed.Load() {
+		var o *packedObject
+		o, err = t.inPacks(pool, h)
+		found = o != nil
+	}
 	return found, t.doom(err)
 }
 
@@ -190,10 +195,9 @@ func (t *tx) PutObject(pool storage.ID, o storage.Object) (added bool, err error
 
 // putEncoded is PutObject for an object that is encoded already. Chunks of an object that the pool has are deleted.
 func (t *tx) putEncoded(e *encodedObject) error {
-	object := e.object()
-	found, err := t.has([]byte(object.key))
+	found, err := t.HasObject(e.pool, storage.Hash([]byte(e.object().key[headSize:])))
 	if err != nil {
-		return t.doom(err)
+		return err
 	}
 	if !found {
 		for _, p := range e.puts {

@@ -84,6 +84,12 @@ func describe(key []byte) string {
 		return fmt.Sprintf("object %x of %q", rest, id)
 	case chunkType:
 		return fmt.Sprintf("chunk of %q", id)
+	case packsType:
+		return fmt.Sprintf("packs of %q", id)
+	case indexType:
+		return fmt.Sprintf("index of pack %x, node %x", id, rest)
+	case dataType:
+		return fmt.Sprintf("pack %x, chunk %x", id, rest)
 	}
 	return "record"
 }

@@ -142,6 +142,14 @@ func (d *objectDir) addPack(name string) {
 	}
 }
 
+// setPacks notes which packs are left.
+func (d *objectDir) setPacks(names []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.packs.set(names)
+	d.packs.dir = disk.Reading{} // so that it is read again
+}
+
 // inners returns which directories there are that hold objects.
 func (d *objectDir) inners() ([]string, error) {
 	d.mu.Lock()
@@ -231,11 +239,17 @@ func (d *objectDir) loaded() bool {
 	return d.packs.read
 }
 
+func within(h, lo, hi storage.Hash) bool {
+	return bytes.Compare(h[:], lo[:]) >= 0 && bytes.Compare(h[:], hi[:]) <= 0
+}
+
+// parseLoose returns the hash of an object by its file's name in the directory.
+func parseLoose(name string) (storage.Hash, bool) {
+	return reffile.ParseHash(strings.Replace(name, "/", "", 1))
+}
+
 // hashes appends the objects whose names begin with a byte, from lo to hi.
 func (d *objectDir) hashes(dst []storage.Hash, first byte, lo, hi storage.Hash) ([]storage.Hash, error) {
-	within := func(h storage.Hash) bool {
-		return bytes.Compare(h[:], lo[:]) >= 0 && bytes.Compare(h[:], hi[:]) <= 0
-	}
 	for _, name := range d.packNames() {
 		p, err := d.objects.packs.open(path.Join(d.path, "pack", name))
 		if err != nil {
@@ -249,19 +263,24 @@ func (d *objectDir) hashes(dst []storage.Hash, first byte, lo, hi storage.Hash) 
 			if h[0] != first {
 				break
 			}
-			if within(h) {
+			if within(h, lo, hi) {
 				dst = append(dst, h)
 			}
 		}
 		p.release()
 	}
+	return d.looseHashes(dst, first, lo, hi)
+}
+
+// looseHashes is hashes of objects that have a file of their own.
+func (d *objectDir) looseHashes(dst []storage.Hash, first byte, lo, hi storage.Hash) ([]storage.Hash, error) {
 	fan := hex.EncodeToString([]byte{first})
 	entries, err := d.objects.m.ReadDir(path.Join(d.path, fan))
 	if err != nil && !disk.Absent(err) {
 		return dst, err
 	}
 	for _, e := range entries {
-		if h, ok := reffile.ParseHash(fan + e.Name); ok && !e.Dir && within(h) {
+		if h, ok := reffile.ParseHash(fan + e.Name); ok && !e.Dir && within(h, lo, hi) {
 			dst = append(dst, h)
 		}
 	}

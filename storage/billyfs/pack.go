@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/packfile"
@@ -22,6 +23,10 @@ type pack struct {
 	f     disk.File
 	size  int64
 	users atomic.Int64
+
+	reverse sync.Once // of what follows, once it was asked for
+	offsets []int64   // of all objects, in ascending order
+	places  []int32   // in the index, in that order
 }
 
 func (p *pack) acquire() bool {

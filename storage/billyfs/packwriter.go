@@ -3,12 +3,10 @@ package billyfs
 import (
 	"bufio"
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"hash/crc32"
 	"io"
 	"os"
-	"path"
 	"slices"
 
 	"github.com/pjbgf/sha1cd"
@@ -106,28 +104,16 @@ func (p *packWriter) deltaBase(o storage.Object) (packedAt, bool) {
 	return base, ok && valid && base.depth < maxDepth && from == base.size && size == int64(len(o.Data))
 }
 
-// finish completes the pack and gives it its name. The pack is in place before its index is: only the index makes
-// it count.
+// finish completes the pack and gives it its name.
 func (p *packWriter) finish() error {
 	sum, err := p.seal()
 	if err != nil {
 		return errors.Join(err, p.discard())
 	}
 	slices.SortFunc(p.entries, func(a, b packfile.IndexEntry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
-	objects := poolDir(p.pool) + "/objects"
-	name := "pack-" + hex.EncodeToString(sum[:])
-	file := path.Join(objects, "pack", name)
-	if err := p.objects.m.Publish(p.temp, file+".pack"); err != nil {
-		return errors.Join(err, p.objects.m.Remove(p.temp))
+	if err := p.objects.publishPack(p.pool, p.temp, p.entries, sum); err != nil {
+		return errors.Join(err, p.objects.m.RemoveAny(p.temp))
 	}
-	index := packfile.AppendIndex(nil, p.entries, sum)
-	if err := p.objects.m.Replace(file+".idx", index, disk.ReadOnly|disk.SyncData); err != nil {
-		return err
-	}
-	if err := p.objects.m.SyncParents(file); err != nil {
-		return err
-	}
-	p.objects.dir(objects).addPack(name)
 	return nil
 }
 

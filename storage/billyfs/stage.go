@@ -36,7 +36,10 @@ const maxHeld = 1 << 20
 
 // Stage implements storage.Backend.
 func (s *store) Stage(ctx context.Context, pool storage.ID) (storage.Stage, error) {
-	if err := s.enterFor(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.enterWrite(); err != nil {
 		return nil, err
 	}
 	defer s.leave()

@@ -71,37 +71,23 @@ func (s *stage) Discard() error {
 }
 
 type writer struct {
-	stage  *stage
-	pieces [][]byte
-	size   int64
-	done   bool
+	stage *stage
+	pieces
+	done bool
 }
 
 func (w *writer) Write(p []byte) (int, error) {
 	if w.done {
 		return 0, storage.ErrClosed
 	}
-	n := len(p)
-	for len(p) > 0 {
-		last := len(w.pieces) - 1
-		if last < 0 || len(w.pieces[last]) == cap(w.pieces[last]) {
-			w.pieces = append(w.pieces, make([]byte, 0, pieceSize))
-			last++
-		}
-		room := cap(w.pieces[last]) - len(w.pieces[last])
-		take := min(room, len(p))
-		w.pieces[last] = append(w.pieces[last], p[:take]...)
-		p = p[take:]
-	}
-	w.size += int64(n)
-	return n, nil
+	return w.pieces.Write(p)
 }
 
 func (w *writer) Content() (io.ReadCloser, error) {
 	if w.done {
 		return nil, storage.ErrClosed
 	}
-	return io.NopCloser(readPieces(w.pieces)), nil
+	return io.NopCloser(readPieces(w.all)), nil
 }
 
 func (w *writer) Commit(ctx context.Context, h storage.Hash, t storage.Type) error {
@@ -112,7 +98,7 @@ func (w *writer) Commit(ctx context.Context, h storage.Hash, t storage.Type) err
 		return err
 	}
 	w.done = true
-	o := &object{kind: t, size: w.size, pieces: w.pieces}
+	o := &object{kind: t, size: w.size, pieces: w.all}
 	if o.pieces == nil {
 		o.data = []byte{}
 	}
@@ -122,6 +108,6 @@ func (w *writer) Commit(ctx context.Context, h storage.Hash, t storage.Type) err
 
 func (w *writer) Discard() error {
 	w.done = true
-	w.pieces = nil
+	w.pieces = pieces{}
 	return nil
 }

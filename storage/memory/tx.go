@@ -77,7 +77,7 @@ func (t *tx) HasObject(pool storage.ID, h storage.Hash) (bool, error) {
 			}
 		}
 	}
-	_, err := t.b.find(pool, h)
+	_, _, err := t.b.locate(pool, h)
 	return err == nil, nil
 }
 

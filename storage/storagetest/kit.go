@@ -67,6 +67,7 @@ func groups() []group {
 		{"Deltas", deltaClauses()},
 		{"Stages", stageClauses()},
 		{"Writers", writerClauses()},
+		{"Packs", packClauses()},
 		{"Refs", refClauses()},
 		{"Logs", logClauses()},
 		{"Forks", forkClauses()},

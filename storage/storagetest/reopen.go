@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/reposit/reposit/storage"
@@ -43,6 +44,7 @@ func reopenClauses() []reopenClause {
 	return []reopenClause{
 		{"Empty", reopenEmpty},
 		{"Objects", reopenObjects},
+		{"Packs", reopenPacks},
 		{"Refs", reopenRefs},
 		{"Logs", reopenLogs},
 		{"Records", reopenRecords},
@@ -105,6 +107,42 @@ func reopenObjects(r *reopened) {
 	first := storage.Object{Hash: all[2].Hash, Type: storage.Blob, Size: 1, Data: []byte("x")}
 	r.put(poolID(1), first)
 	r.has(poolID(1), all[2])
+}
+
+// reopenPacks leaves packs, one that took the place of others, and one that was not committed.
+func reopenPacks(r *reopened) {
+	all := line(40)
+	r.put(poolID(1), all[30:]...)
+	r.pack(poolID(1), all[:20]...)
+	old := r.packs(poolID(1))
+	r.reopen()
+	r.pack(poolID(1), all[10:]...)
+	r.pack(poolID(1), all...)
+	w, err := r.packer().Pack(r.ctx, poolID(1))
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.write(w, randomBytes(1, 100_000))
+	r.twice(func() {
+		r.has(poolID(1), all[:20]...)
+		r.hasContent(all...)
+	})
+	if err := r.packer().Repack(r.ctx, poolID(1), []storage.PackID{old[0].ID}); err != nil {
+		r.Fatalf("Repack() = %v, want nil", err)
+	}
+	r.twice(func() {
+		r.hasContent(all...)
+		r.wantRecent(poolID(1))
+		if slices.Contains(r.packs(poolID(1)), old[0]) {
+			r.Errorf("Packs() has %v, which was dropped", old[0])
+		}
+	})
+	r.update(func(tx storage.Tx) error { return tx.DropPool(poolID(1)) })
+	r.twice(func() {
+		r.lacks(poolID(1), all[0].Hash)
+		r.lacks(poolID(1), all[39].Hash)
+		r.wantPacks(0)
+	})
 }
 
 func reopenRefs(r *reopened) {

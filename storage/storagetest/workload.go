@@ -112,6 +112,9 @@ func (u Unit) stage(ctx context.Context, b storage.Backend) error {
 	if len(u.staged) == 0 {
 		return nil
 	}
+	if p, ok := storage.PackerOf(b); ok && len(u.staged)%2 == 0 {
+		return u.pack(ctx, p)
+	}
 	s, err := b.Stage(ctx, u.pool)
 	if err != nil {
 		return err
@@ -131,6 +134,55 @@ func (u Unit) stage(ctx context.Context, b storage.Backend) error {
 		return errors.Join(err, s.Discard())
 	}
 	return nil
+}
+
+// pack stores the staged objects as a pack. If they are many, another one then takes the place of all packs.
+func (u Unit) pack(ctx context.Context, b storage.Packer) error {
+	if err := storeAsPack(ctx, b, u.pool, u.staged); err != nil || len(u.staged) < 4 {
+		return err
+	}
+	old, err := b.Packs(ctx, u.pool)
+	if err != nil {
+		return err
+	}
+	var all []storage.Object
+	for h, err := range b.Objects(ctx, u.pool, storage.Hash{}, lastHash) {
+		if err != nil {
+			return err
+		}
+		t, data, err := ReadObject(ctx, b, u.pool, h)
+		if err != nil {
+			return err
+		}
+		o := NewObject(t, data)
+		if n := len(all); n > 0 && n%3 > 0 && all[n-1].Type == t {
+			o = NewDelta(all[n-1], data)
+		}
+		all = append(all, o)
+	}
+	if err := storeAsPack(ctx, b, u.pool, all); err != nil {
+		return err
+	}
+	now, err := b.Packs(ctx, u.pool)
+	if err != nil || len(now) == len(old) { // it is one of the old ones
+		return err
+	}
+	drop := make([]storage.PackID, len(old))
+	for i, p := range old {
+		drop[i] = p.ID
+	}
+	return b.Repack(ctx, u.pool, drop)
+}
+
+func storeAsPack(ctx context.Context, b storage.Packer, pool storage.ID, objects []storage.Object) error {
+	var all []storage.Object
+	for _, o := range objects {
+		if !slices.ContainsFunc(all, func(p storage.Object) bool { return p.Hash == o.Hash }) {
+			all = append(all, o)
+		}
+	}
+	pack, entries := NewPack(all...)
+	return StorePack(ctx, b, pool, pack, entries)
 }
 
 // writeObject puts an object through Create.

@@ -282,6 +282,21 @@ func (m *Medium) SyncParents(name string) error {
 	}
 }
 
+// Settle syncs a file and the directory that names it, also without the account, if the disk can: what it holds is
+// about to be all that there is of it. It does nothing for a file that is gone.
+func (m *Medium) Settle(name string) error {
+	if m.Volatile || !m.Traits().Syncs {
+		return nil
+	}
+	if err := m.SyncFile(name); err != nil {
+		if Absent(err) {
+			return nil
+		}
+		return err
+	}
+	return m.SyncDir(path.Dir(name))
+}
+
 // CopyFile copies a file that does not change. The copy is noted as written.
 func (m *Medium) CopyFile(from, to string) error {
 	src, err := m.OpenFile(from, os.O_RDONLY, 0)

@@ -1,0 +1,34 @@
+package catalog
+
+import (
+	"bytes"
+
+	"github.com/reposit/reposit/internal/record"
+	"github.com/reposit/reposit/storage"
+)
+
+// DropLater notes that a pool, which no repository has any more, is to be dropped once nobody reads it.
+func DropLater(tx storage.Tx, pool storage.ID) error { return tx.PutRecord(idKey(keyHeld, pool), nil) }
+
+// DroppedLater returns some of the pools that are to be dropped, at most limit.
+func DroppedLater(v storage.View, limit int) (pools []storage.ID, err error) {
+	for rec, err := range v.Records([]byte{keyHeld}, record.After([]byte{keyHeld}), storage.Ascending) {
+		if err != nil || len(pools) == limit {
+			return pools, err
+		}
+		pool, err := recordID(bytes.TrimPrefix(rec.Key, []byte{keyHeld}), "pool that is to be dropped")
+		if err != nil {
+			return nil, err
+		}
+		pools = append(pools, pool)
+	}
+	return pools, nil
+}
+
+// DropHeld drops a pool that was to be dropped.
+func DropHeld(tx storage.Tx, pool storage.ID) error {
+	if err := tx.DeleteRecord(idKey(keyHeld, pool)); err != nil {
+		return err
+	}
+	return tx.DropPool(pool)
+}
