@@ -11,8 +11,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Graphs compares what is kept of the graphs of all pools with their commits and trees. What is there of a pool that is gone must
-// have a tombstone.
+// Graphs compares what is kept of the graphs of all pools with their commits and trees. What is there of a pool that is
+// gone must have a tombstone.
 func Graphs(ctx context.Context, b storage.Backend) (found []Finding, err error) {
 	err = b.View(ctx, func(v storage.View) error {
 		s, err := newScan(v)
