@@ -17,6 +17,7 @@ import (
 // TestApply applies what two revisions of a random history differ by to the one, which must become the other one; and
 // git's mails of each commit to its parent.
 func TestApply(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	commits, pairs := 20, 30
 	if testing.Short() {

@@ -58,10 +58,8 @@ func (r *Repo) blame(ctx context.Context, rev, path string, opts *BlameOptions) 
 		return nil, fault.About(rev, invalidf("revision: it is no commit"))
 	}
 	b := &blaming{
-		source: blameSource{
-			diffSource{r.s.objects, t.Pool, newGuard(ctx, r)}, history.Objects{Store: r.s.objects, Pool: t.Pool},
-		},
-		known: map[git.Hash]*BlameLine{},
+		source: blameSource{diffSource{r.s.objects, t.Pool, newGuard(ctx, r)}, r.source(t.Pool)},
+		known:  map[git.Hash]*BlameLine{},
 	}
 	find := &blame.Options{}
 	if find.Ignore, err = r.ignored(ctx, opts.IgnoreRevs); err != nil {

@@ -142,7 +142,9 @@ func damage(f check.Finding) Damage {
 	case check.Pool:
 		d.Kind, d.Fix = DamagedPool, FixNone
 	case check.Reference:
-		d.Kind, d.Fix = DamagedRef, FixSetAside
+		if d.Kind, d.Fix = DamagedRef, FixSetAside; d.Name == "" {
+			d.Fix = FixNone // it is a file of many
+		}
 	case check.Log:
 		d.Kind, d.Fix = DamagedLog, FixNone
 	case check.Repository:

@@ -223,6 +223,7 @@ func (f *fuse) Done() <-chan struct{} {
 // TestCancelledAtEachStep ends the context at each point where a call looks at it: what was cancelled changed
 // nothing, and what succeeded is there.
 func TestCancelledAtEachStep(t *testing.T) {
+	t.Parallel()
 	large := strings.Repeat("0123456789abcdef", 1<<16+1) // more than a transaction holds
 	many := make([]reposit.Change, 300)
 	for i := range many {

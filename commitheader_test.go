@@ -18,6 +18,7 @@ const gitHubSignature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n wsBcBAABCAAQB
 // TestReplay makes a random history of merges, merge tags, signatures, encodings and headers of other programs again,
 // by Commit alone, and gets the hashes that git gives it.
 func TestReplay(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	const seed = 20260401
 	rng := rand.New(rand.NewPCG(seed, 1))

@@ -39,6 +39,7 @@ var eachFlag = flag.Int("each", 0,
 // TestManyWriters commits from 64 goroutines to one branch: each commit is in the history, and readers see whole
 // commits only.
 func TestManyWriters(t *testing.T) {
+	t.Parallel()
 	eachBackend(t, func(t *testing.T, open opener) {
 		s := open(nil)
 		writers, each := 64, 10

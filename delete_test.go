@@ -59,6 +59,7 @@ func wantNoRecords(t *testing.T, s *store, id storage.ID) {
 // TestDeleteManyRecords deletes repositories that have many of go-git's records, or of former names, by both ways: on
 // Badger once more than it could remove in one transaction.
 func TestDeleteManyRecords(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, open opener) {
 		opts, c := fixed()
 		opts.KeepDeleted = -1

@@ -52,6 +52,7 @@ func tagSome(t *testing.T, r *reposit.Repo, rng *rand.Rand, made []reposit.Hash,
 
 // TestDescribe describes commits of random histories beside git.
 func TestDescribe(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	const seed = 20260501
 	rng := rand.New(rand.NewPCG(seed, 1))

@@ -133,6 +133,7 @@ func patchOf(d *reposit.Diff) string {
 
 // TestDiff compares diffs of random histories with git's, by the byte, and has git apply them.
 func TestDiff(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	commits, pairs := 25, 40
 	if testing.Short() {

@@ -35,13 +35,19 @@
 // path is separated by "/", without one at its ends, and is taken as it is. A hash is found only if refs of the
 // repository lead to it, though repositories of one fork network share storage.
 //
+// # History
+//
+// [Repo.Log] lists commits as git log does, and [Repo.LastCommits] finds what changed each entry of a directory last.
+// [Repo.Diff] says what differs between two revisions, [Repo.Blame] which commit brought each line of a file, and
+// [Repo.Grep] where lines are that match. All of them compare with git in their tests.
+//
 // # Commits
 //
 // [Repo.Commit] makes one commit of any number of changes, all of them or none. It needs no checkout, and costs what it
 // changes, however large the tree is. Any number of goroutines may commit to one branch: those that wait land together,
 // each with a commit of its own. CommitOptions.Expect makes it compare-and-swap. [Repo.Merge] has a branch take the
-// commits of another one, and [Repo.Restore] gives it back what it held. [Repo.Worktree] is a branch as a filesystem that
-// can be written, for programs that know go-billy or io/fs.
+// commits of another one, and [Repo.Restore] gives it back what it held. [Repo.Worktree] is a branch as a filesystem
+// that can be written, for programs that know go-billy or io/fs.
 //
 // # Forks
 //
@@ -78,9 +84,11 @@
 //
 // # Upkeep
 //
-// [Store.Check] looks at all that is stored and says what is damaged. [Store.Backup] writes all of a store as one
-// stream, or what changed since the last one, while others write to it; [Restore] makes a store of such streams on any
-// backend, and [VerifyBackup] says beforehand that it will. [Store.CopyTo] moves a store to another kind of backend.
+// [Store.Check] looks at all that is stored and says what is damaged, and [Store.Repair] mends what it can.
+// [Store.Backup] writes all of a store as one stream, or what changed since the last one, while others write to it;
+// [Restore] makes a store of such streams on any backend, and [VerifyBackup] says beforehand that it will.
+// [Store.CopyTo] moves a store to another kind of backend. [Store.Feed] and [Follow] keep a second store a moment
+// behind.
 //
 // # What may be copied or synced
 //

@@ -158,3 +158,21 @@ func ExampleRepo_Blame() {
 	// 2 "" Say more
 	// 3 "func main() {}" Say more
 }
+
+func ExampleRepo_Grep() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleHistory(store)
+
+	opts := &reposit.GrepOptions{Paths: []string{"docs", "*.go"}, WholeWord: true}
+	for m, err := range repo.Grep(ctx, "main", "right|main", opts) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s:%d:%d: %s\n", m.Path, m.Line, m.Column, m.Text)
+	}
+	// Output:
+	// docs/guide.md:1:6: Turn right.
+	// src/main.go:1:9: package main
+}

@@ -19,6 +19,7 @@ import (
 // TestFS holds file systems against the rules of io/fs. Names that are not UTF-8 are left out: io/fs has no path for
 // them (fs.ValidPath), so no file system with one could pass.
 func TestFS(t *testing.T) {
+	t.Parallel()
 	large := strings.Repeat("0123456789abcdef", 100_000)
 	for name, c := range map[string]struct {
 		changes []reposit.Change

@@ -73,6 +73,7 @@ func TestLimits(t *testing.T) {
 
 // TestRepoSize fills repositories up to their limit, also with content that was stored ahead of commits that failed.
 func TestRepoSize(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	eachKind(t, func(t *testing.T, open opener) {
 		const limit = 4 << 20
@@ -135,6 +136,7 @@ func (s *store) pooled(t testing.TB, r *reposit.Repo) int {
 
 // TestBadReaders commits from readers that fail, lie and end early.
 func TestBadReaders(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("the disk is on fire")
 	large := strings.Repeat("x", 3<<20)
 	if testing.Short() {

@@ -79,6 +79,7 @@ func allListOptions() []reposit.ListOptions {
 
 // TestListAgainstScan changes repositories at random, and compares every list with a look at all of them.
 func TestListAgainstScan(t *testing.T) {
+	t.Parallel()
 	rounds := 40
 	if testing.Short() {
 		rounds = 4
@@ -268,6 +269,7 @@ func (m listModel) page(t *testing.T, s *store, o *reposit.ListOptions, total in
 // TestPagesHold reads pages by token while repositories come, go and change places: those that stay where they are
 // come exactly once, in order.
 func TestPagesHold(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, open opener) {
 		for _, sort := range []reposit.Sort{reposit.SortCreated, reposit.SortUpdated, reposit.SortPushed, reposit.SortName} {
 			for _, direction := range []reposit.Direction{reposit.Ascending, reposit.Descending} {

@@ -293,6 +293,7 @@ func (h *madeHistory) randomLog(rng *rand.Rand) *reposit.LogOptions {
 
 // TestLog lists random histories beside git log, with all options.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	t.Logf("-seed=%d", *seed)
 	s := openMemory(t, nil)
@@ -330,6 +331,7 @@ func TestLog(t *testing.T) {
 
 // TestLogFollow follows files through renames, also of what was changed, beside git log.
 func TestLogFollow(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	t.Logf("-seed=%d", *seed)
 	s := openMemory(t, nil)
@@ -354,6 +356,7 @@ func TestLogFollow(t *testing.T) {
 
 // TestLastCommits finds the last commits of entries of random histories beside git log.
 func TestLastCommits(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	t.Logf("-seed=%d", *seed)
 	s := openMemory(t, nil)
@@ -374,7 +377,7 @@ func TestLastCommits(t *testing.T) {
 	}
 }
 
-// TestStoredHistory compares logs with git's before and after the graph of the commits, and filters of what they
+// TestStoredHistory compares logs and blames with git's before and after the graph of the commits, and filters of what they
 // changed, are stored of most of them.
 func TestStoredHistory(t *testing.T) {
 	needGit(t)
@@ -410,6 +413,13 @@ func TestStoredHistory(t *testing.T) {
 		for _, rev := range h.refs[len(h.refs)-1-rounds/10:] {
 			for _, dir := range []string{"", "dir", "x", "dir/sub"} {
 				compareLast(t, r, h.dir, rev, dir)
+			}
+		}
+		// Files of the past, which filters tell of.
+		rev := h.refs[480+rng.IntN(20)]
+		for path := range strings.SplitSeq(git(t, h.dir, nil, "ls-tree", "-r", "--name-only", "-z", rev), "\x00") {
+			if path != "" {
+				compareBlame(t, r, h.dir, rev, path, nil)
 			}
 		}
 		if t.Failed() {

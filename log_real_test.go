@@ -51,6 +51,7 @@ func fixtureGit(t testing.TB, pack []byte) string {
 // TestRealLogs compares logs of real histories with git's: every branch in all orders, paths with and without their
 // other names, and the last commits of the entries of directories.
 func TestRealLogs(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	s := openMemory(t, nil)
 	for _, f := range fixtures.ByTag("packfile") {

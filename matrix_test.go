@@ -49,7 +49,8 @@ var storeDoors = map[string]bool{
 	"Store.GetOrCreate":   true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
 	"Store.DeleteExpired": true, "Store.Deleted": true, "Store.Undelete": true, "Store.DropDeleted": true,
 	"Store.Upkeep": true, "Store.Check": true,
-	"Store.Backup": true, "Store.CopyTo": true, "Store.Events": true, "Store.EventRange": true,
+	"Store.Repair": true, "Store.Feed": true, "Store.Stats": true, "Store.Backup": true, "Store.CopyTo": true,
+	"Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
 	"Users.RemoveTo": true,
 	"Users.All":      true,
@@ -96,6 +97,7 @@ var doors = map[string]door{
 	"Repo.UploadPack":  {reposit.Read, func(c *cell) error { return c.r.UploadPack(c.ctx, gitClient(""), nil) }},
 	"Repo.Blame":       {reposit.Read, func(c *cell) error { _, err := c.r.Blame(c.ctx, "", "f", nil); return err }},
 	"Repo.Compare":     {reposit.Read, func(c *cell) error { _, err := c.r.Compare(c.ctx, "", ""); return err }},
+	"Repo.Grep":        {reposit.Read, func(c *cell) error { return firstError(c.r.Grep(c.ctx, "", "", nil)) }},
 	"Repo.Storer":      {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":       {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
 	"Repo.Network":     {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
@@ -130,6 +132,7 @@ var doors = map[string]door{
 	}},
 	"Repo.Merge":       {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
 	"Repo.Update":      {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
+	"Repo.Stats":       {reposit.Admin, func(c *cell) error { _, err := c.r.Stats(c.ctx); return err }},
 	"Repo.DeleteToken": {reposit.Admin, func(c *cell) error { _, err := c.r.DeleteToken(c.ctx); return err }},
 	"Repo.Delete":      {reposit.Admin, deleteDoor},
 	"Repo.Fork":        {reposit.Read, forkDoor},
@@ -463,6 +466,7 @@ func newMatrix(t *testing.T) *matrix {
 
 // TestMatrix tries every door as every role, in public and private repositories and forks.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	m := newMatrix(t)
 	for _, v := range nouns(m.r, m.s.Store) {
 		for i := range v.NumMethod() {
@@ -526,6 +530,11 @@ func tryDoor(t *testing.T, d door, who role, private bool) error {
 	return err
 }
 
+// noRoom is a writer that takes nothing.
+type noRoom struct{}
+
+func (noRoom) Write([]byte) (int, error) { return 0, errors.New("no room") }
+
 // TestStoreDoors looks at what a store does that is not about one repository.
 func TestStoreDoors(t *testing.T) {
 	ctx := t.Context()
@@ -554,6 +563,17 @@ func TestStoreDoors(t *testing.T) {
 		if _, err := as.Check(ctx, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Check() as %s = %v", who, err)
+		}
+		if _, err := as.Stats(ctx); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Stats() as %s = %v", who, err)
+		}
+		if err := as.Feed(ctx, noRoom{}, reposit.BackupMark{}); errors.Is(err, reposit.ErrForbidden) == (who == "host") {
+			t.Errorf("Feed() as %s = %v", who, err)
+		}
+		if _, err := as.Repair(ctx, nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Repair() as %s = %v", who, err)
 		}
 		if _, err := as.Backup(ctx, io.Discard, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {

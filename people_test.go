@@ -127,6 +127,7 @@ var (
 
 // TestPeopleHistories does random things, and compares what each actor is told with plain maps.
 func TestPeopleHistories(t *testing.T) {
+	t.Parallel()
 	histories := uint64(20)
 	if testing.Short() {
 		histories = 6
@@ -562,6 +563,7 @@ func peopleRecords(t testing.TB, s *store) (keys []string) {
 
 // TestDeleteWatched deletes a repository with more watchers than one transaction can remove on Badger.
 func TestDeleteWatched(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, open opener) {
 		const perUpdate = 1000
 		n := 15 * perUpdate

@@ -207,6 +207,7 @@ func TestMovers(t *testing.T) {
 
 // TestProtection tries every verb that moves a branch under every rule, as every kind of actor.
 func TestProtection(t *testing.T) {
+	t.Parallel()
 	rules := []reposit.Protection{
 		{}, {RequirePR: true}, {AllowForcePush: true}, {AllowDeletion: true},
 		{RequirePR: true, AllowForcePush: true, AllowDeletion: true},

@@ -11,6 +11,7 @@ import (
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"github.com/reposit/reposit"
+	"github.com/reposit/reposit/storage"
 )
 
 // pullRefs returns the refs of a repository under refs/pull/, without asking for any of them.
@@ -245,7 +246,14 @@ func TestPullTestsOfBranch(t *testing.T) {
 	if got := len(pullRefs(t, r)); got != many+kept {
 		t.Errorf("there are %d refs, want %d", got, many+kept)
 	}
+	// Who reads them again and again makes nothing grow.
 	objects := s.objects(t, storageID(r))
+	for i := range many {
+		must(r.Resolve(ctx, fmt.Sprintf("refs/pull/%d/merge", i+1)))(t)
+	}
+	if got := s.objects(t, storageID(r)); got != objects {
+		t.Errorf("there are %d objects when all were asked for twice, want %d", got, objects)
+	}
 	write(t, r, "f", "2")
 	if got := s.objects(t, storageID(r)) - objects; got != 3 {
 		t.Errorf("a commit to the base brings %d objects, want %d", got, 3)
@@ -258,4 +266,90 @@ func TestPullTestsOfBranch(t *testing.T) {
 	}
 	checkPulls(t, s, r)
 	checkStore(t, s)
+}
+
+// TestPullOwnersOfMerge holds that the owners of what a merge changes must approve, also where the head changed other
+// paths: the base may have moved files.
+func TestPullOwnersOfMerge(t *testing.T) {
+	s := openMemory(t, nil)
+	r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})
+	commit(t, r, nil, reposit.Put("CODEOWNERS", []byte("/core/ @wim\n")), reposit.Put("lib/x", numbered(20, nil)))
+	put(t, r, "topic", "lib/x", string(numbered(20, map[int]string{3: "theirs"})))
+	commit(t, r, nil, reposit.Move("lib/x", "core/x"))
+	for _, login := range []string{"wim", "wanda"} {
+		s.grant(t, r, login, reposit.Write)
+	}
+	protect(t, r, "main", reposit.Protection{RequireCodeOwnerReview: true})
+	openPull(t, r, "main", "topic", &reposit.PullOptions{Author: "bob"})
+	d := &desk{s, r}
+	const lacks = `no owner of "core/x" has approved: @wim`
+	d.lacks(t, "at first", lacks)
+	if resolve(t, r, "refs/pull/1/merge").IsZero() {
+		t.Error("there is no test merge")
+	}
+	d.lacks(t, "when it was tested", lacks)
+	review(t, r, 1, "wim", reposit.Approved)
+	d.lacks(t, "when the owner approved")
+	d.merge(t, "wanda")
+}
+
+// TestPullTestOfOlderVersion holds that a test merge which an older version left, or a program outside, is made anew.
+func TestPullTestOfOlderVersion(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open opener) {
+		s, ctx := open(nil), t.Context()
+		r := create(t, s, "r", nil)
+		old := write(t, r, "f", "1")
+		head := put(t, r, "topic", "g", "2")
+		openPull(t, r, "main", "topic", nil)
+		leave := func() {
+			t.Helper()
+			err := s.backend.Update(ctx, func(tx storage.Tx) error {
+				stale := storage.Ref{Name: "refs/pull/1/merge", Hash: storage.Hash(old.Hash)}
+				return tx.PutRef(storageID(r), stale, nil)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		leave()
+		checkParents(t, r, "refs/pull/1/merge", old.Hash, head.Hash)
+		// What a program outside does to the base tells nobody.
+		aside := put(t, r, "aside", "h", "3")
+		err := s.backend.Update(ctx, func(tx storage.Tx) error {
+			return tx.PutRef(storageID(r), storage.Ref{Name: "refs/heads/main", Hash: storage.Hash(aside.Hash)}, nil)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkParents(t, r, "refs/pull/1/merge", aside.Hash, head.Hash)
+		checkPulls(t, s, r)
+	})
+}
+
+// TestPullTestedServed holds that git fetches the test merge that it names, unless that is hidden from it.
+func TestPullTestedServed(t *testing.T) {
+	needGit(t)
+	s := openMemory(t, nil)
+	r := create(t, s, "r", nil)
+	write(t, r, "f", "1")
+	head := put(t, r, "topic", "g", "2")
+	openPull(t, r, "main", "topic", nil)
+	base := put(t, r, "main", "h", "3")
+	h, web, _ := serveHost(t, r)
+	dir := newGit(t)
+	for _, next := range []string{"4", "5"} {
+		git(t, dir, nil, "fetch", "-q", web, "+refs/pull/1/merge:refs/heads/got")
+		want := base.Hash.String() + " " + head.Hash.String()
+		if got := git(t, dir, nil, "log", "-1", "--format=%P", "got"); got != want {
+			t.Errorf("git fetched a commit with parents %s, want %s", got, want)
+		}
+		base = put(t, r, "main", "h", next)
+	}
+	h.hidden = []string{"refs/pull/"}
+	if out, err := tryGit(t, dir, nil, "fetch", "-q", web, "+refs/pull/1/merge:refs/heads/got"); err == nil {
+		t.Errorf("git fetched what is hidden: %s", out)
+	}
+	if got := len(pullRefs(t, r)); got != 1 {
+		t.Errorf("there are %d refs of pull requests, want the head alone", got)
+	}
 }

@@ -154,6 +154,7 @@ func (b *tripping) Update(ctx context.Context, fn func(storage.Tx) error) error 
 // show too much then: they are closed first, in transactions that all backends take, and when it ends on the way, the
 // repository is what it was.
 func TestPullHiddenMany(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"memory", "badger"} {
 		if testing.Short() && name != "memory" {
 			continue

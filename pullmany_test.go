@@ -14,6 +14,7 @@ import (
 // can be told to make, with as many pull requests as Limits allow: all of them follow a new name, are merged at once,
 // and end with it.
 func TestPullsOfBranch(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}

@@ -33,55 +33,61 @@ type PullStatus struct {
 // refs/pull/N/merge was asked for since either moved.
 func (p Pulls) Status(ctx context.Context, number int) (PullStatus, error) {
 	return call(ctx, p.r, "pull status", pullName(number), func() (PullStatus, error) {
-		var s PullStatus
 		var c *merge.Candidate
 		err := p.r.s.backend.View(ctx, func(v storage.View) (err error) {
 			c, err = p.r.s.merges.Candidate(ctx, v, p.r.s.actor, p.r.id, number, access.Read)
-			if err != nil {
-				return err
-			}
-			judgement, err := c.Pull.Summarize(v, c.Rule, c.Requirements)
-			s = PullStatus{
-				Head: Hash(c.Pull.Head), Base: Hash(c.Base), Diverged: !c.FastForward,
-				Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Missing(c.Rule),
-			}
-			if err == nil && c.Rule != nil && len(judgement.Approved) < c.Rule.RequiredReviews {
-				s.Notes, err = uncounted(v, c.Pull, &judgement)
-			}
-			if c.TooLarge {
-				s.Notes = append(s.Notes, "CODEOWNERS has more than 3 MiB, and is ignored")
-			}
-			if c.Pull.State != pull.Open {
-				s.Lacks = append(s.Lacks, "it is not open")
-			} else if c.Lost {
-				s.Lacks = append(s.Lacks, "its head was deleted, or may not be shown any more: it will be closed")
-			} else if c.Contained {
-				s.Lacks = append(s.Lacks, c.Pull.BaseBranch+" has all commits of the head: it will be merged")
-			}
 			return err
 		})
-		if err == nil {
-			err = p.conflicts(ctx, c, &s)
+		if err != nil {
+			return PullStatus{}, err
 		}
-		s.Mergeable = len(s.Lacks) == 0
+		conflicts, err := p.r.s.merges.Conflicts(ctx, c)
+		if err != nil {
+			return PullStatus{}, err
+		}
+		var s PullStatus
+		err = p.r.read(ctx, access.Read, func(v storage.View) error {
+			s, err = statusOf(v, c, conflicts)
+			return err
+		})
 		return s, err
 	})
 }
 
-// conflicts adds to a status on which paths the sides can't be merged.
-func (p Pulls) conflicts(ctx context.Context, c *merge.Candidate, s *PullStatus) error {
-	found, err := p.r.s.merges.Conflicts(ctx, c)
-	if err != nil || len(found) == 0 {
-		return err
+// statusOf returns the status of a pull request that was looked at, with the conflicts that were found.
+func statusOf(v storage.View, c *merge.Candidate, conflicts []merge.Conflict) (s PullStatus, err error) {
+	judgement, err := c.Pull.Summarize(v, c.Rule, c.Requirements)
+	if err != nil {
+		return s, err
 	}
-	var paths []string
-	for _, f := range found {
-		s.Conflicts = append(s.Conflicts, publicConflict(f))
-		paths = append(paths, strconv.QuoteToGraphic(f.Path))
+	s = PullStatus{
+		Head: Hash(c.Pull.Head), Base: Hash(c.Base), Diverged: !c.FastForward,
+		Approved: judgement.Approved, ChangesRequested: judgement.Requested, Lacks: judgement.Missing(c.Rule),
 	}
-	paths = slices.Compact(paths)
-	s.Lacks = append(s.Lacks, "both sides changed "+codeowners.Few(paths, ", ")+" since they diverged")
-	return nil
+	if c.Rule != nil && len(judgement.Approved) < c.Rule.RequiredReviews {
+		s.Notes, err = uncounted(v, c.Pull, &judgement)
+	}
+	if c.TooLarge {
+		s.Notes = append(s.Notes, "CODEOWNERS has more than 3 MiB, and is ignored")
+	}
+	switch {
+	case c.Pull.State != pull.Open:
+		s.Lacks = append(s.Lacks, "it is not open")
+	case c.Lost:
+		s.Lacks = append(s.Lacks, "its head was deleted, or may not be shown any more: it will be closed")
+	case c.Contained:
+		s.Lacks = append(s.Lacks, c.Pull.BaseBranch+" has all commits of the head: it will be merged")
+	case len(conflicts) > 0:
+		var paths []string
+		for _, found := range conflicts {
+			s.Conflicts = append(s.Conflicts, publicConflict(found))
+			paths = append(paths, strconv.QuoteToGraphic(found.Path))
+		}
+		few := codeowners.Few(slices.Compact(paths), ", ")
+		s.Lacks = append(s.Lacks, "both sides changed "+few+" since they diverged")
+	}
+	s.Mergeable = len(s.Lacks) == 0
+	return s, err
 }
 
 // uncounted returns a sentence for each approval that does not count because of who gave it, of the first 100 reviews.

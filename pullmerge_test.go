@@ -527,6 +527,7 @@ func TestPullRefs(t *testing.T) {
 
 // TestPullCrowd has many do all kinds of things at once, and looks at what is kept at every pause.
 func TestPullCrowd(t *testing.T) {
+	t.Parallel()
 	eachBackend(t, func(t *testing.T, open opener) {
 		s := open(nil)
 		r := create(t, s, "r", &reposit.CreateOptions{Owner: "ann"})

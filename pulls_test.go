@@ -366,6 +366,7 @@ func TestPullBaseDeleted(t *testing.T) {
 
 // TestPullEnds holds what becomes of pull requests when their branches go, move or get another name.
 func TestPullEnds(t *testing.T) {
+	t.Parallel()
 	type repo = reposit.Repo
 	for name, test := range map[string]struct {
 		do   func(*testing.T, *repo) error

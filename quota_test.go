@@ -16,6 +16,7 @@ import (
 // TestQuotaTellsNothing brings content to a fork by each door, near its quota and far from it: errors and sizes are the
 // same whether a sibling holds the content, only staged it, or has never seen it.
 func TestQuotaTellsNothing(t *testing.T) {
+	t.Parallel()
 	limit, rooms := 4<<20, []int{100, 257 << 10, 1<<20 + 2<<10, 3 << 20}
 	if testing.Short() {
 		limit, rooms = 3<<20, []int{100, 1<<20 + 2<<10}

@@ -16,6 +16,7 @@ import (
 // TestQuotaOfRefused brings content to a repository that nothing ever leads to, by each door, again and again: what is
 // stored of it counts, so that the repository holds no more than its quota.
 func TestQuotaOfRefused(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}

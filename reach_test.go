@@ -260,6 +260,12 @@ func (n *network) doors() []hashDoor {
 			}
 			return nil
 		}},
+		{"Grep", trees, func(r *reposit.Repo, h string) error {
+			for _, err := range r.Grep(ctx, h, "x", nil) {
+				return err
+			}
+			return nil
+		}},
 		{"Blame", nil, func(r *reposit.Repo, h string) error { _, err := r.Blame(ctx, h, "f", nil); return err }},
 		{"Blame without h", nil, func(r *reposit.Repo, h string) error {
 			_, err := r.Blame(ctx, "", "f", &reposit.BlameOptions{IgnoreRevs: []string{h}})
@@ -328,6 +334,7 @@ const absent = "0123456789012345678901234567890123456789"
 // TestDoors asks each repository of a pool for each of its objects, at every door. What its refs do not lead to is as
 // if it were nowhere, to the last letter of the error.
 func TestDoors(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, open opener) {
 		for s := *seed; s < *seed+*networks; s++ {
 			opts, _ := fixed()

@@ -73,6 +73,7 @@ func TestReadOnlyStore(t *testing.T) {
 		"Undelete":       func() error { return errorOf(s.Undelete(ctx, m.r.ID())) },
 		"DropDeleted":    func() error { return s.DropDeleted(ctx, m.r.ID()) },
 		"Upkeep":         func() error { return s.Upkeep(ctx) },
+		"Repair":         func() error { return errorOf(s.Repair(ctx, nil)) },
 		"Users.Put":      func() error { return s.Users().Put(ctx, reposit.Profile{Login: "new"}) },
 		"Users.Remove":   func() error { return s.Users().Remove(ctx, "guest") },
 		"Users.RemoveTo": func() error { return s.Users().RemoveTo(ctx, "guest", "owner") },

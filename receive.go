@@ -14,15 +14,15 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// ReceivePack serves one git client that pushes, as git receive-pack does: protocol 0 and 1, several refs at once, all or
-// none of them if the client says so, deletions and forced moves. It speaks over rw as UploadPack does.
+// ReceivePack serves one git client that pushes, as git receive-pack does: protocol 0 and 1, several refs at once, all
+// or none of them if the client says so, deletions and forced moves. It speaks over rw as UploadPack does.
 //
 // What is pushed is checked before anything of it is stored, as Storer does and within the same limits: it must be well
-// formed, and whole with what the shown refs lead to. Refs then change by the rules of Refs.Update, with the same events,
-// and what follows for pull requests. The client is told by name of each ref that is refused, and why; that is no error,
-// and the other refs move. Objects of a small push that is refused leave nothing behind; those of a large one stay, and
-// count, until a compaction, if it is the last check that refuses them. The options of a push mean nothing. A push from a
-// shallow clone is taken if all that is pushed is whole here.
+// formed, and whole with what the shown refs lead to. Refs then change by the rules of Refs.Update, with the same
+// events, and what follows for pull requests. The client is told by name of each ref that is refused, and why; that is
+// no error, and the other refs move. Objects of a small push that is refused leave nothing behind; those of a large one
+// stay, and count, until a compaction, if it is the last check that refuses them. The options of a push mean nothing. A
+// push from a shallow clone is taken if all that is pushed is whole here.
 //
 // It needs Write. It returns ErrInvalid for a pack that is damaged, malformed or not whole, ErrTooLarge over
 // Options.Limits or the bounds of a request, what kept the changes of all refs from being tried, and otherwise what

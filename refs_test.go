@@ -337,6 +337,7 @@ func TestLogRevisions(t *testing.T) {
 
 // TestAbbreviations resolves prefixes that one object has, and refuses those of several.
 func TestAbbreviations(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, open opener) {
 		r := create(t, open(nil), "x", nil)
 		// Enough blobs that some share four digits.

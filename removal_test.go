@@ -12,6 +12,7 @@ import (
 // TestRemoveTo removes users whose repositories and teams go to others: few at once, many in steps, of which each is
 // right, and what goes to nobody not at all.
 func TestRemoveTo(t *testing.T) {
+	t.Parallel()
 	for _, b := range []string{"memory", "badger", "billyfs-osfs"} {
 		t.Run(b, func(t *testing.T) {
 			trip := &tripping{rawBackend(t, b), -1}

@@ -11,6 +11,7 @@ import (
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gogit"
 	"github.com/reposit/reposit/internal/graph"
+	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/reach"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/revision"
@@ -39,10 +40,10 @@ type ServeOptions struct {
 // while objects are sent.
 //
 // What a client does wrong is told to it, and is ErrInvalid, ErrTooLarge over the bounds of a request, or ErrNotFound
-// for objects that it may not have. An actor who may not read is told so too, unless Stateless or Advertise is set: then
-// nothing was written, and the host can answer in its own way. A client that leaves between requests is no error. When
-// ctx ends, UploadPack returns, though a call of rw may still wait; close rw then. Memory is bounded but for about 80
-// bytes for each object, as with Bundle.
+// for objects that it may not have. An actor who may not read is told so too, unless Stateless or Advertise is set:
+// then nothing was written, and the host can answer in its own way. A client that leaves between requests is no error.
+// When ctx ends, UploadPack returns, though a call of rw may still wait; close rw then. Memory is bounded but for about
+// 80 bytes for each object, as with Bundle.
 func (r *Repo) UploadPack(ctx context.Context, rw io.ReadWriter, opts *ServeOptions) error {
 	if opts == nil {
 		opts = &ServeOptions{}
@@ -106,6 +107,26 @@ func (s *served) Refs(ctx context.Context) (refs *serve.Refs, err error) {
 		return err
 	})
 	return refs, err
+}
+
+// maxTested bounds the test merges that are made for one request.
+const maxTested = 16
+
+// Ready implements serve.Source.
+func (s *served) Ready(ctx context.Context, names []string) (made bool, err error) {
+	tested := 0
+	for _, name := range names {
+		if !pull.IsMergeRef(name) || s.isHidden(name) {
+			continue
+		}
+		if tested++; tested > maxTested {
+			break
+		}
+		if err := s.r.testNamed(ctx, name); err != nil {
+			return false, err
+		}
+	}
+	return tested > 0, nil
 }
 
 // Has implements serve.Source.

@@ -110,7 +110,8 @@ func shallowOf(t testing.TB, dir string) []string {
 	return hashes
 }
 
-// TestServedUpdates has git fetch what changed since it cloned: what arrives is whole, and little more than what is new.
+// TestServedUpdates has git fetch what changed since it cloned: what arrives is whole, and little more than what is
+// new.
 func TestServedUpdates(t *testing.T) {
 	needGit(t)
 	r, _ := travelled(t, openMemory(t, nil))
@@ -122,8 +123,9 @@ func TestServedUpdates(t *testing.T) {
 			git(t, t.TempDir(), nil, "-c", "protocol.version="+version, "clone", "-q", "--mirror", url, dir)
 			git(t, dir, nil, "config", "protocol.version", version)
 			// What the server does not know is among what the client has.
-			git(t, dir, nil, "update-ref", "refs/own/x", strings.TrimSpace(git(t, dir, nil, "-c", "user.name=a", "-c", "user.email=a@b",
-				"commit-tree", "-m", "own", "-p", "main", "main^{tree}")))
+			own := git(t, dir, nil, "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "own", "-p", "main",
+				"main^{tree}")
+			git(t, dir, nil, "update-ref", "refs/own/x", own)
 			dirs[version+" "+url] = dir
 		}
 	}
@@ -157,7 +159,7 @@ func TestServedHidden(t *testing.T) {
 	needGit(t)
 	r, fork := travelled(t, openMemory(t, nil))
 	ctx := t.Context()
-	secret := commit(t, r, &reposit.CommitOptions{Branch: "hidden/x", Message: "hidden"}, reposit.Put("h", []byte("hidden")))
+	secret := commit(t, r, &reposit.CommitOptions{Branch: "hidden/x", Message: "m"}, reposit.Put("h", []byte("hidden")))
 	gone := commit(t, r, &reposit.CommitOptions{Branch: "gone", Message: "m"}, reposit.Put("gone", []byte("gone again")))
 	if err := r.Branches().Delete(ctx, "gone"); err != nil {
 		t.Fatal(err)

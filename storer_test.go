@@ -160,6 +160,7 @@ func TestStorerReads(t *testing.T) {
 }
 
 func TestStorerWorktree(t *testing.T) {
+	t.Parallel()
 	eachBackend(t, func(t *testing.T, open opener) {
 		st := open(nil)
 		r := create(t, st, "work", nil)

@@ -44,6 +44,7 @@ func contents(t testing.TB, s gogitstorer.EncodedObjectStorer) []string {
 
 // TestStorerPacks reads the packs of go-git's fixtures, and compares with what go-git makes of them.
 func TestStorerPacks(t *testing.T) {
+	t.Parallel()
 	type sample struct {
 		name string
 		pack []byte
@@ -219,6 +220,7 @@ func TestStorerShallow(t *testing.T) {
 
 // TestStorerLimits stores what is just over each limit.
 func TestStorerLimits(t *testing.T) {
+	t.Parallel()
 	limits := reposit.Limits{BlobSize: 3 << 20, CommitSize: 8 << 20, RepoSize: 20 << 20}
 	eachKind(t, func(t *testing.T, open opener) {
 		st := open(&reposit.Options{Limits: limits})
@@ -260,6 +262,7 @@ func TestStorerLimits(t *testing.T) {
 
 // TestStorerLargePack pushes a pack that is too large for memory, with large blobs and deltas of them.
 func TestStorerLargePack(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
@@ -312,6 +315,7 @@ func TestStorerLargePack(t *testing.T) {
 
 // TestStorerManyObjects sets more objects than are held back, children first and parents first.
 func TestStorerManyObjects(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, open opener) {
 		for _, order := range []string{"children first", "parents first"} {
 			st := open(nil)

@@ -16,6 +16,7 @@ import (
 // TestGoGitSuite runs go-git's own tests of storages. They store what reposit refuses, so they see it through an
 // adapter, and five of them, which store a commit and a tag without any content, are here again with real ones.
 func TestGoGitSuite(t *testing.T) {
+	t.Parallel()
 	eachBackend(t, func(t *testing.T, open opener) {
 		run := check.Run(&storageSuite{t: t, open: open}, &check.RunConf{Output: testLog{t}})
 		if !run.Passed() || run.Succeeded+run.Skipped != 23 {

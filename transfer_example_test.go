@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log"
+	"strings"
 	"testing/fstest"
 
 	"github.com/go-git/go-billy/v5/memfs"
@@ -186,4 +188,59 @@ func ExampleStore_ImportArchive() {
 	// README.md
 	// latest
 	// run.sh
+}
+
+func ExampleRepo_UploadPack() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+
+	// What git sends for ls-remote, in one request and its answer. See examples/smarthttp for all of it over HTTP.
+	request := strings.NewReader("0014command=ls-refs\n0000")
+	var answer bytes.Buffer
+	stream := struct {
+		io.Reader
+		io.Writer
+	}{request, &answer}
+	err := repo.UploadPack(ctx, stream, &reposit.ServeOptions{Protocol: "version=2", Stateless: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for line := range strings.Lines(answer.String()) {
+		if _, name, ok := strings.Cut(line, " "); ok {
+			fmt.Print(name)
+		}
+	}
+	// Output:
+	// HEAD
+	// refs/heads/main
+}
+
+func ExampleRepo_ReceivePack() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	head, err := repo.Resolve(ctx, "main")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// What git sends to delete a branch that it knows: no pack comes along.
+	if _, err := repo.Branches().Create(ctx, "old", "main"); err != nil {
+		log.Fatal(err)
+	}
+	command := fmt.Sprintf("%s %s refs/heads/old\x00report-status", head, reposit.Hash{})
+	request := fmt.Sprintf("%04x%s0000", 4+len(command), command)
+	var answer bytes.Buffer
+	stream := struct {
+		io.Reader
+		io.Writer
+	}{strings.NewReader(request), &answer}
+	if err := repo.ReceivePack(ctx, stream, &reposit.ServeOptions{Stateless: true}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(strings.Contains(answer.String(), "ok refs/heads/old"))
+	// Output: true
 }

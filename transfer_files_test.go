@@ -22,6 +22,7 @@ import (
 
 // TestImportArchive takes back what Archive writes in each format: the same tree.
 func TestImportArchive(t *testing.T) {
+	t.Parallel()
 	eachBackend(t, func(t *testing.T, open opener) {
 		ctx := t.Context()
 		s := open(nil)

@@ -151,6 +151,12 @@ func TestImportHostile(t *testing.T) {
 			if !errors.Is(err, p.want) || refsOf(t, r) != refs {
 				t.Errorf("Fetch() of %s = %v, want %v", what, err, p.want)
 			}
+			before := s.digest(t)
+			to := fmt.Sprintf("%s %s refs/heads/x", reposit.Hash{}, must(r.Resolve(t.Context(), "main"))(t))
+			told, err := receive(t.Context(), r, pushes(data, "", to), nil)
+			if !errors.Is(err, p.want) || !strings.Contains(told, "ng refs/heads/x unpacker error") || s.digest(t) != before {
+				t.Errorf("ReceivePack() of %s = %v, want %v; the client is told %q", what, err, p.want, told)
+			}
 		}
 	})
 }

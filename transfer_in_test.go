@@ -61,6 +61,7 @@ func commitGit(t testing.TB, dir, message string) {
 
 // TestImport imports what git made, and compares what is exported.
 func TestImport(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	dir := gitHistory(t)
 	eachBackend(t, func(t *testing.T, open opener) {
@@ -111,6 +112,7 @@ func TestImport(t *testing.T) {
 
 // TestImportBundle imports bundles that git made, and our own.
 func TestImportBundle(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	dir := gitHistory(t)
 	git(t, dir, nil, "bundle", "create", "-q", "v2.bundle", "--all")
@@ -163,6 +165,7 @@ func flipped(b []byte, at int) []byte {
 
 // TestFetch moves what happens in one store to another, by bundles of git and of our own.
 func TestFetch(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	eachBackend(t, func(t *testing.T, open opener) {
 		ctx := t.Context()
@@ -242,6 +245,7 @@ func TestFetchSiblings(t *testing.T) {
 // TestImportRefused looks at folders that are no repositories that can be imported. Each is refused by name, and leaves
 // nothing.
 func TestImportRefused(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	s := openMemory(t, nil)
 	before := s.digest(t)
@@ -384,6 +388,7 @@ func TestImportSkipped(t *testing.T) {
 
 // TestImportAlternates imports a repository that borrows from another one.
 func TestImportAlternates(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	dir := gitHistory(t)
 	base := t.TempDir()
@@ -410,6 +415,7 @@ func TestImportAlternates(t *testing.T) {
 
 // TestImportUnreached imports a repository whose unreached objects are not whole, as after a prune, and malformed.
 func TestImportUnreached(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	dir := gitHistory(t)
 	git(t, dir, fmt.Appendf(nil, "100644 blob %s\tx\n", strings.Repeat("12", 20)), "mktree", "--missing")
@@ -428,6 +434,7 @@ func TestImportUnreached(t *testing.T) {
 
 // TestImportQuota holds imports to the limits of the store.
 func TestImportQuota(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	dir := gitHistory(t)
 	for what, limits := range map[string]reposit.Limits{

@@ -114,6 +114,7 @@ func stored(t testing.TB, dir string) []string {
 
 // TestExport has git judge what is exported: sound, with the same refs, and nothing but what they reach.
 func TestExport(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	eachBackend(t, func(t *testing.T, open opener) {
 		r, fork := travelled(t, open(nil))
@@ -174,6 +175,7 @@ func contentsOf(t testing.TB, fsys fs.FS) map[string]string {
 
 // TestBundle has git verify and clone bundles, and fetch those that are for what it has.
 func TestBundle(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	eachBackend(t, func(t *testing.T, open opener) {
 		ctx := t.Context()

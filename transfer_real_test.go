@@ -23,6 +23,7 @@ var imports = flag.String("imports", "", "git directories, by commas, that TestI
 // TestImportFixtures imports the repositories of go-git's fixtures. What git finds whole is imported with the same
 // refs, or refused by name; and what is exported, git finds sound, with the same objects.
 func TestImportFixtures(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	dirs := map[string]bool{}
 	for _, f := range fixtures.All() {

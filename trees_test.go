@@ -132,6 +132,7 @@ func treeDoors(t *testing.T, r *reposit.Repo, tree plumbing.Hash) map[string]fun
 // TestDeepTrees stores trees that are nested deeper than any stack, the outermost first. Those that fit into the memory
 // of a Storer are kept, and nobody follows them beyond git's own bound.
 func TestDeepTrees(t *testing.T) {
+	t.Parallel()
 	many, few := 300_000, 50_000
 	if testing.Short() {
 		many, few = 0, 5_000

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log"
+
+	"github.com/go-git/go-billy/v5/memfs"
 
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/storage/memory"
@@ -49,6 +52,38 @@ func storeWithNotes(ctx context.Context) (*reposit.Store, *reposit.Repo) {
 		log.Fatal(err)
 	}
 	return store, repo
+}
+
+func ExampleStore_Stats() {
+	ctx := context.Background()
+	store, repo := storeWithNotes(ctx)
+	defer store.Close()
+	all, err := store.Stats(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	own, err := repo.Stats(ctx)
+	fmt.Println(all.Repos, all.Commits.Count, all.Trees.Count, all.Blobs, own.Refs, own.Blobs.Bytes, err)
+	// Output: 1 1 1 {1 4} 1 4 <nil>
+}
+
+func ExampleStore_Repair() {
+	ctx := context.Background()
+	store, repo := storeWithNotes(ctx)
+	defer store.Close()
+	var bundle bytes.Buffer
+	if err := repo.Bundle(ctx, &bundle, nil); err != nil {
+		log.Fatal(err)
+	}
+	folder := memfs.New()
+	if err := repo.Export(ctx, folder, nil); err != nil {
+		log.Fatal(err)
+	}
+	report, err := store.Repair(ctx, &reposit.RepairOptions{From: []reposit.RepairSource{
+		reposit.RepositoryCopy(folder), reposit.BundleCopy(&bundle),
+	}})
+	fmt.Println("left:", report.Found, "mended:", report.Repaired, err)
+	// Output: left: 0 mended: 0 <nil>
 }
 
 func ExampleStore_Backup() {
@@ -102,6 +137,41 @@ func ExampleRestore() {
 	// Output:
 	// one
 	// <nil>
+}
+
+func ExampleFollow() {
+	ctx, cancel := context.WithCancel(context.Background())
+	store, _ := storeWithNotes(ctx)
+	defer store.Close()
+	standby := memory.New() // or one of any other kind, in another process
+	after, err := reposit.StandbyMark(ctx, standby)
+	if err != nil {
+		log.Fatal(err)
+	}
+	r, w := io.Pipe()
+	go func() {
+		store.Feed(ctx, w, after)
+		w.Close()
+	}()
+	go func() {
+		for { // until the standby has something
+			if mark, err := reposit.StandbyMark(ctx, standby); err != nil || !mark.IsZero() {
+				cancel()
+				return
+			}
+		}
+	}()
+	if err := reposit.Follow(context.Background(), standby, r); err != nil {
+		log.Fatal(err)
+	}
+	taken, err := reposit.Open(context.Background(), standby, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer taken.Close()
+	repo, err := taken.Repo(context.Background(), "notes")
+	fmt.Println(repo != nil, err)
+	// Output: true <nil>
 }
 
 func ExampleStore_CopyTo() {

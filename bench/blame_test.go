@@ -78,7 +78,11 @@ func BenchmarkBlame(b *testing.B) {
 		args := append([]string{"blame", "--porcelain"}, test.args...)
 		floor := gitTime(b, git, dir, append(args, "main", "--", "dir/long")...)
 		for _, p := range []place{inMemory, onBadger} {
-			r := importPack(b, git, dir, p)
+			s := openStore(b, p)
+			r := importPack(b, git, dir, s)
+			if err := s.Upkeep(b.Context()); err != nil {
+				b.Fatal(err)
+			}
 			b.Run(fmt.Sprintf("%s/commits=%d/store=%s", test.name, commits, p.name), func(b *testing.B) {
 				compareTimes(b, floor, func() {
 					if _, err := r.Blame(b.Context(), "", "dir/long", test.opts); err != nil {

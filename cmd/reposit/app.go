@@ -97,6 +97,7 @@ NAME alone where the owner is "local", or an ID (rp_…).
 	root.AddCommand(a.storeVerbs()...)
 	root.AddCommand(a.fileVerbs()...)
 	root.AddCommand(a.historyVerbs()...)
+	root.AddCommand(a.lineVerbs()...)
 	root.AddCommand(a.refVerbs()...)
 	root.AddCommand(a.forgeVerbs()...)
 	root.AddCommand(a.peopleVerbs()...)

@@ -142,6 +142,8 @@ func TestVerbs(t *testing.T) {
 		{"merge notes draft --strategy best", exitUsage, `strategy "best"`},
 		{"log notes --graph", exitOK, "├─╮"},
 		{"blame notes main README.md", exitOK, "1  # Field notes"},
+		{"grep notes field -i -B 0", exitOK, "README.md:1:# Field notes"},
+		{"grep notes . draft -- docs/b.txt", exitOK, "docs/b.txt:1:b"},
 		{"compare notes v1 draft", exitOK, "draft is"},
 		{"undo notes v1 README.md", exitOK, "README.md"},
 		{"fork notes --owner ann", exitOK, "ann/notes"},
@@ -174,6 +176,7 @@ func TestVerbs(t *testing.T) {
 		{"import fromArchive " + filepath.Join(other, "notes.tar.gz") + " --strip 1", exitOK, "local/fromarchive"},
 		{"cat fromarchive main docs/b.txt", exitOK, "b\n"},
 		{"import fromFolder " + other, exitOK, "local/fromfolder"},
+		{"repair --from " + filepath.Join(other, "notes.bundle"), exitOK, "objects"},
 		{"check", exitOK, "objects"},
 		{"backup -o " + filepath.Join(other, "full") + " --mark " + filepath.Join(other, "mark"), exitOK, ""},
 		{"create later", exitOK, ""},
@@ -321,7 +324,8 @@ a
 		"diff notes main draft", "diff notes main draft --stat",
 		"tree notes", "tree notes draft --last", "tree notes draft -r",
 		"branch list notes", "tag list notes", "pull open notes main draft", "pull list notes", "pull show notes 1",
-		"search other", "events",
+		"search other", "events", "blame notes draft " + "docs/\u202ea", "grep notes .", "grep notes . draft -A 2",
+		"compare notes main draft",
 	} {
 		out := s.ok(strings.Fields(args)...)
 		for _, r := range out {

@@ -22,7 +22,7 @@ func subject(c *reposit.Commit) string {
 
 // historyVerbs are about commits and what they change.
 func (a *app) historyVerbs() []*cobra.Command {
-	return []*cobra.Command{a.logVerb(), a.diffVerb(), a.blameVerb(), a.compareVerb(), a.undoVerb()}
+	return []*cobra.Command{a.logVerb(), a.diffVerb(), a.undoVerb()}
 }
 
 func (a *app) logVerb() *cobra.Command {
@@ -266,52 +266,4 @@ func (a *app) undoVerb() *cobra.Command {
 	cmd.Flags().StringVarP(&opts.Branch, "branch", "b", "", "branch that takes the commit; default: the default branch")
 	cmd.Flags().StringVarP(&opts.Message, "message", "m", "", "default: says what was restored")
 	return cmd
-}
-
-func (a *app) blameVerb() *cobra.Command {
-	var opts reposit.BlameOptions
-	cmd := &cobra.Command{
-		Use: "blame REPO REVISION PATH", Short: "Say which commit brought each line of a file", Args: args(3, 3),
-		Example: "  reposit blame local/notes main README.md --from 10 --to 20",
-		RunE: a.onRepo(func(ctx context.Context, r *reposit.Repo, args []string) error {
-			lines, err := r.Blame(ctx, args[0], args[1], &opts)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return printSlice(a, lines, nil)
-			}
-			p := a.printer(true)
-			p.table(func(row func(...any)) {
-				for _, l := range lines {
-					row(p.paint(yellow, short(l.Commit)), l.Author.Name, l.Author.When.Format("2006-01-02"),
-						fmt.Sprintf("%4d", l.Number), l.Text)
-				}
-			})
-			return nil
-		}),
-	}
-	cmd.Flags().IntVar(&opts.From, "from", 0, "first line")
-	cmd.Flags().IntVar(&opts.To, "to", 0, "last line")
-	cmd.Flags().StringSliceVar(&opts.IgnoreRevs, "ignore-rev", nil, "commits that bring no lines")
-	return cmd
-}
-
-func (a *app) compareVerb() *cobra.Command {
-	return &cobra.Command{
-		Use: "compare REPO BASE HEAD", Short: "Say what a merge of one revision into another would do", Args: args(3, 3),
-		Example: "  reposit compare local/notes main draft",
-		RunE: a.onRepo(func(ctx context.Context, r *reposit.Repo, args []string) error {
-			c, err := r.Compare(ctx, args[0], args[1])
-			if err != nil {
-				return err
-			}
-			return a.answer(c, func(p *printer) {
-				p.line("%s is %d ahead and %d behind, from %s", args[1], c.Ahead, c.Behind, short(c.MergeBase))
-				for _, conflict := range c.Conflicts {
-					p.line("  %s: %s", conflict.Path, fmt.Sprint(conflict.Kind))
-				}
-			})
-		}),
-	}
 }

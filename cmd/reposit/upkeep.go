@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/spf13/cobra"
 
 	"github.com/reposit/reposit"
@@ -16,7 +17,7 @@ import (
 
 // upkeepVerbs look after the store as a whole.
 func (a *app) upkeepVerbs() []*cobra.Command {
-	return []*cobra.Command{a.checkVerb(), a.backupVerb(), a.restoreVerb(), a.verifyVerb(), a.copyVerb()}
+	return []*cobra.Command{a.checkVerb(), a.repairVerb(), a.backupVerb(), a.restoreVerb(), a.verifyVerb(), a.copyVerb()}
 }
 
 // errDamaged is what check ends with if something is.
@@ -35,21 +36,67 @@ func (a *app) checkVerb() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = a.answer(report, func(p *printer) {
-				p.line("%d repositories, %d objects, %s", report.Repos, report.Objects, size(report.Bytes))
-				for _, d := range report.Damage {
-					p.line("%s %s: %s", fmt.Sprint(d.Kind), d.Name, d.Means)
-				}
-				if more := report.Found - len(report.Damage); more > 0 {
-					p.line("and %d more", more)
-				}
-			})
-			if err == nil && !report.Clean() {
-				err = errDamaged
-			}
-			return err
+			return a.report(report)
 		},
 	}
+}
+
+// report prints what is damaged, which is an error.
+func (a *app) report(report reposit.CheckReport) error {
+	err := a.answer(report, func(p *printer) {
+		p.line("%d repositories, %d objects, %s", report.Repos, report.Objects, size(report.Bytes))
+		if report.Repaired > 0 {
+			p.line("mended or set aside: %d", report.Repaired)
+		}
+		for _, d := range report.Damage {
+			p.line("%s %s: %s", fmt.Sprint(d.Kind), d.Name, d.Means)
+		}
+		if more := report.Found - len(report.Damage); more > 0 {
+			p.line("and %d more", more)
+		}
+	})
+	if err == nil && !report.Clean() {
+		err = errDamaged
+	}
+	return err
+}
+
+func (a *app) repairVerb() *cobra.Command {
+	var from []string
+	cmd := &cobra.Command{
+		Use: "repair", Short: "Mend what is damaged", Args: args(0, 0),
+		Example: "  reposit repair --from ~/clone/notes.git --from notes.bundle",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opts := &reposit.RepairOptions{Progress: a.progress()}
+			for _, name := range from {
+				info, err := os.Stat(name)
+				if err != nil {
+					return err
+				}
+				if info.IsDir() {
+					opts.From = append(opts.From, reposit.RepositoryCopy(osfs.New(name)))
+					continue
+				}
+				f, err := os.Open(name)
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				opts.From = append(opts.From, reposit.BundleCopy(f))
+			}
+			s, err := a.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			report, err := s.Repair(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			return a.report(report)
+		},
+	}
+	cmd.Flags().StringSliceVar(&from, "from", nil, "bare repositories and bundles that objects are taken from")
+	return cmd
 }
 
 // since reads the mark that a backup goes on from, if a file is named.

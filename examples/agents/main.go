@@ -1,6 +1,6 @@
-// Command agents does with reposit what a runtime of agents does: each agent works in a fork of a template and commits each
-// turn; the process is killed in the middle, and the agents go on where they were; what they made is merged back, and one
-// bad turn is undone.
+// Command agents does with reposit what a runtime of agents does: each agent works in a fork of a template and commits
+// each turn; the process is killed in the middle, and the agents go on where they were; what they made is merged back,
+// and one bad turn is undone.
 //
 //	go run ./examples/agents -agents 200 -turns 20
 package main

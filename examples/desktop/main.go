@@ -1,5 +1,6 @@
-// Command desktop keeps notes in a folder of the user's own, as an app on a desktop would: each time the notes are saved
-// is a version; it searches them, shows what changed, brings back an old version, and git works on the same folder.
+// Command desktop keeps notes in a folder of the user's own, as an app on a desktop would: each time the notes are
+// saved is a version; it searches them, shows what changed, brings back an old version, and git works on the same
+// folder.
 //
 //	go run ./examples/desktop -dir ~/notes
 package main
@@ -71,7 +72,8 @@ func run(ctx context.Context, dir string) (err error) {
 
 // save keeps two versions of the notes. A save that changes nothing makes none.
 func save(ctx context.Context, r *reposit.Repo) error {
-	for _, text := range []string{"# Garden\n\nPlant tomatoes.\n", "# Garden\n\nPlant beans.\n", "# Garden\n\nPlant beans.\n"} {
+	for _, plant := range []string{"tomatoes", "beans", "beans"} {
+		text := "# Garden\n\nPlant " + plant + ".\n"
 		c, err := r.Commit(ctx, &reposit.CommitOptions{Message: "Saved\n"},
 			reposit.Put("garden.md", []byte(text)), reposit.Put("books.md", []byte("# Books\n\nMiddlemarch\n")))
 		switch {

@@ -1,5 +1,5 @@
-// Package unittests shows how a program that keeps things in repositories is tested: its tests are in notes_test.go, and
-// begin with a repository each, in memory, with a history that stands in the test itself.
+// Package unittests shows how a program that keeps things in repositories is tested: its tests are in notes_test.go,
+// and begin with a repository each, in memory, with a history that stands in the test itself.
 //
 //	go test ./examples/unittests
 package main

@@ -1,7 +1,7 @@
 // Package backup writes all that a store holds as a stream, and makes a store of streams.
 //
-// A stream is frames with checksums (frame.go), and in these items (item.go). Write writes one; a source reads one into a
-// sink, such as a target, which is a backend. internal/docs/format.md has the form.
+// A stream is frames with checksums (frame.go), and in these items (item.go). Write writes one; a source reads one into
+// a sink, such as a target, which is a backend. internal/docs/format.md has the form.
 package backup
 
 import (

@@ -27,11 +27,7 @@ func (w *writer) pool(pool storage.ID) error {
 		return err
 	}
 	p := &poolWriter{writer: w, pool: pool, more: map[storage.Hash]bool{}}
-	var last storage.Hash
-	for i := range last {
-		last[i] = 0xff
-	}
-	for h, err := range w.Backend.Objects(w.ctx, pool, storage.Hash{}, last) {
+	for h, err := range w.Backend.Objects(w.ctx, pool, storage.Hash{}, lastHash()) {
 		if err != nil {
 			return err
 		}
@@ -156,4 +152,12 @@ func (p *poolWriter) large(h storage.Hash, t storage.Type, size int64) (bool, er
 	}
 	p.note(h, size)
 	return true, nil
+}
+
+// lastHash returns the hash that no other one is behind.
+func lastHash() (h storage.Hash) {
+	for i := range h {
+		h[i] = 0xff
+	}
+	return h
 }

@@ -36,7 +36,7 @@ func (t *target) flushRepos(ctx context.Context) error {
 	if len(last.changes) > mostChanges {
 		last.changes, left = last.changes[:mostChanges], last.changes[mostChanges:]
 	}
-	err := t.backend.Update(ctx, func(tx storage.Tx) error {
+	err := t.update(ctx, mostChanges, func(tx storage.Tx) error {
 		for _, r := range repos {
 			if err := tx.CreateRepo(r.id, r.pool); err != nil {
 				return err
@@ -56,7 +56,7 @@ func (t *target) flushRepos(ctx context.Context) error {
 // change makes many changes of refs.
 func (t *target) change(ctx context.Context, id storage.ID, changes []refChange) error {
 	for some := range slices.Chunk(changes, mostChanges) {
-		if err := t.backend.Update(ctx, func(tx storage.Tx) error { return apply(tx, id, some) }); err != nil {
+		if err := t.update(ctx, len(some), func(tx storage.Tx) error { return apply(tx, id, some) }); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,9 @@ func (t *target) repo(ctx context.Context, r *repoItem) error {
 		if !foreign {
 			return t.change(ctx, r.ID, changes)
 		}
-		if err := t.backend.Update(ctx, func(tx storage.Tx) error { return tx.DropRepo(r.ID) }); err != nil {
+		// It is made anew in another transaction, for which the store must be suspended.
+		t.weight += mostTogether
+		if err := t.update(ctx, 1, func(tx storage.Tx) error { return tx.DropRepo(r.ID) }); err != nil {
 			return err
 		}
 	}

@@ -168,6 +168,11 @@ type target struct {
 
 	fresh   []newRepo // that are yet to be made
 	changes int       // of their refs
+
+	together  bool                     // small streams are applied in one transaction
+	later     []func(storage.Tx) error // what that does
+	weight    int                      // how many steps these are, about
+	suspended bool                     // the store can't be opened until the stream ends
 }
 
 const (
@@ -313,7 +318,7 @@ func (t *target) replace(ctx context.Context, lo, hi []byte, batch []storage.Rec
 		t.version = bytes.Clone(batch[i].Value)
 		batch = slices.Delete(batch, i, i+1)
 	}
-	return t.backend.Update(ctx, func(tx storage.Tx) error {
+	return t.update(ctx, 1+len(batch), func(tx storage.Tx) error {
 		left := batch
 		for has, err := range tx.Records(lo, hi, storage.Ascending) {
 			if err != nil {
@@ -353,14 +358,14 @@ func (t *target) dropRepo(ctx context.Context, id storage.ID) error {
 		return err
 	}
 	delete(t.seen, id)
-	return t.backend.Update(ctx, func(tx storage.Tx) error { return tx.DropRepo(id) })
+	return t.update(ctx, 1, func(tx storage.Tx) error { return tx.DropRepo(id) })
 }
 
 func (t *target) dropPool(ctx context.Context, id storage.ID) error {
 	if err := t.flushRepos(ctx); err != nil {
 		return err
 	}
-	return t.backend.Update(ctx, func(tx storage.Tx) error { return tx.DropPool(id) })
+	return t.update(ctx, 1, func(tx storage.Tx) error { return tx.DropPool(id) })
 }
 
 // describe tells the backend what people call repositories.

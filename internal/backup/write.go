@@ -22,6 +22,8 @@ type Job struct {
 	Since   *Mark                      // what the chain has; nil for a first backup
 	Tell    func(objects, bytes int64) // called now and then; nil: nobody is told
 	Stage   func(name string, total int64)
+
+	Version uint64 // after Write, storage.Version of what was written
 }
 
 // Write writes a backup of the state of one moment, and returns what the chain has with it. It changes nothing.
@@ -55,6 +57,7 @@ type writer struct {
 
 func (w *writer) run(v storage.View) error {
 	w.view = v
+	w.Version = storage.Version(v)
 	var parent [32]byte
 	if w.Since == nil {
 		w.mark = newMark(newKey())

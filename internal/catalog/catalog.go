@@ -418,3 +418,17 @@ func Touch(tx storage.Tx) error {
 	}
 	return tx.PutRecord([]byte{keyVersion}, stored)
 }
+
+// PutState stores a state of a repository that was found out anew. Indexes by time must be as it says.
+func (r *Repo) PutState(tx storage.Tx, s *State) error { return r.putState(tx, s) }
+
+// Put stores a network that was found out anew.
+func (n *Network) Put(tx storage.Tx, pool storage.ID) error {
+	return tx.PutRecord(networkKey(pool), n.encode())
+}
+
+// VersionKey returns the key of the format version.
+func VersionKey() []byte { return []byte{keyVersion} }
+
+// SecretKey returns the key of what page tokens are made with.
+func SecretKey() []byte { return []byte{keySecret} }

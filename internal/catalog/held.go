@@ -32,3 +32,25 @@ func DropHeld(tx storage.Tx, pool storage.ID) error {
 	}
 	return tx.DropPool(pool)
 }
+
+// AsideKey returns the key of a record that is set aside.
+func AsideKey(key []byte) []byte {
+	return append([]byte{keyAside}, key[:min(len(key), storage.MaxKey-1)]...)
+}
+
+// EachPool calls fn with the pool of each repository that can be read.
+func EachPool(v storage.View, fn func(pool storage.ID)) error {
+	for rec, err := range v.Records([]byte{keyRepo}, record.After([]byte{keyRepo}), storage.Ascending) {
+		if err != nil {
+			return err
+		}
+		id, err := recordID(bytes.TrimPrefix(rec.Key, []byte{keyRepo}), "repository")
+		if err != nil {
+			continue
+		}
+		if pool, err := Pool(v, id); err == nil {
+			fn(pool)
+		}
+	}
+	return nil
+}

@@ -81,9 +81,9 @@ func (s *scan) catalog() error {
 			}
 		case 'L', 'C':
 			s.owned(key, key[min(2, len(key)):])
-		case 'i', 'A', 'D', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
+		case 'i', 'A', 'D', 'Q', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
 		default:
-			s.note(Record, storage.ID{}, key, "it is of no known kind")
+			s.noteMend(setAside(key), Record, storage.ID{}, key, "it is of no known kind")
 		}
 	}
 	s.compare(Index, l.want, got)
@@ -93,11 +93,11 @@ func (s *scan) catalog() error {
 // owned looks for the repository that a record is of.
 func (s *scan) owned(key, rest string) {
 	if len(rest) < len(storage.ID{}) {
-		s.note(Record, storage.ID{}, key, "it is of no repository")
+		s.noteMend(setAside(key), Record, storage.ID{}, key, "it is of no repository")
 		return
 	}
 	if id := storage.ID([]byte(rest[:len(storage.ID{})])); !s.has(id) {
-		s.note(Record, id, key, "there is no such repository")
+		s.noteMend(setAside(key), Record, id, key, "there is no such repository")
 	}
 }
 

@@ -30,9 +30,8 @@ type Finding struct {
 
 	Pool  storage.ID   // of an object
 	Repos []storage.ID // of an object that refs lead to: all repositories that it is missed in, at most maxTouched
-	Want  *string      // of a record that can be made anew: its value; nil, if Derived, for one that should not be there
-	// Derived says that what is damaged is a record that is made of others, and that Want is known.
-	Derived bool
+
+	mend func(storage.Tx) error // in the transaction that the finding was made in; nil: it can't be made anew so
 }
 
 // maxTouched is how many repositories a finding about an object names.
@@ -235,6 +234,20 @@ func (s *scan) ids() []storage.ID {
 
 func compareIDs(a, b storage.ID) int { return slices.Compare(a[:], b[:]) }
 
+func putRecord(key, value string) func(storage.Tx) error {
+	return func(tx storage.Tx) error { return tx.PutRecord([]byte(key), []byte(value)) }
+}
+
+func deleteRecord(key string) func(storage.Tx) error {
+	return func(tx storage.Tx) error { return tx.DeleteRecord([]byte(key)) }
+}
+
+// noteMend is note for what mend makes anew.
+func (s *scan) noteMend(mend func(storage.Tx) error, n Noun, repo storage.ID, what, format string, args ...any) {
+	s.note(n, repo, what, format, args...)
+	s.found[len(s.found)-1].mend = mend
+}
+
 func (s *scan) note(n Noun, repo storage.ID, what, format string, args ...any) {
 	s.found = append(s.found, Finding{Noun: n, Repo: repo, What: what, Means: fmt.Sprintf(format, args...)})
 }
@@ -264,14 +277,14 @@ func (s *scan) compare(n Noun, want, got map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		w, wanted := want[key]
 		g, there := got[key]
-		f := Finding{Noun: n, What: key, Derived: true}
+		f := Finding{Noun: n, What: key, mend: putRecord(key, w)}
 		switch {
 		case wanted && !there:
-			f.Means, f.Want = fmt.Sprintf("it is missing, and should be %q", w), &w
+			f.Means = fmt.Sprintf("it is missing, and should be %q", w)
 		case there && !wanted:
-			f.Means = fmt.Sprintf("it is %q, and should not be there", g)
+			f.Means, f.mend = fmt.Sprintf("it is %q, and should not be there", g), deleteRecord(key)
 		case w != g:
-			f.Means, f.Want = fmt.Sprintf("it is %q, and should be %q", g, w), &w
+			f.Means = fmt.Sprintf("it is %q, and should be %q", g, w)
 		default:
 			continue
 		}

@@ -22,8 +22,8 @@ type Received struct {
 	stored bool
 }
 
-// ReceivePack reads a pack as it arrives, and checks it as PackfileWriter does. It reads no more of src than the pack has,
-// but for what src returns with it. Discard must be called.
+// ReceivePack reads a pack as it arrives, and checks it as PackfileWriter does. It reads no more of src than the pack
+// has, but for what src returns with it. Discard must be called.
 func (s *Storer) ReceivePack(src io.Reader) (*Received, error) {
 	pool, err := s.writable()
 	if err != nil {
@@ -54,6 +54,11 @@ func (r *Received) read(src io.Reader) (err error) {
 	}
 	if err := r.checkStoredFiles(); err != nil {
 		return err
+	}
+	if len(r.files) > 0 { // before any ref is judged
+		if err := r.pack.Each(s.ctx, r.checkFile); err != nil {
+			return err
+		}
 	}
 	return s.checkQuota(r.size, r.again)
 }
@@ -104,9 +109,6 @@ func (r *Received) inline(ctx context.Context, p *txn.Push) error {
 	in := input{contents: &r.contents, skipped: map[git.Hash]bool{}}
 	done := map[git.Hash]bool{}
 	return r.pack.Each(ctx, func(o *pack.Object) error {
-		if err := r.checkFile(o); err != nil {
-			return err
-		}
 		if done[o.Hash] {
 			return nil
 		}

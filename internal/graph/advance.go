@@ -16,7 +16,8 @@ type Keeper struct {
 	*Store
 	// Update runs a function in a transaction.
 	Update func(context.Context, func(storage.Tx) error) error
-	// Step, unless it is nil, is called after each transaction, and between commits that are read. An error ends the work.
+	// Step, unless it is nil, is called after each transaction, and between commits that are read. An error ends the
+	// work.
 	Step func(context.Context) error
 }
 
@@ -33,8 +34,8 @@ var errMoved = errors.New("graph moved")
 
 // Advance gives numbers to the commits of a pool that tips reach, and to those of the tail, in transactions of bounded
 // size. Fewer than 512 of them wait in the tail for others to come. Commits that lack an ancestor, and what comes after
-// them, stay as they are. Then it makes the filters of the paths that commits with numbers changed. What was done before
-// an error stays. What is stored and damaged is removed, and made anew.
+// them, stay as they are. Then it makes the filters of the paths that commits with numbers changed. What was done
+// before an error stays. What is stored and damaged is removed, and made anew.
 //
 // It reads each commit that is not stored once or twice, and the trees of each that has no filter as far as they differ
 // from those of its first parent. It holds about 50 bytes in memory for each commit that is not stored, and 32 MiB.
@@ -368,7 +369,8 @@ func positionOf(number uint32, date int64, parents []uint32, of func(uint32) (po
 		if i > 0 {
 			continue
 		}
-		// The distances of skips grow as the digits of a skew-binary number (Myers, "An applicative random-access stack").
+		// The distances of skips grow as the digits of a skew-binary number (Myers, "An applicative random-access
+		// stack").
 		p.depth, p.skip = is.depth+1, parent
 		far, err := of(is.skip)
 		if err != nil {

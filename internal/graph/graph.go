@@ -50,12 +50,13 @@ type Graph struct {
 	// MaxRead, unless it is 0, is how many commits without numbers are read before a walk ends with ErrUnstored.
 	MaxRead int
 
-	extra []extra
-	index map[git.Hash]uint32
-	tail  map[git.Hash]*Entry
-	tried bool // tail was read
-	reads int  // extras that were read as objects
-	known int
+	extra  []extra
+	index  map[git.Hash]uint32
+	tail   map[git.Hash]*Entry
+	tried  bool // tail was read
+	looked int  // extras that were looked up in the tail
+	reads  int  // extras that were read as objects
+	known  int
 
 	buffer []uint32
 	links  [recent]*links // by their chunk modulo recent, with chunks
@@ -157,7 +158,7 @@ func (g *Graph) number(ctx context.Context, h git.Hash) (uint32, error) {
 }
 
 const (
-	singly    = 8    // extras that are read one by one, before the tail is read at once
+	singly    = 512  // extras that are looked up in the tail one by one, before that is read at once
 	tailLimit = 4096 // commits of the tail that are held in memory
 	wantAfter = 64   // commits that are read as objects before they are worth being stored
 )
@@ -176,14 +177,9 @@ func (g *Graph) know(ctx context.Context, n uint32) (*extra, error) {
 		return nil, ErrUnstored
 	}
 	g.known++
-	e := g.tail[h]
-	if e == nil && g.store != nil && g.reads >= singly && !g.tried {
-		g.tried = true
-		var err error
-		if g.tail, err = g.store.tail(ctx, g.pool, tailLimit); err != nil {
-			return nil, err
-		}
-		e = g.tail[h]
+	e, err := g.fromTail(ctx, h)
+	if err != nil {
+		return nil, err
 	}
 	if e == nil {
 		c, err := g.read(ctx, h)
@@ -196,7 +192,7 @@ func (g *Graph) know(ctx context.Context, n uint32) (*extra, error) {
 				return nil, err
 			}
 		}
-		if g.reads++; g.reads == wantAfter+singly && g.store != nil {
+		if g.reads++; g.reads == wantAfter && g.store != nil {
 			g.store.want(g.pool, g.extra[0].hash)
 		}
 	}
@@ -210,6 +206,24 @@ func (g *Graph) know(ctx context.Context, n uint32) (*extra, error) {
 	x := &g.extra[i] // number may have moved it
 	x.known, x.tree, x.date, x.parents, x.author = true, e.Tree, e.Date, parents, e.Author
 	return x, nil
+}
+
+// fromTail returns what the tail has of a commit, or nil. It reads the tail at once where many are asked for: while the
+// upkeep is behind, that may be long.
+func (g *Graph) fromTail(ctx context.Context, h git.Hash) (e *Entry, err error) {
+	switch {
+	case g.store == nil:
+		return nil, nil
+	case g.looked < singly:
+		g.looked++
+		return g.store.tailEntry(ctx, g.pool, h)
+	case !g.tried:
+		g.tried = true
+		if g.tail, err = g.store.tail(ctx, g.pool, tailLimit); err != nil {
+			return nil, err
+		}
+	}
+	return g.tail[h], nil
 }
 
 func (g *Graph) linksOf(ctx context.Context, n uint32) (*links, int, error) {

@@ -222,6 +222,22 @@ func (s *Store) findIn(ctx context.Context, pool storage.ID, h *head, hash git.H
 // bucketOf returns the bucket of a run of 1<<bits buckets.
 func bucketOf(prefix uint64, bits uint8) uint32 { return uint32(prefix >> 32 >> (32 - bits)) }
 
+// tailEntry returns what is stored of a commit that has no number, or nil.
+func (s *Store) tailEntry(ctx context.Context, pool storage.ID, h git.Hash) (e *Entry, err error) {
+	err = s.backend.View(ctx, func(v storage.View) error {
+		value, err := v.Record(tailKey(pool, h))
+		if err != nil {
+			return err
+		}
+		e, err = decodeEntry(value)
+		return err
+	})
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	return e, err
+}
+
 // tail returns commits of a pool that have no numbers, but no more than limit.
 func (s *Store) tail(ctx context.Context, pool storage.ID, limit int) (map[git.Hash]*Entry, error) {
 	found := map[git.Hash]*Entry{}
@@ -275,4 +291,11 @@ func (s *Store) Links(ctx context.Context, pool storage.ID, h git.Hash) (tree gi
 		parents = append(parents, of.hash(int(p%chunkSize)))
 	}
 	return own.tree(int(n % chunkSize)), parents, true, nil
+}
+
+// Reset forgets what is held in memory of a pool whose records were removed, or are others.
+func (s *Store) Reset(pool storage.ID) {
+	s.forget(pool)
+	s.cache.drop(pool)
+	s.setFaulty(pool, false)
 }

@@ -15,8 +15,8 @@ type Last struct {
 }
 
 // A LastWalk finds, for each entry of a directory, the commit that last changed it: the first one that git-log shows
-// for it. All entries are looked for in one walk. At each commit it knows which of them are the same from the tip up
-// to it, and has no commit yet. The way of an entry depends on no other entry: so at a commit with which an earlier walk
+// for it. All entries are looked for in one walk. At each commit it knows which of them are the same from the tip up to
+// it, and has no commit yet. The way of an entry depends on no other entry: so at a commit with which an earlier walk
 // began, what that found is the rest. It is for one goroutine.
 type LastWalk struct {
 	src     Source

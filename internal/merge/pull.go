@@ -27,7 +27,8 @@ type Candidate struct {
 	Contained   bool          // the base has all of the head, and more
 	Rule        *protect.Rule // of the base; nil: none
 	owned       bool          // the rule asks for owners
-	clean       bool          // a test merge was made
+	tested      git.Hash      // the commit of a test merge; zero: none was made
+	from        git.Hash      // since which paths count as changed, if owned
 	pool        storage.ID
 
 	pull.OwnerRequirements // if owned
@@ -66,7 +67,9 @@ func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor,
 	if err != nil {
 		return nil, err
 	}
-	c.clean = known && !test.Commit.IsZero()
+	if known {
+		c.tested = test.Commit
+	}
 	return c, c.compare(ctx, e, pool)
 }
 
@@ -83,10 +86,10 @@ func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (er
 	if c.Rule == nil || !c.Rule.RequireCodeOwnerReview {
 		return nil
 	}
-	from := c.Base
+	c.from = c.Base
 	if !c.FastForward {
 		err = e.Backend.Graphs().Do(ctx, pool, nil, func(g *graph.Graph) (err error) {
-			from, err = g.MergeBase(ctx, c.Pull.Head, c.Base)
+			c.from, err = g.MergeBase(ctx, c.Pull.Head, c.Base)
 			return err
 		})
 		if err != nil {
@@ -94,8 +97,23 @@ func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (er
 		}
 	}
 	c.owned = true
-	c.OwnerRequirements, err = e.Owners.Requirements(ctx, pool, c.Base, from, c.Pull.Head)
+	c.OwnerRequirements, err = e.Owners.Requirements(ctx, pool, c.Base, c.from, c.Pull.Head, nil)
 	return err
+}
+
+// merge merges a candidate whose sides have diverged, and finds out whose paths that changes. It returns a
+// *ConflictError if they can't be merged.
+func (e *Engine) merge(ctx context.Context, c *Candidate, opts *Options) (*treemerge.Result, error) {
+	merged, err := e.trial(ctx, c.pool, c.Pull, c.Base, opts)
+	if err != nil || !c.owned {
+		return merged, err
+	}
+	outcome := &pull.Outcome{Tree: merged.Tree, New: make(map[git.Hash]*git.Tree, len(merged.Trees))}
+	for _, t := range merged.Trees {
+		outcome.New[t.Hash] = t.Item.Tree
+	}
+	c.OwnerRequirements, err = e.Owners.Requirements(ctx, c.pool, c.Base, c.from, c.Pull.Head, outcome)
+	return merged, err
 }
 
 // Pull merges a pull request. It needs Write, and is not for deploy keys. update runs a function in a transaction of
@@ -163,7 +181,7 @@ func (m *pullMerge) try(ctx context.Context, update func(context.Context, func(*
 	}
 	var merged *treemerge.Result
 	if !c.FastForward {
-		if merged, err = m.trial(ctx, c.pool, c.Pull, c.Base, &m.opts.Options); err != nil {
+		if merged, err = m.merge(ctx, c, &m.opts.Options); err != nil {
 			return err
 		}
 	}

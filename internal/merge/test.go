@@ -3,6 +3,7 @@ package merge
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
@@ -23,12 +24,24 @@ func (e *Engine) trial(ctx context.Context, pool storage.ID, p *pull.Pull, base 
 	return e.combine(ctx, pool, base, p.Head, opts, labels)
 }
 
-// Conflicts returns the paths on which a pull request can't be merged. It is for outside of transactions.
+// Conflicts returns the paths on which a pull request can't be merged, and finds out whose paths a merge changes. It is
+// for outside of transactions.
 func (e *Engine) Conflicts(ctx context.Context, c *Candidate) ([]Conflict, error) {
-	if c.Pull.State != pull.Open || c.Lost || c.FastForward || c.Contained || c.clean || c.Base.IsZero() {
+	if c.Pull.State != pull.Open || c.Lost || c.FastForward || c.Contained || c.Base.IsZero() {
 		return nil, nil
 	}
-	_, err := e.trial(ctx, c.pool, c.Pull, c.Base, &Options{})
+	if !c.tested.IsZero() {
+		if !c.owned {
+			return nil, nil
+		}
+		made, err := e.Objects.Commit(ctx, c.pool, c.tested)
+		if err == nil {
+			outcome := &pull.Outcome{Tree: made.Tree}
+			c.OwnerRequirements, err = e.Owners.Requirements(ctx, c.pool, c.Base, c.from, c.Pull.Head, outcome)
+		}
+		return nil, err
+	}
+	_, err := e.merge(ctx, c, &Options{})
 	var failed *ConflictError
 	if errors.As(err, &failed) {
 		return failed.Conflicts, nil
@@ -86,16 +99,26 @@ func (e *Engine) tree(ctx context.Context, pool storage.ID, p *pull.Pull, base g
 	if has, err := e.isAncestor(ctx, pool, p.Head, base); err != nil || has {
 		return t, err
 	}
+	var sides [2]*git.Commit
+	for i, h := range [2]git.Hash{base, p.Head} {
+		if sides[i], err = e.Objects.Commit(ctx, pool, h); err != nil {
+			return t, err
+		}
+		// Programs outside write times that no clock tells.
+		if at := sides[i].Committer.When.Unix(); at >= 0 && at < 1<<36 && (i == 0 || at > t.When.Unix()) {
+			t.When = time.Unix(at, 0).UTC()
+		}
+	}
+	if t.When.Before(time.Unix(0, 0)) {
+		t.When = time.Unix(0, 0).UTC()
+	}
 	ahead, err := e.isAncestor(ctx, pool, base, p.Head)
 	if err != nil {
 		return t, err
 	}
 	if ahead {
-		head, err := e.Objects.Commit(ctx, pool, p.Head)
-		if err == nil {
-			t.Hash = head.Tree
-		}
-		return t, err
+		t.Hash = sides[1].Tree
+		return t, nil
 	}
 	merged, err := e.trial(ctx, pool, p, base, &Options{})
 	var failed *ConflictError

@@ -21,6 +21,8 @@ type shard struct {
 	hand  int
 	bytes int64
 	limit int64
+
+	hits, misses atomic.Int64
 }
 
 // A name is a hash in a pool: a pool must not answer for what only another one holds.
@@ -57,8 +59,10 @@ func (c *cache) get(pool storage.ID, h storage.Hash) *Item {
 	defer s.mu.RUnlock()
 	found := s.items[name{pool, h}]
 	if found == nil {
+		s.misses.Add(1)
 		return nil
 	}
+	s.hits.Add(1)
 	if !found.used.Load() {
 		found.used.Store(true)
 	}

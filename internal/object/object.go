@@ -83,6 +83,15 @@ func (s *Store) Cached(pool storage.ID, h git.Hash) *Item {
 	return nil
 }
 
+// Hits returns how often an object was found in memory, and how often it was not.
+func (s *Store) Hits() (hits, misses int64) {
+	for i := range s.cache.shards {
+		hits += s.cache.shards[i].hits.Load()
+		misses += s.cache.shards[i].misses.Load()
+	}
+	return hits, misses
+}
+
 // Remember adds an item that was just stored.
 func (s *Store) Remember(pool storage.ID, h git.Hash, item *Item) { s.cache.add(pool, h, item) }
 

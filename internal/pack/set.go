@@ -21,6 +21,9 @@ const minTable = 1 << 8
 // Len returns how many objects there are.
 func (s *Set) Len() int { return len(s.hashes) }
 
+// Hashes returns all objects. They must not be changed, and are valid until the next is added.
+func (s *Set) Hashes() []storage.Hash { return s.hashes }
+
 // At returns the object at a place.
 func (s *Set) At(i int) storage.Hash { return s.hashes[i] }
 

@@ -10,10 +10,10 @@ import (
 	"github.com/reposit/reposit/internal/git"
 )
 
-// ReadStream is Read of a pack that is yet to arrive from src: each entry is looked at as it comes, and the bytes are kept
-// in an empty spool, which bounds how many they may be. It waits for no byte beyond the pack, whose end nothing but its
-// last object tells. If src has more all the same, some of it may be read, and is dropped. opts.Check must not open large
-// objects.
+// ReadStream is Read of a pack that is yet to arrive from src: each entry is looked at as it comes, and the bytes are
+// kept in an empty spool, which bounds how many they may be. It waits for no byte beyond the pack, whose end nothing
+// but its last object tells. If src has more all the same, some of it may be read, and is dropped. opts.Check must not
+// open large objects.
 func ReadStream(ctx context.Context, src io.Reader, spool *Spool, opts Options) (*Pack, error) {
 	p := &Pack{
 		src: &lockedReader{src: spool}, end: spool.limit, opts: opts, budget: usual, waiting: map[git.Hash][]int32{},

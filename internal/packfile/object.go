@@ -59,8 +59,8 @@ func Sum(t storage.Type, content []byte) (storage.Hash, bool) {
 // readers are plain SHA-1 hashes that are not in use.
 var readers = sync.Pool{New: func() any { return sha1.New() }}
 
-// Is reports whether content that comes from a store is that of an object. It costs a fraction of Sum, since it does not
-// look for collision attacks: what is stored was looked at when it came.
+// Is reports whether content that comes from a store is that of an object. It costs a fraction of Sum, since it does
+// not look for collision attacks: what is stored was looked at when it came.
 func Is(t storage.Type, content []byte, want storage.Hash) bool {
 	h := readers.Get().(hash.Hash)
 	defer readers.Put(h)

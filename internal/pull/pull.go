@@ -126,6 +126,18 @@ func Count(v storage.View, repo storage.ID) (Counts, error) {
 	return decodeCounts(b)
 }
 
+// CountOutgoing returns how many open pull requests there are whose head is a branch of a repository.
+func CountOutgoing(v storage.View, repo storage.ID) (n int, err error) {
+	prefix := repoKey(keyHead, repo)
+	for _, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}
+
 // Load returns a pull request, or storage.ErrNotFound.
 func Load(v storage.View, repo storage.ID, number int) (*Pull, error) {
 	if number < 1 || int64(number) > math.MaxUint32 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
@@ -60,6 +61,12 @@ func Tested(v storage.View, repo storage.ID, name string) error {
 	return err
 }
 
+// IsMergeRef reports whether a ref has the name of the MergeRef of some pull request.
+func IsMergeRef(name string) bool {
+	_, ok := testNumber(name)
+	return ok
+}
+
 // testNumber returns the number of the pull request whose MergeRef has a name.
 func testNumber(name string) (number int, ok bool) {
 	digits, ok := strings.CutSuffix(strings.TrimPrefix(name, Refs), "/merge")
@@ -94,7 +101,8 @@ func (p *Pull) TestOf(v storage.View, base git.Hash) (Test, bool, error) {
 
 // A Tree is what a test merge gave: a tree, and those of its objects that are new.
 type Tree struct {
-	Hash    git.Hash // zero: the sides can't be merged
+	Hash    git.Hash  // zero: the sides can't be merged
+	When    time.Time // of the commit: of the same sides comes the same, however often it is made
 	Objects []storage.Object
 	Items   []*object.Item
 }
@@ -131,18 +139,18 @@ func (u *Unit) commit(p *Pull, base git.Hash, tree Tree) (git.Hash, error) {
 		return git.Hash{}, err
 	}
 	for i, o := range tree.Objects {
-		if err := r.Add(o, tree.Items[i]); err != nil {
+		if err := r.AddUncounted(o, tree.Items[i]); err != nil {
 			return git.Hash{}, err
 		}
 	}
-	by := git.Signature{Name: u.Name, Email: u.Email, When: u.Now}
+	by := git.Signature{Name: u.Name, Email: u.Email, When: tree.When}
 	h, o, item, err := MergeCommit.Result(base, p.Head, tree.Hash, git.Commit{
 		Author: by, Committer: by, Message: fmt.Sprintf("Merge %s into %s\n", p.Head, base),
 	})
 	if err != nil {
 		return h, err
 	}
-	return h, r.Add(*o, item)
+	return h, r.AddUncounted(*o, item)
 }
 
 // makeRoom forgets a test merge if there are as many with a base as are kept.

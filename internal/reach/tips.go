@@ -127,7 +127,8 @@ func (t *tips) readLogs(r *Repo, old bool) error {
 		if err = t.check(err); err != nil {
 			return err
 		}
-		if found.Name != "" && !r.hides(found.Name) && (old || found.Target == "") { // also of a damaged ref: its log tells what it held
+		// Also of a damaged ref: its log tells what it held.
+		if found.Name != "" && !r.hides(found.Name) && (old || found.Target == "") {
 			names = append(names, found.Name)
 		}
 	}

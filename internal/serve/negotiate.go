@@ -15,7 +15,7 @@ func (u *upload) checkWants(q *request) error {
 		shown[r.Hash] = struct{}{}
 	}
 	var unsure []git.Hash
-	for _, h := range q.wants.hashes {
+	for _, h := range q.wants.hashes() {
 		if _, ok := shown[h]; !ok {
 			unsure = append(unsure, h)
 		}
@@ -38,13 +38,13 @@ func (u *upload) checkWants(q *request) error {
 // keepShallow drops those of the client's shallow commits that the repository does not have, and notes that the others
 // have no parents there.
 func (u *upload) keepShallow(q *request) error {
-	has, err := u.src.Has(u.ctx, q.shallow.hashes)
+	has, err := u.src.Has(u.ctx, q.shallow.hashes())
 	if err != nil {
 		return err
 	}
 	var kept list
 	q.ends = map[git.Hash]bool{}
-	for i, h := range q.shallow.hashes {
+	for i, h := range q.shallow.hashes() {
 		if !has[i] {
 			continue
 		}
@@ -78,11 +78,11 @@ func (u *upload) met(q *request, haves []git.Hash) error {
 
 // suffices reports whether each wanted commit comes after one that both have: then nothing more need be known.
 func (u *upload) suffices(q *request) (bool, error) {
-	if len(q.common.hashes) == 0 {
+	if len(q.common.hashes()) == 0 {
 		return false, nil
 	}
 	var commits []git.Hash
-	for _, h := range q.common.hashes {
+	for _, h := range q.common.hashes() {
 		if t, _, err := u.refs.Objects.Stat(u.ctx, h); err != nil {
 			return false, err
 		} else if t == storage.Commit {
@@ -92,7 +92,7 @@ func (u *upload) suffices(q *request) (bool, error) {
 	all := true
 	err := u.src.Graph(u.ctx, func(g *graph.Graph) error {
 		all = true
-		for _, want := range q.wants.hashes {
+		for _, want := range q.wants.hashes() {
 			if q.common.has(want) {
 				continue
 			}

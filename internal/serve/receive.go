@@ -57,12 +57,12 @@ type receive struct {
 var (
 	errAtomic   = fault.New(fault.Conflict, "atomic push failed: another ref was refused")
 	errTwice    = fault.New(fault.Invalid, "the ref is pushed to more than once")
-	errUnpacker = fault.New(fault.Invalid, "unpacker error")
+	errUnpacker = fault.New(fault.Conflict, "unpacker error")
 	errNothing  = fault.New(fault.Invalid, "it was nothing, and becomes nothing")
 )
 
-// Receive serves one client that pushes. An error of what is pushed as a whole is told to it, and returned. Refs that are
-// refused are told, too, and are no error.
+// Receive serves one client that pushes. An error of what is pushed as a whole is told to it, and returned. Refs that
+// are refused are told, too, and are no error.
 func Receive(ctx context.Context, rw io.ReadWriter, sink Sink, opts *Options) error {
 	s := NewStream(ctx, rw)
 	defer s.Close()

@@ -17,6 +17,10 @@ type Source interface {
 	// Refs returns the refs that are shown, as they are at one moment.
 	Refs(ctx context.Context) (*Refs, error)
 
+	// Ready has those refs be made that are made when somebody asks for them, and reports whether there are any among
+	// the names.
+	Ready(ctx context.Context, names []string) (bool, error)
+
 	// Has reports of each object whether the refs that are shown lead to it.
 	Has(ctx context.Context, objects []git.Hash) ([]bool, error)
 

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/reposit/reposit/internal/pktline"
 	"github.com/reposit/reposit/internal/progress"
@@ -12,7 +13,8 @@ import (
 func (u *upload) send(q *request) error {
 	u.banded = q.band
 	w := transfer.Wish{
-		Tips: append(q.wants.hashes, q.parents...), Since: q.common.hashes, Shallow: u.refs.Shallow, Ends: q.ends,
+		Tips: slices.Concat(q.wants.hashes(), q.parents), Since: q.common.hashes(), Shallow: u.refs.Shallow,
+		Ends:   q.ends,
 		Filter: q.filter, Ask: u.src.Ask,
 	}
 	if q.moreTags {

@@ -18,12 +18,12 @@ func (u *upload) deepen(q *request) error {
 	if err != nil {
 		return err
 	}
-	for _, h := range ends.hashes {
+	for _, h := range ends.hashes() {
 		if !q.shallow.has(h) {
 			u.out.Printf("shallow %s\n", h)
 		}
 	}
-	for _, h := range q.shallow.hashes {
+	for _, h := range q.shallow.hashes() {
 		if !inner.has(h) {
 			continue
 		}
@@ -41,7 +41,7 @@ func (u *upload) deepen(q *request) error {
 			}
 		}
 	}
-	for _, h := range ends.hashes {
+	for _, h := range ends.hashes() {
 		q.ends[h] = true
 	}
 	return nil
@@ -50,7 +50,7 @@ func (u *upload) deepen(q *request) error {
 // newEnds returns the commits that shall have no parents, and those that shall have all of theirs.
 func (u *upload) newEnds(q *request) (ends, inner *list, err error) {
 	heads := list{}
-	for _, h := range q.wants.hashes {
+	for _, h := range q.wants.hashes() {
 		h, _, err := u.refs.peel(u.ctx, h)
 		if err != nil {
 			return nil, nil, err
@@ -83,10 +83,10 @@ func (u *upload) newEnds(q *request) (ends, inner *list, err error) {
 func (u *upload) endsByDepth(heads *list, depth int) (ends, inner *list, err error) {
 	ends, inner = &list{}, &list{}
 	met := list{}
-	for _, h := range heads.hashes {
+	for _, h := range heads.hashes() {
 		met.add(h)
 	}
-	level := met.hashes
+	level := met.hashes()
 	for n := 1; len(level) > 0; n++ {
 		var next []git.Hash
 		for _, h := range level {
@@ -145,13 +145,13 @@ func (u *upload) endsByList(q *request, heads *list) (ends, inner *list, err err
 		}
 		return err
 	}
-	for _, h := range heads.hashes {
+	for _, h := range heads.hashes() {
 		if err := keep(h); err != nil {
 			return nil, nil, err
 		}
 	}
-	for i := 0; i < len(taken.hashes); i++ {
-		c, err := u.commit(taken.hashes[i])
+	for i := 0; i < len(taken.hashes()); i++ {
+		c, err := u.commit(taken.hashes()[i])
 		if err != nil {
 			return nil, nil, err
 		}
@@ -161,11 +161,11 @@ func (u *upload) endsByList(q *request, heads *list) (ends, inner *list, err err
 			}
 		}
 	}
-	if len(taken.hashes) == 0 {
+	if len(taken.hashes()) == 0 {
 		return nil, nil, errNoCommits
 	}
 	ends = &list{}
-	for _, h := range taken.hashes {
+	for _, h := range taken.hashes() {
 		c, err := u.commit(h)
 		if err != nil {
 			return nil, nil, err
@@ -189,8 +189,8 @@ func (u *upload) leftOut(q *request) (*list, error) {
 		}
 		left.add(h)
 	}
-	for i := 0; i < len(left.hashes); i++ {
-		c, err := u.commit(left.hashes[i])
+	for i := 0; i < len(left.hashes()); i++ {
+		c, err := u.commit(left.hashes()[i])
 		if errors.Is(err, storage.ErrNotFound) && len(u.refs.Shallow) > 0 {
 			continue
 		}

@@ -26,7 +26,7 @@ func (u *upload) version0() error {
 		}
 	}
 	q := &request{}
-	if err := u.needs(q); err != nil || len(q.wants.hashes) == 0 {
+	if err := u.needs(q); err != nil || len(q.wants.hashes()) == 0 {
 		return err
 	}
 	if err := u.checkWants(q); err != nil {
@@ -102,7 +102,7 @@ func (u *upload) needs(q *request) error {
 		case k != pktline.Data:
 			return malformed("a request has a line without content")
 		}
-		if want, ok := strings.CutPrefix(line, "want "); ok && len(q.wants.hashes) == 0 {
+		if want, ok := strings.CutPrefix(line, "want "); ok && len(q.wants.hashes()) == 0 {
 			digits, caps, _ := strings.Cut(want, " ")
 			for c := range strings.FieldsSeq(caps) {
 				if err := q.capability(c); err != nil {
@@ -178,12 +178,12 @@ type negotiation struct {
 
 // enough reports whether what both have suffices.
 func (n *negotiation) enough() (bool, error) {
-	if !n.ready && len(n.q.common.hashes) > n.judged {
+	if !n.ready && len(n.q.common.hashes()) > n.judged {
 		var err error
 		if n.ready, err = n.suffices(n.q); err != nil {
 			return false, err
 		}
-		n.judged = len(n.q.common.hashes)
+		n.judged = len(n.q.common.hashes())
 	}
 	return n.ready, nil
 }
@@ -201,7 +201,7 @@ func (n *negotiation) have(h git.Hash) error {
 			n.out.Printf("ACK %s common\n", h)
 		case n.q.ack == multiAck:
 			n.out.Printf("ACK %s continue\n", h)
-		case len(n.q.common.hashes) == 1:
+		case len(n.q.common.hashes()) == 1:
 			n.out.Printf("ACK %s\n", h)
 		}
 		return nil
@@ -234,7 +234,7 @@ func (n *negotiation) pause() (done bool, err error) {
 			n.out.Printf("ACK %s ready\n", n.last)
 		}
 	}
-	if len(n.q.common.hashes) == 0 || n.q.ack != single {
+	if len(n.q.common.hashes()) == 0 || n.q.ack != single {
 		n.out.Printf("NAK\n")
 	}
 	if n.q.noDone && n.saidReady {
@@ -248,7 +248,7 @@ func (n *negotiation) pause() (done bool, err error) {
 // end answers a client that knows enough.
 func (n *negotiation) end() {
 	switch {
-	case len(n.q.common.hashes) == 0:
+	case len(n.q.common.hashes()) == 0:
 		n.out.Printf("NAK\n")
 	case n.q.ack != single:
 		n.out.Printf("ACK %s\n", n.last)

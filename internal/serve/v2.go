@@ -161,6 +161,13 @@ func (u *upload) lsRefs(empty bool) error {
 	if err != nil {
 		return err
 	}
+	made, err := u.src.Ready(u.ctx, prefixes)
+	if err == nil && made {
+		u.refs, err = u.src.Refs(u.ctx)
+	}
+	if err != nil {
+		return err
+	}
 	asked := askedFor(prefixes)
 	if _, born := u.refs.head(); !born && unborn && symrefs && u.refs.Head != "" && asked(ref.Head) {
 		u.out.Printf("unborn HEAD symref-target:%s\n", u.refs.Head)
@@ -224,7 +231,7 @@ func (u *upload) objectInfo(empty bool) error {
 			return nil
 		}
 		h, err := parseHash(digits)
-		if err == nil && objects.add(h) && len(objects.hashes) > maxWants {
+		if err == nil && objects.add(h) && len(objects.hashes()) > maxWants {
 			err = tooMany("objects", maxWants)
 		}
 		return err
@@ -233,12 +240,12 @@ func (u *upload) objectInfo(empty bool) error {
 		u.out.Flush()
 		return err
 	}
-	has, err := u.src.Has(u.ctx, objects.hashes)
+	has, err := u.src.Has(u.ctx, objects.hashes())
 	if err != nil {
 		return err
 	}
 	u.out.Printf("size\n")
-	for i, h := range objects.hashes {
+	for i, h := range objects.hashes() {
 		if !has[i] {
 			u.out.Printf("%s \n", h) // as git says it of an object that is missing
 			continue
@@ -272,22 +279,22 @@ func (u *upload) fetch(empty bool) error {
 	if err := u.checkWants(q); err != nil {
 		return err
 	}
-	if len(q.wants.hashes) == 0 {
+	if len(q.wants.hashes()) == 0 {
 		return nil // as git takes it: nothing is wanted, and nothing said
 	}
 	if err := u.keepShallow(q); err != nil {
 		return err
 	}
-	if err := u.met(q, q.haves.hashes); err != nil {
+	if err := u.met(q, q.haves.hashes()); err != nil {
 		return err
 	}
-	if len(q.haves.hashes) > 0 && !q.done {
+	if len(q.haves.hashes()) > 0 && !q.done {
 		ready, err := u.acknowledge(q)
 		if err != nil || !ready {
 			return err
 		}
 	}
-	if q.deepens() || len(q.shallow.hashes) > 0 || len(u.refs.Shallow) > 0 {
+	if q.deepens() || len(q.shallow.hashes()) > 0 || len(u.refs.Shallow) > 0 {
 		u.out.Printf("shallow-info\n")
 		if err := u.deepen(q); err != nil {
 			return err
@@ -357,10 +364,10 @@ func (u *upload) wantedRefs(q *request) (lines []string, err error) {
 // acknowledge says what both have, and reports whether that suffices.
 func (u *upload) acknowledge(q *request) (ready bool, err error) {
 	u.out.Printf("acknowledgments\n")
-	if len(q.common.hashes) == 0 {
+	if len(q.common.hashes()) == 0 {
 		u.out.Printf("NAK\n")
 	}
-	for _, h := range q.common.hashes {
+	for _, h := range q.common.hashes() {
 		u.out.Printf("ACK %s\n", h)
 	}
 	if !q.wait {

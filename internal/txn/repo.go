@@ -77,6 +77,13 @@ func (r *Repo) Add(o storage.Object, item *object.Item) error {
 	return err
 }
 
+// AddUncounted is Add of what is made for those who read, and could be made again: it counts towards no size, since
+// they could fill a repository that they may not write to.
+func (r *Repo) AddUncounted(o storage.Object, item *object.Item) error {
+	_, err := r.put(o, item)
+	return err
+}
+
 // counts reports whether an object counts towards the repository's size. Where other repositories share the pool it
 // does even if the pool had it: otherwise the quota would reveal what they hold.
 func (r *Repo) counts(added bool) bool { return added || r.Networked }

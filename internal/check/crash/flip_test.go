@@ -334,7 +334,8 @@ func (r *damageReader) fail(what string, err error) {
 	r.note("odd", "%s: %v", what, err)
 }
 
-// check has Check name what could not be read. That a ref or branch has another name it can't know.
+// check has Check name what could not be read, and Repair mend what it says it can. That a ref or branch has another
+// name they can't know.
 func (r *damageReader) check(s *reposit.Store) {
 	report, err := s.Check(r.ctx, nil)
 	if err != nil {
@@ -344,6 +345,14 @@ func (r *damageReader) check(s *reposit.Store) {
 	word, why, _ := strings.Cut(r.result, ":")
 	if (word == "failed" || word == "size") && report.Clean() {
 		r.note("unnamed", "%s", why)
+	}
+	if report, err = s.Repair(r.ctx, nil); err != nil {
+		r.note("odd", "repair: %v", err)
+	}
+	for _, d := range report.Damage {
+		if d.Fix == reposit.FixDerive || d.Fix == reposit.FixSetAside {
+			r.note("odd", "repair leaves %+v", d)
+		}
 	}
 }
 
