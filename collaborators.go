@@ -2,6 +2,7 @@ package reposit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/reposit/reposit/internal/access"
@@ -86,7 +87,9 @@ func (s *Store) checkShared(v storage.View, repo storage.ID, login string) error
 	if s.actor.IsHost() || s.actor.IsOrHost(login) {
 		return nil
 	}
-	has, err := people.SharedWith(v, login, repo, s.opts.Limits.SharedPerUser)
+	has, err := people.SharedWith(v, login, repo, s.opts.Limits.SharedPerUser, func(id storage.ID) (bool, error) {
+		return isThere(v, id) // what is deleted, and kept, can't be left
+	})
 	if err == nil && has >= s.opts.Limits.SharedPerUser {
 		err = &detail{ErrTooLarge, fmt.Sprintf("too large: the user is a collaborator of %d repositories", has), nil}
 	}
@@ -187,6 +190,9 @@ func (s *Store) pushable(v storage.View, login string) ([]storage.ID, error) {
 			continue
 		}
 		h, err := catalog.LoadHeader(v, g.Repo)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue // it was deleted, and is kept
+		}
 		if err != nil {
 			return nil, err
 		}

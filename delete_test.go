@@ -62,6 +62,7 @@ func TestDeleteManyRecords(t *testing.T) {
 	t.Parallel()
 	eachKind(t, func(t *testing.T, open opener) {
 		opts, c := fixed()
+		opts.KeepDeleted = -1
 		s := open(opts)
 		for i, delete := range []func(*reposit.Repo) error{
 			func(r *reposit.Repo) error {

@@ -17,7 +17,7 @@
 // A repository has a stable [ID] and a name, "owner/slug". [Store.Repo] finds it by name, also by one that it had
 // before; [Store.RepoByID] by ID. Keep the ID. [Store.List] and [Store.Search] find repositories, [Repo.Update]
 // renames, transfers and describes one, and [Repo.Delete] takes a token from [Repo.DeleteToken], so that nothing is
-// deleted by a slip.
+// deleted by a slip; what was, [Store.Undelete] brings back.
 //
 // # Actors
 //
@@ -51,7 +51,8 @@
 // changes, however large the tree is. Any number of goroutines may commit to one branch: those that wait land together,
 // each with a commit of its own. CommitOptions.Expect makes it compare-and-swap. [Repo.Merge] has a branch take the
 // commits of another one, [Repo.CherryPick] the changes of some alone, and [Repo.Revert] takes changes back.
-// [Repo.Restore] gives a branch back what it held. [Repo.Notes] say more of commits that there are.
+// [Repo.Restore] gives a branch back what it held. [Repo.Notes] say more of commits that there are. [Repo.Worktree] is
+// a branch as a filesystem that can be written, for programs that know go-billy or io/fs.
 //
 // # Forks
 //

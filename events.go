@@ -21,7 +21,8 @@ type EventKind int
 
 // The kinds of events.
 const (
-	// Detail, of a fork: "fork of" and the parent's ID, or "fork" if that is hidden
+	// Detail, of a fork: "fork of" and the parent's ID, or "fork" if that is hidden; of one that came back by
+	// Store.Undelete: "undeleted"
 	RepoCreated EventKind = 1
 	// renamed, transferred or described; Detail: its full name before
 	RepoUpdated EventKind = 2
@@ -303,6 +304,9 @@ func publicEvent(e *event.Event) Event {
 // noteAccess adds an event about what somebody may now do with a repository.
 func (s *Store) noteAccess(tx *txn.Tx, repo storage.ID, name string, p Permission) error {
 	r, err := tx.Repo(repo, access.None)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil // it was deleted, and is kept
+	}
 	if err != nil {
 		return err
 	}

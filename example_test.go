@@ -248,6 +248,59 @@ func ExampleRepo_Restore() {
 	// <nil>
 }
 
+func ExampleRepo_Worktree() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	tree, err := repo.Worktree(ctx, "main")
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Any program that writes through go-billy can do so here.
+	f, err := tree.Create("docs/guide.md")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprintln(f, "# Guide")
+	if err := f.Close(); err != nil {
+		log.Fatal(err)
+	}
+	text, err := fs.ReadFile(tree.FS(), "docs/guide.md")
+	fmt.Printf("%s%v\n", text, err)
+	changes, err := tree.Status(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range changes {
+		fmt.Println(c.Status, c.Path)
+	}
+	patch, err := tree.Diff(ctx, nil)
+	fmt.Println(patch.Additions, err)
+	// Somebody else commits meanwhile: nothing of it is lost.
+	if _, err := repo.Write(ctx, "NEWS", []byte("new\n"), "Tell the news"); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := tree.Commit(ctx, &reposit.CommitOptions{Message: "Write a guide"}); err != nil {
+		log.Fatal(err)
+	}
+	for c, err := range repo.Log(ctx, &reposit.LogOptions{Limit: 2}) {
+		fmt.Println(c.Message, err)
+	}
+	fmt.Println(tree.Remove("NEWS"), tree.Reset(ctx))
+	_, err = tree.Stat("NEWS")
+	fmt.Println(err)
+	// Output:
+	// # Guide
+	// <nil>
+	// added docs/guide.md
+	// 1 <nil>
+	// Write a guide <nil>
+	// Tell the news <nil>
+	// <nil> <nil>
+	// <nil>
+}
+
 func ExampleRepo_Walk() {
 	store := exampleStore()
 	defer store.Close()
@@ -381,6 +434,39 @@ func ExampleRepo_Delete() {
 	// Output:
 	// <nil>
 	// true reposit: info local/my-new-project: not found
+}
+
+func ExampleStore_Undelete() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleRepo(store)
+	if err := repo.Delete(ctx, ""); err != nil {
+		log.Fatal(err)
+	}
+	deleted, err := store.Deleted(ctx, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, d := range deleted.Items {
+		fmt.Println(d.FullName(), "by", d.By, "is kept for", d.KeptUntil.Sub(d.DeletedAt))
+		back, err := store.Undelete(ctx, d.ID)
+		if err != nil {
+			log.Fatal(err)
+		}
+		content, err := back.Read(ctx, "", "README.md")
+		fmt.Printf("%s%v\n", content, err)
+	}
+	// What shall be gone now, and not when it was kept long enough:
+	if err := repo.Delete(ctx, ""); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(store.DropDeleted(ctx, repo.ID()))
+	// Output:
+	// local/my-new-project by host is kept for 336h0m0s
+	// # Hello
+	// <nil>
+	// <nil>
 }
 
 func ExampleSlugify() {

@@ -37,8 +37,9 @@ type ForkOptions struct {
 // fork. A public upstream, also one that is made public later, asks for nothing. One that is transferred asks what its
 // new owner grants. When an upstream is deleted, its forks depend on what it was forked from. If that was no private
 // repository either, those that had the same owner depend on nothing any more, and the others are left to the host,
-// hidden from their owners too. Once those who decide on a fork have said with Update who owns it, be it who did
-// before, it depends on nothing. So a host gives a hidden fork back to bob with Update and Owner "bob".
+// hidden from their owners too. If the upstream comes back by Store.Undelete, they depend on it again. Once those who
+// decide on a fork have said with Update who owns it, be it who did before, it depends on nothing. So a host gives a
+// hidden fork back to bob with Update and Owner "bob".
 //
 // It needs Read, and of the owner what Create needs: like that, it may make the actor a collaborator. It returns
 // ErrExists if the owner has a repository with that slug, and ErrForbidden for a public fork of a private repository,
@@ -151,7 +152,7 @@ var errPublicFork = &detail{ErrForbidden, "forbidden: the fork of a private repo
 
 // publish returns an error if a repository that was private must stay so, since it is the fork of a private one.
 func publish(v storage.View, r *catalog.Repo) error {
-	parent, err := catalog.Parent(v, r)
+	parent, err := catalog.Lineage(v, r)
 	if err != nil || parent.IsZero() {
 		return err
 	}
@@ -180,7 +181,8 @@ func (r *Repo) forkDefault(tx *txn.Tx, fork *catalog.Repo) error {
 }
 
 // Forks returns a page of the repositories that were forked from this one, or came to it from a deleted fork in
-// between, and that the actor may read. Those who have Admin also find those private ones here on which they decide,
+// between, and that the actor may read. They come when the deleted one can't come back any more; until then, they are
+// forks without a parent. Those who have Admin also find those private ones here on which they decide,
 // since their owners may not read what they were forked from: see Fork. In the orders by time of update or push, and by
 // owner or label, it costs a look at each, and for those who have Admin, at each private one.
 func (r *Repo) Forks(ctx context.Context, opts *ListOptions) (Page[Info], error) {

@@ -20,7 +20,7 @@ import (
 // TestFork forks, goes on in parent and fork, and deletes from the root on.
 func TestFork(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
-		s := open(nil)
+		s := open(&reposit.Options{KeepDeleted: -1})
 		ctx := t.Context()
 		root := create(t, s, "x", &reposit.CreateOptions{Owner: "ann"})
 		write(t, root, "f", "1")

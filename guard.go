@@ -15,23 +15,24 @@ import (
 type guard struct {
 	ctx  context.Context
 	r    *Repo
+	need access.Permission
 	look func(storage.View) error // check, made once
 	seen atomic.Uint64            // version of the last view in which the actor could read the repository
 }
 
 func newGuard(ctx context.Context, r *Repo) *guard {
-	g := &guard{ctx: ctx, r: r}
+	g := &guard{ctx: ctx, r: r, need: access.Read}
 	g.look = g.check
 	return g
 }
 
-// check returns ErrNotFound unless the actor may read the repository.
+// check returns ErrNotFound or ErrForbidden unless the actor may read the repository, or do what else is needed.
 func (g *guard) check(v storage.View) error {
 	version := storage.Version(v)
 	if version != 0 && version == g.seen.Load() {
 		return nil
 	}
-	_, err := g.r.s.actor.Check(v, g.r.id, access.Read)
+	_, err := g.r.s.actor.Check(v, g.r.id, g.need)
 	if err == nil {
 		g.seen.Store(version)
 	}

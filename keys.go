@@ -2,9 +2,11 @@ package reposit
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/internal/sshkey"
@@ -78,6 +80,9 @@ func (d DeployKeys) Add(ctx context.Context, title, authorizedKey string, opts *
 			key.Write = opts.Write
 		}
 		err = d.r.change(ctx, access.Admin, func(tx *txn.Tx) (err error) {
+			if err := takeKey(tx, key.Fingerprint); err != nil {
+				return err
+			}
 			if key.Number, err = people.AddDeployKey(tx, d.r.id, key); err != nil {
 				return err
 			}
@@ -85,6 +90,22 @@ func (d DeployKeys) Add(ctx context.Context, title, authorizedKey string, opts *
 		})
 		return publicKey(key), about(title, err)
 	})
+}
+
+// takeKey takes a key off the repository that has it if that was deleted and is kept.
+func takeKey(tx *txn.Tx, f people.Fingerprint) error {
+	repo, number, err := people.FindDeployKey(tx, f)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if there, err := isThere(tx, repo); err != nil || there {
+		return err
+	}
+	_, err = people.RemoveDeployKey(tx, repo, number)
+	return err
 }
 
 // Remove takes a key off the repository. Whoever uses the store by it is shut out at once. It needs Admin. It returns
@@ -121,6 +142,9 @@ func (s *Store) AsKey(ctx context.Context, authorizedKey string) (*Store, error)
 		var actor access.Actor
 		err = s.backend.View(ctx, func(v storage.View) error {
 			repo, number, err := people.FindDeployKey(v, key.Fingerprint)
+			if err == nil {
+				_, err = catalog.Pool(v, repo)
+			}
 			actor = access.Key(repo, number)
 			return err
 		})

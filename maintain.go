@@ -27,15 +27,16 @@ func (s *Store) Upkeep(ctx context.Context) error {
 		if s.opts.ReadOnly {
 			return storage.ErrReadOnly
 		}
-		return s.stats.FindAll(ctx)
+		return errors.Join(s.stats.FindAll(ctx), s.sweep(ctx, 0))
 	})
 }
 
 const expiryBatch = 100
 
-// DeleteExpired deletes the repositories whose ExpiresAt has passed, and returns how many. Until it is called they stay
-// as they are. Each is deleted as a whole. One that can't be deleted is logged, and keeps no other from being: it is
-// left for the next call, and the errors of all are joined in the end. Only the host may: others get ErrForbidden.
+// DeleteExpired deletes the repositories whose ExpiresAt has passed, as Repo.Delete does, and returns how many. Until
+// it is called they stay as they are. It also drops for good what was deleted before Options.KeepDeleted. Each is
+// deleted as a whole. One that can't be deleted is logged, and keeps no other from being: it is left for the next call,
+// and the errors of all are joined in the end. Only the host may: others get ErrForbidden.
 func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 	const op = "delete expired"
 	if err := s.calls.Enter(ctx); err != nil {
@@ -56,7 +57,7 @@ func (s *Store) DeleteExpired(ctx context.Context) (int, error) {
 		})
 		if err != nil || len(ids) == 0 {
 			if err == nil {
-				err = s.sweep(ctx)
+				err = s.sweep(ctx, 0)
 			}
 			return done, failed(op, "", "", errors.Join(append(slices.Collect(maps.Values(left)), err)...))
 		}
@@ -92,7 +93,7 @@ func (s *Store) deleteExpired(ctx context.Context, id storage.ID, now time.Time)
 			return nil
 		}
 		deleted = true
-		return s.remove(tx, id)
+		return s.delete(tx, id)
 	})
 	return deleted, err
 }
@@ -110,11 +111,12 @@ var sweepers = [...]sweeper{
 	{graph.Dropped.Swept, func(tx *txn.Tx) (bool, error) { return graph.Dropped.Sweep(tx) }},
 }
 
-// sweep removes what deletions left, since it was more than one transaction should remove. Nothing shows it any more.
-// What fails of one package keeps no other from being swept.
-func (s *Store) sweep(ctx context.Context) error {
+// sweep drops up to limit deleted repositories that were kept long enough, all if it is 0, and removes what deletions
+// left, since it was more than one transaction should remove. Nothing shows it any more. What fails of one package
+// keeps no other from being swept.
+func (s *Store) sweep(ctx context.Context, limit int) error {
 	s.dropWatchers(ctx)
-	var all error
+	all := s.dropOverdue(ctx, limit)
 	for _, of := range sweepers {
 		swept := false
 		err := s.backend.View(ctx, func(v storage.View) (err error) {

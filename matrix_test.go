@@ -47,7 +47,8 @@ var storeDoors = map[string]bool{
 	"Store.Create": true, "Store.Import": true, "Store.ImportBundle": true, "Store.ImportFS": true,
 	"Store.ImportArchive": true,
 	"Store.GetOrCreate":   true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
-	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Check": true,
+	"Store.DeleteExpired": true, "Store.Deleted": true, "Store.Undelete": true, "Store.DropDeleted": true,
+	"Store.Upkeep": true, "Store.Check": true,
 	"Store.Repair": true, "Store.Feed": true, "Store.Stats": true, "Store.Backup": true, "Store.CopyTo": true,
 	"Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
@@ -132,6 +133,16 @@ var doors = map[string]door{
 		return err
 	}},
 	"Repo.Revert":      {reposit.Write, func(c *cell) error { _, err := c.r.Revert(c.ctx, "main", nil); return err }},
+	"Repo.Worktree": {reposit.Write, func(c *cell) error {
+		w, err := c.r.Worktree(c.ctx, "")
+		if err != nil {
+			return err
+		}
+		if err := writeFile(w, "written", "x"); err != nil {
+			return err
+		}
+		return errorOf(w.Commit(c.ctx, nil))
+	}},
 	"Repo.Merge":       {reposit.Write, func(c *cell) error { _, err := c.r.Merge(c.ctx, "main", nil); return err }},
 	"Repo.Update":      {reposit.Admin, func(c *cell) error { _, err := c.r.Update(c.ctx, nil); return err }},
 	"Repo.Stats":       {reposit.Admin, func(c *cell) error { _, err := c.r.Stats(c.ctx); return err }},

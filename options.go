@@ -25,7 +25,10 @@ type Options struct {
 	// one change
 	KeepEvents    int
 	KeepEventsFor time.Duration // how long events are kept at least; default 0: as KeepEvents says
-	Limits        Limits        // what untrusted input may ask for
+	// how long Store.Undelete can bring back what Repo.Delete and DeleteExpired delete from now on; default 14 days.
+	// Negative: not at all, so that its storage is given back at once
+	KeepDeleted time.Duration
+	Limits      Limits // what untrusted input may ask for
 	// nothing is changed, whoever asks: that is storage.ErrReadOnly, and ErrForbidden. The store must have been made
 	// before
 	ReadOnly bool
@@ -74,6 +77,7 @@ const (
 	defaultBranch     = "main"
 	defaultCache      = 64 << 20
 	defaultEvents     = 100_000
+	defaultKept       = 14 * 24 * time.Hour
 	defaultBlobSize   = 1 << 30
 	defaultCommitSize = 4 << 30
 	defaultPathLength = 4096
@@ -101,6 +105,7 @@ func (o *Options) withDefaults() (Options, error) {
 	setDefault(&opts.DefaultBranch, defaultBranch)
 	setDefault(&opts.CacheSize, defaultCache)
 	setDefault(&opts.KeepEvents, defaultEvents)
+	setDefault(&opts.KeepDeleted, defaultKept)
 	setDefault(&opts.Upkeep.Percent, defaultPercent)
 	setDefault(&opts.Upkeep.Delay, defaultDelay)
 	setDefault(&opts.Limits.BlobSize, defaultBlobSize)

@@ -570,7 +570,7 @@ func TestDeleteWatched(t *testing.T) {
 		if testing.Short() {
 			n = 3 * perUpdate
 		}
-		s, ctx := open(nil), t.Context()
+		s, ctx := open(&reposit.Options{KeepDeleted: -1}), t.Context()
 		r := create(t, s, "Popular", nil)
 		id := storage.ID([]byte(r.ID()[len("rp_"):]))
 		for i := 0; i < n; i += perUpdate {

@@ -330,7 +330,7 @@ func TestPullFork(t *testing.T) {
 // TestPullBaseDeleted holds that forks go on when what they proposed to is gone.
 func TestPullBaseDeleted(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
-		s := open(nil)
+		s := open(&reposit.Options{KeepDeleted: -1})
 		r := create(t, s, "r", nil)
 		put(t, r, "main", "f", "1")
 		fork, err := r.Fork(t.Context(), &reposit.ForkOptions{Owner: "bob"})

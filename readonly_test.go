@@ -71,6 +71,8 @@ func TestReadOnlyStore(t *testing.T) {
 			return errorOf(s.ImportBundle(ctx, "new", strings.NewReader("# v2 git bundle\n\n"+string(emptyPack)), nil))
 		},
 		"DeleteExpired":  func() error { return errorOf(s.DeleteExpired(ctx)) },
+		"Undelete":       func() error { return errorOf(s.Undelete(ctx, m.r.ID())) },
+		"DropDeleted":    func() error { return s.DropDeleted(ctx, m.r.ID()) },
 		"Upkeep":         func() error { return s.Upkeep(ctx) },
 		"Repair":         func() error { return errorOf(s.Repair(ctx, nil)) },
 		"Users.Put":      func() error { return s.Users().Put(ctx, reposit.Profile{Login: "new"}) },
@@ -91,13 +93,14 @@ func TestReadOnlyStore(t *testing.T) {
 		"GetOrCreate of what is there": func() error {
 			return errorOf(s.GetOrCreate(ctx, "x", &reposit.CreateOptions{Owner: "owner"}))
 		},
-		"Check":  func() error { return errorOf(s.Check(ctx, nil)) },
-		"Backup": func() error { return errorOf(s.Backup(ctx, io.Discard, nil)) },
-		"CopyTo": func() error { return s.CopyTo(ctx, memory.New(), nil) },
-		"List":   func() error { return errorOf(s.List(ctx, nil)) },
-		"Search": func() error { return errorOf(s.Search(ctx, "x", nil)) },
-		"Events": func() error { return firstOf(s.Store, 0) },
-		"Users":  func() error { return errorOf(s.Users().User(ctx, "guest")) },
+		"Check":   func() error { return errorOf(s.Check(ctx, nil)) },
+		"Backup":  func() error { return errorOf(s.Backup(ctx, io.Discard, nil)) },
+		"CopyTo":  func() error { return s.CopyTo(ctx, memory.New(), nil) },
+		"Deleted": func() error { return errorOf(s.Deleted(ctx, nil)) },
+		"List":    func() error { return errorOf(s.List(ctx, nil)) },
+		"Search":  func() error { return errorOf(s.Search(ctx, "x", nil)) },
+		"Events":  func() error { return firstOf(s.Store, 0) },
+		"Users":   func() error { return errorOf(s.Users().User(ctx, "guest")) },
 	} {
 		if err := call(); err != nil {
 			t.Errorf("%s of a store that is read-only = %v", what, err)

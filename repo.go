@@ -15,14 +15,11 @@ import (
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/event"
 	"github.com/reposit/reposit/internal/fault"
-	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/people"
-	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/internal/search"
-	"github.com/reposit/reposit/internal/stats"
 	"github.com/reposit/reposit/internal/txn"
 	"github.com/reposit/reposit/storage"
 )
@@ -47,7 +44,7 @@ type Info struct {
 	DefaultBranch                    string // "" if a program outside made HEAD name none
 	HasWiki, HasIssues, HasDownloads bool
 	Fork                             bool
-	// of a fork: what it came from, and the root of its network; "" if the actor may not read it
+	// of a fork: what it came from, and the root of its network; "" if the actor may not read it, or it is deleted
 	Parent, Source                 ID
 	CreatedAt, UpdatedAt, PushedAt time.Time
 	ExpiresAt                      time.Time
@@ -427,9 +424,11 @@ func (r *Repo) DeleteToken(ctx context.Context) (string, error) {
 	})
 }
 
-// Delete removes the repository with all that belongs to it, and gives its storage back. It takes a token that
-// DeleteToken returned for it; another one, or one that is out of date, is ErrForbidden. The host need not have one,
-// and then passes "".
+// Delete removes the repository with all that belongs to it. From then on it is there for nobody, and its name is free.
+// The host can bring it back with Store.Undelete for as long as Options.KeepDeleted says; then its storage is given
+// back, or at once with Store.DropDeleted, or if that is negative. Delete takes a token that DeleteToken returned for
+// the repository; another one, or one that is out of date, is ErrForbidden. The host need not have one, and then passes
+// "".
 func (r *Repo) Delete(ctx context.Context, token string) error {
 	return do(ctx, r, "delete", "", func() error {
 		given := sha256.Sum256([]byte(token))
@@ -438,7 +437,7 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 				return err
 			}
 			if token == "" && r.s.actor.IsHost() {
-				return r.s.remove(tx, r.id)
+				return r.s.delete(tx, r.id)
 			}
 			stored, ends, err := catalog.Token(tx, r.id)
 			switch {
@@ -449,43 +448,14 @@ func (r *Repo) Delete(ctx context.Context, token string) error {
 			case !r.s.now().Before(ends):
 				return &detail{ErrForbidden, "forbidden: the delete token is out of date", nil}
 			}
-			return r.s.remove(tx, r.id)
+			return r.s.delete(tx, r.id)
 		})
 		if err != nil {
 			return err
 		}
-		if err := r.s.sweep(ctx); err != nil { // the repository is gone; the next deletion goes on
+		if err := r.s.sweep(ctx, overdueAtOnce); err != nil { // the repository is gone; the next deletion goes on
 			r.s.opts.Logger.Warn("records of a deleted repository are left", "repo", r.ID(), "err", err)
 		}
 		return nil
 	})
-}
-
-// remove takes a repository out of the store.
-func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
-	repo, err := tx.Entry(id)
-	if err != nil {
-		return err
-	}
-	s.note(tx, event.RepoDeleted, repo.Repo, "")
-	if err := pull.Deleted.Bury(tx, id); err != nil {
-		return err
-	}
-	for _, drop := range [...]func(storage.Tx, storage.ID) error{people.Drop, protect.Drop, search.Drop, stats.Drop,
-		event.Drop} {
-		if err := drop(tx, id); err != nil {
-			return err
-		}
-	}
-	last, err := repo.Remove(tx)
-	if err != nil {
-		return err
-	}
-	if err := tx.DropRepo(id); err != nil || !last {
-		return err
-	}
-	if err := graph.Dropped.Bury(tx, repo.Pool); err != nil {
-		return err
-	}
-	return s.dropPool(tx, repo.Pool)
 }

@@ -178,6 +178,7 @@ func TestHandles(t *testing.T) {
 func TestDelete(t *testing.T) {
 	eachBackend(t, func(t *testing.T, open opener) {
 		opts, c := fixed()
+		opts.KeepDeleted = -1
 		s := open(opts)
 		keep := create(t, s, "keep", &reposit.CreateOptions{Labels: map[string]string{"a": "b"}})
 		write(t, keep, "f", "1")

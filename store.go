@@ -77,7 +77,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 		err = backend.Update(ctx, catalog.Init)
 	}
 	var secret page.Secret
-	var marked bool
+	var marked, overdue bool
 	if err == nil {
 		err = backend.View(ctx, func(v storage.View) error {
 			if err := catalog.CheckVersion(v); err != nil {
@@ -86,7 +86,11 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 			if secret, err = catalog.LoadSecret(v); err != nil {
 				return err
 			}
-			marked, err = stats.HasMarked(v)
+			if marked, err = stats.HasMarked(v); err != nil {
+				return err
+			}
+			found, err := catalog.Overdue(v, o.Now(), 1, func(storage.ID) bool { return false })
+			overdue = len(found) > 0
 			return err
 		})
 	}
@@ -105,7 +109,8 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	})
 	c.stats = stats.New(c.backend, c.objects, stats.Upkeep(o.Upkeep), o.Logger)
 	c.events.OnWake(c.stats.Wake)
-	if marked {
+	c.stats.Also(func(ctx context.Context) error { return c.as(access.Host()).sweepOverdue(ctx) })
+	if marked || overdue {
 		c.stats.Wake()
 	}
 	c.commits = commit.New(c.backend, c.objects, c.reach)

@@ -68,6 +68,9 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 			if err := t.checkRoom(tx, was, made); err != nil {
 				return err
 			}
+			if err := keepDeleted(tx, was, made); err != nil {
+				return err
+			}
 			joined, left, err := people.PutTeam(tx, made)
 			if err != nil {
 				return err
@@ -90,6 +93,20 @@ func (t Teams) Put(ctx context.Context, team Team) error {
 		}
 		return err
 	})
+}
+
+// keepDeleted has a team go on having the repositories that were deleted and are kept, of which nobody tells.
+func keepDeleted(v storage.View, was, team *people.Team) error {
+	for _, id := range was.Repos {
+		there, err := isThere(v, id)
+		if err != nil {
+			return err
+		}
+		if !there {
+			team.Repos = append(team.Repos, id)
+		}
+	}
+	return nil
 }
 
 // checkRoom returns ErrTooLarge for a team that would put more into the lists of its members than strangers may.

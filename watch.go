@@ -124,6 +124,9 @@ func (w Watchers) Remove(ctx context.Context, login string) error {
 
 // unwatch makes a user no watcher, if the actor may.
 func (s *Store) unwatch(tx *txn.Tx, repo storage.ID, login string) error {
+	if there, err := isThere(tx, repo); err != nil || !there {
+		return cmp.Or(err, error(storage.ErrNotFound))
+	}
 	if s.actor.IsOrHost(login) {
 		// Whoever watches a repository knows of it. So they need not be able to read it.
 		if was, err := dropWatch(tx, repo, login); was || err != nil {
@@ -166,6 +169,9 @@ func dropBlind(tx *txn.Tx, repo storage.ID, logins ...string) error {
 func doubtWatchers(tx *txn.Tx, repos []storage.ID) error {
 	for _, id := range repos {
 		h, err := catalog.LoadHeader(tx, id)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue // it was deleted, and is kept: Undelete doubts them
+		}
 		if err == nil && h.Private {
 			err = people.Doubt(tx, id)
 		}

@@ -294,8 +294,8 @@ func RefsVersion(v View, repo ID) (uint64, error) {
 
 // Describe tells the backend of tx what people call a repository, for those who look at what it keeps without reposit,
 // by a method Describe(ID, string) error. The name is the repository's from the end of the transaction on, until
-// another one is given or the repository is dropped; it may be given before the repository is created. Nothing depends
-// on it: where nobody can look, it is a no-op.
+// another one is given or the repository is dropped; it may be given before the repository is created. An empty one
+// says that people call it nothing any more. Nothing depends on it: where nobody can look, it is a no-op.
 func Describe(tx Tx, repo ID, name string) error {
 	if d, ok := tx.(interface{ Describe(ID, string) error }); ok {
 		return d.Describe(repo, name)

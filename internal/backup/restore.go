@@ -376,9 +376,15 @@ func (t *target) describe(ctx context.Context, ids []storage.ID) error {
 	for page := range slices.Chunk(ids, 500) {
 		err := t.backend.Update(ctx, func(tx storage.Tx) error {
 			for _, id := range page {
+				name := "" // of one that is deleted and kept
 				r, err := catalog.Load(tx, id)
 				if err == nil {
-					err = storage.Describe(tx, id, r.Owner+"/"+r.Slug)
+					name = r.Owner + "/" + r.Slug
+				} else if kept, failed := catalog.IsKept(tx, id); kept || failed != nil {
+					err = failed
+				}
+				if err == nil {
+					err = storage.Describe(tx, id, name)
 				}
 				if err != nil {
 					return err

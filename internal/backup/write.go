@@ -122,35 +122,46 @@ func (w *writer) put(kind byte, parts ...[]byte) error {
 	return err
 }
 
-// repos returns the repositories, with the sums of their refs and states.
+// repos returns the repositories, with the sums of their refs and states, those that are deleted and kept among them.
 func (w *writer) repos() (map[storage.ID]repoSum, error) {
 	repos := map[storage.ID]repoSum{}
-	for rec, err := range w.view.Records([]byte("i"), []byte("j"), storage.Ascending) {
-		if err != nil {
+	for _, prefix := range []string{"i", "Zr"} { // internal/catalog
+		if err := w.addRepos(repos, prefix); err != nil {
 			return nil, err
+		}
+	}
+	return repos, nil
+}
+
+// addRepos adds the repositories whose records begin with prefix.
+func (w *writer) addRepos(repos map[storage.ID]repoSum, prefix string) error {
+	end := record.After([]byte(prefix))
+	for rec, err := range w.view.Records([]byte(prefix), end, storage.Ascending) {
+		if err != nil {
+			return err
 		}
 		if err := w.ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		if len(rec.Key) != 1+len(storage.ID{}) {
-			return nil, fmt.Errorf("record %q: %w: it is the key of no repository", rec.Key, storage.ErrCorrupt)
+		if len(rec.Key) != len(prefix)+len(storage.ID{}) {
+			return fmt.Errorf("record %q: %w: it is the key of no repository", rec.Key, storage.ErrCorrupt)
 		}
-		id := storage.ID(rec.Key[1:])
-		pool, err := catalog.Pool(w.view, id)
+		id := storage.ID(rec.Key[len(prefix):])
+		pool, err := catalog.PoolOfAny(w.view, id)
 		if err != nil {
-			return nil, fmt.Errorf("repository %s: %w", id, err)
+			return fmt.Errorf("repository %s: %w", id, err)
 		}
 		item, err := w.repo(id, pool)
 		if err != nil {
-			return nil, fmt.Errorf("repository %s: %w", id, err)
+			return fmt.Errorf("repository %s: %w", id, err)
 		}
 		state, err := w.view.Record(append([]byte("t"), id[:]...))
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
-			return nil, err
+			return err
 		}
 		repos[id] = repoSum{pool, sumOf(item.encode()), sumOf(state)}
 	}
-	return repos, nil
+	return nil
 }
 
 // repo reads the refs of a repository.

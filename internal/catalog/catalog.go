@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -156,11 +157,11 @@ func RefVersion(v storage.View, id storage.ID) (uint64, error) {
 	return decodeRefVersion(b)
 }
 
-// Adjust changes a repository's state. It does nothing if there is no such repository.
+// Adjust changes a repository's state, also if it is deleted and kept. It does nothing if there is no such repository.
 func Adjust(tx Tx, id storage.ID, change func(*State)) error {
 	e, err := tx.Entry(id)
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil
+		return adjustKept(tx, id, change)
 	}
 	if err != nil {
 		return err
@@ -202,6 +203,9 @@ func (r *Repo) describe(tx storage.Tx) error { return storage.Describe(tx, r.ID,
 func Create(tx storage.Tx, r *Repo) error {
 	if _, err := loadRaw(tx, r.ID); !errors.Is(err, storage.ErrNotFound) {
 		return taken(err)
+	}
+	if kept, err := IsKept(tx, r.ID); kept || err != nil {
+		return cmp.Or(err, errKept)
 	}
 	return Add(tx, r)
 }
@@ -295,6 +299,9 @@ func (e *Entry) Remove(tx Tx) (last bool, err error) {
 	if err := Deleted.Bury(tx, r.ID); err != nil {
 		return false, err
 	}
+	if err := r.countFork(tx, r.Private, -1); err != nil {
+		return false, err
+	}
 	return r.leaveNetwork(tx, *state)
 }
 
@@ -342,16 +349,22 @@ func (r *Repo) setExpiry(tx storage.Tx, from, to time.Time) error {
 
 // Expired returns up to limit repositories that expired at or before now, but for those to skip.
 func Expired(v storage.View, now time.Time, limit int, skip func(storage.ID) bool) ([]storage.ID, error) {
+	return dueBefore(v, []byte{keyExpiry}, now, limit, skip)
+}
+
+// dueBefore returns up to limit repositories whose time under a prefix is at or before now, but for those to skip.
+func dueBefore(v storage.View, prefix []byte, now time.Time, limit int,
+	skip func(storage.ID) bool) ([]storage.ID, error) {
 	var ids []storage.ID
-	hi := record.After(record.AppendTime([]byte{keyExpiry}, now))
-	for rec, err := range v.Records([]byte{keyExpiry}, hi, storage.Ascending) {
+	hi := record.After(record.AppendTime(prefix[:len(prefix):len(prefix)], now))
+	for rec, err := range v.Records(prefix, hi, storage.Ascending) {
 		if err != nil {
 			return nil, err
 		}
-		if len(rec.Key) != 1+8+len(storage.ID{}) {
-			return nil, fmt.Errorf("%w: expiry key", storage.ErrCorrupt)
+		if len(rec.Key) != len(prefix)+8+len(storage.ID{}) {
+			return nil, fmt.Errorf("%w: key of when a repository ends", storage.ErrCorrupt)
 		}
-		id := storage.ID(rec.Key[9:])
+		id := storage.ID(rec.Key[len(prefix)+8:])
 		if skip(id) {
 			continue
 		}

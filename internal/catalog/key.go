@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"time"
+
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
@@ -18,6 +20,10 @@ import (
 //	n vis scope                         how many entries the index by time has in the scope, by fields
 //	x time ID                           when a repository expires; no value
 //	d ID                                its delete token
+//	Z r ID                              a deleted repository that is kept (Kept); its state and all else stay
+//	Z t time ID                         the same by when it was deleted; no value
+//	Z u time ID                         the same by when it will be dropped; no value
+//	Z f family ID                       the same, of a fork, by its family; no value
 //	g ID name                           what go-git stores beside objects and refs
 //	A n owner/slug                      a name that a repository had before; the ID
 //	A i ID owner/slug                   the same by ID; no value
@@ -55,6 +61,7 @@ const (
 	keyCount    = 'n'
 	keyExpiry   = 'x'
 	keyToken    = 'd'
+	keyKept     = 'Z'
 	keyGoGit    = 'g'
 	keyRedirect = 'A'
 	keyFork     = 'F'
@@ -94,6 +101,13 @@ const (
 const (
 	indexName = 'n'
 	indexTime = 't'
+)
+
+const (
+	keptRepo    = 'r'
+	keptDeleted = 't'
+	keptUntil   = 'u'
+	keptFork    = 'f'
 )
 
 func ownerScope(owner string) string { return "o" + names.Key(owner) }
@@ -141,6 +155,17 @@ func redirectKey(owner, slug string) []byte { return appendName([]byte{keyRedire
 // redirectOfKey with no name is what the keys of all of a repository's redirects begin with.
 func redirectOfKey(id storage.ID, name []byte) []byte {
 	return append(record.IDKeyFor(len(name), id, keyRedirect, 'i'), name...)
+}
+
+func keptKey(id storage.ID) []byte { return record.IDKey(id, keyKept, keptRepo) }
+
+func keptTimeKey(kind byte, at time.Time, id storage.ID) []byte {
+	return append(record.AppendTime([]byte{keyKept, kind}, at), id[:]...)
+}
+
+// keptForkKey with no ID is what the keys of all deleted forks of a family begin with.
+func keptForkKey(family storage.ID, id []byte) []byte {
+	return append(record.IDKeyFor(len(id), family, keyKept, keptFork), id...)
 }
 
 func networkKey(pool storage.ID) []byte { return record.IDKey(pool, keyFork, 'p') }

@@ -165,17 +165,14 @@ func families(v storage.View, id storage.ID) ([]storage.ID, error) {
 	return all, nil
 }
 
-// leaveNetwork sees to the forks of a repository that was taken out of the indexes, and reports whether the pool has
-// no member any more.
+// leaveNetwork sees to the forks of a repository that was taken out of the indexes and counts, and reports whether the
+// pool has no member any more.
 func (r *Repo) leaveNetwork(tx Tx, s State) (last bool, err error) {
 	n, err := LoadNetwork(tx, r.Pool)
 	if errors.Is(err, storage.ErrNotFound) {
 		return true, nil
 	}
 	if err != nil {
-		return false, err
-	}
-	if err := r.countFork(tx, r.Private, -1); err != nil {
 		return false, err
 	}
 	if err := r.bequeath(tx, s, &n); err != nil {
@@ -204,19 +201,10 @@ func (r *Repo) bequeath(tx Tx, s State, n *Network) error {
 		return err
 	}
 	if heir.IsZero() {
-		first, err := oldest(tx, held)
-		if err != nil || first == nil {
+		if heir, err = newRoot(tx, held, &s); err != nil || heir.IsZero() {
 			return err
 		}
-		e, err := tx.Entry(first.ID)
-		if err != nil {
-			return err
-		}
-		if err := e.becomeRoot(tx); err != nil {
-			return err
-		}
-		s.addForks(first.Private, -1)
-		heir, n.Root = first.ID, first.ID
+		n.Root = heir
 	}
 	for i, family := range held {
 		if i > 0 {
@@ -232,6 +220,28 @@ func (r *Repo) bequeath(tx Tx, s State, n *Network) error {
 		to.Forks += s.Forks
 		to.PrivateForks += s.PrivateForks
 	})
+}
+
+// newRoot makes the oldest of the forks in some families the root of their network; one that is deleted, only if all
+// are. It takes that out of their count, and returns it, or zero if there is none.
+func newRoot(tx Tx, families []storage.ID, s *State) (storage.ID, error) {
+	first, err := oldest(tx, families)
+	if err != nil {
+		return storage.ID{}, err
+	}
+	if first == nil {
+		k, err := oldestKept(tx, families)
+		if err != nil || k == nil {
+			return storage.ID{}, err
+		}
+		return k.ID, k.becomeRoot(tx)
+	}
+	e, err := tx.Entry(first.ID)
+	if err != nil {
+		return storage.ID{}, err
+	}
+	s.addForks(first.Private, -1)
+	return first.ID, e.becomeRoot(tx)
 }
 
 func bequeathFamily(tx storage.Tx, family, heir storage.ID) error {
@@ -267,7 +277,11 @@ func forgetFamily(tx storage.Tx, family storage.ID) error {
 	return tx.DeleteRecord(holderKey(family))
 }
 
+// isEmpty reports whether a family has no members, neither deleted ones that are kept.
 func isEmpty(v storage.View, family storage.ID) (bool, error) {
+	for _, err := range keptForks(v, family) {
+		return false, err
+	}
 	for _, vis := range [2]visibility{public, private} {
 		if n, err := countOf(v, vis, familyScope(family)); n > 0 || err != nil {
 			return false, err

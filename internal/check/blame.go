@@ -28,7 +28,7 @@ func (p *poolScan) blame(ctx context.Context) error {
 	alive := false
 	err := p.backend.View(ctx, func(v storage.View) error {
 		for _, id := range p.members {
-			pool, err := catalog.Pool(v, id)
+			pool, err := catalog.PoolOfAny(v, id)
 			if errors.Is(err, storage.ErrNotFound) || err == nil && pool != p.pool {
 				continue // it was deleted meanwhile
 			}

@@ -34,6 +34,20 @@ func (s *scan) catalog() error {
 			return err
 		}
 	}
+	for id, k := range s.deleted {
+		l.want["Zt"+stamp(k.Deleted)+id.String()] = ""
+		l.want["Zu"+stamp(k.Until)+id.String()] = ""
+		if !k.Family.IsZero() {
+			l.want["Zf"+k.Family.String()+id.String()] = ""
+		}
+		if head, err := l.v.Ref(id, "HEAD"); err != nil {
+			if err := l.noteError(err, Reference, id, "HEAD"); err != nil {
+				return err
+			}
+		} else if head.Target != "DELETED" {
+			l.note(Reference, id, "HEAD", "git takes the repository for one, though it is deleted")
+		}
+	}
 	for scope, counts := range l.counts {
 		var value []byte
 		for fields, n := range counts {
@@ -53,6 +67,10 @@ func (s *scan) catalog() error {
 			got[key] = string(rec.Value)
 		case 't', 'd', 'g', 'z':
 			s.owned(key, key[1:])
+		case 'Z':
+			if !strings.HasPrefix(key, "Zr") {
+				got[key] = string(rec.Value)
+			}
 		case 'e':
 			if id, ok := strings.CutPrefix(key, "er"); ok {
 				s.owned(key, id)
@@ -78,7 +96,7 @@ func (s *scan) owned(key, rest string) {
 		s.noteMend(setAside(key), Record, storage.ID{}, key, "it is of no repository")
 		return
 	}
-	if id := storage.ID([]byte(rest[:len(storage.ID{})])); s.repos[id] == nil && !s.damaged[id] {
+	if id := storage.ID([]byte(rest[:len(storage.ID{})])); !s.has(id) {
 		s.noteMend(setAside(key), Record, id, key, "there is no such repository")
 	}
 }

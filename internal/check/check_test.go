@@ -19,8 +19,8 @@ func TestMain(m *testing.M) { fixture.Main(m) }
 // A village is a store that has something of every noun.
 type village struct {
 	*fixture.Store
-	root, fork storage.ID
-	tip        *reposit.Commit
+	root, fork, deleted storage.ID
+	tip                 *reposit.Commit
 }
 
 func newVillage(t *testing.T) *village {
@@ -54,7 +54,15 @@ func newVillage(t *testing.T) *village {
 		t.Fatal(err)
 	}
 	fixture.Remove(t, gone)
-	return &village{s, fixture.StorageID(root), fixture.StorageID(fork), tip}
+	if err := s.DropDeleted(ctx, gone.ID()); err != nil {
+		t.Fatal(err)
+	}
+	deleted, err := root.Fork(ctx, &reposit.ForkOptions{Owner: "edna"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixture.Remove(t, deleted)
+	return &village{s, fixture.StorageID(root), fixture.StorageID(fork), fixture.StorageID(deleted), tip}
 }
 
 // record returns the first record whose key has a prefix.
@@ -107,6 +115,18 @@ func TestFindings(t *testing.T) {
 		"a former name of no repo": {put("Anann/none", none), check.Redirect, "no such repository"},
 		"a former name half gone":  {drop("Ai"), check.Redirect, "stands alone"},
 		"a family half gone":       {drop("Fa"), check.Family, "stands alone"},
+		"a deletion by no time":    {drop("Zt"), check.Index, "missing"},
+		"one that never ends":      {drop("Zu"), check.Index, "missing"},
+		"one of no family":         {drop("Zf"), check.Index, "missing"},
+		"a deletion of nothing":    {drop("Zr"), check.Index, "should not be there"},
+		"a deletion that is live": {func(t *testing.T, v *village) func(storage.Tx) error {
+			return func(tx storage.Tx) error {
+				return tx.PutRef(v.deleted, storage.Ref{Name: "HEAD", Target: "refs/heads/main"}, nil)
+			}
+		}, check.Reference, "takes the repository for one"},
+		"a deletion that can't be read": {func(t *testing.T, v *village) func(storage.Tx) error {
+			return func(tx storage.Tx) error { return tx.PutRecord([]byte("Zr"+v.deleted.String()), []byte{1}) }
+		}, check.Repository, ""},
 		"a word is gone":           {drop("S"), check.Word, "missing"},
 		"tallies of no repository": {put("Ch"+none, ""), check.Record, "no such repository"},
 		"languages of none":        {put("Lc"+none, ""), check.Record, "no such repository"},

@@ -104,17 +104,21 @@ type scan struct {
 	v       storage.View
 	repos   map[storage.ID]*catalog.Repo
 	states  map[storage.ID]*catalog.State
-	damaged map[storage.ID]bool // repositories that can't be read; what is kept of them can't be told
-	gap     bool                // there may be more repositories that can't be read
+	deleted map[storage.ID]*catalog.Kept // those that are deleted and kept
+	damaged map[storage.ID]bool          // repositories that can't be read; what is kept of them can't be told
+	gap     bool                         // there may be more repositories that can't be read
 	found   []Finding
 }
 
 // Repositories are the records of these keys.
 const reposFrom, reposEnd = "i", "j"
 
+// keptFrom is what the keys of deleted repositories that are kept begin with.
+const keptFrom, keptEnd = "Zr", "Zs"
+
 func newScan(v storage.View) (*scan, error) {
 	s := &scan{v: v, repos: map[storage.ID]*catalog.Repo{}, states: map[storage.ID]*catalog.State{},
-		damaged: map[storage.ID]bool{}}
+		deleted: map[storage.ID]*catalog.Kept{}, damaged: map[storage.ID]bool{}}
 	for rec, err := range v.Records([]byte("i"), []byte("j"), storage.Ascending) {
 		if err != nil {
 			return nil, err
@@ -138,7 +142,43 @@ func newScan(v storage.View) (*scan, error) {
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, s.addKept()
+}
+
+// addKept adds the deleted repositories that are kept.
+func (s *scan) addKept() error {
+	for rec, err := range s.records(keptFrom, keptEnd) {
+		if err != nil {
+			return err
+		}
+		if len(rec.Key) != 2+len(storage.ID{}) {
+			s.note(Record, storage.ID{}, string(rec.Key), "it is the key of no repository")
+			continue
+		}
+		id := storage.ID(rec.Key[2:])
+		k, err := catalog.LoadKept(s.v, id)
+		var state catalog.State
+		if err == nil {
+			state, err = catalog.LoadState(s.v, k.Repo)
+		}
+		if err == nil {
+			s.deleted[id], s.states[id] = k, &state
+			if s.repos[id] != nil {
+				s.note(Repository, id, string(rec.Key), "it is deleted, and is not")
+			}
+			continue
+		}
+		s.damaged[id] = true
+		if err := s.noteError(err, Repository, id, string(rec.Key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// has reports whether there is a repository, deleted and kept or not, or whether that can't be told.
+func (s *scan) has(id storage.ID) bool {
+	return s.repos[id] != nil || s.deleted[id] != nil || s.damaged[id]
 }
 
 // isWhole reports whether all repositories could be read, so that it is known what must be kept of them.
@@ -171,7 +211,7 @@ func (s *scan) records(lo, hi string) iter.Seq2[storage.Record, error] {
 			yield(storage.Record{}, err)
 			return
 		}
-		s.gap = s.gap || lo == reposFrom
+		s.gap = s.gap || lo == reposFrom || lo == keptFrom
 		var behind []storage.Record
 		for rec, err := range s.v.Records([]byte(last+"\x00"), to, storage.Descending) {
 			if err != nil {
@@ -189,8 +229,10 @@ func (s *scan) records(lo, hi string) iter.Seq2[storage.Record, error] {
 
 // ids returns the repositories that can be read.
 func (s *scan) ids() []storage.ID {
-	return slices.SortedFunc(maps.Keys(s.repos), func(a, b storage.ID) int { return slices.Compare(a[:], b[:]) })
+	return slices.SortedFunc(maps.Keys(s.repos), compareIDs)
 }
+
+func compareIDs(a, b storage.ID) int { return slices.Compare(a[:], b[:]) }
 
 func putRecord(key, value string) func(storage.Tx) error {
 	return func(tx storage.Tx) error { return tx.PutRecord([]byte(key), []byte(value)) }

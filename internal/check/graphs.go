@@ -33,6 +33,9 @@ func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
 	for _, r := range s.repos {
 		pools[r.Pool] = true
 	}
+	for _, k := range s.deleted {
+		pools[k.Pool] = true
+	}
 	for rec, err := range s.records("Gz", "G{") {
 		if err != nil {
 			return err
@@ -47,7 +50,7 @@ func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
 			s.note(Graph, storage.ID{}, string(rec.Key), "there is no such pool, or it has a tombstone")
 		}
 	}
-	sorted := slices.SortedFunc(maps.Keys(pools), func(a, b storage.ID) int { return slices.Compare(a[:], b[:]) })
+	sorted := slices.SortedFunc(maps.Keys(pools), compareIDs)
 	for _, pool := range sorted {
 		commit := func(h git.Hash) (*git.Commit, error) { return objects.Commit(ctx, pool, h) }
 		tree := func(ctx context.Context, h git.Hash) (*git.Tree, error) {

@@ -32,6 +32,9 @@ func (s *scan) networks() error {
 			return err
 		}
 	}
+	for _, kept := range s.deleted {
+		k.members[kept.Pool]++
+	}
 	var buried []storage.ID // pools that have tombstones
 	for rec, err := range s.records("A", "G") {
 		if err != nil {
@@ -60,6 +63,11 @@ func (s *scan) networks() error {
 	}
 	for _, id := range s.ids() {
 		if err := k.compare(s.repos[id]); err != nil {
+			return err
+		}
+	}
+	for _, kept := range s.deleted {
+		if err := k.compare(kept.Repo); err != nil {
 			return err
 		}
 	}
@@ -104,7 +112,7 @@ func (s *scan) redirect(rec storage.Record) error {
 			if id.String() != string(rec.Value) {
 				s.note(Redirect, id, string(rec.Key), "it leads there, and should lead to %q", rec.Value)
 			}
-			if s.repos[id] == nil && !s.damaged[id] {
+			if !s.has(id) {
 				s.noteMend(deleteRecord(string(rec.Key)), Redirect, id, string(rec.Key), "there is no such repository")
 			}
 		} else if err := s.noteError(err, Redirect, storage.ID{}, string(rec.Key)); err != nil {
@@ -173,7 +181,11 @@ func (k *kinship) compare(r *catalog.Repo) error {
 		k.noteMend(func(tx storage.Tx) error { return mended.Put(tx, r.Pool) }, Network, r.ID, pool,
 			"it counts %d members, and has %d", n.Members, mended.Members)
 	}
-	if root := k.repos[n.Root]; root == nil || root.Pool != r.Pool || !root.Family.IsZero() {
+	root := k.repos[n.Root]
+	if deleted := k.deleted[n.Root]; deleted != nil {
+		root = deleted.Repo
+	}
+	if root == nil || root.Pool != r.Pool || !root.Family.IsZero() {
 		k.note(Network, r.ID, pool, "its root is said to be %s, which is none", n.Root)
 	}
 	if r.Family.IsZero() && r.ID != n.Root {

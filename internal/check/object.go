@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha1"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
@@ -57,8 +59,12 @@ func (w *Walker) Objects(ctx context.Context, b storage.Backend, skip func(*cata
 }
 
 func (w *Walker) objects(ctx context.Context, s *scan, objects *object.Store, skip func(*catalog.Repo) bool) error {
-	for _, id := range s.ids() {
-		r := s.repos[id]
+	all := maps.Clone(s.repos)
+	for id, k := range s.deleted {
+		all[id] = k.Repo
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(all), compareIDs) {
+		r := all[id]
 		if skip != nil && skip(r) {
 			continue
 		}

@@ -51,9 +51,12 @@ func Run(ctx context.Context, b storage.Backend, opts Options) (Tally, error) {
 		if err != nil {
 			return err
 		}
-		r.Repos = int64(len(s.repos) + len(s.damaged))
+		r.Repos = int64(len(s.repos) + len(s.deleted) + len(s.damaged))
 		for _, id := range s.ids() {
 			pools[s.repos[id].Pool] = append(pools[s.repos[id].Pool], id)
+		}
+		for id, k := range s.deleted {
+			pools[k.Pool] = append(pools[k.Pool], id)
 		}
 		err = s.kept(ctx, object.New(b, cacheSize))
 		found = s.found
@@ -113,15 +116,17 @@ func (r *run) confirm(ctx context.Context, found []Finding) error {
 
 // isPool reports whether a repository has a pool.
 func isPool(v storage.View, pool storage.ID) (bool, error) {
-	for rec, err := range v.Records([]byte(reposFrom), []byte(reposEnd), storage.Ascending) {
-		if err != nil {
-			return true, nil // it is told elsewhere
-		}
-		if len(rec.Key) != 1+len(pool) {
-			continue
-		}
-		if has, err := catalog.Pool(v, storage.ID(rec.Key[1:])); err == nil && has == pool {
-			return true, nil
+	for prefix, end := range map[string]string{reposFrom: reposEnd, keptFrom: keptEnd} {
+		for rec, err := range v.Records([]byte(prefix), []byte(end), storage.Ascending) {
+			if err != nil {
+				return true, nil // it is told elsewhere
+			}
+			if len(rec.Key) != len(prefix)+len(pool) {
+				continue
+			}
+			if has, err := catalog.PoolOfAny(v, storage.ID(rec.Key[len(prefix):])); err == nil && has == pool {
+				return true, nil
+			}
 		}
 	}
 	return false, nil

@@ -93,10 +93,14 @@ const (
 func (e *Engine) Store(ctx context.Context, pool storage.ID, sources []Source,
 	limits Limits) ([]git.Hash, Content, error) {
 	s := storer{ctx: ctx, e: e, pool: pool, limits: limits, sources: sources, hashes: make([]git.Hash, len(sources))}
+	return s.store()
+}
+
+func (s *storer) store() ([]git.Hash, Content, error) {
 	err := s.run()
 	if s.stage != nil {
 		if err == nil {
-			err = s.stage.Close(ctx)
+			err = s.stage.Close(s.ctx)
 		} else {
 			err = errors.Join(err, s.stage.Discard())
 		}
@@ -105,6 +109,14 @@ func (e *Engine) Store(ctx context.Context, pool storage.ID, sources []Source,
 		return nil, s.content, err
 	}
 	return s.hashes, s.content, nil
+}
+
+// Ahead is Store, but all is stored ahead, and the sources are to be their bytes.
+func (e *Engine) Ahead(ctx context.Context, pool storage.ID, sources []Source,
+	limits Limits) ([]git.Hash, Content, error) {
+	s := storer{ctx: ctx, e: e, pool: pool, limits: limits, sources: sources, hashes: make([]git.Hash, len(sources)),
+		always: true}
+	return s.store()
 }
 
 type storer struct {
@@ -117,11 +129,12 @@ type storer struct {
 	content Content
 	total   int64
 	ahead   int64 // bytes that take room
+	always  bool  // nothing is to land with a commit
 	stage   storage.Stage
 }
 
 func (s *storer) run() error {
-	inline := len(s.sources) <= inlineCount
+	inline := len(s.sources) <= inlineCount && !s.always
 	var bytes int64
 	for i := range s.sources {
 		n := int64(len(s.sources[i].Data))

@@ -34,6 +34,9 @@ const (
 // ForkOf begins the Detail of the event of a new fork. The parent's ID follows.
 const ForkOf = "fork of "
 
+// Undeleted is the Detail of the event of a repository that came back.
+const Undeleted = "undeleted"
+
 // An Event is one change.
 type Event struct {
 	Number   uint64 // from 1, without gaps

@@ -98,7 +98,11 @@ func (t *trimmer) store(tx storage.Tx) error {
 	}
 	for repo, m := range t.repos {
 		if _, err := catalog.LoadHeader(tx, repo); errors.Is(err, storage.ErrNotFound) {
-			continue // of what is gone, only what was public is told
+			if kept, err := catalog.IsKept(tx, repo); err != nil {
+				return err
+			} else if !kept {
+				continue // of what is gone, only what was public is told
+			}
 		}
 		before, err := Trimmed(tx, repo)
 		if err != nil {

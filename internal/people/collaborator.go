@@ -52,13 +52,42 @@ func AddCollaborator(tx storage.Tx, repo storage.ID, login string, p Permission)
 	return tx.PutRecord(nameKey(keyShared, login, repo.String()), encodePermission(p))
 }
 
-// SharedWith returns of how many repositories login is a collaborator, the given one aside; of more than limit, limit.
-func SharedWith(v storage.View, login string, but storage.ID, limit int) (int, error) {
-	repos, err := reposBehind(v, nameKey(keyShared, names.Key(login), ""), limit+1)
+// SharedWith returns of how many repositories that count login is a collaborator, the given one aside; of more than
+// limit, limit. It asks of none whether it counts unless there are so many.
+func SharedWith(v storage.View, login string, but storage.ID, limit int,
+	counts func(storage.ID) (bool, error)) (n int, err error) {
+	prefix := nameKey(keyShared, names.Key(login), "")
+	repos, err := reposBehind(v, prefix, limit+1)
+	if err != nil {
+		return 0, err
+	}
 	if i := slices.Index(repos, but); i >= 0 {
 		repos = slices.Delete(repos, i, i+1)
 	}
-	return min(len(repos), limit), err
+	if len(repos) < limit {
+		return len(repos), nil
+	}
+	for rec, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
+		if err != nil {
+			return 0, err
+		}
+		id, err := parseID(rec.Key[len(prefix):])
+		if err != nil {
+			return 0, err
+		}
+		if id == but {
+			continue
+		}
+		if does, err := counts(id); err != nil {
+			return 0, err
+		} else if does {
+			n++
+		}
+		if n == limit {
+			break
+		}
+	}
+	return n, nil
 }
 
 // RemoveCollaborator makes login no collaborator, and reports whether they were one. What teams give them stays.

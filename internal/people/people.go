@@ -58,6 +58,9 @@ func Drop(tx storage.Tx, repo storage.ID) error {
 	return Deleted.Bury(tx, repo)
 }
 
+// Keep sees to a repository that is deleted and kept: nobody watches it less for not being able to read it now.
+func Keep(tx storage.Tx, repo storage.ID) error { return tx.DeleteRecord(repoKey(keyDoubt, repo, "")) }
+
 // Deleted removes the watchers of a deleted repository.
 var Deleted = record.Sweeper[storage.Tx]{Kind: string([]byte{keyPeople, keyDropped}), Drop: dropWatchers}
 

@@ -39,13 +39,14 @@ func (p *Pull) Current(v storage.View, rule *protect.Rule) (now *Pull, ok bool, 
 // the head stays.
 func (p *Pull) headNow(v storage.View) (git.Hash, error) {
 	r, err := v.Ref(p.HeadRepo, branches+p.HeadBranch)
-	if !errors.Is(err, storage.ErrNotFound) {
+	gone := errors.Is(err, storage.ErrNotFound)
+	if err != nil && !gone || err == nil && r.Hash == p.Head {
 		return r.Hash, err
 	}
-	if _, err = catalog.Load(v, p.HeadRepo); errors.Is(err, storage.ErrNotFound) {
+	if _, err = catalog.Load(v, p.HeadRepo); errors.Is(err, storage.ErrNotFound) { // also if it is kept
 		return p.Head, nil
 	}
-	return git.Hash{}, err
+	return r.Hash, err
 }
 
 // showsNow is Unit.mayShow in a View.
@@ -91,4 +92,33 @@ func (u *Unit) CatchUp(p *Pull) (*Pull, error) {
 		err = outside.follow(p, Move{Repo: p.HeadRepo, Branch: p.HeadBranch, Old: p.Head, New: head})
 	}
 	return p, err
+}
+
+// CatchUpAll is CatchUp of the open pull requests to a repository that was deleted meanwhile, of up to limit that are
+// not as their heads are. It reports whether there are more.
+func (u *Unit) CatchUpAll(repo storage.ID, limit int) (more bool, err error) {
+	var late []*Pull
+	for p, err := range u.openTo(repo) {
+		if err != nil {
+			return false, err
+		}
+		head, err := p.headNow(u.Tx)
+		if err != nil {
+			return false, err
+		}
+		if head == p.Head {
+			continue
+		}
+		if len(late) == limit {
+			more = true
+			break
+		}
+		late = append(late, p)
+	}
+	for _, p := range late {
+		if _, err := u.CatchUp(p); err != nil {
+			return false, err
+		}
+	}
+	return more, nil
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/reposit/reposit/internal/access"
+	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/record"
 	"github.com/reposit/reposit/storage"
 )
@@ -19,11 +20,27 @@ func (u *Unit) hides(p *Pull) (bool, error) {
 	if err != nil || base.Private {
 		return false, err
 	}
-	head, err := u.Tx.Repo(p.HeadRepo, access.None)
-	if errors.Is(err, storage.ErrNotFound) {
-		return false, nil
+	private, _, err := u.isPrivate(p.HeadRepo)
+	return private, err
+}
+
+// isPrivate reports whether a repository is private, and whether it is there at all, be it deleted and kept.
+func (u *Unit) isPrivate(repo storage.ID) (private, ok bool, err error) {
+	r, err := u.Tx.Repo(repo, access.None)
+	if err == nil {
+		return r.Private, true, nil
 	}
-	return err == nil && head.Private, err
+	if !errors.Is(err, storage.ErrNotFound) {
+		return false, false, err
+	}
+	k, err := catalog.LoadKept(u.Tx, repo)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, err
+	}
+	return k.Private, true, nil
 }
 
 // CloseHidden closes up to limit open pull requests, from and to a repository that is or becomes private, or public,
@@ -42,14 +59,11 @@ func (u *Unit) CloseHidden(repo storage.ID, private bool, limit int) (more bool,
 		if !private {
 			other = p.HeadRepo
 		}
-		is, err := u.Tx.Repo(other, access.None)
-		if errors.Is(err, storage.ErrNotFound) {
-			continue
-		}
+		is, ok, err := u.isPrivate(other)
 		if err != nil {
 			return false, err
 		}
-		if is.Private == private {
+		if !ok || is == private {
 			continue
 		}
 		if len(hidden) == limit {

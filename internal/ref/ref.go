@@ -19,6 +19,9 @@ const (
 	Tags     = "refs/tags/"
 )
 
+// Deleted is what HEAD names of a repository that is deleted and kept. There is no such ref.
+const Deleted = "DELETED"
+
 // Errors beside storage.ErrNotFound.
 var (
 	// ErrTaken says that a ref can't be, because another one's name is a directory of its name, or the reverse.

@@ -23,7 +23,8 @@ type background struct {
 	ctx  context.Context // done when the Service is stopped
 	stop context.CancelFunc
 
-	pending atomic.Bool // there is something to do that the goroutine has not begun with
+	also    func(context.Context) error // done with each round; nil: nothing
+	pending atomic.Bool                 // there is something to do that the goroutine has not begun with
 	mu      sync.Mutex
 	running bool
 	workers sync.WaitGroup
@@ -42,6 +43,9 @@ func (k *Service) Wake() {
 		b.workers.Go(k.run)
 	}
 }
+
+// Also has fn be called whenever what Wake began is done. It must be called before Wake.
+func (k *Service) Also(fn func(context.Context) error) { k.background.also = fn }
 
 // Stop ends what Wake began, and waits for that. Later calls of Wake are no-ops.
 func (k *Service) Stop() {
@@ -62,6 +66,11 @@ func (k *Service) run() {
 		b.pending.Store(false)
 		if err := k.findMarked(b.ctx); err != nil && !stops(b.ctx, err) {
 			k.log.Error("languages can't be counted", "err", err)
+		}
+		if b.also != nil {
+			if err := b.also(b.ctx); err != nil && !stops(b.ctx, err) {
+				k.log.Error("what was deleted long ago can't be dropped", "err", err)
+			}
 		}
 		b.mu.Lock()
 		if !b.pending.Load() {

@@ -1,12 +1,14 @@
 package txn
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -98,4 +100,26 @@ func (r *Repo) grow(size int64) error {
 		s.Size += size
 	}
 	return err
+}
+
+// Hide has HEAD of a repository that is deleted and kept name what is no branch, and returns what it was, without a
+// name if there was none. Git then takes the directory in which billyfs keeps the refs for no repository: it wants a
+// HEAD that names something below refs (gitrepository-layout). Neither events nor logs tell.
+func (r *Repo) Hide() (storage.Ref, error) {
+	head, err := r.tx.Tx.Ref(r.ID, ref.Head)
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrCorrupt) { // what it was can't be told any more
+		head, err = storage.Ref{}, nil
+	}
+	if err != nil {
+		return storage.Ref{}, err
+	}
+	return head, r.tx.Tx.PutRef(r.ID, storage.Ref{Name: ref.Head, Target: ref.Deleted}, nil)
+}
+
+// Show undoes Hide.
+func (r *Repo) Show(head storage.Ref) error {
+	if head.Name == "" {
+		return r.tx.Tx.DeleteRef(r.ID, ref.Head, nil)
+	}
+	return r.tx.Tx.PutRef(r.ID, head, nil)
 }

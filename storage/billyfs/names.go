@@ -15,6 +15,9 @@ const (
 	// descriptionName is the file in which git keeps what people call a repository (gitrepository-layout).
 	descriptionName = "description"
 
+	// nameless is what that says of a repository that people call nothing any more.
+	nameless = "This repository was deleted, and is kept for a while. It is none for git until it comes back."
+
 	// namesName is the file that lists which directory is which repository, for who looks into the store.
 	namesName = "names.txt"
 	namesHead = "# The repositories of this store, by name. Git works on each directory: git clone repos/....git\n"
@@ -61,6 +64,9 @@ func (n *repoNames) describe(id storage.ID, name string, now reader) error {
 	if _, _, ok := findRepo(now, id); !ok || n.s.m.Volatile {
 		return nil
 	}
+	if name == "" {
+		name = nameless
+	}
 	file, text := path.Join(repoDir(id), descriptionName), []byte(name+"\n")
 	is, err := n.s.m.ReadFile(file)
 	if err == nil && bytes.Equal(is, text) {
@@ -101,7 +107,7 @@ func (n *repoNames) list(most int) error {
 	var lines []string
 	for key, name := range now.Scan(nameKey, nextPrefix(nameKey), false) {
 		id := storage.ID([]byte(key[len(nameKey):]))
-		if _, _, ok := findRepo(now, id); ok {
+		if _, _, ok := findRepo(now, id); ok && len(name) > 0 {
 			lines = append(lines, string(name)+"\t"+repoDir(id)+"\n")
 		}
 		if most > 0 && len(lines) > most {

@@ -26,7 +26,7 @@ var scripts = map[string][]string{
 		"rename branch", "describe", "commit", "read all", "rename", "create tag", "delete tag", "commit", "update refs",
 		"delete branch", "create",
 		"read all", "commit", "fork", "watch", "invite", "protect", "fork", "commit", "invite", "delete", "watch", "protect",
-		"commit to the shared repository", "create", "read all",
+		"undelete", "read all", "commit to the shared repository", "create", "read all",
 	},
 	"large file": {"create", "commit", "commit a large file", "commit", "delete"},
 }

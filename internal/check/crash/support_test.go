@@ -22,6 +22,7 @@ type player struct {
 	rand    *rand.Rand
 	script  []string            // verbs to use in turn; nil: random ones
 	repos   map[string]*holding // by slug
+	gone    []*holding          // that were deleted, and can come back
 	created int
 	shared  []string // files in the shared repository
 	done    int
@@ -101,6 +102,7 @@ var verbs = []struct {
 	{"describe", 4, (*player).describe},
 	{"rename", 3, (*player).rename},
 	{"delete", 2, (*player).remove},
+	{"undelete", 2, (*player).undelete},
 	{"fork", 3, (*player).fork},
 	{"watch", 2, (*player).watch},
 	{"invite", 3, (*player).invite},
@@ -111,7 +113,7 @@ var verbs = []struct {
 
 func (p *player) think() *deed {
 	for {
-		n := p.rand.IntN(101)
+		n := p.rand.IntN(103)
 		for _, v := range verbs {
 			if p.script != nil && v.name != p.script[p.done%len(p.script)] || p.script == nil && n >= v.weight {
 				n -= v.weight
@@ -420,7 +422,34 @@ func (p *player) remove() *deed {
 			return err
 		}
 		return r.Delete(ctx, token)
-	}, func() { delete(p.repos, h.slug) })
+	}, func() {
+		delete(p.repos, h.slug)
+		p.gone = append(p.gone, h)
+	})
+}
+
+// undelete thinks of having the repository back that was deleted last.
+func (p *player) undelete() *deed {
+	if len(p.gone) == 0 {
+		return nil
+	}
+	h := p.gone[len(p.gone)-1]
+	return &deed{h.slug, func(ctx context.Context, s *reposit.Store) (none reposit.Hash, _ error) {
+		deleted, err := s.Deleted(ctx, &reposit.ListOptions{Owner: p.owner(), PageSize: 100})
+		if err != nil {
+			return none, err
+		}
+		for _, d := range deleted.Items {
+			if d.Slug == h.slug {
+				_, err := s.Undelete(ctx, d.ID)
+				return none, err
+			}
+		}
+		return none, fmt.Errorf("deleted repository %s/%s is missing", p.owner(), h.slug)
+	}, func(reposit.Hash) {
+		p.gone = p.gone[:len(p.gone)-1]
+		p.repos[h.slug] = h
+	}}
 }
 
 // readAll thinks of a deed that changes nothing.

@@ -54,6 +54,7 @@ var crowdWork = []crowdDeed{
 	{"publish", 8, (*member).publish},
 	{"fork", 14, (*member).fork},
 	{"delete", 12, (*member).remove},
+	{"undelete", 8, (*member).undelete},
 	{"commit", 14, (*member).commit},
 	{"branch", 8, (*member).branch},
 	{"ask", 12, (*member).ask},
@@ -146,6 +147,20 @@ func (m *member) remove(ctx context.Context) error {
 	if err == nil {
 		err = r.Delete(ctx, token)
 	}
+	return err
+}
+
+// undelete brings a deleted repository back, or drops it for good.
+func (m *member) undelete(ctx context.Context) error {
+	found, err := m.Deleted(ctx, &reposit.ListOptions{PageSize: 10})
+	if err != nil || len(found.Items) == 0 {
+		return err
+	}
+	id := found.Items[m.rand.IntN(len(found.Items))].ID
+	if m.rand.IntN(4) == 0 {
+		return m.DropDeleted(ctx, id)
+	}
+	_, err = m.Undelete(ctx, id)
 	return err
 }
 
@@ -267,6 +282,21 @@ func TestForgeHistory(t *testing.T) {
 			fixture.Remove(t, r)
 		}
 		c.Check(t)
+		for {
+			deleted, err := c.Deleted(t.Context(), &reposit.ListOptions{PageSize: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(deleted.Items) == 0 {
+				break
+			}
+			for _, d := range deleted.Items {
+				if err := c.DropDeleted(t.Context(), d.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.Check(t)
+		}
 	})
 }
 
