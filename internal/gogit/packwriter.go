@@ -36,7 +36,8 @@ func (s *Storer) PackfileWriter() (io.WriteCloser, error) {
 		return nil, err
 	}
 	w := &packWriter{s: s, pool: pool}
-	w.spool = pack.NewSpool(s.Limits.Pack, w.segment)
+	note := func(stage storage.Stage) { w.spare = stage }
+	w.spool = pack.NewSpool(s.Limits.Pack, pack.StoreIn(s.ctx, s.Backend.Backend, pool, note))
 	return w, nil
 }
 
@@ -50,16 +51,6 @@ type packWriter struct {
 }
 
 var errPackClosed = errors.New("the pack was closed")
-
-func (w *packWriter) segment() (storage.Writer, error) {
-	if w.spare == nil {
-		var err error
-		if w.spare, err = w.s.Backend.Stage(w.s.ctx, w.pool); err != nil {
-			return nil, err
-		}
-	}
-	return w.spare.Create(w.s.ctx)
-}
 
 // Write takes the next bytes of the pack.
 func (w *packWriter) Write(b []byte) (n int, err error) {
@@ -123,15 +114,11 @@ func (w *packWriter) store() error {
 	if err := s.checkQuota(c.size, c.again); err != nil {
 		return err
 	}
-	stage, err := s.Backend.Stage(s.ctx, w.pool)
+	kept, err := w.keep(p, &c)
+	if err == nil && !kept {
+		err = w.put(p, &c)
+	}
 	if err != nil {
-		return err
-	}
-	in := input{contents: &c, stage: stage, skipped: map[git.Hash]bool{}}
-	if err := p.Each(s.ctx, in.put); err != nil {
-		return errors.Join(err, stage.Discard())
-	}
-	if err := stage.Close(s.ctx); err != nil {
 		return err
 	}
 	if err := s.charge(c.size, c.again); err != nil {
@@ -139,6 +126,45 @@ func (w *packWriter) store() error {
 	}
 	s.session.wrote(slices.Collect(maps.Keys(c.types))...)
 	return nil
+}
+
+// minKept is the size in bytes from which a pack is stored as it came. A pool is not to have many packs: each is looked
+// into.
+const minKept = 1 << 20
+
+// keep stores the pack as it came. It reports false if the pack is too small, or can't be kept.
+func (w *packWriter) keep(p *pack.Pack, c *contents) (bool, error) {
+	if w.spool.Size() < minKept {
+		return false, nil
+	}
+	entries, ok := p.Entries()
+	if !ok {
+		return false, nil
+	}
+	for h := range c.files {
+		o, found, err := p.Find(w.s.ctx, h)
+		if err == nil && found {
+			err = c.checkFile(o)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return w.spool.Keep(w.s.ctx, entries)
+}
+
+// put stores what the pack holds object by object.
+func (w *packWriter) put(p *pack.Pack, c *contents) error {
+	s := w.s
+	stage, err := s.Backend.Stage(s.ctx, w.pool)
+	if err != nil {
+		return err
+	}
+	in := input{contents: c, stage: stage, skipped: map[git.Hash]bool{}}
+	if err := p.Each(s.ctx, in.put); err != nil {
+		return errors.Join(err, stage.Discard())
+	}
+	return stage.Close(s.ctx)
 }
 
 // contents are what is known of the objects of a pack while it is read.

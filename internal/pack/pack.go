@@ -91,6 +91,8 @@ type Pack struct {
 	kept    int64
 	most    int64 // bytes that deltas may make
 	checked bool
+	sorted  []storage.PackEntry // what Entries returns, once it was asked
+	order   []int32             // places of these in entries
 
 	mu      sync.Mutex           // of what follows
 	waiting map[git.Hash][]int32 // deltas whose base was not met yet
@@ -105,6 +107,8 @@ type Pack struct {
 type entry struct {
 	offset, body   int64 // of its header, and of the zlib stream
 	size           int64 // of what the stream holds
+	made           int64 // of the object
+	crc            uint32
 	hash           git.Hash
 	kind           packfile.Kind
 	typ            storage.Type
