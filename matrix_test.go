@@ -46,7 +46,7 @@ var storeDoors = map[string]bool{
 	"Store.Create": true, "Store.Import": true, "Store.ImportBundle": true, "Store.ImportFS": true,
 	"Store.ImportArchive": true,
 	"Store.GetOrCreate":   true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
-	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Events": true, "Store.EventRange": true,
+	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Compact": true, "Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
 	"Users.RemoveTo": true,
 	"Users.All":      true,
@@ -527,6 +527,10 @@ func TestStoreDoors(t *testing.T) {
 		}
 		if err := as.Upkeep(ctx); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Upkeep() as %s = %v", who, err)
+		}
+		if _, err := as.Compact(ctx, nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Compact() as %s = %v", who, err)
 		}
 		if err := as.Close(); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Close() as %s = %v", who, err)
