@@ -23,11 +23,11 @@ type CompactStats struct {
 
 // Compact has objects take less space: those that were stored one by one since the last time become packs, with deltas
 // found as git finds them, and small packs become larger ones, as far as that pays: an object is written again as often
-// as the logarithm of their number tells. Readers and writers go on beside it. It takes the memory of some 150 bytes for
-// each object of one fork network, and of up to 64 MiB of deltas. What was done before an error, or a crash, stays done,
-// and the next call goes on. On billyfs the packs are git's own; those that are beside a .keep file stay. Objects that
-// nothing reaches stay, too. Nothing happens on a backend that keeps no packs. Only the host may: others get
-// ErrForbidden.
+// as the logarithm of their number tells. Readers and writers go on beside it. It takes the memory of some 200 bytes
+// for each object that it packs of one fork network, and of up to 64 MiB of deltas. What was done before an error, or a
+// crash, stays done, and the next call goes on. On billyfs the packs are git's own; those that are beside a .keep file
+// stay. Objects that nothing reaches stay, too. Nothing happens on a backend that keeps no packs. Only the host may:
+// others get ErrForbidden.
 func (s *Store) Compact(ctx context.Context, opts *CompactOptions) (CompactStats, error) {
 	return call(ctx, s, "compact", "", func() (CompactStats, error) {
 		if !s.actor.IsHost() {

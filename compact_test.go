@@ -14,8 +14,8 @@ import (
 	"github.com/reposit/reposit"
 )
 
-// TestCompact compacts what commits left, again and again, and compares what is exported with what was there before, and
-// its size with what git gc makes of it.
+// TestCompact compacts what commits left, again and again, and compares what is exported with what was there before,
+// and its size with what git gc makes of it.
 func TestCompact(t *testing.T) {
 	needGit(t)
 	eachKind(t, func(t *testing.T, open opener) {

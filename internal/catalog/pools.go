@@ -8,8 +8,8 @@ import (
 )
 
 // Pools returns the pools of some repositories, in the order of the repositories' IDs, from the first that is greater
-// than after. It returns the last ID that it looked at, and false once there are no more. A pool may come several times.
-// Records that can't be read are passed over.
+// than after. It returns the last ID that it looked at, and false once there are no more. A pool may come several
+// times. Records that can't be read are passed over.
 func Pools(v storage.View, after storage.ID, limit int) (pools []storage.ID, last storage.ID, more bool, err error) {
 	last = after
 	lo, hi := record.After(idKey(keyRepo, after)), []byte{keyRepo + 1}

@@ -83,7 +83,8 @@ type plan struct {
 type found struct {
 	typ   storage.Type
 	size  int64
-	name  uint32       // a hash of its path's end, alike for names that end alike; 0: unknown
+	name  uint32       // alike for names that end alike; 0: unknown
+	path  uint32       // a hash of the path at which it was met
 	turn  int32        // when it was met, going from the newest commit to the oldest
 	base  int32        // the place of its base, or none
 	depth int32        // of its chain in the new pack

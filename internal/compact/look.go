@@ -87,7 +87,7 @@ func (w *walk) commit(ctx context.Context, h storage.Hash) error {
 	if err != nil {
 		return nil // what is malformed is packed all the same
 	}
-	w.meet(tree, 0)
+	w.meet(tree, 0, 0)
 	for len(w.stack) > 0 {
 		h, w.stack = w.stack[len(w.stack)-1], w.stack[:len(w.stack)-1]
 		if err := w.tree(ctx, h); err != nil {
@@ -98,7 +98,7 @@ func (w *walk) commit(ctx context.Context, h storage.Hash) error {
 }
 
 // meet notes an object that was not met before, and has trees be looked into.
-func (w *walk) meet(h storage.Hash, name uint32) {
+func (w *walk) meet(h storage.Hash, name, path uint32) {
 	place, ok := w.p.set.Find(h)
 	if !ok {
 		return // it is in another pack, with all that was stored with it
@@ -107,7 +107,7 @@ func (w *walk) meet(h storage.Hash, name uint32) {
 	if int(f.turn) < len(w.p.found) {
 		return
 	}
-	f.turn, f.name = w.next(), name
+	f.turn, f.name, f.path = w.next(), name, path
 	if f.typ == storage.Tree {
 		w.stack = append(w.stack, h)
 	}
@@ -121,20 +121,31 @@ func (w *walk) tree(ctx context.Context, h storage.Hash) error {
 	if err != nil {
 		return fmt.Errorf("tree %s: %w", h, err)
 	}
+	place, _ := w.p.set.Find(h)
+	above := w.p.found[place].path
 	for i := range item.Tree.Len() {
 		mode, name, h := item.Tree.At(i)
 		if mode != git.ModeSubmodule {
-			w.meet(h, nameHash(name))
+			w.meet(h, nameHash(name), pathHash(above, name))
 		}
 	}
 	return nil
 }
 
+// pathHash returns a hash of a path by that of its directory's (FNV-1a).
+func pathHash(dir uint32, name []byte) uint32 {
+	n := dir ^ 0x811c9dc5
+	for _, c := range name {
+		n = (n ^ uint32(c)) * 0x01000193
+	}
+	return n
+}
+
 // nameHash returns a number that is near for names that end alike, as git's packs are sorted by. The last bytes count
 // most.
-func nameHash[T string | []byte](name T) (n uint32) {
-	for i := range len(name) {
-		if c := name[i]; c > ' ' {
+func nameHash(name []byte) (n uint32) {
+	for _, c := range name {
+		if c > ' ' {
 			n = n>>2 + uint32(c)<<24
 		}
 	}

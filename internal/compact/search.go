@@ -22,8 +22,9 @@ const (
 	searchStep = 4096     // objects that one goroutine looks at, one after the other
 )
 
-// search finds deltas for the objects that are none: objects of one type are sorted by name, size and age, and each is
-// compared with those before it. The newest versions are met first, and are whole.
+// search finds deltas for the objects that are none: objects of one type are sorted by name, path and age, and each is
+// compared with those before it. The newest versions are met first, and are whole. Unlike git, which does not know the
+// paths of what it packs, only names, it need not sort by size: what comes next in time differs least.
 func (p *plan) search(ctx context.Context) error {
 	var todo []int32
 	for i := range p.found {
@@ -34,7 +35,7 @@ func (p *plan) search(ctx context.Context) error {
 	}
 	slices.SortStableFunc(todo, func(a, b int32) int {
 		x, y := &p.found[a], &p.found[b]
-		return cmp.Or(cmp.Compare(x.typ, y.typ), cmp.Compare(x.name, y.name), cmp.Compare(y.size, x.size),
+		return cmp.Or(cmp.Compare(x.typ, y.typ), cmp.Compare(x.name, y.name), cmp.Compare(x.path, y.path),
 			cmp.Compare(x.turn, y.turn))
 	})
 	var next atomic.Int64

@@ -76,10 +76,10 @@ type writer struct {
 const pending = -1 // of an object whose base is written first
 
 // Write writes a pack of the objects of a list to w. The bytes depend on the list and on how the objects are stored
-// alone. An object that is stored as a delta stays one if its base is in the pack, or Outside, and what a pack has stays
-// compressed as it is (PackedSource); all others are compressed as a whole. Memory is bounded but for the list and some 40 bytes for each object. tell, unless it is nil,
-// is called after each object from this goroutine; its error ends the writing. After an error, what was written is of
-// no use.
+// alone. An object that is stored as a delta stays one if its base is in the pack, or Outside, and what a pack has
+// stays compressed as it is (PackedSource); all others are compressed as a whole. Memory is bounded but for the list and
+// some 40 bytes for each object. tell, unless it is nil, is called after each object from this goroutine; its error ends
+// the writing. After an error, what was written is of no use.
 func Write(ctx context.Context, w io.Writer, src Source, list List, tell func(done int, bytes int64) error) (Written,
 	error) {
 	ctx, cancel := context.WithCancel(ctx)
