@@ -176,6 +176,9 @@ func (r *Repo) request(ctx context.Context, opts *CommitOptions) (*commit.Reques
 		return nil, err
 	}
 	if opts.From != "" {
+		if err := r.testNamed(ctx, opts.From); err != nil {
+			return nil, err
+		}
 		req.Start = func(repo *catalog.Repo, v storage.View) (git.Hash, error) {
 			res := r.resolver(v, repo.Pool)
 			h, err := res.ResolveAs(ctx, opts.From, revision.Commitish)

@@ -1,6 +1,7 @@
 package reposit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -104,15 +105,27 @@ func conflictsOf(err error) error {
 	}
 	out := &MergeConflictError{Tree: Hash(failed.Tree)}
 	for _, c := range failed.Conflicts {
-		var entries [3]*Entry
-		for i, v := range c.Stages {
-			if v.Mode != 0 {
-				name := c.Path[strings.LastIndexByte(c.Path, '/')+1:]
-				entries[i] = &Entry{Name: name, Path: c.Path, Mode: Mode(v.Mode), Hash: Hash(v.Hash)}
-			}
-		}
-		out.Conflicts = append(out.Conflicts, Conflict{c.Path, ConflictKind(c.Kind), entries[treemerge.Base],
-			entries[treemerge.Ours], entries[treemerge.Theirs], c.Content})
+		out.Conflicts = append(out.Conflicts, publicConflict(c))
 	}
 	return out
+}
+
+func publicConflict(c merge.Conflict) Conflict {
+	var entries [3]*Entry
+	for i, v := range c.Stages {
+		if v.Mode != 0 {
+			name := c.Path[strings.LastIndexByte(c.Path, '/')+1:]
+			entries[i] = &Entry{Name: name, Path: c.Path, Mode: Mode(v.Mode), Hash: Hash(v.Hash)}
+		}
+	}
+	return Conflict{c.Path, ConflictKind(c.Kind), entries[treemerge.Base], entries[treemerge.Ours],
+		entries[treemerge.Theirs], bytes.Clone(c.Content)}
+}
+
+// resolver returns what asks a caller about conflicts; nil for nil.
+func resolver(resolve func(Conflict) ([]byte, error)) merge.Resolver {
+	if resolve == nil {
+		return nil
+	}
+	return func(c merge.Conflict) ([]byte, error) { return resolve(publicConflict(c)) }
 }

@@ -35,6 +35,12 @@
 // path is separated by "/", without one at its ends, and is taken as it is. A hash is found only if refs of the
 // repository lead to it, though repositories of one fork network share storage.
 //
+// # History
+//
+// [Repo.Log] lists commits as git log does, and [Repo.LastCommits] finds what changed each entry of a directory last.
+// [Repo.Diff] says what differs between two revisions, [Repo.Blame] which commit brought each line of a file, and
+// [Repo.Grep] where lines are that match. All of them compare with git in their tests.
+//
 // # Commits
 //
 // [Repo.Commit] makes one commit of any number of changes, all of them or none. It needs no checkout, and costs what it
@@ -51,7 +57,7 @@
 //
 // [Repo.Pulls] asks to take the commits of one branch into another, of the same repository or of a fork. Reviews, code
 // owners (CODEOWNERS) and [Repo.Protection] say what a merge needs, and hold at every door by which a branch can move.
-// refs/pull/N/head and refs/pull/N/merge are kept as forges keep them.
+// refs/pull/N/head and refs/pull/N/merge are kept as forges keep them, the latter when it is asked for.
 //
 // # Events
 //
@@ -74,6 +80,13 @@
 // what it was told to sync. Their NoSync survives the end of the process; a power cut may then take the last changes,
 // never a part of one. A store in memory ends with its process. Stored bytes carry checksums that are checked when they
 // are read.
+//
+// # Upkeep
+//
+// [Store.Check] looks at all that is stored and says what is damaged, and [Store.Repair] mends what it can.
+// [Store.Backup] writes all of a store as one stream, or what changed since the last one, while others write to it;
+// [Restore] makes a store of such streams on any backend, and [VerifyBackup] says beforehand that it will.
+// [Store.CopyTo] moves a store to another kind of backend.
 //
 // # What may be copied or synced
 //

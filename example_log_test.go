@@ -133,3 +133,46 @@ func ExampleRefs_Log() {
 	// Ann 93d187f 70644e7 commit: Add the code
 	// Ann 0000000 93d187f commit (initial): Add the guide
 }
+
+// Which commit brought each line of a file, wherever that file was then.
+func ExampleRepo_Blame() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleHistory(store)
+
+	_, err := repo.Commit(ctx, &reposit.CommitOptions{Message: "Say more"},
+		reposit.Put("src/main.go", []byte("package main\n\nfunc main() {}\n")))
+	if err != nil {
+		log.Fatal(err)
+	}
+	lines, err := repo.Blame(ctx, "main", "src/main.go", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, l := range lines {
+		fmt.Printf("%d %q %s\n", l.Number, l.Text, l.Summary)
+	}
+	// Output:
+	// 1 "package main" Add the code
+	// 2 "" Say more
+	// 3 "func main() {}" Say more
+}
+
+func ExampleRepo_Grep() {
+	ctx := context.Background()
+	store := exampleStore()
+	defer store.Close()
+	repo := exampleHistory(store)
+
+	opts := &reposit.GrepOptions{Paths: []string{"docs", "*.go"}, WholeWord: true}
+	for m, err := range repo.Grep(ctx, "main", "right|main", opts) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s:%d:%d: %s\n", m.Path, m.Line, m.Column, m.Text)
+	}
+	// Output:
+	// docs/guide.md:1:6: Turn right.
+	// src/main.go:1:9: package main
+}

@@ -98,13 +98,13 @@ func (w *lastWalk) begin(ctx context.Context, rev, dir string) error {
 	if t.Commit.IsZero() && !t.Root.IsZero() {
 		return fault.About(rev, invalidf("revision: it is no commit"))
 	}
-	w.source = history.Objects{Store: w.r.s.objects, Pool: t.Pool}
+	w.source = w.r.source(t.Pool)
 	if w.entries, err = t.list(ctx, dir, e); err != nil {
 		return err
 	}
 	tree, err := w.source.Tree(ctx, e.Hash)
 	if err == nil {
-		w.walk, err = history.NewLastWalk(ctx, &w.source, t.Commit, dir, tree)
+		w.walk, err = history.NewLastWalk(ctx, &w.source, t.Commit, dir, tree, w.r.s.lasts, t.Pool)
 	}
 	return missingObject(err)
 }

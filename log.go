@@ -178,6 +178,11 @@ func (w *logWalk) part(ctx context.Context) (*Commit, error) {
 	return publicCommit(h, c), nil
 }
 
+// source returns what a walk through the history of a pool reads from.
+func (r *Repo) source(pool storage.ID) history.Objects {
+	return history.Objects{Store: r.s.objects, Pool: pool, Graphs: r.s.backend.Graphs()}
+}
+
 // mayRead returns ErrNotFound unless the actor may read the repository now.
 func (r *Repo) mayRead(ctx context.Context) error {
 	return r.s.backend.View(ctx, func(v storage.View) error {
@@ -195,7 +200,7 @@ func (w *logWalk) begin(ctx context.Context) error {
 	var found revision.Range
 	var not []git.Hash
 	err = w.r.resolve(ctx, func(res *revision.Resolver) error {
-		w.source = history.Objects{Store: res.Objects, Pool: res.Pool}
+		w.source = w.r.source(res.Pool)
 		found, not, err = w.revisions(ctx, res)
 		return err
 	})

@@ -130,5 +130,8 @@ func (s *Store) sweep(ctx context.Context) error {
 		}
 		all = errors.Join(all, err)
 	}
-	return all
+	if s.opts.ReadOnly {
+		return all
+	}
+	return errors.Join(all, s.dropHeld(ctx))
 }

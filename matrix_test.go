@@ -18,6 +18,7 @@ import (
 	"github.com/reposit/reposit"
 	"github.com/reposit/reposit/internal/people"
 	"github.com/reposit/reposit/storage"
+	"github.com/reposit/reposit/storage/memory"
 )
 
 // A door is an exported method, what it needs, and a call of it that a holder of that succeeds with.
@@ -46,8 +47,9 @@ var storeDoors = map[string]bool{
 	"Store.Create": true, "Store.Import": true, "Store.ImportBundle": true, "Store.ImportFS": true,
 	"Store.ImportArchive": true,
 	"Store.GetOrCreate":   true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
-	"Store.Compact": true, "Store.DeleteExpired": true, "Store.Upkeep": true,
-	"Store.Events": true, "Store.EventRange": true,
+	"Store.Compact":       true,
+	"Store.DeleteExpired": true, "Store.Upkeep": true, "Store.Check": true,
+	"Store.Repair": true, "Store.Backup": true, "Store.CopyTo": true, "Store.Events": true, "Store.EventRange": true,
 	"Store.AsKey": true, "Store.Pushable": true, "Users.Put": true, "Users.User": true, "Users.Remove": true,
 	"Users.RemoveTo": true,
 	"Users.All":      true,
@@ -79,11 +81,22 @@ var doors = map[string]door{
 		_, err := c.r.Describe(c.ctx, "", &reposit.DescribeOptions{Always: true})
 		return err
 	}},
-	"Repo.Diff":        {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
-	"Repo.Archive":     {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
-	"Repo.Bundle":      {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
-	"Repo.Export":      {reposit.Read, func(c *cell) error { return c.r.Export(c.ctx, memfs.New(), nil) }},
-	"Repo.Fetch":       {reposit.Write, fetchDoor},
+	"Repo.Diff":    {reposit.Read, func(c *cell) error { _, err := c.r.Diff(c.ctx, "", "", nil); return err }},
+	"Repo.Archive": {reposit.Read, func(c *cell) error { return c.r.Archive(c.ctx, io.Discard, nil) }},
+	"Repo.Bundle":  {reposit.Read, func(c *cell) error { return c.r.Bundle(c.ctx, io.Discard, nil) }},
+	"Repo.Export":  {reposit.Read, func(c *cell) error { return c.r.Export(c.ctx, memfs.New(), nil) }},
+	"Repo.Fetch":   {reposit.Write, fetchDoor},
+	"Repo.ReceivePack": {reposit.Write, func(c *cell) error {
+		h, err := c.all.Resolve(c.ctx, "main")
+		if err != nil {
+			return err
+		}
+		return pushRef(c.ctx, c.r, fmt.Sprintf("%s %s refs/heads/pushed", reposit.Hash{}, h))
+	}},
+	"Repo.UploadPack":  {reposit.Read, func(c *cell) error { return c.r.UploadPack(c.ctx, gitClient(""), nil) }},
+	"Repo.Blame":       {reposit.Read, func(c *cell) error { _, err := c.r.Blame(c.ctx, "", "f", nil); return err }},
+	"Repo.Compare":     {reposit.Read, func(c *cell) error { _, err := c.r.Compare(c.ctx, "", ""); return err }},
+	"Repo.Grep":        {reposit.Read, func(c *cell) error { return firstError(c.r.Grep(c.ctx, "", "", nil)) }},
 	"Repo.Storer":      {reposit.Read, func(c *cell) error { _, err := c.r.Storer(c.ctx); return err }},
 	"Repo.Forks":       {reposit.Read, func(c *cell) error { _, err := c.r.Forks(c.ctx, nil); return err }},
 	"Repo.Network":     {reposit.Read, func(c *cell) error { _, err := c.r.Network(c.ctx, nil); return err }},
@@ -532,6 +545,22 @@ func TestStoreDoors(t *testing.T) {
 		if _, err := as.Compact(ctx, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Compact() as %s = %v", who, err)
+		}
+		if _, err := as.Check(ctx, nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Check() as %s = %v", who, err)
+		}
+		if _, err := as.Repair(ctx, nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Repair() as %s = %v", who, err)
+		}
+		if _, err := as.Backup(ctx, io.Discard, nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Backup() as %s = %v", who, err)
+		}
+		if err := as.CopyTo(ctx, memory.New(), nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("CopyTo() as %s = %v", who, err)
 		}
 		if err := as.Close(); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Close() as %s = %v", who, err)

@@ -16,8 +16,8 @@ import (
 // A MergeStrategy is how a branch takes the commits of another one.
 type MergeStrategy int
 
-// The strategies. All of them need a head that is strictly ahead of the branch: one that has all of the branch's
-// commits, and more. Where both have gone their own ways, each is ErrConflict, Rebase and Squash too.
+// The strategies. FastForwardOnly and Rebase need a head that is strictly ahead of the branch: one that has all of the
+// branch's commits, and more. Where both have gone their own ways, they are ErrConflict.
 const (
 	MergeCommit     MergeStrategy = 0 // by a commit that has both as parents
 	FastForwardOnly MergeStrategy = 1 // by becoming the head
@@ -40,6 +40,12 @@ type MergeOptions struct {
 	Favor         MergeFavor
 	ConflictStyle ConflictStyle // of Conflict.Merged
 	NoRenames     bool          // a file that was moved is one that was deleted and another that was added
+	// decides on a conflict: it returns the content that the path gets; nil leaves the conflict as it is, and
+	// ErrNotFound itself has nothing at the path. Of a symlink the content is its target, of a submodule its commit in
+	// hexadecimal; of ConflictSplit and ConflictTaken any content accepts what Merge did. Another error ends the merge
+	// with that error. It may call the store, is asked once about a conflict, though others may move the branch, and
+	// its answers are kept to Limits.BlobSize. Default: all conflicts are left
+	Resolve func(Conflict) (content []byte, err error)
 }
 
 // A MergeKind is what came of a merge.
@@ -83,10 +89,11 @@ type MergeResult struct {
 // is copied: all of a fork network is stored together.
 //
 // A branch and a head that have diverged are merged as git merge does it, with MergeCommit and Squash: by lines,
-// through renames of files and directories, from a base that is itself merged if there are several. Where both sides
-// changed the same, it is ErrConflict (*MergeConflictError), and nothing changes. With other strategies they are
-// ErrConflict, too, as is a branch that is not at Expect (*ConflictError). Without Expect, what others push meanwhile
-// is merged too.
+// through renames of files and directories, from a base that is itself merged if there are several, and as the merge
+// attribute in the branch's .gitattributes, and Options.MergeDrivers say. Where both sides
+// changed the same, and Resolve does not decide, it is ErrConflict (*MergeConflictError), and nothing changes. With
+// other strategies they are ErrConflict, too, as is a branch that is not at Expect (*ConflictError). Without Expect,
+// what others push meanwhile is merged too.
 //
 // The cost is that of the commits that the branch lacks, and of the directories and files that both sides changed. It
 // returns ErrNotFound for a branch or head that is not there, ErrProtected for a branch that takes pull requests only,
@@ -138,7 +145,7 @@ func (r *Repo) merging(opts *MergeOptions) (*merge.Options, error) {
 	author, committer, err := r.s.signatures(opts.Author, opts.Committer, r.s.now())
 	return &merge.Options{
 		By: r.s.actor, Strategy: pull.Strategy(opts.Strategy), Message: opts.Message, Author: author, Committer: committer,
-		Expect: (*git.Hash)(opts.Expect), DryRun: opts.DryRun,
+		Expect: (*git.Hash)(opts.Expect), DryRun: opts.DryRun, Resolve: resolver(opts.Resolve),
 		Trees: treemerge.Options{
 			Favor: linemerge.Favor(opts.Favor), Style: linemerge.Style(opts.ConflictStyle), NoRenames: opts.NoRenames,
 		},

@@ -2,6 +2,7 @@ package reposit
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/reposit/reposit/internal/fault"
@@ -20,15 +21,18 @@ type Options struct {
 	// bytes of decoded objects kept in memory; default 64 MiB. Half as much more is kept of what refs reach
 	CacheSize int64
 	Upkeep    Upkeep // what the store does by itself
-	// the events of how many of the last changes are kept at least; default 100,000. What one call changes at once is one
-	// change
+	// the events of how many of the last changes are kept at least; default 100,000. What one call changes at once is
+	// one change
 	KeepEvents    int
 	KeepEventsFor time.Duration // how long events are kept at least; default 0: as KeepEvents says
 	Limits        Limits        // what untrusted input may ask for
 	// nothing is changed, whoever asks: that is storage.ErrReadOnly, and ErrForbidden. The store must have been made
 	// before
 	ReadOnly bool
-	Logger   *slog.Logger // told of damage and of deleted repositories; default: discard
+	// merge the content of some files; of several that fit, the first does. The merge attribute in .gitattributes comes
+	// first, if it names a driver of git's own (set, unset, "text", "binary" or "union") or one of these
+	MergeDrivers []MergeDriver
+	Logger       *slog.Logger // told of damage and of deleted repositories; default: discard
 }
 
 // Upkeep says what a store does by itself after changes: it finds out the languages of repositories whose default
@@ -47,10 +51,10 @@ type Limits struct {
 	BlobSize   int64 // bytes in one file [1 GiB]
 	CommitSize int64 // bytes of new content in one commit [4 GiB]
 	// bytes of all objects of one repository, before compression [none]. What nothing leads to any more counts, and so
-	// does what a refused commit had stored ahead: content of readers, and of more than 1 MiB or 256 files. A fork begins
-	// with the size of its parent, though it takes no room: a fork of a full repository is full. Nothing makes one
-	// smaller, and each commit takes some room, one that only deletes too: a full one takes no more commits until its host
-	// opens the store with a higher limit
+	// does what a refused commit had stored ahead: content of readers, and of more than 1 MiB or 256 files. A fork
+	// begins with the size of its parent, though it takes no room: a fork of a full repository is full. Nothing makes
+	// one smaller, and each commit takes some room, one that only deletes too: a full one takes no more commits until
+	// its host opens the store with a higher limit
 	RepoSize   int64
 	PathLength int // bytes in a path [4096]
 	PathDepth  int // directories in a path [256]
@@ -83,6 +87,7 @@ const (
 	defaultTeamRepos  = 1000
 
 	minReach = 16 << 20 // bytes in which is kept what refs reach
+	minLasts = 4 << 20  // bytes in which is kept what LastCommits found
 )
 
 // withDefaults returns the options with zero values replaced, or ErrInvalid.
@@ -90,6 +95,7 @@ func (o *Options) withDefaults() (Options, error) {
 	var opts Options
 	if o != nil {
 		opts = *o
+		opts.MergeDrivers = slices.Clone(o.MergeDrivers)
 	}
 	setDefault(&opts.Owner, defaultOwner)
 	setDefault(&opts.DefaultBranch, defaultBranch)
@@ -137,6 +143,9 @@ func (o *Options) check() error {
 	}
 	if _, err := o.Author.clean(time.Unix(0, 0)); err != nil {
 		return invalid("option Author", err)
+	}
+	if err := o.checkDrivers(); err != nil {
+		return err
 	}
 	l := o.Limits
 	if min(o.CacheSize, int64(o.KeepEvents), l.BlobSize, l.CommitSize, l.RepoSize, int64(l.PathLength), int64(l.PathDepth),

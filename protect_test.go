@@ -149,6 +149,10 @@ var movers = []struct {
 		}
 		return err
 	}},
+	{"Repo.ReceivePack", push, func(s *stage) error { return s.push(release, s.ahead) }},
+	{"Repo.ReceivePack", rewind, func(s *stage) error { return s.push(release, s.aside) }},
+	{"Repo.ReceivePack", rewind, func(s *stage) error { return s.push("refs/heads/alias", s.aside) }},
+	{"Repo.ReceivePack", removal, func(s *stage) error { return s.push(release, reposit.Hash{}) }},
 	{"Storer.SetRef", push, func(s *stage) error { return s.set(release, s.ahead) }},
 	{"Storer.SetRef", rewind, func(s *stage) error { return s.set(release, s.aside) }},
 	{"Storer.RemoveRef", removal, func(s *stage) error { return s.storer().RemoveReference(release) }},
@@ -159,6 +163,20 @@ var movers = []struct {
 	{"Storer.SetRef", symbolic, func(s *stage) error {
 		return s.storer().SetReference(plumbing.NewSymbolicReference(release, "refs/heads/side"))
 	}},
+}
+
+// push pushes one ref, from whatever it holds.
+func (s *stage) push(name string, to reposit.Hash) error {
+	old, err := s.r.Resolve(s.ctx, name)
+	if err != nil {
+		return err
+	}
+	err = pushRef(s.ctx, s.r, fmt.Sprintf("%s %s %s", old, to, name))
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		err = fmt.Errorf("%w: %w", reposit.ErrProtected, err)
+	}
+	return err
 }
 
 // others are the verbs that change something, but move no branch, or, as Create does, none that there is.

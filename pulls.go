@@ -25,14 +25,16 @@ type Pulls struct{ r *Repo }
 // Pulls returns the pull requests to the repository. Each asks to take the commits of a branch, the head, into a branch
 // of this repository, the base. The head is here too, or in another repository of the fork network.
 //
-// While one is open, the ref refs/pull/N/head holds the commit of its head, and moves with it; refs/pull/N/merge holds
-// what the base would become by a merge, made when the head last moved, unless the base had then gone another way.
-// Commits that come to the base in whatever way make it merged, as soon as the base has all of the head. It is closed
-// when the head is deleted, or moves back to what the base has, and when the base is deleted; also when the head moves
-// in another repository to which its author may not write any more, or when they may not read the base any more, and as
-// soon as the head's repository is private and the base's public. It stays, with the head that it had, when the head's
-// repository is deleted. A branch that is renamed takes its pull requests along. When one was merged its refs stay;
-// when one was closed they go, and with them whatever only they held.
+// While one is open, the ref refs/pull/N/head holds the commit of its head, and moves with it; refs/pull/N/merge is
+// what the base, as it is, would become by a merge, and is not there if that can't be done. It is made when a revision,
+// or a name of a ref that is asked for, first names it after either moved, and goes when one does. So a list of refs
+// has only those that were asked for, of 100 pull requests to a branch at most. In a store that is read-only none is
+// made. Commits that come to the base in whatever way make it merged, as soon as the base has all of the head. It is
+// closed when the head is deleted, or moves back to what the base has, and when the base is deleted; also when the head
+// moves in another repository to which its author may not write any more, or when they may not read the base any more,
+// and as soon as the head's repository is private and the base's public. It stays, with the head that it had, when the
+// head's repository is deleted. A branch that is renamed takes its pull requests along. When one was merged its refs
+// stay; when one was closed they go, and with them whatever only they held.
 //
 // What a program outside does to a branch, as "git push" into the folder of a repository does, tells nobody. So Pull,
 // List and Status show what the head holds at that moment; Merge and Review have the pull request follow it first, and

@@ -234,6 +234,8 @@ func (n *network) doors() []hashDoor {
 		}},
 		{"Diff base", trees, func(r *reposit.Repo, h string) error { _, err := r.Diff(ctx, h, "", nil); return err }},
 		{"Diff head", trees, func(r *reposit.Repo, h string) error { _, err := r.Diff(ctx, "", h, nil); return err }},
+		{"Compare base", commits, func(r *reposit.Repo, h string) error { _, err := r.Compare(ctx, h, "HEAD"); return err }},
+		{"Compare head", commits, func(r *reposit.Repo, h string) error { _, err := r.Compare(ctx, "HEAD", h); return err }},
 		{"Languages", trees, func(r *reposit.Repo, h string) error { _, err := r.Languages(ctx, h); return err }},
 		{"CommitAt", commits, func(r *reposit.Repo, h string) error { _, err := r.CommitAt(ctx, h); return err }},
 		{"Log", commits, logDoor(ctx, func(h string) *reposit.LogOptions { return &reposit.LogOptions{Revision: h} })},
@@ -257,6 +259,17 @@ func (n *network) doors() []hashDoor {
 				return err
 			}
 			return nil
+		}},
+		{"Grep", trees, func(r *reposit.Repo, h string) error {
+			for _, err := range r.Grep(ctx, h, "x", nil) {
+				return err
+			}
+			return nil
+		}},
+		{"Blame", nil, func(r *reposit.Repo, h string) error { _, err := r.Blame(ctx, h, "f", nil); return err }},
+		{"Blame without h", nil, func(r *reposit.Repo, h string) error {
+			_, err := r.Blame(ctx, "", "f", &reposit.BlameOptions{IgnoreRevs: []string{h}})
+			return err
 		}},
 		{"Contributors", commits, func(r *reposit.Repo, h string) error {
 			_, err := r.Contributors(ctx, &reposit.ContributorOptions{Revision: h})

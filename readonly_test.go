@@ -3,6 +3,7 @@ package reposit_test
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,7 @@ func TestReadOnlyStore(t *testing.T) {
 		},
 		"DeleteExpired":  func() error { return errorOf(s.DeleteExpired(ctx)) },
 		"Upkeep":         func() error { return s.Upkeep(ctx) },
+		"Repair":         func() error { return errorOf(s.Repair(ctx, nil)) },
 		"Users.Put":      func() error { return s.Users().Put(ctx, reposit.Profile{Login: "new"}) },
 		"Users.Remove":   func() error { return s.Users().Remove(ctx, "guest") },
 		"Users.RemoveTo": func() error { return s.Users().RemoveTo(ctx, "guest", "owner") },
@@ -88,6 +90,9 @@ func TestReadOnlyStore(t *testing.T) {
 		"GetOrCreate of what is there": func() error {
 			return errorOf(s.GetOrCreate(ctx, "x", &reposit.CreateOptions{Owner: "owner"}))
 		},
+		"Check":  func() error { return errorOf(s.Check(ctx, nil)) },
+		"Backup": func() error { return errorOf(s.Backup(ctx, io.Discard, nil)) },
+		"CopyTo": func() error { return s.CopyTo(ctx, memory.New(), nil) },
 		"List":   func() error { return errorOf(s.List(ctx, nil)) },
 		"Search": func() error { return errorOf(s.Search(ctx, "x", nil)) },
 		"Events": func() error { return firstOf(s.Store, 0) },

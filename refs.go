@@ -63,7 +63,8 @@ type RefUpdate struct {
 }
 
 // All yields the refs under refs/ whose names begin with prefix, in the order of the names' bytes. Symbolic refs that
-// lead nowhere have a zero Hash. It sees the refs in pages, so one that is changed meanwhile may be seen old or new.
+// lead nowhere have a zero Hash. It sees the refs in pages, so one that is changed meanwhile may be seen old or new. Of
+// what pull requests would become (see Pulls) it yields those that were asked for, and one whose whole name is prefix.
 func (f Refs) All(ctx context.Context, prefix string) iter.Seq2[Ref, error] {
 	given := prefix
 	if strings.HasPrefix("refs/", prefix) {
@@ -71,6 +72,9 @@ func (f Refs) All(ctx context.Context, prefix string) iter.Seq2[Ref, error] {
 	}
 	return page.All("", func(after string) (refs []Ref, next string, more bool, err error) {
 		err = do(ctx, f.r, "refs", given, func() error {
+			if err := f.r.testNamed(ctx, given); err != nil {
+				return err
+			}
 			refs, next, err = f.r.refPage(ctx, prefix, after)
 			return err
 		})

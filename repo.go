@@ -487,5 +487,5 @@ func (s *Store) remove(tx *txn.Tx, id storage.ID) error {
 	if err := graph.Dropped.Bury(tx, repo.Pool); err != nil {
 		return err
 	}
-	return tx.DropPool(repo.Pool)
+	return s.dropPool(tx, repo.Pool)
 }

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/commit"
 	"github.com/reposit/reposit/internal/event"
+	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/gogit"
+	"github.com/reposit/reposit/internal/history"
 	"github.com/reposit/reposit/internal/merge"
 	"github.com/reposit/reposit/internal/names"
 	"github.com/reposit/reposit/internal/object"
@@ -42,6 +45,7 @@ type core struct {
 	secret   page.Secret
 	objects  *object.Store
 	owners   *pull.Owners
+	lasts    *history.LastCache
 	reach    *reach.Index
 	stats    *stats.Service
 	commits  *commit.Engine
@@ -53,6 +57,7 @@ type core struct {
 	trees    revision.Memo
 	lookups  sync.Pool // of *treeLookup
 	damage   damageLog
+	held     atomic.Int64 // how many read pools that must not be dropped
 }
 
 // Open opens the store kept in backend, creating it there if the backend is empty. The store owns backend from here
@@ -90,6 +95,7 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 		events: event.NewLog(event.Keep{Units: o.KeepEvents, For: o.KeepEventsFor}), opts: o}
 	c.backend = txn.New(backend, c.objects, c.events, c.now, pull.NewGuard, protect.NewGuard)
 	c.owners = pull.NewOwners(c.objects)
+	c.lasts = history.NewLastCache(max(o.CacheSize/16, minLasts))
 	c.random = opts == nil || opts.IDs == nil
 	c.reach = reach.New(c.objects, reach.Options{
 		Budget: max(o.CacheSize/2, minReach), Exclusive: storage.Exclusive(backend), Records: gogit.Tips,
@@ -103,6 +109,8 @@ func Open(ctx context.Context, backend storage.Backend, opts *Options) (*Store, 
 	c.commits = commit.New(c.backend, c.objects, c.reach)
 	c.merges = &merge.Engine{
 		Backend: c.backend, Objects: c.objects, Owners: c.owners, Reach: c.reach, Now: c.now, Quota: c.opts.Limits.RepoSize,
+		Author:   func() (git.Signature, error) { return c.opts.Author.clean(c.now()) },
+		BlobSize: c.opts.Limits.BlobSize, Drivers: c.opts.drivers(),
 	}
 	return c.as(access.Host()), nil
 }

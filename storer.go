@@ -74,6 +74,7 @@ func (r *Repo) storerHost() *gogit.Host {
 			}
 			return nil
 		},
+		Ready: func(ctx context.Context, name string) error { return r.testNamed(ctx, name) },
 		Enter: s.calls.Enter,
 		Leave: s.calls.Leave,
 		Fail:  r.failStorer,

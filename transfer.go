@@ -118,6 +118,11 @@ func (r *Repo) outgoing(ctx context.Context, patterns []string, since []Hash) (*
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range patterns {
+		if err := r.testNamed(ctx, p); err != nil {
+			return nil, err
+		}
+	}
 	err = r.resolve(ctx, func(res *revision.Resolver) error {
 		out.objects = transfer.Objects{Backend: r.s.backend.Backend, Store: r.s.objects, Pool: res.Pool}
 		for _, h := range out.wish.Since {
@@ -128,7 +133,7 @@ func (r *Repo) outgoing(ctx context.Context, patterns []string, since []Hash) (*
 		if out.wish.Shallow, err = gogit.ShallowCommits(res.View, r.id); err != nil {
 			return err
 		}
-		out.refs, err = snapshot(ctx, res, chosen)
+		out.refs, err = snapshot(ctx, res, func(found storage.Ref) (bool, error) { return chosen.has(found.Name), nil })
 		return err
 	})
 	if err == nil {
@@ -137,8 +142,9 @@ func (r *Repo) outgoing(ctx context.Context, patterns []string, since []Hash) (*
 	return out, err
 }
 
-// snapshot returns the refs of a repository that were chosen.
-func snapshot(ctx context.Context, res *revision.Resolver, chosen *refChoice) (s transfer.Snapshot, err error) {
+// snapshot returns the refs of a repository that are chosen.
+func snapshot(ctx context.Context, res *revision.Resolver, chosen func(storage.Ref) (bool, error)) (s transfer.Snapshot,
+	err error) {
 	if s.Head, err = ref.Default(res.View, res.Repo); err != nil {
 		return s, about(ref.Head, err)
 	}
@@ -150,7 +156,9 @@ func snapshot(ctx context.Context, res *revision.Resolver, chosen *refChoice) (s
 		if err != nil {
 			return s, about(found.Name, err)
 		}
-		if !chosen.has(found.Name) {
+		if is, err := chosen(found); err != nil {
+			return s, about(found.Name, err)
+		} else if !is {
 			continue
 		}
 		if found.Target != "" {

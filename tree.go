@@ -29,16 +29,21 @@ type tree struct {
 	revision.Answer
 }
 
-// resolve calls fn with a resolver on a snapshot.
+// resolve calls fn with a resolver on a snapshot, and once more if that finds a test merge missing.
 func (r *Repo) resolve(ctx context.Context, fn func(*revision.Resolver) error) error {
-	return r.s.backend.View(ctx, func(v storage.View) error {
-		pool, err := r.s.actor.Check(v, r.id, access.Read)
-		if err != nil {
+	for {
+		err := r.s.backend.View(ctx, func(v storage.View) error {
+			pool, err := r.s.actor.Check(v, r.id, access.Read)
+			if err != nil {
+				return err
+			}
+			res := r.tested(r.resolver(v, pool))
+			return fn(&res)
+		})
+		if again, err := r.test(ctx, err); !again {
 			return err
 		}
-		res := r.resolver(v, pool)
-		return fn(&res)
-	})
+	}
 }
 
 func (r *Repo) resolver(v storage.View, pool storage.ID) revision.Resolver {
@@ -63,6 +68,11 @@ func (r *Repo) treeAt(ctx context.Context, rev string) (tree, error) {
 	}
 	l.ctx, l.rev, l.tree = ctx, rev, tree{r: r}
 	err := r.s.backend.View(ctx, l.view)
+	for again := true; again; {
+		if again, err = r.test(ctx, err); again {
+			err = r.s.backend.View(ctx, l.view)
+		}
+	}
 	t := l.tree
 	*l = treeLookup{view: l.view}
 	r.s.lookups.Put(l)
@@ -91,7 +101,7 @@ func (l *treeLookup) find(v storage.View) error {
 		return err
 	}
 	t.Pool = pool
-	l.res = r.resolver(v, pool)
+	l.res = r.tested(r.resolver(v, pool))
 	h, err := l.res.ResolveAs(l.ctx, l.rev, revision.Treeish)
 	if errors.Is(err, storage.ErrNotFound) && unborn(&l.res, l.rev) {
 		return nil

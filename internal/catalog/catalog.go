@@ -24,6 +24,9 @@ const formatVersion = 3
 // CheckVersion returns storage.ErrNotFound for an empty store, and storage.ErrFormat for one of another version.
 func CheckVersion(v storage.View) error {
 	stored, err := v.Record([]byte{keyVersion})
+	if err == nil && len(stored) == 1 && stored[0] == suspended {
+		return fmt.Errorf("%w: the store is only partly there: restoring it did not end", storage.ErrFormat)
+	}
 	if err == nil && (len(stored) != 1 || stored[0] != formatVersion) {
 		err = fmt.Errorf("%w: the store has version %v, this program knows %d", storage.ErrFormat, stored, formatVersion)
 	}
@@ -374,4 +377,39 @@ func Token(v storage.View, id storage.ID) (hash [32]byte, ends time.Time, err er
 	copy(hash[:], d.Take(uint64(len(hash))))
 	ends = d.Time()
 	return hash, ends, d.End("delete token")
+}
+
+// suspended is the format version of a store that is only partly there, since it is being restored.
+const suspended = 0xff
+
+// IsVersion reports whether a record is that of the format version.
+func IsVersion(rec storage.Record) bool { return len(rec.Key) == 1 && rec.Key[0] == keyVersion }
+
+// Suspend makes a store one that CheckVersion refuses.
+func Suspend(tx storage.Tx) error { return tx.PutRecord([]byte{keyVersion}, []byte{suspended}) }
+
+// Resume gives a store that is suspended its version back. It returns storage.ErrFormat for one that this program does
+// not know.
+func Resume(tx storage.Tx, version []byte) error {
+	if err := tx.PutRecord([]byte{keyVersion}, version); err != nil {
+		return err
+	}
+	return CheckVersion(tx)
+}
+
+// Touch writes what is there already, so that a transaction is one that others come before or after.
+func Touch(tx storage.Tx) error {
+	stored, err := tx.Record([]byte{keyVersion})
+	if err != nil {
+		return err
+	}
+	return tx.PutRecord([]byte{keyVersion}, stored)
+}
+
+// PutState stores a state of a repository that was found out anew. Indexes by time must be as it says.
+func (r *Repo) PutState(tx storage.Tx, s *State) error { return r.putState(tx, s) }
+
+// Put stores a network that was found out anew.
+func (n *Network) Put(tx storage.Tx, pool storage.ID) error {
+	return tx.PutRecord(networkKey(pool), n.encode())
 }

@@ -23,6 +23,8 @@ import (
 //	A i ID owner/slug                   the same by ID; no value
 //	z ID                                a deleted repository of which g and A, or a pool of which F u, are yet to be
 //	                                    removed; no value
+//	D pool                              a pool that is to be dropped when no backup reads it any more; no value
+//	Q key                               a record that was set aside since nothing could be made of it, by its key
 //	F p pool                            the fork network of a pool (Network); absent before the first fork
 //	F h family                          who the forks of a deleted repository belong to now; the ID
 //	F a ID family                       the same by ID; no value
@@ -57,6 +59,8 @@ const (
 	keyRedirect = 'A'
 	keyFork     = 'F'
 	keyGone     = 'z'
+	keyHeld     = 'D'
+	keyAside    = 'Q'
 )
 
 // A visibility is who comes across a repository.

@@ -1,11 +1,13 @@
 package check
 
 import (
+	"cmp"
 	"encoding/binary"
 	"strings"
 	"time"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -42,7 +44,7 @@ func (s *scan) catalog() error {
 		l.want["n"+scope] = string(value)
 	}
 	got := map[string]string{}
-	for rec, err := range s.v.Records(nil, nil, storage.Ascending) {
+	for rec, err := range s.records("", "") {
 		if err != nil {
 			return err
 		}
@@ -61,9 +63,9 @@ func (s *scan) catalog() error {
 			}
 		case 'L', 'C':
 			s.owned(key, key[min(2, len(key)):])
-		case 'i', 'A', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
+		case 'i', 'A', 'D', 'Q', 'v', 'M', 'P', 'K', 'S', 'B', 'R', 'E', 'G':
 		default:
-			s.note(Record, storage.ID{}, key, "it is of no known kind")
+			s.noteMend(setAside(key), Record, storage.ID{}, key, "it is of no known kind")
 		}
 	}
 	s.compare(Index, l.want, got)
@@ -73,11 +75,11 @@ func (s *scan) catalog() error {
 // owned looks for the repository that a record is of.
 func (s *scan) owned(key, rest string) {
 	if len(rest) < len(storage.ID{}) {
-		s.note(Record, storage.ID{}, key, "it is of no repository")
+		s.noteMend(setAside(key), Record, storage.ID{}, key, "it is of no repository")
 		return
 	}
 	if id := storage.ID([]byte(rest[:len(storage.ID{})])); s.repos[id] == nil && !s.damaged[id] {
-		s.note(Record, id, key, "there is no such repository")
+		s.noteMend(setAside(key), Record, id, key, "there is no such repository")
 	}
 }
 
@@ -88,8 +90,8 @@ func (l *listing) add(r *catalog.Repo) error {
 		if err := l.noteError(err, Reference, r.ID, "HEAD"); err != nil {
 			return err
 		}
-	case head.Target == "":
-		l.note(Reference, r.ID, "HEAD", "it names no branch, but %s", head.Hash)
+	case !strings.HasPrefix(head.Target, ref.Branches):
+		l.note(Reference, r.ID, "HEAD", "it names no branch, but %q", cmp.Or(head.Target, head.Hash.String()))
 	}
 	state := l.states[r.ID]
 	times := map[string]byte{}

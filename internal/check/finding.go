@@ -7,14 +7,17 @@
 package check
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/object"
+	"github.com/reposit/reposit/internal/ref"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -24,7 +27,15 @@ type Finding struct {
 	Repo  storage.ID // that it is about; zero if it is about none, or about one that can't be told
 	What  string     // that is damaged: a key of a record, the name of a ref, the hash of an object
 	Means string     // what does not hold of it
+
+	Pool  storage.ID   // of an object
+	Repos []storage.ID // of an object that refs lead to: all repositories that it is missed in, at most maxTouched
+
+	mend func(storage.Tx) error // in the transaction that the finding was made in; nil: it can't be made anew so
 }
+
+// maxTouched is how many repositories a finding about an object names.
+const maxTouched = 1000
 
 func (f Finding) String() string {
 	if f.Repo.IsZero() {
@@ -49,7 +60,10 @@ const (
 	Contributor Noun = "contributor"
 	Graph       Noun = "graph" // of a pool's commits
 	Reference   Noun = "ref"
+	Log         Noun = "log" // of a ref
 	Object      Noun = "object"
+	Pool        Noun = "pool"    // of objects
+	Backend     Noun = "backend" // or its files
 )
 
 // All returns what all functions find in one state of a store, and what a new Walker does.
@@ -91,8 +105,12 @@ type scan struct {
 	repos   map[storage.ID]*catalog.Repo
 	states  map[storage.ID]*catalog.State
 	damaged map[storage.ID]bool // repositories that can't be read; what is kept of them can't be told
+	gap     bool                // there may be more repositories that can't be read
 	found   []Finding
 }
+
+// Repositories are the records of these keys.
+const reposFrom, reposEnd = "i", "j"
 
 func newScan(v storage.View) (*scan, error) {
 	s := &scan{v: v, repos: map[storage.ID]*catalog.Repo{}, states: map[storage.ID]*catalog.State{},
@@ -123,18 +141,78 @@ func newScan(v storage.View) (*scan, error) {
 	return s, nil
 }
 
+// isWhole reports whether all repositories could be read, so that it is known what must be kept of them.
+func (s *scan) isWhole() bool { return len(s.damaged) == 0 && !s.gap }
+
+// records yields the records with lo <= key < hi, in the order of their keys. What can't be read is a finding: a
+// sequence of a backend ends there, so what lies behind it is read from the other end. An error comes last.
+func (s *scan) records(lo, hi string) iter.Seq2[storage.Record, error] {
+	return func(yield func(storage.Record, error) bool) {
+		var from, to []byte
+		if from = []byte(lo); hi != "" {
+			to = []byte(hi)
+		}
+		last := lo
+		var damage error
+		for rec, err := range s.v.Records(from, to, storage.Ascending) {
+			if err != nil {
+				damage = err
+				break
+			}
+			last = string(rec.Key)
+			if !yield(rec, nil) {
+				return
+			}
+		}
+		if damage == nil {
+			return
+		}
+		if err := s.noteError(damage, Record, storage.ID{}, last); err != nil {
+			yield(storage.Record{}, err)
+			return
+		}
+		s.gap = s.gap || lo == reposFrom
+		var behind []storage.Record
+		for rec, err := range s.v.Records([]byte(last+"\x00"), to, storage.Descending) {
+			if err != nil {
+				break // it is the same damage, or one that is told of when that is mended
+			}
+			behind = append(behind, storage.Record{Key: bytes.Clone(rec.Key), Value: bytes.Clone(rec.Value)})
+		}
+		for _, rec := range slices.Backward(behind) {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
 // ids returns the repositories that can be read.
 func (s *scan) ids() []storage.ID {
 	return slices.SortedFunc(maps.Keys(s.repos), func(a, b storage.ID) int { return slices.Compare(a[:], b[:]) })
 }
 
+func putRecord(key, value string) func(storage.Tx) error {
+	return func(tx storage.Tx) error { return tx.PutRecord([]byte(key), []byte(value)) }
+}
+
+func deleteRecord(key string) func(storage.Tx) error {
+	return func(tx storage.Tx) error { return tx.DeleteRecord([]byte(key)) }
+}
+
+// noteMend is note for what mend makes anew.
+func (s *scan) noteMend(mend func(storage.Tx) error, n Noun, repo storage.ID, what, format string, args ...any) {
+	s.note(n, repo, what, format, args...)
+	s.found[len(s.found)-1].mend = mend
+}
+
 func (s *scan) note(n Noun, repo storage.ID, what, format string, args ...any) {
-	s.found = append(s.found, Finding{n, repo, what, fmt.Sprintf(format, args...)})
+	s.found = append(s.found, Finding{Noun: n, Repo: repo, What: what, Means: fmt.Sprintf(format, args...)})
 }
 
 // noteError notes an error that says what is damaged, or missing, and returns any other.
 func (s *scan) noteError(err error, n Noun, repo storage.ID, what string) error {
-	if !catalog.IsDamage(err) && !errors.Is(err, storage.ErrNotFound) {
+	if !catalog.IsDamage(err) && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, ref.ErrSymbolic) {
 		return err
 	}
 	s.note(n, repo, what, "%v", err)
@@ -144,7 +222,7 @@ func (s *scan) noteError(err error, n Noun, repo storage.ID, what string) error 
 // compare notes records that are not as they would be made anew. While there are repositories that can't be read, it is
 // not known what should be there.
 func (s *scan) compare(n Noun, want, got map[string]string) {
-	if len(s.damaged) > 0 {
+	if !s.isWhole() {
 		return
 	}
 	keys := map[string]bool{}
@@ -157,13 +235,17 @@ func (s *scan) compare(n Noun, want, got map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		w, wanted := want[key]
 		g, there := got[key]
+		f := Finding{Noun: n, What: key, mend: putRecord(key, w)}
 		switch {
 		case wanted && !there:
-			s.note(n, storage.ID{}, key, "it is missing, and should be %q", w)
+			f.Means = fmt.Sprintf("it is missing, and should be %q", w)
 		case there && !wanted:
-			s.note(n, storage.ID{}, key, "it is %q, and should not be there", g)
+			f.Means, f.mend = fmt.Sprintf("it is %q, and should not be there", g), deleteRecord(key)
 		case w != g:
-			s.note(n, storage.ID{}, key, "it is %q, and should be %q", g, w)
+			f.Means = fmt.Sprintf("it is %q, and should be %q", g, w)
+		default:
+			continue
 		}
+		s.found = append(s.found, f)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// Graphs compares what is kept of the graphs of all pools with their commits. What is there of a pool that is gone must
-// have a tombstone.
+// Graphs compares what is kept of the graphs of all pools with their commits and trees. What is there of a pool that is
+// gone must have a tombstone.
 func Graphs(ctx context.Context, b storage.Backend) (found []Finding, err error) {
 	err = b.View(ctx, func(v storage.View) error {
 		s, err := newScan(v)
@@ -26,20 +26,20 @@ func Graphs(ctx context.Context, b storage.Backend) (found []Finding, err error)
 }
 
 func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
-	if len(s.damaged) > 0 {
+	if !s.isWhole() {
 		return nil // it is not known which pools there are
 	}
 	pools, gone := map[storage.ID]bool{}, map[storage.ID]bool{}
 	for _, r := range s.repos {
 		pools[r.Pool] = true
 	}
-	for rec, err := range s.v.Records([]byte("Gz"), []byte("G{"), storage.Ascending) {
+	for rec, err := range s.records("Gz", "G{") {
 		if err != nil {
 			return err
 		}
 		gone[poolOf(rec.Key)] = true
 	}
-	for rec, err := range s.v.Records([]byte("G"), []byte("H"), storage.Ascending) {
+	for rec, err := range s.records("G", "H") {
 		if err != nil {
 			return err
 		}
@@ -49,12 +49,20 @@ func (s *scan) graphs(ctx context.Context, objects *object.Store) error {
 	}
 	sorted := slices.SortedFunc(maps.Keys(pools), func(a, b storage.ID) int { return slices.Compare(a[:], b[:]) })
 	for _, pool := range sorted {
-		err := graph.CheckStored(s.v, pool, func(h git.Hash) (*git.Commit, error) { return objects.Commit(ctx, pool, h) })
+		commit := func(h git.Hash) (*git.Commit, error) { return objects.Commit(ctx, pool, h) }
+		tree := func(ctx context.Context, h git.Hash) (*git.Tree, error) {
+			item, err := objects.TreeAlong(ctx, pool, h)
+			if err != nil {
+				return nil, err
+			}
+			return item.Tree, nil
+		}
+		err := graph.CheckStored(ctx, s.v, pool, commit, tree)
 		if err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
-			s.note(Graph, storage.ID{}, pool.String(), "%v", err)
+			s.found = append(s.found, Finding{Noun: Graph, Pool: pool, What: pool.String(), Means: err.Error()})
 		}
 	}
 	return nil

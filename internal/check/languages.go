@@ -71,6 +71,9 @@ func (l *languageScan) told(r *catalog.Repo, state *catalog.State) error {
 		return nil
 	}
 	name, err := ref.Default(l.v, r.ID)
+	if errors.Is(err, ref.ErrSymbolic) {
+		return nil // it is noted where repositories are looked at
+	}
 	if err != nil {
 		return l.noteError(err, Language, r.ID, "HEAD")
 	}

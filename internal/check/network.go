@@ -33,7 +33,7 @@ func (s *scan) networks() error {
 		}
 	}
 	var buried []storage.ID // pools that have tombstones
-	for rec, err := range s.v.Records([]byte("A"), []byte("G"), storage.Ascending) {
+	for rec, err := range s.records("A", "G") {
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (s *scan) networks() error {
 			return err
 		}
 	}
-	if len(s.damaged) > 0 {
+	if !s.isWhole() {
 		return nil // it is not known how many there should be
 	}
 	for _, pool := range slices.Compact(buried) {
@@ -105,7 +105,7 @@ func (s *scan) redirect(rec storage.Record) error {
 				s.note(Redirect, id, string(rec.Key), "it leads there, and should lead to %q", rec.Value)
 			}
 			if s.repos[id] == nil && !s.damaged[id] {
-				s.note(Redirect, id, string(rec.Key), "there is no such repository")
+				s.noteMend(deleteRecord(string(rec.Key)), Redirect, id, string(rec.Key), "there is no such repository")
 			}
 		} else if err := s.noteError(err, Redirect, storage.ID{}, string(rec.Key)); err != nil {
 			return err
@@ -137,7 +137,11 @@ func (s *scan) family(rec storage.Record) error {
 func (s *scan) both(n Noun, rec storage.Record, other string) error {
 	_, err := s.v.Record([]byte(other))
 	if errors.Is(err, storage.ErrNotFound) {
-		s.note(n, storage.ID{}, string(rec.Key), "it stands alone, without %q", other)
+		value := ""
+		if other[1] == 'n' || other[1] == 'h' {
+			value = string(rec.Key[2:min(22, len(rec.Key))])
+		}
+		s.noteMend(putRecord(other, value), n, storage.ID{}, string(rec.Key), "it stands alone, without %q", other)
 		return nil
 	}
 	return err
@@ -147,7 +151,10 @@ func (s *scan) both(n Noun, rec storage.Record, other string) error {
 func (k *kinship) compare(r *catalog.Repo) error {
 	state := k.states[r.ID]
 	if got := [2]int{state.Forks, state.PrivateForks}; got != k.forks[r.ID] {
-		k.note(Network, r.ID, "t"+r.ID.String(), "it counts %v public and private forks, and has %v", got, k.forks[r.ID])
+		mended := *state
+		mended.Forks, mended.PrivateForks = k.forks[r.ID][0], k.forks[r.ID][1]
+		k.noteMend(func(tx storage.Tx) error { return r.PutState(tx, &mended) }, Network, r.ID, "t"+r.ID.String(),
+			"it counts %v public and private forks, and has %v", got, k.forks[r.ID])
 	}
 	pool := r.Pool.String()
 	if !r.Networked {
@@ -161,7 +168,10 @@ func (k *kinship) compare(r *catalog.Repo) error {
 		return k.noteError(err, Network, r.ID, pool)
 	}
 	if n.Members != k.members[r.Pool] {
-		k.note(Network, r.ID, pool, "it counts %d members, and has %d", n.Members, k.members[r.Pool])
+		mended := n
+		mended.Members = k.members[r.Pool]
+		k.noteMend(func(tx storage.Tx) error { return mended.Put(tx, r.Pool) }, Network, r.ID, pool,
+			"it counts %d members, and has %d", n.Members, mended.Members)
 	}
 	if root := k.repos[n.Root]; root == nil || root.Pool != r.Pool || !root.Family.IsZero() {
 		k.note(Network, r.ID, pool, "its root is said to be %s, which is none", n.Root)

@@ -17,7 +17,7 @@ func Search(v storage.View) ([]Finding, error) {
 }
 
 func (s *scan) search() error {
-	if len(s.damaged) > 0 {
+	if !s.isWhole() {
 		return nil // it is not known what they are found by
 	}
 	want := words{records: map[string]string{}}
@@ -32,7 +32,7 @@ func (s *scan) search() error {
 		}
 	}
 	got := map[string]string{}
-	for rec, err := range s.v.Records([]byte("S"), []byte("T"), storage.Ascending) {
+	for rec, err := range s.records("S", "T") {
 		if err != nil {
 			return err
 		}

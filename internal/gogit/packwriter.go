@@ -36,9 +36,13 @@ func (s *Storer) PackfileWriter() (io.WriteCloser, error) {
 		return nil, err
 	}
 	w := &packWriter{s: s, pool: pool}
-	note := func(stage storage.Stage) { w.spare = stage }
-	w.spool = pack.NewSpool(s.Limits.Pack, pack.StoreIn(s.ctx, s.Backend.Backend, pool, note))
+	w.spool = pack.NewSpool(s.Limits.Pack, w.spoolStore())
 	return w, nil
+}
+
+// spoolStore is where the bytes of the pack are that do not fit into memory.
+func (w *packWriter) spoolStore() pack.Store {
+	return pack.StoreIn(w.s.ctx, w.s.Backend.Backend, w.pool, func(stage storage.Stage) { w.spare = stage })
 }
 
 type packWriter struct {
@@ -114,9 +118,15 @@ func (w *packWriter) store() error {
 	if err := s.checkQuota(c.size, c.again); err != nil {
 		return err
 	}
-	kept, err := w.keep(p, &c)
+	return w.put(&c, p)
+}
+
+// put stores a checked pack, as it came or object by object, and counts what it holds.
+func (w *packWriter) put(c *contents, p *pack.Pack) error {
+	s := w.s
+	kept, err := w.keep(p, c)
 	if err == nil && !kept {
-		err = w.put(p, &c)
+		err = w.putEach(p, c)
 	}
 	if err != nil {
 		return err
@@ -153,8 +163,8 @@ func (w *packWriter) keep(p *pack.Pack, c *contents) (bool, error) {
 	return w.spool.Keep(w.s.ctx, entries)
 }
 
-// put stores what the pack holds object by object.
-func (w *packWriter) put(p *pack.Pack, c *contents) error {
+// putEach stores what the pack holds object by object.
+func (w *packWriter) putEach(p *pack.Pack, c *contents) error {
 	s := w.s
 	stage, err := s.Backend.Stage(s.ctx, w.pool)
 	if err != nil {
@@ -365,13 +375,18 @@ func (in *input) put(o *pack.Object) error {
 		return err
 	}
 	if o.Size < storage.LargeObject || o.Type != storage.Blob {
-		if d := o.Delta; d != nil && (d.Depth > maxStoredDeltas || in.skipped[d.Base]) {
-			// Without this one, what is based on it has a shorter chain. It is counted as if not.
-			o.Delta = nil
-		}
+		in.cutChain(o)
 		return in.stage.Put(in.s.ctx, o.Object)
 	}
 	return in.putLarge(o)
+}
+
+// cutChain has an object stored whole if as a delta it would be at the end of a chain that is too long.
+func (in *input) cutChain(o *pack.Object) {
+	if d := o.Delta; d != nil && (d.Depth > maxStoredDeltas || in.skipped[d.Base]) {
+		// Without this one, what is based on it has a shorter chain. It is counted as if not.
+		o.Delta = nil
+	}
 }
 
 func (in *input) putLarge(o *pack.Object) error {

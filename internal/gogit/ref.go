@@ -85,6 +85,11 @@ func (s *Storer) view(fn func(storage.View) error) error {
 // Reference returns a ref as it is stored, symbolic ones unresolved, or plumbing.ErrReferenceNotFound.
 func (s *Storer) Reference(name plumbing.ReferenceName) (found *plumbing.Reference, err error) {
 	err = s.call("ref", name.String(), func() error {
+		if s.Ready != nil {
+			if err := s.Ready(s.ctx, name.String()); err != nil {
+				return err
+			}
+		}
 		return s.view(func(v storage.View) error {
 			r, err := s.refs.get(v, name.String())
 			if errors.Is(err, storage.ErrNotFound) || err == nil && s.hides(r) {

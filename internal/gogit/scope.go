@@ -34,7 +34,8 @@ func (s *Storer) look(need access.Permission, fn func(*scope) error) error {
 		if err != nil {
 			return err
 		}
-		g := scope{Storer: s, view: v, in: reach.Repo{View: v, ID: s.Repo, Pool: pool, Records: need >= access.Write}}
+		g := scope{Storer: s, view: v, in: reach.Repo{View: v, ID: s.Repo, Pool: pool, Records: need >= access.Write,
+			Hidden: s.Hidden}}
 		if !g.in.Records { // what is not committed yet is for those who may write
 			if g.in.Records, err = g.mayWrite(); err != nil {
 				return err

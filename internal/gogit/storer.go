@@ -41,11 +41,16 @@ type Host struct {
 
 	ReadOnly bool // whatever would change something is storage.ErrReadOnly
 
+	Hidden []string // what the names of refs begin with that count as not there when an object is looked for
+
 	Limits Limits
 	Now    func() time.Time
 	Author func() (git.Signature, error) // who stands in the logs of refs
 	Ref    func(name string) error       // refuses names that no ref under refs/ may have
 	Branch func(name string) error       // the same for short names of branches
+
+	// Ready has a ref be made that is made when somebody asks for it; nil: there is none such
+	Ready func(ctx context.Context, name string) error
 
 	Enter func(context.Context) error // begins a call
 	Leave func()                      // ends one that Enter let in

@@ -16,15 +16,17 @@ type Keeper struct {
 	*Store
 	// Update runs a function in a transaction.
 	Update func(context.Context, func(storage.Tx) error) error
-	// Step, unless it is nil, is called after each transaction, and between commits that are read. An error ends the work.
+	// Step, unless it is nil, is called after each transaction, and between commits that are read. An error ends the
+	// work.
 	Step func(context.Context) error
 }
 
 const (
-	batchChunks  = 4    // that one transaction adds
-	tailAtOnce   = 8192 // commits of the tail that are looked at together
-	keptEntries  = 4096 // commits that are held in memory while others are looked at
-	maxTagsDepth = 16   // tags of tags that are followed
+	batchChunks  = 4       // that one transaction adds
+	tailAtOnce   = 8192    // commits of the tail that are looked at together
+	keptEntries  = 1 << 16 // commits that are held in memory while others are looked at
+	manyRuns     = 16      // runs that are made fewer before more are added
+	maxTagsDepth = 16      // tags of tags that are followed
 )
 
 // errMoved says that somebody else added to the graph meanwhile.
@@ -32,9 +34,11 @@ var errMoved = errors.New("graph moved")
 
 // Advance gives numbers to the commits of a pool that tips reach, and to those of the tail, in transactions of bounded
 // size. Fewer than 512 of them wait in the tail for others to come. Commits that lack an ancestor, and what comes after
-// them, stay as they are. What was done before an error stays. What is stored and damaged is removed, and made anew.
+// them, stay as they are. Then it makes the filters of the paths that commits with numbers changed. What was done
+// before an error stays. What is stored and damaged is removed, and made anew.
 //
-// It reads each commit that is not stored once or twice, and holds about 30 bytes in memory for each.
+// It reads each commit that is not stored once or twice, and the trees of each that has no filter as far as they differ
+// from those of its first parent. It holds about 50 bytes in memory for each commit that is not stored, and 32 MiB.
 func (k *Keeper) Advance(ctx context.Context, pool storage.ID, tips []git.Hash) error {
 	if err := k.begin(ctx, pool); err != nil {
 		return err
@@ -85,11 +89,12 @@ func (k *Keeper) end(pool storage.ID) {
 
 func (k *Keeper) advance(ctx context.Context, pool storage.ID, tips []git.Hash) error {
 	for {
-		a := adding{Keeper: k, pool: pool, place: map[git.Hash]uint32{}, entries: map[git.Hash]*Entry{}}
+		a := adding{Keeper: k, pool: pool, place: map[git.Hash]uint32{}, entries: map[git.Hash]*Entry{},
+			authors: map[Author]Author{}}
 		if err := a.open(ctx); err != nil {
 			return err
 		}
-		before := a.head.chunks
+		a.before = a.head.chunks
 		var err error
 		if a.tail, err = k.tail(ctx, pool, tailAtOnce); err != nil {
 			return err
@@ -100,14 +105,19 @@ func (k *Keeper) advance(ctx context.Context, pool storage.ID, tips []git.Hash) 
 		if err := k.compact(ctx, pool); err != nil {
 			return err
 		}
-		if h, err := k.Store.head(ctx, pool); err != nil || len(a.tail) < tailAtOnce || h.chunks == before {
+		h, err := k.Store.head(ctx, pool)
+		if err != nil {
 			return err
+		}
+		if len(a.tail) < tailAtOnce || h.chunks == a.before {
+			return k.filter(ctx, pool)
 		}
 	}
 }
 
 // remove removes all that is stored of a graph.
 func (k *Keeper) remove(ctx context.Context, pool storage.ID) error {
+	k.epoch.Add(1)
 	for more := true; more; {
 		err := k.Update(ctx, func(tx storage.Tx) (err error) {
 			more, err = Dropped.Drop(tx, pool)
@@ -130,9 +140,11 @@ type adding struct {
 	graph   *Graph // of what is stored
 	tail    map[git.Hash]*Entry
 	pending []numbered          // commits from head.commits on
-	place   map[git.Hash]uint32 // their numbers
+	place   map[git.Hash]uint32 // the numbers of all that were added
+	before  uint32              // chunks that were stored before
 	blocked map[git.Hash]bool   // commits that can't have a number
 	entries map[git.Hash]*Entry // of those that were read last
+	authors map[Author]Author   // the same, so that they share their bytes
 }
 
 // A numbered is a commit with all that is stored of it.
@@ -151,8 +163,7 @@ type position struct {
 
 func (a *adding) open(ctx context.Context) (err error) {
 	if a.head, err = a.Store.head(ctx, a.pool); err == nil {
-		a.graph = From(nil)
-		a.graph.store, a.graph.pool, a.graph.stored = a.Store, a.pool, a.head.commits()
+		a.graph = a.at(a.pool, a.head)
 	}
 	return err
 }
@@ -189,10 +200,10 @@ func (a *adding) has(ctx context.Context, h git.Hash) (uint32, bool, error) {
 	if n, ok := a.place[h]; ok {
 		return n, true, nil
 	}
-	if a.graph.stored == 0 {
+	if a.before == 0 {
 		return 0, false, nil
 	}
-	return a.find(ctx, a.pool, h)
+	return a.findBelow(ctx, a.pool, h, a.before)
 }
 
 // peel returns the commit that a tip names, and whether there is one that may have no number yet.
@@ -254,8 +265,14 @@ func (a *adding) entry(ctx context.Context, h git.Hash) (*Entry, error) {
 	}
 	if len(a.entries) >= keptEntries {
 		clear(a.entries)
+		clear(a.authors)
 	}
 	e := EntryOf(c)
+	if same, ok := a.authors[e.Author]; ok {
+		e.Author = same
+	} else {
+		a.authors[e.Author] = e.Author
+	}
 	a.entries[h] = e
 	return e, nil
 }
@@ -352,7 +369,8 @@ func positionOf(number uint32, date int64, parents []uint32, of func(uint32) (po
 		if i > 0 {
 			continue
 		}
-		// The distances of skips grow as the digits of a skew-binary number (Myers, "An applicative random-access stack").
+		// The distances of skips grow as the digits of a skew-binary number (Myers, "An applicative random-access
+		// stack").
 		p.depth, p.skip = is.depth+1, parent
 		far, err := of(is.skip)
 		if err != nil {

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"slices"
 
@@ -9,9 +11,11 @@ import (
 	"github.com/reposit/reposit/storage"
 )
 
-// CheckStored returns an error unless all that is stored of a pool's graph is what follows from its commits, which read
-// returns: each has its parents, date, generation, tree and author, is found by its hash, and is there once.
-func CheckStored(v storage.View, pool storage.ID, read func(git.Hash) (*git.Commit, error)) error {
+// CheckStored returns an error unless all that is stored of a pool's graph is what follows from its commits and trees,
+// which read and tree return: each commit has its parents, date, generation, tree and author, is found by its hash, and
+// is there once. Filters may be missing.
+func CheckStored(ctx context.Context, v storage.View, pool storage.ID, read func(git.Hash) (*git.Commit, error),
+	tree func(context.Context, git.Hash) (*git.Tree, error)) error {
 	h, err := readHead(v, pool)
 	if err != nil {
 		return err
@@ -25,6 +29,9 @@ func CheckStored(v storage.View, pool storage.ID, read func(git.Hash) (*git.Comm
 	if err := c.runs(); err != nil {
 		return err
 	}
+	if err := c.filters(ctx, &changes{tree: tree, paths: map[string]struct{}{}}); err != nil {
+		return err
+	}
 	return c.tail()
 }
 
@@ -36,6 +43,8 @@ type checker struct {
 	hashes  []git.Hash
 	numbers map[git.Hash]uint32
 	at      []position
+	trees   []git.Hash
+	first   []uint32 // first parents, plus one
 }
 
 func (c *checker) chunk(chunk uint32) error {
@@ -76,7 +85,8 @@ func (c *checker) chunk(chunk uint32) error {
 		if err != nil {
 			return err
 		}
-		c.at = append(c.at, want)
+		c.at, c.trees = append(c.at, want), append(c.trees, commit.Tree)
+		c.first = append(c.first, l.first[i])
 		author := Author{}
 		if a := n.author[i]; a > 0 {
 			author = n.authors[a-1]
@@ -120,6 +130,35 @@ func (c *checker) runs() error {
 	}
 	if found != len(c.hashes) {
 		return fmt.Errorf("%d of %d commits are found by their hashes", found, len(c.hashes))
+	}
+	return nil
+}
+
+// filters makes each filter that is stored anew.
+func (c *checker) filters(ctx context.Context, by *changes) error {
+	for chunk := range c.head.filtered {
+		b, err := c.v.Record(chunkKey(keyFilters, c.pool, chunk))
+		if err != nil {
+			return fmt.Errorf("filters of chunk %d: %w", chunk, err)
+		}
+		f, err := decodeFilters(b)
+		if err != nil {
+			return err
+		}
+		for i := range chunkSize {
+			n := chunk*chunkSize + uint32(i)
+			var old git.Hash
+			if p := c.first[n]; p > 0 {
+				old = c.trees[p-1]
+			}
+			want, known, err := by.filter(ctx, nil, old, c.trees[n])
+			if err != nil {
+				return err
+			}
+			if got := f.of(i); len(got) > 0 && known && !bytes.Equal(got, want) {
+				return fmt.Errorf("the filter of commit %s is not of what it changed", c.hashes[n])
+			}
+		}
 	}
 	return nil
 }

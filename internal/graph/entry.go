@@ -30,9 +30,10 @@ func EntryOf(c *git.Commit) *Entry {
 // DateOf returns the date of a commit's committer in seconds since 1970, or the nearest one of which a sum with another
 // does not overflow.
 func DateOf(c *git.Commit) int64 {
-	const most = 1 << 60
-	return min(max(c.Committer.When.Unix(), -most), most)
+	return min(max(c.Committer.When.Unix(), -maxDate), maxDate)
 }
+
+const maxDate = 1 << 60
 
 // AuthorOf returns the author of a commit, decoded by its encoding header.
 func AuthorOf(c *git.Commit) Author {

@@ -41,6 +41,7 @@ type Graph struct {
 	store  *Store
 	pool   storage.ID
 	stored uint32
+	epoch  uint64 // of the store, when it was opened
 	read   Reader
 
 	// Pace, unless it is nil, is called once for some hundred commits that are read as objects. An error ends the walk.
@@ -49,12 +50,13 @@ type Graph struct {
 	// MaxRead, unless it is 0, is how many commits without numbers are read before a walk ends with ErrUnstored.
 	MaxRead int
 
-	extra []extra
-	index map[git.Hash]uint32
-	tail  map[git.Hash]*Entry
-	tried bool // tail was read
-	reads int  // extras that were read as objects
-	known int
+	extra  []extra
+	index  map[git.Hash]uint32
+	tail   map[git.Hash]*Entry
+	tried  bool // tail was read
+	looked int  // extras that were looked up in the tail
+	reads  int  // extras that were read as objects
+	known  int
 
 	buffer []uint32
 	links  [recent]*links // by their chunk modulo recent, with chunks
@@ -89,7 +91,7 @@ func (s *Store) Open(ctx context.Context, pool storage.ID, read Reader) (*Graph,
 	if read == nil {
 		read = func(ctx context.Context, h git.Hash) (*git.Commit, error) { return s.objects.Commit(ctx, pool, h) }
 	}
-	g := From(read)
+	g, epoch := From(read), s.epoch.Load()
 	h, err := s.head(ctx, pool)
 	if isDamage(err) {
 		return g, nil
@@ -97,8 +99,23 @@ func (s *Store) Open(ctx context.Context, pool storage.ID, read Reader) (*Graph,
 	if err != nil {
 		return nil, err
 	}
-	g.store, g.pool, g.stored = s, pool, h.commits()
+	g.store, g.pool, g.stored, g.epoch = s, pool, h.commits(), epoch
 	return g, nil
+}
+
+// at returns the graph of a pool as a head says, for who holds that no other one takes its place.
+func (s *Store) at(pool storage.ID, h *head) *Graph {
+	g := From(nil)
+	g.store, g.pool, g.stored, g.epoch = s, pool, h.commits(), s.epoch.Load()
+	return g
+}
+
+// current returns errDamaged if a graph was removed since this one was opened: numbers may be of other commits then.
+func (g *Graph) current() error {
+	if g.store.epoch.Load() != g.epoch {
+		return errDamaged
+	}
+	return nil
 }
 
 // Do calls fn with the graph of a pool, and again with one of which nothing is stored if what is stored is damaged.
@@ -124,6 +141,9 @@ func (g *Graph) number(ctx context.Context, h git.Hash) (uint32, error) {
 	}
 	if g.stored > 0 {
 		n, ok, err := g.store.find(ctx, g.pool, h)
+		if err == nil {
+			err = g.current()
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -138,7 +158,7 @@ func (g *Graph) number(ctx context.Context, h git.Hash) (uint32, error) {
 }
 
 const (
-	singly    = 8    // extras that are read one by one, before the tail is read at once
+	singly    = 512  // extras that are looked up in the tail one by one, before that is read at once
 	tailLimit = 4096 // commits of the tail that are held in memory
 	wantAfter = 64   // commits that are read as objects before they are worth being stored
 )
@@ -157,14 +177,9 @@ func (g *Graph) know(ctx context.Context, n uint32) (*extra, error) {
 		return nil, ErrUnstored
 	}
 	g.known++
-	e := g.tail[h]
-	if e == nil && g.store != nil && g.reads >= singly && !g.tried {
-		g.tried = true
-		var err error
-		if g.tail, err = g.store.tail(ctx, g.pool, tailLimit); err != nil {
-			return nil, err
-		}
-		e = g.tail[h]
+	e, err := g.fromTail(ctx, h)
+	if err != nil {
+		return nil, err
 	}
 	if e == nil {
 		c, err := g.read(ctx, h)
@@ -177,7 +192,7 @@ func (g *Graph) know(ctx context.Context, n uint32) (*extra, error) {
 				return nil, err
 			}
 		}
-		if g.reads++; g.reads == wantAfter+singly && g.store != nil {
+		if g.reads++; g.reads == wantAfter && g.store != nil {
 			g.store.want(g.pool, g.extra[0].hash)
 		}
 	}
@@ -193,6 +208,24 @@ func (g *Graph) know(ctx context.Context, n uint32) (*extra, error) {
 	return x, nil
 }
 
+// fromTail returns what the tail has of a commit, or nil. It reads the tail at once where many are asked for: while the
+// upkeep is behind, that may be long.
+func (g *Graph) fromTail(ctx context.Context, h git.Hash) (e *Entry, err error) {
+	switch {
+	case g.store == nil:
+		return nil, nil
+	case g.looked < singly:
+		g.looked++
+		return g.store.tailEntry(ctx, g.pool, h)
+	case !g.tried:
+		g.tried = true
+		if g.tail, err = g.store.tail(ctx, g.pool, tailLimit); err != nil {
+			return nil, err
+		}
+	}
+	return g.tail[h], nil
+}
+
 func (g *Graph) linksOf(ctx context.Context, n uint32) (*links, int, error) {
 	chunk := n / chunkSize
 	at := chunk % recent
@@ -203,6 +236,9 @@ func (g *Graph) linksOf(ctx context.Context, n uint32) (*links, int, error) {
 		return nil, 0, err
 	}
 	l, err := g.store.links(ctx, g.pool, chunk)
+	if err == nil {
+		err = g.current()
+	}
 	if err != nil {
 		return nil, 0, err
 	}
@@ -217,6 +253,9 @@ func (g *Graph) namesOf(ctx context.Context, n uint32) (*names, int, error) {
 		return l, int(n % chunkSize), nil
 	}
 	l, err := g.store.names(ctx, g.pool, chunk)
+	if err == nil {
+		err = g.current()
+	}
 	if err != nil {
 		return nil, 0, err
 	}

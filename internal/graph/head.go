@@ -10,11 +10,12 @@ import (
 // A head says how much is stored of a pool's graph. Commits have numbers, in an order in which parents come before
 // their children. The number of a commit never changes, and all its ancestors have smaller ones.
 type head struct {
-	chunks  uint32 // how many are stored, each of chunkSize commits
-	nextRun uint32
-	runs    []run // that find numbers by hashes; each begins where the one before ends
-	made    *made // a run that is being made of others; nil: none
-	dropped []made
+	chunks   uint32 // how many are stored, each of chunkSize commits
+	filtered uint32 // how many of them have filters, the first ones
+	nextRun  uint32
+	runs     []run // that find numbers by hashes; each begins where the one before ends
+	made     *made // a run that is being made of others; nil: none
+	dropped  []made
 }
 
 // A run finds the numbers of the commits in some chunks by their hashes. It is in 1<<bits buckets, by the first bits of
@@ -32,7 +33,7 @@ type made struct {
 
 func (h *head) commits() uint32 { return h.chunks * chunkSize }
 
-const headVersion = 1
+const headVersion = 2
 
 // maxChunks keeps numbers below 1<<31. Others name commits that have none; see Graph.
 const maxChunks = (1 << 31) / chunkSize
@@ -58,6 +59,7 @@ func decodeRun(d *record.Decoder) run {
 func (h *head) append(b []byte) []byte {
 	b = append(b, headVersion)
 	b = binary.AppendUvarint(b, uint64(h.chunks))
+	b = binary.AppendUvarint(b, uint64(h.filtered))
 	b = binary.AppendUvarint(b, uint64(h.nextRun))
 	b = binary.AppendUvarint(b, uint64(len(h.runs)))
 	for i := range h.runs {
@@ -78,8 +80,12 @@ func (h *head) append(b []byte) []byte {
 
 func decodeHead(b []byte) (*head, error) {
 	d := record.Decode(b)
-	d.Version(headVersion, headVersion)
-	h := &head{chunks: uint32(d.Count(maxChunks)), nextRun: uint32(d.Count(math.MaxUint32))}
+	version := d.Version(1, headVersion)
+	h := &head{chunks: uint32(d.Count(maxChunks))}
+	if version > 1 {
+		h.filtered = uint32(d.Count(uint64(h.chunks)))
+	}
+	h.nextRun = uint32(d.Count(math.MaxUint32))
 	at := uint32(0)
 	for range d.Count(uint64(d.Len())) {
 		r := decodeRun(&d)

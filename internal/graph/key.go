@@ -13,17 +13,19 @@ import (
 //	G h pool              how much is stored of a pool's graph (head)
 //	G p pool chunk        parents, dates and generation numbers of 512 commits (links)
 //	G c pool chunk        hashes, trees and authors of the same (names)
+//	G b pool chunk        Bloom filters of the paths that the same changed (filters)
 //	G i pool run bucket   numbers of commits by hash
 //	G t pool hash         a commit that has no number yet (Entry)
 //	G z pool              a dropped pool whose records are yet to be removed; no value
 const (
-	keyFirst = 'G'
-	keyHead  = 'h'
-	keyLinks = 'p'
-	keyNames = 'c'
-	keyIndex = 'i'
-	keyTail  = 't'
-	keyGone  = 'z'
+	keyFirst   = 'G'
+	keyHead    = 'h'
+	keyLinks   = 'p'
+	keyNames   = 'c'
+	keyFilters = 'b'
+	keyIndex   = 'i'
+	keyTail    = 't'
+	keyGone    = 'z'
 )
 
 func headKey(pool storage.ID) []byte { return record.IDKey(pool, keyFirst, keyHead) }
@@ -52,7 +54,7 @@ var Dropped = record.Sweeper[storage.Tx]{
 	Kind: string([]byte{keyFirst, keyGone}),
 	Drop: func(tx storage.Tx, pool storage.ID) (more bool, err error) {
 		left := dropAtOnce
-		for _, kind := range [...]byte{keyHead, keyTail, keyLinks, keyNames, keyIndex} {
+		for _, kind := range [...]byte{keyHead, keyTail, keyLinks, keyNames, keyFilters, keyIndex} {
 			prefix := record.IDKey(pool, keyFirst, kind)
 			var keys [][]byte
 			for rec, err := range tx.Records(prefix, record.After(prefix), storage.Ascending) {

@@ -42,7 +42,10 @@ func (g *Graph) Has(ctx context.Context, s *Set, h git.Hash) (bool, error) {
 			return false, nil
 		}
 		var err error
-		if n, ok, err = g.store.find(ctx, g.pool, h); err != nil || !ok {
+		if n, ok, err = g.store.find(ctx, g.pool, h); err == nil {
+			err = g.current()
+		}
+		if err != nil || !ok {
 			return false, err
 		}
 		if n >= g.stored {

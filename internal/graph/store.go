@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
@@ -18,11 +19,13 @@ type Store struct {
 	backend storage.Backend
 	objects *object.Store
 	cache   cache
+	epoch   atomic.Uint64 // how many graphs were removed
 
 	mu      sync.Mutex
 	heads   map[storage.ID]*head
 	wanted  map[storage.ID][]git.Hash    // commits that were read since they have no number, by pool
 	ignored map[storage.ID]bool          // pools of which no more is wanted
+	faulty  map[storage.ID]bool          // pools some of whose filters can't be read
 	keeping map[storage.ID]chan struct{} // closed when nothing is added to the graph of a pool any more
 	onWant  func()
 }
@@ -162,12 +165,18 @@ func (s *Store) bucket(ctx context.Context, pool storage.ID, run, number uint32)
 
 // find returns the number of a commit, and whether it has one.
 func (s *Store) find(ctx context.Context, pool storage.ID, hash git.Hash) (number uint32, ok bool, err error) {
+	return s.findBelow(ctx, pool, hash, maxChunks)
+}
+
+// findBelow is find, which may miss a commit that is not in one of the first chunks.
+func (s *Store) findBelow(ctx context.Context, pool storage.ID, hash git.Hash, chunks uint32) (number uint32, ok bool,
+	err error) {
 	for {
 		h, err := s.head(ctx, pool)
 		if err != nil {
 			return 0, false, err
 		}
-		number, ok, err := s.findIn(ctx, pool, h, hash)
+		number, ok, err := s.findIn(ctx, pool, h, hash, chunks)
 		if !errors.Is(err, storage.ErrNotFound) {
 			return number, ok, err
 		}
@@ -180,10 +189,14 @@ func (s *Store) find(ctx context.Context, pool storage.ID, hash git.Hash) (numbe
 	}
 }
 
-func (s *Store) findIn(ctx context.Context, pool storage.ID, h *head, hash git.Hash) (uint32, bool, error) {
+func (s *Store) findIn(ctx context.Context, pool storage.ID, h *head, hash git.Hash, chunks uint32) (uint32, bool,
+	error) {
 	prefix := prefixOf(hash)
 	for i := len(h.runs) - 1; i >= 0; i-- {
 		r := &h.runs[i]
+		if r.from >= chunks {
+			continue
+		}
 		b, err := s.bucket(ctx, pool, r.id, bucketOf(prefix, r.bits))
 		if err != nil {
 			return 0, false, err
@@ -208,6 +221,22 @@ func (s *Store) findIn(ctx context.Context, pool storage.ID, h *head, hash git.H
 
 // bucketOf returns the bucket of a run of 1<<bits buckets.
 func bucketOf(prefix uint64, bits uint8) uint32 { return uint32(prefix >> 32 >> (32 - bits)) }
+
+// tailEntry returns what is stored of a commit that has no number, or nil.
+func (s *Store) tailEntry(ctx context.Context, pool storage.ID, h git.Hash) (e *Entry, err error) {
+	err = s.backend.View(ctx, func(v storage.View) error {
+		value, err := v.Record(tailKey(pool, h))
+		if err != nil {
+			return err
+		}
+		e, err = decodeEntry(value)
+		return err
+	})
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
+	}
+	return e, err
+}
 
 // tail returns commits of a pool that have no numbers, but no more than limit.
 func (s *Store) tail(ctx context.Context, pool storage.ID, limit int) (map[git.Hash]*Entry, error) {
@@ -262,4 +291,11 @@ func (s *Store) Links(ctx context.Context, pool storage.ID, h git.Hash) (tree gi
 		parents = append(parents, of.hash(int(p%chunkSize)))
 	}
 	return own.tree(int(n % chunkSize)), parents, true, nil
+}
+
+// Reset forgets what is held in memory of a pool whose records were removed, or are others.
+func (s *Store) Reset(pool storage.ID) {
+	s.forget(pool)
+	s.cache.drop(pool)
+	s.setFaulty(pool, false)
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -267,11 +268,17 @@ func (w *world) checkSet(heads ...int) {
 func (w *world) checkStored() {
 	w.t.Helper()
 	err := w.b.View(w.t.Context(), func(v storage.View) error {
-		return CheckStored(v, w.pool, func(h git.Hash) (*git.Commit, error) {
+		return CheckStored(w.t.Context(), v, w.pool, func(h git.Hash) (*git.Commit, error) {
 			if n, ok := w.number[h]; ok {
 				return w.commits[n], nil
 			}
 			return nil, storage.ErrNotFound
+		}, func(ctx context.Context, h git.Hash) (*git.Tree, error) {
+			item, err := w.objects.Tree(ctx, w.pool, h)
+			if err != nil {
+				return nil, err
+			}
+			return item.Tree, nil
 		})
 	})
 	if err != nil {

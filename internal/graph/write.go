@@ -55,10 +55,12 @@ func (a *adding) write(ctx context.Context, chunks int) error {
 	if err != nil {
 		return err
 	}
-	for i := range some {
-		delete(a.place, some[i].hash)
-	}
 	a.pending = slices.Delete(a.pending, 0, len(some))
+	if len(next.runs) >= manyRuns {
+		if err := a.compact(ctx, a.pool); err != nil {
+			return err
+		}
+	}
 	if err := a.open(ctx); err != nil {
 		return err
 	}
@@ -143,12 +145,11 @@ func (a *adding) keepTail(ctx context.Context) error {
 func (a *adding) dropStale(ctx context.Context) error {
 	var stale []git.Hash
 	for h := range a.tail {
-		if _, ok := a.place[h]; ok {
-			continue
-		}
-		if _, ok, err := a.has(ctx, h); err != nil {
+		n, ok, err := a.has(ctx, h)
+		if err != nil {
 			return err
-		} else if ok {
+		}
+		if ok && n < a.before*chunkSize {
 			stale = append(stale, h)
 		}
 	}

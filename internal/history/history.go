@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/internal/graph"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/storage"
 )
@@ -37,13 +38,22 @@ type Source interface {
 	Filter(path string) func(commit git.Hash) bool
 }
 
-// Objects is a Source that reads the objects of a pool.
+// Objects is a Source that reads the objects of a pool, and of commits what it can from the pool's graph. It is for one
+// goroutine.
 type Objects struct {
-	Store *object.Store
-	Pool  storage.ID
+	Store  *object.Store
+	Pool   storage.ID
+	Graphs *graph.Store // nil: all is read as objects
 
-	read int
+	read   int
+	nodes  *graph.Nodes // nil: not opened yet
+	passed int          // commits since a tree was read
+	sparse bool         // many commits are passed by between those whose trees are read
 }
+
+// sparse is how many commits lie between two whose trees are read if what is made of deltas on the way to one is of no
+// use to the next.
+const sparse = 8
 
 // cachedCommits is how many commits a walk puts into the cache: after so many, the rest would only drive out what
 // others have there.
@@ -74,6 +84,19 @@ func (o *Objects) Commit(ctx context.Context, h git.Hash) (*git.Commit, error) {
 
 // Node is part of a Source.
 func (o *Objects) Node(ctx context.Context, h git.Hash) (Node, error) {
+	o.passed++
+	if o.nodes == nil && o.Graphs != nil {
+		var err error
+		if o.nodes, err = o.Graphs.Nodes(ctx, o.Pool); err != nil {
+			return Node{}, err
+		}
+	}
+	if o.nodes != nil {
+		n, ok, err := o.nodes.Node(ctx, h)
+		if ok || err != nil {
+			return Node{Tree: n.Tree, Parents: n.Parents, When: max(n.Date, 0)}, err
+		}
+	}
 	c, err := o.Commit(ctx, h)
 	if err != nil {
 		return Node{}, err
@@ -91,7 +114,14 @@ func (o *Objects) Tree(ctx context.Context, h git.Hash) (*git.Tree, error) {
 	if h == git.EmptyTree || h.IsZero() {
 		return &git.Tree{}, nil
 	}
-	item, err := o.Store.TreeAlong(ctx, o.Pool, h)
+	if o.passed > 0 {
+		o.sparse, o.passed = o.passed > sparse, 0
+	}
+	read := o.Store.TreeAlong
+	if o.sparse {
+		read = o.Store.Tree
+	}
+	item, err := read(ctx, o.Pool, h)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +141,13 @@ func (o *Objects) Size(ctx context.Context, h git.Hash) (int64, error) {
 }
 
 // Filter is part of a Source.
-func (o *Objects) Filter(string) func(git.Hash) bool { return nil }
+func (o *Objects) Filter(path string) func(git.Hash) bool {
+	if o.Graphs == nil {
+		return nil
+	}
+	keys := graph.KeysOf(path)
+	return func(h git.Hash) bool { return o.nodes == nil || o.nodes.MayChange(h, keys) }
+}
 
 // A filter reports whether a commit may differ from its first parent at one of some paths.
 type filter []func(git.Hash) bool

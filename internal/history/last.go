@@ -2,8 +2,10 @@ package history
 
 import (
 	"context"
+	"slices"
 
 	"github.com/reposit/reposit/internal/git"
+	"github.com/reposit/reposit/storage"
 )
 
 // A Last is the commit that last changed an entry of a directory.
@@ -13,14 +15,20 @@ type Last struct {
 }
 
 // A LastWalk finds, for each entry of a directory, the commit that last changed it: the first one that git-log shows
-// for it. All entries are looked for in one walk. At each commit it knows which of them are the same from the tip up
-// to it, and has no commit yet. It is for one goroutine.
+// for it. All entries are looked for in one walk. At each commit it knows which of them are the same from the tip up to
+// it, and has no commit yet. The way of an entry depends on no other entry: so at a commit with which an earlier walk
+// began, what that found is the rest. It is for one goroutine.
 type LastWalk struct {
 	src     Source
 	tree    *git.Tree // of the directory, at the tip
 	set     *pathSet  // of the directory; nil: the root
 	filter  filter    // of the directory
 	entries []filter  // of the entries, if they are known
+	cache   *LastCache
+	known   []*lastMemo // what is in the cache
+	memo    *lastMemo   // what was found
+	looked  int         // at how many commits
+	left    int         // entries that were not found yet
 
 	queue   queue
 	waiting map[git.Hash]*lastState
@@ -35,6 +43,7 @@ type lastState struct {
 	node   Node
 	view   *view
 	open   bits // the entries that are looked for
+	known  bits // those that the commit is known to have changed
 	number uint32
 }
 
@@ -54,13 +63,27 @@ func (b bits) empty() bool {
 	return true
 }
 
+// with returns the set with another one added. It may be that one.
+func (b bits) with(o bits) bits {
+	if b == nil {
+		return o
+	}
+	for i := range o {
+		b[i] |= o[i]
+	}
+	return b
+}
+
 // NewLastWalk returns a LastWalk from a commit for the entries of a tree, which is that of a directory of the commit;
-// "" is the root.
-func NewLastWalk(ctx context.Context, src Source, tip git.Hash, dir string, tree *git.Tree) (*LastWalk, error) {
-	w := &LastWalk{src: src, tree: tree, waiting: map[git.Hash]*lastState{}}
+// "" is the root. It takes what it can from a cache, and adds to it, unless that is nil; pool is what src reads from.
+func NewLastWalk(ctx context.Context, src Source, tip git.Hash, dir string, tree *git.Tree, cache *LastCache,
+	pool storage.ID) (*LastWalk, error) {
+	w := &LastWalk{src: src, tree: tree, waiting: map[git.Hash]*lastState{}, cache: cache, left: tree.Len()}
 	if tree.Len() == 0 {
 		return w, nil
 	}
+	at := lastDir{pool, dir}
+	w.known, w.memo = cache.of(at), &lastMemo{at, tip, tree, make([]lastChange, tree.Len())}
 	prefix := ""
 	if dir != "" {
 		w.set, w.filter, prefix = newPathSet(src, []string{dir}), newFilter(src, []string{dir}), dir+"/"
@@ -89,13 +112,19 @@ func NewLastWalk(ctx context.Context, src Source, tip git.Hash, dir string, tree
 
 // push has a commit looked at for some entries. It may keep them.
 func (w *LastWalk) push(h git.Hash, node Node, v *view, open bits) {
-	if s := w.waiting[h]; s != nil {
-		for i := range open {
-			s.open[i] |= open[i]
-		}
-		return
+	s := w.at(h, node.When)
+	if s.view == nil {
+		s.node, s.view = node, v
 	}
-	s := &lastState{hash: h, node: node, view: v, open: open}
+	s.open = s.open.with(open)
+}
+
+// at returns the state of a commit that waits from now on, if it did not before.
+func (w *LastWalk) at(h git.Hash, when int64) *lastState {
+	if s := w.waiting[h]; s != nil {
+		return s
+	}
+	s := &lastState{hash: h, node: Node{When: when}}
 	if n := len(w.free); n > 0 {
 		s.number, w.free = w.free[n-1], w.free[:n-1]
 		w.states[s.number] = s
@@ -104,7 +133,8 @@ func (w *LastWalk) push(h git.Hash, node Node, v *view, open bits) {
 		w.states = append(w.states, s)
 	}
 	w.waiting[h] = s
-	w.queue.push(node.When, s.number)
+	w.queue.push(when, s.number)
+	return s
 }
 
 // Next returns the next entry of which the commit is known: those of the latest commits first, and of one commit in the
@@ -128,6 +158,7 @@ func (w *LastWalk) Next(ctx context.Context, steps int) (Last, error) {
 		if err := w.look(ctx, s); err != nil {
 			return Last{}, err
 		}
+		w.take(s)
 	}
 	first := w.found[0]
 	w.found = w.found[1:]
@@ -136,12 +167,16 @@ func (w *LastWalk) Next(ctx context.Context, steps int) (Last, error) {
 
 // look passes the entries that a commit has from a parent on to the first such parent. The rest it changed.
 func (w *LastWalk) look(ctx context.Context, s *lastState) error {
+	if s.open.empty() || w.recall(s) {
+		return nil
+	}
+	w.looked++
 	for i, h := range s.node.Parents {
 		if s.open.empty() {
 			return nil
 		}
 		p := w.waiting[h]
-		if p == nil {
+		if p == nil || p.view == nil {
 			node, err := w.src.Node(ctx, h)
 			if err != nil {
 				return err
@@ -159,15 +194,66 @@ func (w *LastWalk) look(ctx context.Context, s *lastState) error {
 			w.push(h, p.node, p.view, passed)
 		}
 	}
-	if !s.open.empty() {
-		w.found = w.found[:0]
-		for i := range w.tree.Len() {
-			if s.open.has(i) {
-				w.found = append(w.found, Last{i, s.hash})
-			}
+	s.known = s.known.with(s.open)
+	return nil
+}
+
+// take takes the entries that a commit changed for found.
+func (w *LastWalk) take(s *lastState) {
+	if s.known.empty() {
+		return
+	}
+	w.found = w.found[:0]
+	for i := range w.tree.Len() {
+		if s.known.has(i) {
+			w.found = append(w.found, Last{i, s.hash})
+			w.memo.found[i] = lastChange{s.hash, s.node.When}
+			w.left--
 		}
 	}
-	return nil
+	if w.left == 0 && w.looked >= leastLooked {
+		w.cache.add(w.memo)
+	}
+}
+
+// leastLooked is how many commits a walk looks at that is worth being kept.
+const leastLooked = 32
+
+// recall reports whether an earlier walk began with a commit, and has the commits that it found for its open entries
+// wait for their turn.
+func (w *LastWalk) recall(s *lastState) bool {
+	i := slices.IndexFunc(w.known, func(m *lastMemo) bool { return m.commit == s.hash })
+	if i < 0 {
+		return false
+	}
+	m, places := w.known[i], make([]int32, w.tree.Len())
+	for i := range w.tree.Len() {
+		if !s.open.has(i) {
+			continue
+		}
+		_, name, _ := w.tree.At(i)
+		at, ok := indexIn(m.tree, name, i)
+		if !ok {
+			return false // of trees that are not in order, an entry may stay unseen
+		}
+		places[i] = int32(at)
+	}
+	for i, at := range places {
+		if !s.open.has(i) {
+			continue
+		}
+		of := s
+		if c := m.found[at]; c.commit != s.hash {
+			of = w.at(c.commit, c.when)
+		}
+		if of.known == nil {
+			of.known = make(bits, len(s.open))
+		}
+		of.known.set(i)
+	}
+	w.looked += leastLooked
+	w.cache.used(m)
+	return true
 }
 
 // passed returns which of the open entries of a commit its parent has, too.
@@ -201,7 +287,7 @@ func (w *LastWalk) passed(ctx context.Context, s, p *lastState, first bool) (bit
 }
 
 // fewEntries is how many entries are asked for one by one before trees are compared.
-const fewEntries = 256
+const fewEntries = 64
 
 // unchanged reports whether it is known that a commit changed none of its open entries since its first parent p.
 func (w *LastWalk) unchanged(s, p *lastState) bool {
@@ -245,7 +331,7 @@ func (w *LastWalk) differ(new, old *git.Tree, passed bits) {
 	from, to := new.Changed(old)
 	for i := from; i < to; i++ {
 		mode, name, h := new.At(i)
-		at, ok := w.index(name, i)
+		at, ok := indexIn(w.tree, name, i)
 		if !ok || !passed.has(at) {
 			continue
 		}
@@ -256,12 +342,12 @@ func (w *LastWalk) differ(new, old *git.Tree, passed bits) {
 	}
 }
 
-// index returns the number of the entry of a name, which is mostly near to where another tree has it.
-func (w *LastWalk) index(name []byte, near int) (int, bool) {
-	if near < w.tree.Len() {
-		if _, at, _ := w.tree.At(near); string(at) == string(name) {
+// indexIn returns the number of a tree's entry of a name, which is mostly where another tree has it.
+func indexIn(tree *git.Tree, name []byte, near int) (int, bool) {
+	if near < tree.Len() {
+		if _, at, _ := tree.At(near); string(at) == string(name) {
 			return near, true
 		}
 	}
-	return w.tree.Index(string(name))
+	return tree.Index(string(name))
 }

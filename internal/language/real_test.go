@@ -1,6 +1,7 @@
 package language
 
 import (
+	"flag"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -33,10 +34,15 @@ func TestRealTrees(t *testing.T) {
 	}
 }
 
-// realTrees are the directories of the standard library and of modules that are there, the least one last.
+var goroot = flag.Bool("goroot", false, "TestRealTrees looks at the standard library, too")
+
+// realTrees are the directories of modules that are there, the least one last, and of the standard library if asked.
 func realTrees(t testing.TB) []string {
 	t.Helper()
-	roots := []string{goPath(t, "env", "GOROOT") + "/src"}
+	var roots []string
+	if *goroot {
+		roots = append(roots, goPath(t, "env", "GOROOT")+"/src")
+	}
 	for _, module := range []string{"github.com/klauspost/compress", "github.com/go-enry/go-enry/v2",
 		"github.com/go-git/go-git/v5"} {
 		roots = append(roots, goPath(t, "list", "-m", "-f", "{{.Dir}}", module))

@@ -259,12 +259,12 @@ func (w writer) disturb(lines []string, kinds int) (out []string) {
 
 // TestAgainstGit compares with git, by every algorithm and white space mode.
 func TestAgainstGit(t *testing.T) {
-	small, long := 2500, 60
+	small, long := 10*(*pairs), *pairs/4
 	if testing.Short() {
 		small, long = 150, 5
 	}
-	pairs := writer{rand.New(rand.NewPCG(*seed, 1))}.pairs(small, long)
-	dir := storePairs(t, pairs)
+	made := writer{rand.New(rand.NewPCG(*seed, 1))}.pairs(small, long)
+	dir := storePairs(t, made)
 	for _, c := range []struct {
 		flag  string
 		opts  Options
@@ -281,9 +281,9 @@ func TestAgainstGit(t *testing.T) {
 	} {
 		t.Run(c.flag, func(t *testing.T) {
 			wrong := 0
-			for i, want := range gitChanges(t, dir, len(pairs), c.flag) {
+			for i, want := range gitChanges(t, dir, len(made), c.flag) {
 				table := NewTable(c.space)
-				a, b := pairs[i].a, pairs[i].b
+				a, b := made[i].a, made[i].b
 				if c.flag == "-U0" {
 					a, b = TrimTail(a, b)
 				}
@@ -293,15 +293,15 @@ func TestAgainstGit(t *testing.T) {
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					if wrong++; wrong < 4 {
-						t.Errorf("pair %d (%d and %d lines): -git +ours\n%s", i, CountLines(pairs[i].a), CountLines(pairs[i].b), diff)
-						if len(pairs[i].a) < 400 {
-							t.Logf("a %q\nb %q", pairs[i].a, pairs[i].b)
+						t.Errorf("pair %d (%d and %d lines): -git +ours\n%s", i, CountLines(made[i].a), CountLines(made[i].b), diff)
+						if len(made[i].a) < 400 {
+							t.Logf("a %q\nb %q", made[i].a, made[i].b)
 						}
 					}
 				}
 			}
 			if wrong > 0 {
-				t.Errorf("%d of %d pairs differ", wrong, len(pairs))
+				t.Errorf("%d of %d pairs differ", wrong, len(made))
 			}
 		})
 	}

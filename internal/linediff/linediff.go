@@ -78,9 +78,8 @@ type marks struct {
 func newMarks(a, b *Text) *marks {
 	n := len(a.IDs) + 1
 	all := make([]bool, n+len(b.IDs)+1)
-	classes := len(a.table.classes)
-	counts := make([]int32, 2*classes)
-	return &marks{idsA: a.IDs, idsB: b.IDs, a: all[:n:n], b: all[n:], inA: counts[:classes], inB: counts[classes:]}
+	inA, inB := a.table.counters()
+	return &marks{idsA: a.IDs, idsB: b.IDs, a: all[:n:n], b: all[n:], inA: inA, inB: inB}
 }
 
 // count returns how often each line of the span occurs in either text's part of it, until uncount.

@@ -9,7 +9,10 @@ import (
 	"testing"
 )
 
-var seed = flag.Uint64("seed", 1, "of generated texts")
+var (
+	seed  = flag.Uint64("seed", 1, "of generated texts")
+	pairs = flag.Int("pairs", 80, "how many texts TestAgainstGit compares; of small ones ten times as many")
+)
 
 // apply makes b of a and what they differ by. It fails unless changes are in order, apart and not empty.
 func apply(t *testing.T, a, b *Text, changes []Change) []byte {

@@ -25,6 +25,7 @@ type Table struct {
 	classes []class
 	slots   []int32 // class + 1, by hash; 0: empty
 	scratch []byte
+	counts  []int32 // of two texts, by class; all 0 while nobody counts
 }
 
 // A class is a distinct line, in the form in which it is compared.
@@ -35,6 +36,9 @@ type class struct {
 
 // NewTable returns an empty Table for lines that are compared in a mode.
 func NewTable(space Space) *Table { return &Table{space: space, seed: maphash.MakeSeed()} }
+
+// Len returns how many distinct lines have a number.
+func (t *Table) Len() int { return len(t.classes) }
 
 // A Text is a text in lines.
 type Text struct {
@@ -94,6 +98,9 @@ func CountLines(data []byte) int {
 // Len returns the number of lines.
 func (t *Text) Len() int { return len(t.IDs) }
 
+// Size returns the number of bytes.
+func (t *Text) Size() int { return len(t.data) }
+
 // Line returns line i with its newline, if it has one.
 func (t *Text) Line(i int) []byte { return t.Lines(i, i+1) }
 
@@ -130,6 +137,15 @@ func (t *Table) grow(n int) {
 		}
 		t.slots[at] = int32(i + 1)
 	}
+}
+
+// counters returns counters of all lines that are numbered, for each of two texts.
+func (t *Table) counters() (inA, inB []int32) {
+	n := len(t.classes)
+	if len(t.counts) < 2*n {
+		t.counts = make([]int32, 2*cap(t.classes))
+	}
+	return t.counts[:n], t.counts[n : 2*n]
 }
 
 func (t *Table) number(line []byte) int32 {

@@ -1,6 +1,7 @@
 package linguist
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -152,10 +153,12 @@ func wantAlias(name string) string {
 	return language
 }
 
+var files = flag.Int("files", 400, "how many files TestRealFiles looks at")
+
 // TestRealFiles compares with go-enry on files of the standard library and of modules, under their names and under
 // others.
 func TestRealFiles(t *testing.T) {
-	most := 1500
+	most := *files
 	if testing.Short() {
 		most = 100
 	}

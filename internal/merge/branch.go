@@ -34,11 +34,19 @@ type Head struct {
 // expected, fault.Invalid for a head of another network, and pull.ErrHidden for one of a private repository where the
 // branch is of a public one.
 func (e *Engine) Branch(ctx context.Context, repo storage.ID, into string, head Head, opts *Options) (Result, error) {
-	m := branchMerge{Engine: e, opts: opts, repo: repo, into: into, head: head}
+	own := *opts
+	own.Resolve = opts.Resolve.remember()
+	m := branchMerge{Engine: e, opts: &own, repo: repo, into: into, head: head}
 	for {
 		err := m.try(ctx)
+		var untested *pull.UntestedError
 		var moved *ref.ConflictError
-		if !errors.As(err, &moved) || moved == m.unexpected {
+		switch {
+		case errors.As(err, &untested):
+			if err := e.Test(ctx, opts.By, untested.Repo, untested.Number); err != nil {
+				return m.result, err
+			}
+		case !errors.As(err, &moved), moved == m.unexpected:
 			return m.result, err
 		}
 	}
@@ -55,16 +63,17 @@ type branchMerge struct {
 	result     Result
 }
 
-// try merges what there is now, or returns a *ref.ConflictError if that moved meanwhile.
+// try merges what there is now, or returns a *ref.ConflictError if that moved meanwhile. Only what is merged is found
+// out in a View: to merge may take long, and calls what is not ours.
 func (m *branchMerge) try(ctx context.Context) error {
-	var p *txn.Push
-	err := m.Backend.View(ctx, func(v storage.View) error {
-		pool, err := m.opts.By.Check(v, m.repo, access.Write)
-		if err != nil {
+	var pool storage.ID
+	var branch storage.Ref
+	var head git.Hash
+	err := m.Backend.View(ctx, func(v storage.View) (err error) {
+		if pool, err = m.opts.By.Check(v, m.repo, access.Write); err != nil {
 			return err
 		}
-		branch, err := m.branch(v)
-		if err != nil {
+		if branch, err = m.branch(v); err != nil {
 			return err
 		}
 		if m.head.Repo != m.repo {
@@ -73,20 +82,21 @@ func (m *branchMerge) try(ctx context.Context) error {
 			}
 		}
 		res := revision.Resolver{
-			View: v, Objects: m.Objects, Reach: m.Reach, Repo: m.head.Repo, Pool: pool, By: m.opts.By,
+			View: v, Objects: m.Objects, Reach: m.Reach, Repo: m.head.Repo, Pool: pool, Ready: pull.Tested, By: m.opts.By,
 		}
-		head, err := res.ResolveAs(ctx, m.head.Revision, revision.Commitish)
+		head, err = res.ResolveAs(ctx, m.head.Revision, revision.Commitish)
 		if err == nil {
 			head, err = res.Peel(ctx, head, storage.Commit)
 		}
 		if errors.Is(err, storage.ErrNotFound) {
 			err = fmt.Errorf("no such head: %w", err)
 		}
-		if err == nil {
-			p, err = m.look(ctx, pool, branch, head)
-		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	p, err := m.look(ctx, pool, branch, head)
 	if err != nil || p == nil {
 		return err
 	}
@@ -167,7 +177,7 @@ func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.
 	}
 	var merged *treemerge.Result
 	if !fits {
-		if s := m.opts.Strategy; s != pull.MergeCommit && s != pull.Squash {
+		if !merges(m.opts.Strategy) {
 			return nil, diverged(short)
 		}
 		labels := [3]string{treemerge.Ours: short, treemerge.Theirs: name}

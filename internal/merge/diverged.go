@@ -35,28 +35,21 @@ func (e *ConflictError) Error() string {
 func (e *ConflictError) Is(target error) bool { return target == error(fault.Conflict) }
 
 // combine merges the trees of two commits of which neither has the other. It returns a *ConflictError if that can't be
-// done.
+// done. It calls opts.Resolve, so it is for outside of transactions.
 func (e *Engine) combine(ctx context.Context, pool storage.ID, base, head git.Hash, opts *Options,
 	labels [3]string) (*treemerge.Result, error) {
+	ours, err := e.Objects.Commit(ctx, pool, base)
+	if err != nil {
+		return nil, err
+	}
 	how := opts.Trees
-	how.Labels = labels
+	how.Labels, how.Driver = labels, e.driver(ctx, pool, ours.Tree)
 	h := history{e, pool}
 	r, err := treemerge.Commits(ctx, source{e.Objects, pool}, h, base, head, &how)
 	if err != nil {
 		return nil, err
 	}
-	made := make(map[git.Hash][]byte, len(r.Blobs))
-	for _, b := range r.Blobs {
-		made[b.Hash] = b.Data
-	}
-	if !r.Clean {
-		failed := &ConflictError{Tree: r.Tree}
-		for _, c := range r.Conflicts {
-			failed.Conflicts = append(failed.Conflicts, Conflict{c, made[c.Result.Hash]})
-		}
-		return nil, failed
-	}
-	return r, checkFiles(r, made)
+	return e.settle(ctx, pool, r, opts)
 }
 
 // checkFiles returns an error if a file that Git reads itself came out of the merge as one that may not be.

@@ -26,7 +26,11 @@ type Engine struct {
 	Owners  *pull.Owners
 	Reach   *reach.Index
 	Now     func() time.Time
-	Quota   int64 // of the bytes of a repository; 0: none
+	Author  func() (git.Signature, error) // of test merges
+	Quota   int64                         // of the bytes of a repository; 0: none
+
+	BlobSize int64 // bytes that a file may have which Options.Resolve or Drivers give; 0: any
+	Drivers  []Driver
 }
 
 // Options say how a merge is made.
@@ -38,6 +42,7 @@ type Options struct {
 	Expect            *git.Hash         // what the branch must hold, or of a pull request the head; nil: any
 	DryRun            bool              // writes nothing
 	Trees             treemerge.Options // of what has diverged; without labels
+	Resolve           Resolver          // nil: conflicts are left
 }
 
 // A Result is what a merge made, or would make.

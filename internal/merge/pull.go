@@ -9,9 +9,11 @@ import (
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/graph"
+	"github.com/reposit/reposit/internal/linemerge"
 	"github.com/reposit/reposit/internal/protect"
 	"github.com/reposit/reposit/internal/pull"
 	"github.com/reposit/reposit/internal/ref"
+	"github.com/reposit/reposit/internal/treemerge"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -22,8 +24,12 @@ type Candidate struct {
 	Lost        bool          // it will be closed: its head is gone, or may not be shown any more
 	Base        git.Hash      // what the base holds; zero: it is not there
 	FastForward bool          // the head has all that the base has
+	Contained   bool          // the base has all of the head, and more
 	Rule        *protect.Rule // of the base; nil: none
 	owned       bool          // the rule asks for owners
+	tested      git.Hash      // the commit of a test merge; zero: none was made
+	from        git.Hash      // since which paths count as changed, if owned
+	pool        storage.ID
 
 	pull.OwnerRequirements // if owned
 }
@@ -39,7 +45,7 @@ func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor,
 	if need > access.Read && by.IsKey() {
 		return nil, access.ErrKey
 	}
-	c := &Candidate{}
+	c := &Candidate{pool: pool}
 	stored, err := pull.Load(v, repo, number)
 	if err != nil {
 		return nil, err
@@ -54,12 +60,15 @@ func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor,
 		return nil, err
 	}
 	c.Moved, c.Lost = c.Pull != stored || !shown, !shown
-	at, err := ref.Follow(v, repo, ref.Branches+c.Pull.BaseBranch)
-	if err == nil && at.Name == ref.Branches+c.Pull.BaseBranch { // else it is gone, or a program outside made it symbolic
-		c.Base = at.Hash
-	}
-	if err != nil || c.Base.IsZero() || c.Pull.State != pull.Open {
+	if c.Base, err = c.Pull.Tip(v); err != nil || c.Base.IsZero() || c.Pull.State != pull.Open {
 		return c, err
+	}
+	test, known, err := c.Pull.TestOf(v, c.Base)
+	if err != nil {
+		return nil, err
+	}
+	if known {
+		c.tested = test.Commit
 	}
 	return c, c.compare(ctx, e, pool)
 }
@@ -69,13 +78,18 @@ func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (er
 	if c.FastForward, err = e.isAncestor(ctx, pool, c.Base, c.Pull.Head); err != nil {
 		return err
 	}
+	if !c.FastForward {
+		if c.Contained, err = e.isAncestor(ctx, pool, c.Pull.Head, c.Base); err != nil {
+			return err
+		}
+	}
 	if c.Rule == nil || !c.Rule.RequireCodeOwnerReview {
 		return nil
 	}
-	from := c.Base
+	c.from = c.Base
 	if !c.FastForward {
 		err = e.Backend.Graphs().Do(ctx, pool, nil, func(g *graph.Graph) (err error) {
-			from, err = g.MergeBase(ctx, c.Pull.Head, c.Base)
+			c.from, err = g.MergeBase(ctx, c.Pull.Head, c.Base)
 			return err
 		})
 		if err != nil {
@@ -83,26 +97,43 @@ func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (er
 		}
 	}
 	c.owned = true
-	c.OwnerRequirements, err = e.Owners.Requirements(ctx, pool, c.Base, from, c.Pull.Head)
+	c.OwnerRequirements, err = e.Owners.Requirements(ctx, pool, c.Base, c.from, c.Pull.Head, nil)
 	return err
+}
+
+// merge merges a candidate whose sides have diverged, and finds out whose paths that changes. It returns a
+// *ConflictError if they can't be merged.
+func (e *Engine) merge(ctx context.Context, c *Candidate, opts *Options) (*treemerge.Result, error) {
+	merged, err := e.trial(ctx, c.pool, c.Pull, c.Base, opts)
+	if err != nil || !c.owned {
+		return merged, err
+	}
+	outcome := &pull.Outcome{Tree: merged.Tree, New: make(map[git.Hash]*git.Tree, len(merged.Trees))}
+	for _, t := range merged.Trees {
+		outcome.New[t.Hash] = t.Item.Tree
+	}
+	c.OwnerRequirements, err = e.Owners.Requirements(ctx, c.pool, c.Base, c.from, c.Pull.Head, outcome)
+	return merged, err
 }
 
 // Pull merges a pull request. It needs Write, and is not for deploy keys. update runs a function in a transaction of
 // pull requests by the actor.
 //
-// It returns a conflict if the head lacks commits of the base, pull.ErrEnded if the pull request is not open, and a
-// *ref.ConflictError if its head is not what is expected.
+// Histories that have diverged are merged as Branch does it. It returns a *ConflictError if both sides changed the
+// same, a conflict if they have diverged and the strategy needs a head that has all of the base, pull.ErrEnded if the
+// pull request is not open, and a *ref.ConflictError if its head is not what is expected.
 func (e *Engine) Pull(ctx context.Context, repo storage.ID, number int, opts *Options,
 	update func(context.Context, func(*pull.Unit) error) error) (Result, error) {
-	m := pullMerge{Engine: e, opts: opts, repo: repo, number: number}
+	m := pullMerge{Engine: e, opts: opts.watched(), repo: repo, number: number}
 	for {
+		m.opts.decided = false
 		err := m.try(ctx, update)
 		var moved *ref.ConflictError
 		switch {
 		case errors.Is(err, errUnfit):
 			closed := false
 			err := update(ctx, func(u *pull.Unit) (err error) {
-				closed, err = m.settle(ctx, u)
+				closed, err = m.settleUnfit(ctx, u)
 				return err
 			})
 			if err == nil && closed {
@@ -119,7 +150,7 @@ func (e *Engine) Pull(ctx context.Context, repo storage.ID, number int, opts *Op
 // A pullMerge is the merge of a pull request.
 type pullMerge struct {
 	*Engine
-	opts   *Options
+	opts   *watched
 	repo   storage.ID
 	number int
 	branch string // the base
@@ -129,7 +160,6 @@ type pullMerge struct {
 // try merges what there is now, or returns an error that says that it moved meanwhile.
 func (m *pullMerge) try(ctx context.Context, update func(context.Context, func(*pull.Unit) error) error) error {
 	var c *Candidate
-	var head *git.Commit
 	var text string
 	err := m.Backend.View(ctx, func(v storage.View) error {
 		var err error
@@ -139,21 +169,29 @@ func (m *pullMerge) try(ctx context.Context, update func(context.Context, func(*
 		if err := m.check(c); err != nil {
 			return err
 		}
-		if text, err = c.Pull.Text(v); err != nil {
-			return err
-		}
-		pool, err := m.opts.By.Check(v, m.repo, access.Write)
-		if err == nil {
-			head, err = m.Objects.Commit(ctx, pool, c.Pull.Head)
-		}
+		text, err = c.Pull.Text(v)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	head, err := m.Objects.Commit(ctx, c.pool, c.Pull.Head)
+	if err != nil {
+		return err
+	}
+	var merged *treemerge.Result
+	if !c.FastForward {
+		if merged, err = m.merge(ctx, c, &m.opts.Options); err != nil {
+			return err
+		}
+	}
 	m.branch = c.Pull.BaseBranch
-	p, result, err := m.push(m.opts, c.Base, c.Pull.Head, head, nil, m.message(c.Pull, text), ref.Change{
-		Name: ref.Branches + m.branch, Merge: &ref.Merge{Pull: m.number, Requirements: c.Requirements, Owned: c.owned},
+	p, result, err := m.push(&m.opts.Options, c.Base, c.Pull.Head, head, merged, m.message(c.Pull, text), ref.Change{
+		Name: ref.Branches + m.branch,
+		Merge: &ref.Merge{
+			Pull: m.number, Requirements: c.Requirements, Owned: c.owned,
+			Decided: m.opts.decided || merged != nil && m.opts.Trees.Favor != linemerge.None,
+		},
 		Log: m.opts.logEntry(fmt.Sprintf("pull request #%d: %s", m.number, c.Pull.Title)),
 	})
 	if err != nil {
@@ -196,17 +234,21 @@ func (m *pullMerge) check(c *Candidate) error {
 	if err := c.Pull.CheckHead(m.opts.Expect); err != nil {
 		return err
 	}
-	if c.Lost || !c.FastForward || c.Base == c.Pull.Head {
+	switch {
+	case c.Lost, c.Contained, c.Base.IsZero(), c.Base == c.Pull.Head, !c.FastForward && !merges(m.opts.Strategy):
 		return errUnfit
 	}
 	return nil
 }
 
-var errUnfit = errors.New("the head is not ahead of the base")
+// merges reports whether a strategy merges what has diverged.
+func merges(s pull.Strategy) bool { return s == pull.MergeCommit || s == pull.Squash }
 
-// settle says what became of a pull request whose head is not ahead of the base, and whether it is closed. Mostly both
+var errUnfit = errors.New("there is nothing that the base can take")
+
+// settleUnfit says what became of a pull request that can't be merged, and whether it is closed. Mostly both
 // have gone their ways. But a program outside, which tells nobody, may have merged it, or taken its head away.
-func (m *pullMerge) settle(ctx context.Context, u *pull.Unit) (closed bool, err error) {
+func (m *pullMerge) settleUnfit(ctx context.Context, u *pull.Unit) (closed bool, err error) {
 	pool, err := m.opts.By.Check(u.Tx, m.repo, access.Write)
 	if err != nil {
 		return false, err

@@ -144,11 +144,16 @@ func read(ctx context.Context, src io.ReaderAt, size int64, opts Options, b budg
 	if err := p.scan(ctx); err != nil {
 		return nil, err
 	}
+	return p, p.finish(ctx)
+}
+
+// finish resolves the deltas.
+func (p *Pack) finish(ctx context.Context) error {
 	if err := p.resolve(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	p.checked = true
-	return p, nil
+	return nil
 }
 
 // Len returns how many objects the pack has.

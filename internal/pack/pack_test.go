@@ -179,6 +179,7 @@ func TestRead(t *testing.T) {
 	if err != nil || strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("Read() = %q, %v, want %q", got, err, want)
 	}
+	checkArrival(t, b.pack(), generous, len(want), nil)
 }
 
 // TestReadForgets resolves a bushy tree of deltas with hardly any memory, so that bases are made again and again.
@@ -298,6 +299,7 @@ func TestReadRefuses(t *testing.T) {
 		if _, err := readAll(t, test.pack, opts, usual); !errors.Is(err, test.want) {
 			t.Errorf("Read() of a pack with %s = %v, want %v", test.name, err, test.want)
 		}
+		checkArrival(t, test.pack, opts, 0, test.want)
 	}
 }
 
@@ -402,7 +404,11 @@ func FuzzRead(f *testing.F) {
 		if len(p) < trailerSize {
 			return
 		}
-		readAll(t, seal(bytes.Clone(p[:len(p)-trailerSize])), opts, budget{kept: 100, resident: 100})
+		p = seal(bytes.Clone(p[:len(p)-trailerSize]))
+		got, err := readAll(t, p, opts, budget{kept: 100, resident: 100})
+		if err == nil {
+			checkArrival(t, p, opts, len(got), nil)
+		}
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"errors"
+	"hash"
 	"hash/crc32"
 	"io"
 
@@ -33,7 +34,30 @@ func (p *Pack) scan(ctx context.Context) error {
 	}
 	sum := sha1.New()
 	in := &counted{r: io.TeeReader(io.NewSectionReader(p.src, 0, p.end), sum)}
-	r := inflater{in: bufio.NewReaderSize(in, 64<<10)}
+	buffered := bufio.NewReaderSize(in, 64<<10)
+	if err := p.scanEntries(ctx, in, buffered); err != nil {
+		return err
+	}
+	if _, err := buffered.ReadByte(); err != io.EOF {
+		return malformed("there is something behind its last object")
+	}
+	var trailer [trailerSize]byte
+	if _, err := p.src.ReadAt(trailer[:], p.end); err != nil && err != io.EOF {
+		return err
+	}
+	return checkSum(sum, trailer[:])
+}
+
+func checkSum(sum hash.Hash, trailer []byte) error {
+	if !bytes.Equal(sum.Sum(nil), trailer) {
+		return malformed("its checksum is wrong")
+	}
+	return nil
+}
+
+// scanEntries reads the header and the entries from what in counts, by way of a buffer.
+func (p *Pack) scanEntries(ctx context.Context, in *counted, buffered *bufio.Reader) error {
+	r := inflater{in: buffered}
 	count, err := p.header(r.in)
 	if err != nil {
 		return err
@@ -48,20 +72,7 @@ func (p *Pack) scan(ctx context.Context) error {
 			break
 		}
 	}
-	if err := h.end(err); err != nil {
-		return err
-	}
-	if _, err := r.in.ReadByte(); err != io.EOF {
-		return malformed("there is something behind its last object")
-	}
-	var trailer [trailerSize]byte
-	if _, err := p.src.ReadAt(trailer[:], p.end); err != nil && err != io.EOF {
-		return err
-	}
-	if !bytes.Equal(sum.Sum(nil), trailer[:]) {
-		return malformed("its checksum is wrong")
-	}
-	return nil
+	return h.end(err)
 }
 
 func (p *Pack) header(in *bufio.Reader) (int, error) {
@@ -85,7 +96,8 @@ func (p *Pack) header(in *bufio.Reader) (int, error) {
 func (p *Pack) scanEntry(r *inflater, in *counted, h *hashing) error {
 	e := entry{offset: in.n - int64(r.in.Buffered()), child: none, sibling: none}
 	in.cut(e.offset)
-	begin, err := r.in.Peek(packfile.MaxEntry)
+	// As many bytes as there are at least, with what follows the last entry: of a pack that arrives, no more may come.
+	begin, err := r.in.Peek(minEntry + trailerSize)
 	if err != nil && err != io.EOF {
 		return err
 	}

@@ -46,6 +46,7 @@ type List struct {
 	Order   []uint32                // the places of all objects that shall be in the pack, in the order of the pack
 	Blobs   int                     // the place in Order from which on there are nothing but blobs
 	Outside func(storage.Hash) bool // reports whether deltas may be based on an object that is not in the pack; nil: none
+	Named   bool                    // deltas name their bases, for readers that know no offsets
 }
 
 // Written is the pack that was written.
@@ -77,9 +78,9 @@ const pending = -1 // of an object whose base is written first
 
 // Write writes a pack of the objects of a list to w. The bytes depend on the list and on how the objects are stored
 // alone. An object that is stored as a delta stays one if its base is in the pack, or Outside, and what a pack has
-// stays compressed as it is (PackedSource); all others are compressed as a whole. Memory is bounded but for the list and
-// some 40 bytes for each object. tell, unless it is nil, is called after each object from this goroutine; its error ends
-// the writing. After an error, what was written is of no use.
+// stays compressed as it is (PackedSource); all others are compressed as a whole. Memory is bounded but for the list
+// and some 40 bytes for each object. tell, unless it is nil, is called after each object from this goroutine; its error
+// ends the writing. After an error, what was written is of no use.
 func Write(ctx context.Context, w io.Writer, src Source, list List, tell func(done int, bytes int64) error) (Written,
 	error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -171,7 +172,9 @@ func (p *writer) one(o *packed) error {
 				}
 				return p.one(whole)
 			}
-			header.Kind, header.Back = packfile.OffsetDelta, at-p.written.Entries[p.entry[place]-1].Offset
+			if !p.list.Named {
+				header.Kind, header.Back = packfile.OffsetDelta, at-p.written.Entries[p.entry[place]-1].Offset
+			}
 		}
 	}
 	crc := crc32.NewIEEE()

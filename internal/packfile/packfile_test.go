@@ -186,6 +186,10 @@ func TestHasher(t *testing.T) {
 	if !ok || want.IsZero() {
 		t.Fatalf("Sum() = %s, %v", want, ok)
 	}
+	if !packfile.Is(storage.Blob, content, want) || packfile.Is(storage.Tree, content, want) ||
+		packfile.Is(storage.Blob, content[1:], want) {
+		t.Error("Is() takes content for another one")
+	}
 	h := packfile.NewHasher(storage.Blob, int64(len(content)))
 	h.Write(content[:100])
 	mark := h.Mark()

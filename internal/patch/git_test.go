@@ -169,7 +169,7 @@ func treesOf(t *testing.T, dir string, refs ...string) (trees []git.Hash) {
 	return trees
 }
 
-var pairCount = flag.Int("pairs", 20, "pairs of commits that TestRepositories takes of each repository")
+var pairCount = flag.Int("pairs", 6, "pairs of commits that TestRepositories takes of each repository")
 
 // TestRepositories compares with git on real histories: those of go-git's fixtures, and of the repositories in the
 // directories that REPOSIT_REPOSITORIES lists: pairs of a commit and a parent, and of any two commits.

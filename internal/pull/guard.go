@@ -29,6 +29,9 @@ func (g guard) Check(c *ref.Change, now storage.Ref) error {
 	if r.RequireCodeOwnerReview && !c.Merge.Owned {
 		return ErrMoved
 	}
+	if c.Merge.Decided && (r.RequiredReviews > 0 || r.RequireCodeOwnerReview || r.RequireLastPushReview) {
+		return r.Refuse("no reviewer has seen how its conflicts are resolved: do so in a commit to the head")
+	}
 	p, err := Load(g.repo.Tx(), g.repo.ID, c.Merge.Pull)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 //	R s ID state number           the index by state; no value
 //	R b ID branch 00 number       an open one by its base; the commit of its head
 //	R h ID branch 00 ID branch    an open one by its head, and its base; its number
+//	R m ID branch 00 number       the test merge of an open one by its base (Test), of a few of them
 //	R a ID login 00 number        an open one by its author, unless an older version opened it; no value
 //	R r ID number number          a review (Review) by its own number
 //	R v ID number login           what one who may write said last (Verdict), comments aside
@@ -29,6 +30,7 @@ const (
 	keyState   = 's'
 	keyBase    = 'b'
 	keyHead    = 'h'
+	keyTest    = 'm'
 	keyAuthor  = 'a'
 	keyReview  = 'r'
 	keyVerdict = 'v'
@@ -36,7 +38,7 @@ const (
 )
 
 // ownKinds are the kinds of the records that only the repository itself has.
-var ownKinds = [...]byte{keyPull, keyText, keyState, keyBase, keyAuthor, keyReview, keyVerdict, keyCounts}
+var ownKinds = [...]byte{keyPull, keyText, keyState, keyBase, keyTest, keyAuthor, keyReview, keyVerdict, keyCounts}
 
 func repoKey(kind byte, repo storage.ID) []byte {
 	return record.IDKeyFor(64, repo, keyPulls, kind)
@@ -57,6 +59,10 @@ func branchKey(kind byte, repo storage.ID, branch string) []byte {
 
 func (p *Pull) baseKey() []byte {
 	return binary.BigEndian.AppendUint32(branchKey(keyBase, p.Repo, p.BaseBranch), uint32(p.Number))
+}
+
+func (p *Pull) testKey() []byte {
+	return binary.BigEndian.AppendUint32(branchKey(keyTest, p.Repo, p.BaseBranch), uint32(p.Number))
 }
 
 func (p *Pull) headKey() []byte {

@@ -61,7 +61,7 @@ func (u *Unit) follow(p *Pull, m Move) error {
 	}
 	old := p.Head
 	p.Head, p.Pusher = m.New, u.By.Login()
-	if err := u.setHead(p, base, m.OnTop && old == m.Old); err != nil {
+	if err := u.setHead(p); err != nil {
 		return err
 	}
 	if err := u.dismiss(p); err != nil {
@@ -111,7 +111,8 @@ func (u *Unit) dismiss(p *Pull) error {
 	return nil
 }
 
-// BaseMoved makes the open pull requests to a branch merged whose heads the branch now has.
+// BaseMoved makes the open pull requests to a branch merged whose heads the branch now has, and forgets the test merges
+// of the others.
 func (u *Unit) BaseMoved(m Move) error {
 	if m.Pull > 0 {
 		p, err := Load(u.Tx, m.Repo, m.Pull)
@@ -122,8 +123,8 @@ func (u *Unit) BaseMoved(m Move) error {
 			return err
 		}
 	}
-	if m.OnTop {
-		return nil
+	if err := u.forgetAll(m.Repo, m.Branch); err != nil || m.OnTop {
+		return err
 	}
 	numbers, heads, err := u.ontoBase(m.Repo, m.Branch)
 	if err != nil || len(heads) == 0 {
@@ -208,6 +209,9 @@ func (u *Unit) Renamed(repo storage.ID, from, to string) error {
 		return err
 	}
 	for _, p := range all {
+		if err := u.forget(p); err != nil {
+			return err
+		}
 		for _, key := range [2][]byte{p.headKey(), p.baseKey()} {
 			if err := u.Tx.DeleteRecord(key); err != nil {
 				return err

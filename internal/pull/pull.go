@@ -74,11 +74,6 @@ type Pull struct {
 	Pusher    string // the login of who last moved the head; at first the author. "" for the host and deploy keys
 	Reviews   int    // the number of the last review
 	Dismissed int    // the last of the approvals that count no more
-
-	// CheckedBase is the commit of the base for which it was last found out whether the head has it, and FastForward
-	// the answer.
-	CheckedBase git.Hash
-	FastForward bool
 }
 
 // Branches, heads and merges are refs that begin with these.
@@ -98,7 +93,7 @@ func (p *Pull) CheckHead(expect *git.Hash) error {
 	return &ref.ConflictError{Name: p.HeadRef(), Expected: *expect, Actual: p.Head}
 }
 
-// MergeRef is the name of the ref that holds what the base would become by a merge, or became.
+// MergeRef is the name of the ref that holds what the base would become by a merge, see Test, or became.
 func (p *Pull) MergeRef() string { return fmt.Sprintf("%s%d/merge", Refs, p.Number) }
 
 // Counts say how many pull requests a repository has.
@@ -129,6 +124,18 @@ func Count(v storage.View, repo storage.ID) (Counts, error) {
 		return Counts{}, err
 	}
 	return decodeCounts(b)
+}
+
+// CountOutgoing returns how many open pull requests there are whose head is a branch of a repository.
+func CountOutgoing(v storage.View, repo storage.ID) (n int, err error) {
+	prefix := repoKey(keyHead, repo)
+	for _, err := range v.Records(prefix, record.After(prefix), storage.Ascending) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 // Load returns a pull request, or storage.ErrNotFound.

@@ -32,7 +32,7 @@ var samples = []*Pull{
 		Head: hash(1), BaseBranch: "main",
 		Base: hash(2), Commit: hash(3), EndedBy: "bob", Created: time.Unix(1, 2).UTC(), Updated: time.Unix(3, 4).UTC(),
 		Ended:   time.Unix(-5, 0).UTC(),
-		Reviews: 300, Dismissed: 200, CheckedBase: hash(4), FastForward: true,
+		Reviews: 300, Dismissed: 200,
 	},
 }
 
@@ -58,6 +58,17 @@ func TestRecords(t *testing.T) {
 	for _, p := range samples {
 		check("pull", p.encode(), func(b []byte) (any, error) { return decodePull(p.Repo, p.Number, b) }, p)
 	}
+	// Version 2 had another hash before that of the merge, and a flag behind it.
+	b := samples[1].encode()
+	at := 2 + len(id(1)) + 2*len(hash(0))
+	old2 := append(append(append([]byte{2}, b[1:at]...), make([]byte, 20)...), b[at:at+20]...)
+	if p, err := decodePull(id(1), samples[1].Number, append(append(old2, 1), b[at+20:]...)); err != nil {
+		t.Errorf("a pull request of version 2 is decoded to %v", err)
+	} else if diff := cmp.Diff(samples[1], p); diff != "" {
+		t.Errorf("a pull request of version 2 (-want +got):\n%s", diff)
+	}
+	tested := Test{Base: hash(1), Head: hash(2), Commit: hash(3)}
+	check("test", tested.encode(), func(b []byte) (any, error) { return decodeTest(b) }, tested)
 	r := &Review{Number: 3, Reviewer: "ann", Opinion: Approved, Body: "a\nb", Commit: hash(1), At: time.Unix(9, 9).UTC()}
 	check("review", r.encode(), func(b []byte) (any, error) { return decodeReview(3, b) }, r)
 	v := Verdict{"ann", ChangesRequested, hash(1), 300, 2}
@@ -231,7 +242,7 @@ func TestOnTop(t *testing.T) {
 			return err
 		}
 		got, err := Load(u.Tx, id(1), 1)
-		if err != nil || got.Head != hash(2) || !got.FastForward || u.Unanswered() != nil {
+		if err != nil || got.Head != hash(2) || u.Unanswered() != nil {
 			t.Errorf("after a commit on top: %+v, %v, %v", got, err, u.Unanswered())
 		}
 		err = u.BaseMoved(Move{Repo: id(1), Branch: "main", Old: hash(0), New: hash(3), OnTop: true})

@@ -13,21 +13,17 @@ import (
 // recordVersion is the first byte of each stored value that is not empty, and the version of its layout.
 const recordVersion = 1
 
-// pullVersion is the version of a Pull. One of version 1 has no Pusher: it is taken for the author.
-const pullVersion = 2
+// pullVersion is the version of a Pull. One of version 1 has no Pusher: it is taken for the author. Until version 2 it
+// also told whether the head had what the base held when the head last moved.
+const pullVersion = 3
 
 func (p *Pull) encode() []byte {
 	b := make([]byte, 0, 200+len(p.Title))
 	b = append(b, pullVersion, byte(p.State))
 	b = append(b, p.HeadRepo[:]...)
-	for _, h := range [4]git.Hash{p.Head, p.Base, p.CheckedBase, p.Commit} {
+	for _, h := range [3]git.Hash{p.Head, p.Base, p.Commit} {
 		b = append(b, h[:]...)
 	}
-	fits := byte(0)
-	if p.FastForward {
-		fits = 1
-	}
-	b = append(b, fits)
 	for _, t := range [3]time.Time{p.Created, p.Updated, p.Ended} {
 		b = record.AppendTime(b, t)
 	}
@@ -44,11 +40,15 @@ func decodePull(repo storage.ID, number int, b []byte) (*Pull, error) {
 	version := d.Version(recordVersion, pullVersion)
 	p := &Pull{Repo: repo, Number: number, State: State(d.Byte())}
 	p.HeadRepo = d.ID()
-	for _, to := range [4]*git.Hash{&p.Head, &p.Base, &p.CheckedBase, &p.Commit} {
-		*to = d.Hash()
+	p.Head, p.Base = d.Hash(), d.Hash()
+	if version < pullVersion {
+		d.Hash()
 	}
-	fits := d.Byte()
-	p.FastForward = fits == 1
+	p.Commit = d.Hash()
+	fits := byte(0)
+	if version < pullVersion {
+		fits = d.Byte()
+	}
 	for _, to := range [3]*time.Time{&p.Created, &p.Updated, &p.Ended} {
 		*to = d.Time()
 	}
@@ -56,7 +56,7 @@ func decodePull(repo storage.ID, number int, b []byte) (*Pull, error) {
 	for _, to := range [5]*string{&p.Author, &p.EndedBy, &p.BaseBranch, &p.HeadBranch, &p.Title} {
 		*to = d.String()
 	}
-	if p.Pusher = p.Author; version == pullVersion {
+	if p.Pusher = p.Author; version > recordVersion {
 		p.Pusher = d.String()
 	}
 	d.Check(p.State.valid() && fits <= 1)
@@ -126,6 +126,21 @@ func decodeNumber(b []byte) (int, error) {
 	d := record.Decode(b)
 	d.Version(recordVersion, recordVersion)
 	return int(d.Uint32()), d.End("number of a pull request")
+}
+
+func (t *Test) encode() []byte {
+	b := append(make([]byte, 0, 1+3*len(t.Base)), recordVersion)
+	for _, h := range [3]git.Hash{t.Base, t.Head, t.Commit} {
+		b = append(b, h[:]...)
+	}
+	return b
+}
+
+func decodeTest(b []byte) (Test, error) {
+	d := record.Decode(b)
+	d.Version(recordVersion, recordVersion)
+	t := Test{Base: d.Hash(), Head: d.Hash(), Commit: d.Hash()}
+	return t, d.End("test merge of a pull request")
 }
 
 func encodeHash(h git.Hash) []byte { return append([]byte{recordVersion}, h[:]...) }

@@ -32,11 +32,20 @@ type OwnerRequirements struct {
 	TooLarge     bool // CODEOWNERS is, and says nothing
 }
 
+// An Outcome is the tree of a merge, and those of its trees that may be yet to be stored.
+type Outcome struct {
+	Tree git.Hash
+	New  map[git.Hash]*git.Tree
+}
+
 // Requirements returns what must be approved by owners before a base takes a head, both commits: one Requirement for
 // each line of the base's CODEOWNERS that says whose a changed path is. What a path was and what it becomes are both
 // changed by a move. from is the commit since which paths count as changed.
-func (o *Owners) Requirements(ctx context.Context, pool storage.ID, base, from, head git.Hash) (OwnerRequirements,
-	error) {
+//
+// A merge may change others than the head does, as where the base moved a file. Those between the base's tree and that
+// of outcome count, too, unless it is nil.
+func (o *Owners) Requirements(ctx context.Context, pool storage.ID, base, from, head git.Hash,
+	outcome *Outcome) (OwnerRequirements, error) {
 	file, err := o.at(ctx, pool, base)
 	if errors.Is(err, errTooLarge) {
 		return OwnerRequirements{TooLarge: true}, nil
@@ -44,9 +53,13 @@ func (o *Owners) Requirements(ctx context.Context, pool storage.ID, base, from, 
 	if err != nil || file == nil {
 		return OwnerRequirements{}, err
 	}
-	w := needWalk{ctx: ctx, objects: o.objects, pool: pool, file: file, seen: map[int]bool{}}
-	var trees [2]git.Hash
-	for i, h := range [2]git.Hash{from, head} {
+	w := needWalk{ctx: ctx, file: file, seen: map[int]bool{}}
+	w.read = func(h git.Hash) (*git.Tree, error) { return treeOf(ctx, o.objects, pool, h) }
+	var trees [3]git.Hash
+	for i, h := range [3]git.Hash{from, head, base} {
+		if h.IsZero() { // the sides have nothing in common
+			continue
+		}
 		c, err := o.objects.Commit(ctx, pool, h)
 		if err != nil {
 			return OwnerRequirements{}, err
@@ -54,6 +67,16 @@ func (o *Owners) Requirements(ctx context.Context, pool storage.ID, base, from, 
 		trees[i] = c.Tree
 	}
 	err = w.compare("", trees[0], trees[1], git.MaxDepth)
+	if err == nil && outcome != nil {
+		stored := w.read
+		w.read = func(h git.Hash) (*git.Tree, error) {
+			if t := outcome.New[h]; t != nil {
+				return t, nil
+			}
+			return stored(h)
+		}
+		err = w.compare("", trees[2], outcome.Tree, git.MaxDepth)
+	}
 	if errors.Is(err, errTooDeep) {
 		return OwnerRequirements{Requirements: []codeowners.Requirement{{Path: "the change"}}}, nil
 	}
@@ -119,12 +142,11 @@ func treeOf(ctx context.Context, objects *object.Store, pool storage.ID, h git.H
 }
 
 type needWalk struct {
-	ctx     context.Context
-	objects *object.Store
-	pool    storage.ID
-	file    *codeowners.File
-	seen    map[int]bool // lines that have their Requirement
-	needs   []codeowners.Requirement
+	ctx   context.Context
+	read  func(git.Hash) (*git.Tree, error)
+	file  *codeowners.File
+	seen  map[int]bool // lines that have their Requirement
+	needs []codeowners.Requirement
 }
 
 // compare notes the paths below dir that differ between two trees, either of which may be absent. depth is how many
@@ -142,7 +164,7 @@ func (w *needWalk) compare(dir string, a, b git.Hash, depth int) error {
 			continue
 		}
 		var err error
-		if trees[i], err = treeOf(w.ctx, w.objects, w.pool, h); err != nil {
+		if trees[i], err = w.read(h); err != nil {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func TestRequirementsBounds(t *testing.T) {
 		{"a path of more than 4,096 bytes", 50, strings.Repeat("d", 100), false},
 	} {
 		owners := NewOwners(object.New(b, 1<<20))
-		found, err := owners.Requirements(t.Context(), pool, base, base, nested(test.depth, test.dir))
+		found, err := owners.Requirements(t.Context(), pool, base, base, nested(test.depth, test.dir), nil)
 		needs := found.Requirements
 		if err != nil || len(needs) != 1 || (len(needs[0].Owners) == 1) != test.owned {
 			t.Errorf("Requirements() of %s = %.200v, %v, want one need; somebody can meet it: %v", test.name, needs, err, test.owned)

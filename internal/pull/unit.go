@@ -80,7 +80,7 @@ func (u *Unit) Open(p *Pull, text string) error {
 	if err := u.count(p, +1); err != nil {
 		return err
 	}
-	if err := u.setHead(p, base, false); err != nil {
+	if err := u.setHead(p); err != nil {
 		return err
 	}
 	return u.put(p, 0, "opened", git.Hash{})
@@ -161,24 +161,13 @@ func (u *Unit) tip(p *Pull) (git.Hash, error) {
 	return r.Hash, err
 }
 
-// setHead has the refs of a pull request follow its head. onTop says that this adds just one commit to the head before.
-func (u *Unit) setHead(p *Pull, base git.Hash, onTop bool) (err error) {
-	if !onTop || p.CheckedBase != base {
-		p.CheckedBase = base
-		if p.FastForward, err = u.contains(p, p.Head, base); err != nil {
-			return err
-		}
-	}
+// setHead has the refs of a pull request follow its head. What the base would become by a merge is found out by whoever
+// asks.
+func (u *Unit) setHead(p *Pull) error {
 	if err := u.point(p, p.HeadRef(), p.Head); err != nil {
 		return err
 	}
-	var merge git.Hash
-	if p.FastForward {
-		if merge, err = u.tryMerge(p); err != nil {
-			return err
-		}
-	}
-	return u.point(p, p.MergeRef(), merge)
+	return u.forget(p)
 }
 
 // repo returns the repository that a pull request belongs to.
@@ -192,29 +181,6 @@ func (u *Unit) contains(p *Pull, head, commit git.Hash) (bool, error) {
 	}
 	is, _ := r.IsAncestor(commit, head)
 	return is, nil
-}
-
-// tryMerge stores the commit that a merge would make, of a head that has what the base holds.
-func (u *Unit) tryMerge(p *Pull) (git.Hash, error) {
-	r, err := u.repo(p)
-	if err != nil {
-		return git.Hash{}, err
-	}
-	head, err := r.Commit(p.Head)
-	if err != nil {
-		return git.Hash{}, err
-	}
-	by := git.Signature{Name: u.Name, Email: u.Email, When: u.Now}
-	c := git.Commit{
-		Tree: head.Tree, Parents: []git.Hash{p.CheckedBase, p.Head}, Author: by, Committer: by,
-		Message: fmt.Sprintf("Merge %s into %s\n", p.Head, p.CheckedBase),
-	}
-	raw := c.Append(nil)
-	h, err := git.Sum(storage.Commit, raw)
-	if err != nil {
-		return h, err
-	}
-	return h, r.Add(storage.Object{Hash: h, Type: storage.Commit, Size: int64(len(raw)), Data: raw}, nil)
 }
 
 // point makes a ref of a pull request hold a commit, or removes it if that is zero. These refs have no logs: what only
@@ -264,7 +230,7 @@ func (u *Unit) note(p *Pull, e event.Event) error {
 
 // end makes an open pull request one of another state.
 func (u *Unit) end(p *Pull, to State, what string) error {
-	for _, key := range [3][]byte{p.headKey(), p.baseKey(), p.authorKey()} {
+	for _, key := range [4][]byte{p.headKey(), p.baseKey(), p.authorKey(), p.testKey()} {
 		if err := u.Tx.DeleteRecord(key); err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func isDamage(err error) bool {
 
 // commits returns those of the question's origin and version, or nil if some tips can't be read.
 func (q *question) commits(ctx context.Context) (*commits, error) {
-	p, k := q.pool, key{q.repo.ID, q.origin}
+	p, k := q.pool, q.repo.key(q.origin)
 	p.mu.RLock()
 	old := p.graphed[k]
 	p.mu.RUnlock()
@@ -236,7 +236,7 @@ func (x *Index) knownCommit(r *Repo, o origin, at *version, h storage.Hash) (boo
 		return false, nil
 	}
 	p.mu.RLock()
-	c := p.graphed[key{r.ID, o}]
+	c := p.graphed[r.key(o)]
 	p.mu.RUnlock()
 	if c == nil || !c.version.equal(*at) {
 		return false, nil

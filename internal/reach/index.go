@@ -42,6 +42,8 @@ type Repo struct {
 	OldLogs bool // so is what deleted refs of their names held before
 	Records bool // so is what the records of go-git lead to
 
+	Hidden []string // refs whose names begin with one of these count as not there
+
 	version   version
 	versioned bool
 }
@@ -171,7 +173,7 @@ func (x *Index) Settled(r *Repo) (bool, error) {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	s := p.sets[key{r.ID, refs}]
+	s := p.sets[r.key(refs)]
 	return s != nil && s.complete && s.full && s.version.equal(*at), nil
 }
 
@@ -244,7 +246,7 @@ func (x *Index) look(r *Repo, at *version, h storage.Hash) (found bool, unsure [
 		if o == logs && (!r.Logs || r.OldLogs) || o == oldLogs && !r.OldLogs || o == records && !r.Records {
 			continue
 		}
-		switch p.look(key{r.ID, o}, at, h) {
+		switch p.look(r.key(o), at, h) {
 		case yes:
 			return true, nil
 		case unknown:

@@ -47,7 +47,7 @@ func (q *question) set(ctx context.Context) (*set, error) {
 		return nil, err
 	}
 	defer p.walking.give()
-	k := key{q.repo.ID, q.origin}
+	k := q.repo.key(q.origin)
 	old := p.sets[k]
 	if old != nil && old.version.equal(q.version) {
 		return old, nil
@@ -62,7 +62,7 @@ func (q *question) set(ctx context.Context) (*set, error) {
 	case q.origin == refs:
 		from = p.latest
 	case q.origin == logs || q.origin == oldLogs:
-		from = p.sets[key{q.repo.ID, refs}]
+		from = p.sets[q.repo.key(refs)]
 	}
 	s := p.advance(from, t)
 	// What a transaction shows may never come to be, and a View that is older must not take a newer one's place.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/reposit/reposit/storage"
@@ -13,7 +14,11 @@ import (
 type key struct {
 	repo   storage.ID
 	origin origin
+	hidden string // see Repo.Hidden
 }
+
+// key returns what names the repository's set of one origin.
+func (r *Repo) key(o origin) key { return key{r.ID, o, strings.Join(r.Hidden, "\x00")} }
 
 // A set is the nodes that the tips of a repository reach, at one state of its refs. Until it is complete, it belongs to
 // who holds the pool's lock walking; from then on it never changes.

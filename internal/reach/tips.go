@@ -4,6 +4,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/reposit/reposit/internal/catalog"
 	"github.com/reposit/reposit/internal/ref"
@@ -57,7 +58,7 @@ func (x *Index) readRefs(r *Repo) (err error) {
 		return nil
 	}
 	t := &tips{}
-	if err := t.readRefs(r); err != nil {
+	if err := t.readRefs(r, func(string) bool { return false }); err != nil {
 		return err
 	}
 	r.version.refs = t.hashes
@@ -71,7 +72,7 @@ func (p *pool) refsAt(repo storage.ID, version uint64) ([]storage.Hash, bool) {
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if s := p.sets[key{repo, refs}]; s != nil && s.version.backend == version {
+	if s := p.sets[key{repo: repo, origin: refs}]; s != nil && s.version.backend == version {
 		return s.version.refs, true
 	}
 	return nil, false
@@ -83,7 +84,7 @@ func (x *Index) tips(r *Repo, o origin, at version) (*tips, error) {
 	var err error
 	switch o {
 	case refs:
-		err = t.readRefs(r)
+		err = t.readRefs(r, r.hides)
 	case logs:
 		err = t.readLogs(r, false)
 	case oldLogs:
@@ -96,17 +97,23 @@ func (x *Index) tips(r *Repo, o origin, at version) (*tips, error) {
 	return t, err
 }
 
-func (t *tips) readRefs(r *Repo) error {
+// hides reports whether a ref counts as not there.
+func (r *Repo) hides(name string) bool {
+	return slices.ContainsFunc(r.Hidden, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
+// readRefs reads what the refs hold, but for those that are left out.
+func (t *tips) readRefs(r *Repo, leftOut func(name string) bool) error {
 	for found, err := range r.View.Refs(r.ID, "", "") {
 		if err = t.check(err); err != nil {
 			return err
 		}
-		if !found.Hash.IsZero() {
+		if !found.Hash.IsZero() && !leftOut(found.Name) {
 			t.hashes = append(t.hashes, found.Hash)
 		}
 	}
 	head, err := ref.Follow(r.View, r.ID, ref.Head)
-	if err == nil {
+	if err == nil && !leftOut(head.Name) {
 		t.head = head.Hash
 	}
 	return nil // without it, the same is found in another order
@@ -120,7 +127,8 @@ func (t *tips) readLogs(r *Repo, old bool) error {
 		if err = t.check(err); err != nil {
 			return err
 		}
-		if found.Name != "" && (old || found.Target == "") { // also of a damaged ref: its log tells what it held
+		// Also of a damaged ref: its log tells what it held.
+		if found.Name != "" && !r.hides(found.Name) && (old || found.Target == "") {
 			names = append(names, found.Name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -274,12 +275,20 @@ const (
 	noLogs  depth = iota
 	ownLogs       // of refs that exist, since they were made
 	wholeLogs
+	shown // no logs, and not all refs
 )
 
-var depths = []depth{noLogs, ownLogs, wholeLogs}
+var depths = []depth{noLogs, ownLogs, wholeLogs, shown}
+
+// hidden is what the names of refs begin with that are not shown.
+const hidden = "refs/heads/m"
 
 func (w *world) repo(v storage.View, repo storage.ID, d depth) *Repo {
-	return &Repo{View: v, ID: repo, Pool: w.pool, Logs: d >= ownLogs, OldLogs: d == wholeLogs}
+	r := &Repo{View: v, ID: repo, Pool: w.pool, Logs: d == ownLogs || d == wholeLogs, OldLogs: d == wholeLogs}
+	if d == shown {
+		r.Hidden = []string{hidden, "refs/elsewhere/"}
+	}
+	return r
 }
 
 // truth returns all that the refs of a repository lead to, or also what their logs tell of, by looking at everything.
@@ -288,6 +297,9 @@ func (w *world) truth(v storage.View, repo storage.ID, d depth) map[storage.Hash
 	seen := map[storage.Hash]bool{}
 	for r, err := range v.Refs(repo, "", "") {
 		w.must(err)
+		if d == shown && strings.HasPrefix(r.Name, hidden) {
+			continue
+		}
 		w.follow(seen, r.Hash)
 		var log []storage.LogEntry
 		for e, err := range v.Log(repo, r.Name) {
@@ -297,7 +309,7 @@ func (w *world) truth(v storage.View, repo storage.ID, d depth) map[storage.Hash
 		if made := slices.IndexFunc(log, func(e storage.LogEntry) bool { return e.Old.IsZero() }); d == ownLogs && made >= 0 {
 			log = log[:made+1]
 		}
-		if d == noLogs {
+		if d == noLogs || d == shown {
 			log = nil
 		}
 		for _, e := range log {

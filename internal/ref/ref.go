@@ -68,6 +68,7 @@ type Merge struct {
 	Pull         int                      // its number
 	Requirements []codeowners.Requirement // what owners must approve of, between the base and the head that there are
 	Owned        bool                     // Requirements are known
+	Decided      bool                     // whoever merges decided what becomes of conflicts
 }
 
 // Entry returns the change's log entry for what the ref was and becomes, or nil.

@@ -34,7 +34,10 @@ type Resolver struct {
 	Reach   *reach.Index
 	Repo    storage.ID
 	Pool    storage.ID
-	By      access.Actor // who may write may also know what refs held before, and an admin what deleted ones did
+	// Ready returns an error, which is that of the revision, if a ref is yet to be made that is made when somebody asks
+	// for it; nil: there is none such
+	Ready func(v storage.View, repo storage.ID, name string) error
+	By    access.Actor // who may write may also know what refs held before, and an admin what deleted ones did
 
 	in *reach.Repo // once a hash was asked for
 }
@@ -227,6 +230,9 @@ func (r *Resolver) Ref(name string) (storage.Ref, error) {
 
 // direct is follow for a ref that is hardly ever symbolic.
 func (r *Resolver) direct(name string) (storage.Ref, error) {
+	if err := r.ready(name); err != nil {
+		return storage.Ref{}, err
+	}
 	found, err := r.View.Ref(r.Repo, name)
 	if err == nil && found.Target != "" {
 		return r.follow(name)
@@ -234,7 +240,17 @@ func (r *Resolver) direct(name string) (storage.Ref, error) {
 	return found, err
 }
 
+func (r *Resolver) ready(name string) error {
+	if r.Ready == nil || !strings.HasPrefix(name, "refs/pull/") {
+		return nil
+	}
+	return r.Ready(r.View, r.Repo, name)
+}
+
 func (r *Resolver) follow(name string) (storage.Ref, error) {
+	if err := r.ready(name); err != nil {
+		return storage.Ref{}, err
+	}
 	found, err := ref.Follow(r.View, r.Repo, name)
 	if err == nil && found.Hash.IsZero() || errors.Is(err, ref.ErrSymbolic) {
 		return found, storage.ErrNotFound

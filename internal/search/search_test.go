@@ -25,7 +25,7 @@ import (
 
 var (
 	seed   = flag.Uint64("seed", 1, "of the random histories")
-	rounds = flag.Int("rounds", 30, "how many rounds of changes and queries TestAgainstScan goes through")
+	rounds = flag.Int("rounds", 12, "how many rounds of changes and queries TestAgainstScan goes through")
 )
 
 // A model is an index without indexes: it looks at every document.

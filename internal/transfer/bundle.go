@@ -29,8 +29,8 @@ func (s *Snapshot) tips() []git.Hash {
 
 // Stages of the progress of what leaves.
 const (
-	stageSelect = "select objects"
-	stageWrite  = "write objects"
+	StageSelect = "select objects"
+	StageWrite  = "write objects"
 )
 
 const bundleSignature = "# v2 git bundle\n"
@@ -40,7 +40,7 @@ const bundleSignature = "# v2 git bundle\n"
 func WriteBundle(ctx context.Context, out io.Writer, src *Objects, refs *Snapshot, w *Wish,
 	tell *progress.Reporter) error {
 	w.Tips = refs.tips()
-	tell.Begin(stageSelect, 0)
+	tell.Begin(StageSelect, 0)
 	selected, err := Select(ctx, src, w, tell)
 	if err != nil {
 		return err
@@ -70,10 +70,30 @@ func WriteBundle(ctx context.Context, out io.Writer, src *Objects, refs *Snapsho
 	return err
 }
 
+// A Form is how a pack is written.
+type Form struct {
+	Thin  bool // deltas may be based on what the receiver has
+	Named bool // deltas name what they are based on; else they say how far before it is
+}
+
+// WritePack writes a pack of what w.Tips reach and w.Since does not.
+func WritePack(ctx context.Context, out io.Writer, src *Objects, w *Wish, form Form, tell *progress.Reporter) error {
+	tell.Begin(StageSelect, 0)
+	selected, err := Select(ctx, src, w, tell)
+	if err != nil {
+		return err
+	}
+	tell.Set(int64(selected.Len()), 0)
+	list := selected.List(form.Thin)
+	list.Named = form.Named
+	_, err = writePack(ctx, out, src, list, w, tell)
+	return err
+}
+
 // writePack writes a pack, and asks now and then whether to go on.
 func writePack(ctx context.Context, out io.Writer, src *Objects, list pack.List, w *Wish,
 	tell *progress.Reporter) (pack.Written, error) {
-	tell.Begin(stageWrite, int64(len(list.Order)))
+	tell.Begin(StageWrite, int64(len(list.Order)))
 	written, err := pack.Write(ctx, out, src, list, func(done int, bytes int64) error {
 		tell.Set(int64(done), bytes)
 		if done%1024 == 0 && w.Ask != nil {

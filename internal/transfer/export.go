@@ -33,7 +33,7 @@ func Export(ctx context.Context, dst billy.Filesystem, src *Objects, refs *Snaps
 		return err
 	}
 	w.Tips = refs.tips()
-	tell.Begin(stageSelect, 0)
+	tell.Begin(StageSelect, 0)
 	selected, err := Select(ctx, src, w, tell)
 	if err != nil {
 		return err

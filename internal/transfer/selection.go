@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
@@ -11,18 +12,6 @@ import (
 	"github.com/reposit/reposit/internal/progress"
 	"github.com/reposit/reposit/storage"
 )
-
-// A Wish says which objects shall leave.
-type Wish struct {
-	Tips    []git.Hash        // of any type
-	Since   []git.Hash        // what these reach stays; commits, or tags of some
-	Shallow map[git.Hash]bool // commits that may lack parents
-	// Has reports whether an object of a type is there, for each that leaves. The walk ends where one is not. Nil: all
-	// are.
-	Has func(git.Hash, storage.Type) bool
-	// Ask is called now and then; its error ends the selection.
-	Ask func() error
-}
 
 // A Selection is the objects that leave.
 type Selection struct {
@@ -92,6 +81,9 @@ func Select(ctx context.Context, src *Objects, w *Wish, tell *progress.Reporter)
 	if err := s.contents(); err != nil {
 		return nil, err
 	}
+	if s.failed != nil {
+		return nil, s.failed
+	}
 	return s.Selection, nil
 }
 
@@ -121,6 +113,7 @@ type selector struct {
 	others  []pending     // trees and blobs that refs or tags name
 	steps   int
 	lacking bool // see Wish.Has
+	failed  error
 }
 
 // pending is a tree, or blob, that is yet to be added.
@@ -136,6 +129,9 @@ var errLacking = fmt.Errorf("what refs lead to: %w", storage.ErrNotFound)
 func (s *selector) step() error {
 	if s.lacking {
 		return errLacking
+	}
+	if s.failed != nil {
+		return s.failed
 	}
 	s.steps++
 	if s.steps%256 != 0 {
@@ -245,6 +241,9 @@ func (s *selector) commit(h git.Hash, data []byte, stays bool) error {
 	if err != nil {
 		return corrupt(h, err)
 	}
+	if s.wish.Ends[h] {
+		parents = nil
+	}
 	c := &line{hash: h, tree: tree, parents: parents, when: git.CommitTime(data), turn: len(s.commits), stays: stays}
 	s.commits[h] = c
 	heap.Push(&s.queue, c)
@@ -332,6 +331,13 @@ func (s *selector) contents() error {
 			s.outside.Add(c.hash)
 		}
 	}
+	for _, t := range s.wish.Tags {
+		if c := s.commits[t.Peeled]; c != nil && c.visited && !c.stays {
+			if err := s.begin(t.Tag, false); err != nil {
+				return err
+			}
+		}
+	}
 	for _, tip := range s.tips[0] {
 		if s.commits[tip].stays {
 			for _, h := range s.tips[1] {
@@ -342,30 +348,61 @@ func (s *selector) contents() error {
 			break
 		}
 	}
-	for _, h := range s.Boundary {
-		if err := s.leave(s.commits[h].tree, storage.Tree); err != nil {
-			return err
-		}
-	}
-	for _, c := range s.order {
-		if !c.stays {
-			if err := s.tree(c.tree, func(h git.Hash, t storage.Type) bool { return !s.stays(h) && s.add(h, t) }); err != nil {
+	return s.trees()
+}
+
+// trees adds what the trees of the commits that leave have, and the trees and blobs that tips name.
+func (s *selector) trees() error {
+	if !s.wish.Filter.Trees {
+		for _, h := range s.Boundary {
+			if err := s.leave(s.commits[h].tree, storage.Tree); err != nil {
 				return err
+			}
+		}
+		for _, c := range s.order {
+			if !c.stays {
+				if err := s.tree(c.tree, s.addEntry); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	for _, o := range s.others {
 		switch {
 		case s.stays(o.hash):
-		case o.typ == storage.Blob:
+		case o.typ == storage.Blob || s.wish.Filter.Trees:
 			s.add(o.hash, o.typ)
 		default:
-			if err := s.tree(o.hash, func(h git.Hash, t storage.Type) bool { return !s.stays(h) && s.add(h, t) }); err != nil {
+			if err := s.tree(o.hash, s.addEntry); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// addEntry adds a tree or blob that a tree leads to, unless it stays or is left out.
+func (s *selector) addEntry(h git.Hash, t storage.Type) bool {
+	if s.stays(h) || t == storage.Blob && s.isFiltered(h) {
+		return false
+	}
+	return s.add(h, t)
+}
+
+// isFiltered reports whether a blob is left out.
+func (s *selector) isFiltered(h git.Hash) bool {
+	f := &s.wish.Filter
+	if !f.Blobs || f.Limit < 0 {
+		return f.Blobs
+	}
+	if _, known := s.set.Find(h); known {
+		return false
+	}
+	_, size, err := s.r.Stat(s.ctx, h)
+	if err != nil {
+		s.failed = cmp.Or(s.failed, err)
+	}
+	return size > f.Limit
 }
 
 // leave notes that a tree or blob stays, with all that is in it.

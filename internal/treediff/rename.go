@@ -21,6 +21,7 @@ type Options struct {
 	Renames  bool     // added files are compared with deleted ones
 	Copies   bool     // and with what modified ones were; it implies Renames
 	MinScore int      // 0: DefaultScore
+	Only     string   // the path of an added file, for which alone a source is looked for; "": for all
 	// MaxCandidates bounds the comparisons of contents, by their square root, as git's diff.renameLimit: if there are
 	// more, only renames without a change and of files that keep a unique name are found. 0: 1000; negative: none
 	MaxCandidates int
@@ -49,7 +50,9 @@ func Find(ctx context.Context, src Source, from, to git.Hash, opts *Options) ([]
 	}
 	r := &renames{ctx: ctx, src: src, copies: opts.Copies, least: opts.least(), limit: opts.limit()}
 	for i := range changes {
-		r.add(i, &changes[i])
+		if c := &changes[i]; c.Status != Added || opts.Only == "" || opts.Only == c.New.Path {
+			r.add(i, c)
+		}
 	}
 	if err := r.find(); err != nil {
 		return nil, err

@@ -66,8 +66,14 @@ func (m *merge) content(path string, v [3]Version, names [3]string, deeper int) 
 // text merges the content of a file that all sides changed. The zero hash is no content.
 func (m *merge) text(path string, hashes [3]git.Hash, names [3]string, deeper int) (h git.Hash, clean bool, k Kind,
 	err error) {
+	var d Driver
+	if m.opts.Driver != nil {
+		if d, err = m.opts.Driver(path); err != nil {
+			return h, false, 0, err
+		}
+	}
 	var texts [3][]byte
-	binary := false
+	large, binary := false, false
 	for i, h := range hashes {
 		if h.IsZero() {
 			continue
@@ -76,7 +82,7 @@ func (m *merge) text(path string, hashes [3]git.Hash, names [3]string, deeper in
 		if err != nil {
 			return h, false, 0, err
 		}
-		if binary = binary || size > treediff.MaxContent; binary {
+		if large = large || size > treediff.MaxContent; large {
 			continue
 		}
 		if texts[i], err = m.blob(h); err != nil {
@@ -84,31 +90,30 @@ func (m *merge) text(path string, hashes [3]git.Hash, names [3]string, deeper in
 		}
 		binary = binary || treediff.IsBinary(texts[i])
 	}
-	var d Driver
-	if m.opts.Driver != nil {
-		if d, err = m.opts.Driver(path); err != nil {
-			return h, false, 0, err
-		}
-	}
 	switch {
-	case d.Merge != nil && m.opts.inner == 0:
+	case d.Merge != nil && m.opts.inner == 0 && !large:
 		merged, clean, err := d.Merge(m.ctx, path, texts[Base], texts[Ours], texts[Theirs])
 		if err != nil {
 			return h, false, 0, err
 		}
 		h, err := m.add(merged)
 		return h, clean, Content, err
-	case binary, d.Binary:
-		return m.binary(hashes)
+	case large, binary, d.Binary:
+		return m.binary(hashes, d.Union)
+	}
+	size := linemerge.MarkerSize
+	if d.MarkerSize > 0 {
+		size = d.MarkerSize
 	}
 	opts := linemerge.Options{
 		Algorithm: linediff.Histogram, Style: m.opts.Style, Favor: m.opts.Favor, Whole: true,
-		MarkerSize: linemerge.MarkerSize + 2*m.opts.inner + deeper,
+		MarkerSize: size + 2*m.opts.inner + deeper,
 		Base:       m.opts.Labels[Base], Ours: m.opts.Labels[Ours], Theirs: m.opts.Labels[Theirs],
 	}
 	if m.opts.inner > 0 {
 		opts.Favor = linemerge.None
-	} else if d.Union {
+	}
+	if d.Union {
 		opts.Favor = linemerge.Union
 	}
 	if names[Base] != names[Ours] || names[Ours] != names[Theirs] {
@@ -124,17 +129,17 @@ func (m *merge) text(path string, hashes [3]git.Hash, names [3]string, deeper in
 	return h, merged.Conflicts == 0, Content, err
 }
 
-// binary returns what there is in place of a merge of what has no lines.
-func (m *merge) binary(hashes [3]git.Hash) (git.Hash, bool, Kind, error) {
+// binary returns what there is in place of a merge of what has no lines. With union, neither side is favored.
+func (m *merge) binary(hashes [3]git.Hash, union bool) (git.Hash, bool, Kind, error) {
 	switch {
 	case m.opts.inner > 0 && hashes[Base].IsZero():
 		h, err := m.add(nil)
 		return h, true, 0, err
 	case m.opts.inner > 0:
 		return hashes[Base], true, 0, nil
-	case m.opts.Favor == linemerge.Ours:
+	case m.opts.Favor == linemerge.Ours && !union:
 		return hashes[Ours], true, 0, nil
-	case m.opts.Favor == linemerge.Theirs:
+	case m.opts.Favor == linemerge.Theirs && !union:
 		return hashes[Theirs], true, 0, nil
 	}
 	return hashes[Ours], false, Binary, nil

@@ -47,9 +47,10 @@ type Options struct {
 
 // A Driver merges the content of files (gitattributes, "Performing a three-way merge").
 type Driver struct {
-	Binary bool // it is never merged
-	Union  bool // conflicts are resolved by taking both sides
-	// Merge does it; nil: by lines. Base is empty if the file was not there, or no file
+	Binary     bool // it is never merged
+	Union      bool // conflicts are resolved by taking both sides
+	MarkerSize int  // of conflict markers; 0: linemerge.MarkerSize
+	// Merge does it, but for bases of other merges; nil: by lines. Base is empty if the file was not there, or no file
 	Merge func(ctx context.Context, path string, base, ours, theirs []byte) (merged []byte, clean bool, err error)
 }
 

@@ -36,8 +36,8 @@ func smallDisk(t *testing.T, size string) (dir string) {
 // TestFullDisk fills a small disk beside a store that keeps the smallest reserve, takes some away and fills it again:
 // the process lives, what does not fit is refused by name, and what was acknowledged is there.
 //
-// It does not run beside others: between Badger's making of a file and its writing to it, the filler must not be as fast
-// as no disk is.
+// It does not run beside others: between Badger's making of a file and its writing to it, the filler must not be as
+// fast as no disk is.
 func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t, "96m")
 	out, err := childCommand(t, "full", dir).CombinedOutput()

@@ -244,3 +244,18 @@ func (w *writer) Discard() error {
 	}
 	return err
 }
+
+// Mend is asked by storage.Mend. Chunks of a large object that was damaged stay until its pool is dropped.
+func (b *backend) Mend(ctx context.Context, pool storage.ID, o storage.Object) error {
+	o.Delta = nil
+	e, err := encodeObject(pool, o)
+	if err != nil {
+		return err
+	}
+	return b.submit(ctx, func(t *tx) error {
+		for _, p := range e.puts {
+			t.own.set(p.key, p.value)
+		}
+		return t.check()
+	})
+}

@@ -213,3 +213,27 @@ func (r *reader) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.R
 		})
 	}
 }
+
+// DeletedRefs is asked by storage.DeletedRefs.
+func (r *reader) DeletedRefs(repo storage.ID) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		s, err := r.stack(repo)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		layers := []refstack.Layer{{Segment: repo}}
+		if s != nil {
+			layers = s.Layers()
+		}
+		for name, e := range refstack.Entries(layers, r.entries, "", "") {
+			if e.Value.err != nil {
+				yield("", e.Value.err)
+				return
+			}
+			if e.Value.form == refDeleted && e.Value.seq > 0 && !e.Layer.Inherited && !yield(name, nil) {
+				return
+			}
+		}
+	}
+}

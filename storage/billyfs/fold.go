@@ -55,6 +55,17 @@ func (f *folding) probe() error {
 	return nil
 }
 
+// look finds out what it can of what the disk does without making a file: whether capitals are small letters to it.
+// Those that take them so change other names, too.
+func (f *folding) look() error {
+	_, err := f.m.Stat(strings.ToUpper(formatName))
+	if err != nil && !disk.Absent(err) {
+		return err
+	}
+	f.ascii, f.other = err == nil, err == nil
+	return nil
+}
+
 // plain reports whether the disk takes the name of a ref for no other, and does not refuse it.
 func (f *folding) plain(name string) bool {
 	if !f.any() {

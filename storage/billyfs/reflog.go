@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pjbgf/sha1cd"
@@ -256,4 +257,29 @@ func (l *refLogs) upgrade(dir string) error {
 		}
 	}
 	return nil
+}
+
+// names returns the names of the refs in a repository that have a log which git does not see, or had one among those
+// that were written many at once.
+func (l *refLogs) names(dir string) ([]string, error) {
+	packed, err := l.packed.in(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, start := range packed.starts {
+		names = append(names, packed.nameAt(start))
+	}
+	entries, err := l.m.ReadDir(path.Join(dir, deletedLogs))
+	if err != nil && !disk.Absent(err) {
+		return nil, err
+	}
+	for _, e := range entries {
+		name, err := url.PathUnescape(e.Name)
+		if err == nil && !e.Dir && encodeName(name) == e.Name && reffile.ValidName(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }

@@ -2,6 +2,7 @@ package billyfs
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/reposit/reposit/internal/packfile"
 	"github.com/reposit/reposit/storage"
 	"github.com/reposit/reposit/storage/billyfs/internal/disk"
 )
@@ -36,7 +38,10 @@ const maxHeld = 1 << 20
 
 // Stage implements storage.Backend.
 func (s *store) Stage(ctx context.Context, pool storage.ID) (storage.Stage, error) {
-	if err := s.enterFor(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.enterWrite(); err != nil {
 		return nil, err
 	}
 	defer s.leave()
@@ -289,4 +294,31 @@ func (w *writer) Discard() error {
 	err := w.f.Close()
 	w.f = nil
 	return errors.Join(err, w.stage.s.m.RemoveAny(w.temp))
+}
+
+// Mend is asked by storage.Mend. The object gets a file of its own, which is read where a pack has damaged bytes.
+func (s *store) Mend(ctx context.Context, pool storage.ID, o storage.Object) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.enterWrite(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if !validID(pool) {
+		return fmt.Errorf("pool %q: %w", pool, fs.ErrInvalid)
+	}
+	if err := s.objects.ensurePool(pool); err != nil {
+		return disk.Explain(err)
+	}
+	var b bytes.Buffer
+	header := packfile.AppendObjectHeader(nil, o.Type, int64(len(o.Data)))
+	if err := s.objects.codec.deflate(&b, header, o.Data); err != nil {
+		return err
+	}
+	file := loosePath(poolDir(pool)+"/objects", o.Hash)
+	if err := s.m.Replace(file, b.Bytes(), disk.ReadOnly|disk.SyncData); err != nil {
+		return disk.Explain(err)
+	}
+	return disk.Explain(s.m.SyncParents(file))
 }

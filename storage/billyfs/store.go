@@ -66,10 +66,20 @@ type Options struct {
 	// LockWait is how long Open waits for another process, or another Open in this one, to close the store, before it
 	// returns storage.ErrLocked. Zero means not at all.
 	LockWait time.Duration
+
+	// ReadOnly opens a store that there is to read alone: nothing is written, not even a lock, so it may be on a medium
+	// that can't be written to. On a disk of the operating system, other processes may have it open likewise, and nobody
+	// can open it to write meanwhile, nor this way while somebody has it open so (storage.ErrLocked). What would write
+	// is storage.ErrReadOnly, as is Open if the store was not closed, or has an older format: then it must be opened to
+	// write first. Open returns storage.ErrNotFound if there is no store. What git programs do to the repositories
+	// meanwhile is seen. reposit.Options.ReadOnly of the Store above says the same to its users.
+	ReadOnly bool
 }
 
-// tempDir is where temporary files are.
-const tempDir = "reposit/tmp"
+const (
+	tempDir  = "reposit/tmp" // where temporary files are
+	lockName = "reposit/lock"
+)
 
 type store struct {
 	m          *disk.Medium
@@ -77,6 +87,7 @@ type store struct {
 	lock       io.Closer
 	durability storage.Durability
 	shared     bool // other programs may read and write between two calls
+	readOnly   bool
 
 	records *mvcc.Map[[]byte]
 	overlay *overlay
@@ -109,6 +120,11 @@ func Open(root billy.Filesystem, opts *Options) (storage.Backend, error) {
 	}
 	var s *store
 	err := folders.Wait(opts.LockWait, func() error {
+		if opts.ReadOnly {
+			var err error
+			s, err = openToRead(root)
+			return err
+		}
 		d, err := disk.New(root)
 		if err == nil {
 			s, err = open(d, opts)
@@ -222,7 +238,7 @@ func (s *store) lockFolder() error {
 			return err
 		}
 	}
-	lock, err := s.m.Lock("reposit/lock")
+	lock, err := s.m.Lock(lockName)
 	if err != nil {
 		return err
 	}
@@ -258,12 +274,7 @@ func (s *store) start(h *journal.History) error {
 	if err := s.folding.probe(); err != nil {
 		return err
 	}
-	now := s.records.Snapshot()
-	for key, v := range now.Scan(repoKey, nextPrefix(repoKey), false) {
-		pool, _ := decodeRepo(v)
-		s.objects.members.join(pool, storage.ID([]byte(key[len(repoKey):])))
-	}
-	now.Close()
+	s.joinAll()
 	if err := s.recover(h); err != nil {
 		return err
 	}
@@ -274,6 +285,16 @@ func (s *store) start(h *journal.History) error {
 		return err
 	}
 	return s.upkeep.begin(len(h.Commits) > 0)
+}
+
+// joinAll tells the pools who their members are.
+func (s *store) joinAll() {
+	now := s.records.Snapshot()
+	defer now.Close()
+	for key, v := range now.Scan(repoKey, nextPrefix(repoKey), false) {
+		pool, _ := decodeRepo(v)
+		s.objects.members.join(pool, storage.ID([]byte(key[len(repoKey):])))
+	}
 }
 
 // joinPools keeps the members of pools in line with a commit.
@@ -334,6 +355,9 @@ func (s *store) Close() error {
 	}
 	for s.calls.Load() > 0 {
 		<-s.idle
+	}
+	if s.readOnly {
+		return s.letGo()
 	}
 	err := s.committer.finishPending()
 	s.forget()

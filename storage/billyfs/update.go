@@ -14,7 +14,7 @@ var errMoved = errors.New("billyfs: a ref moved")
 
 // Update implements storage.Backend.
 func (s *store) Update(ctx context.Context, fn func(storage.Tx) error) error {
-	if err := s.enter(); err != nil {
+	if err := s.enterWrite(); err != nil {
 		return err
 	}
 	defer s.leave()

@@ -3,6 +3,7 @@ package billyfs
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -105,7 +106,7 @@ func (s *store) View(ctx context.Context, fn func(storage.View) error) error {
 		if !s.overlay.empty() {
 			s.forget()
 		}
-		if !v.crowded.IsZero() {
+		if !v.crowded.IsZero() && !s.readOnly {
 			s.packer.afterView(ctx, v.crowded)
 		}
 	}()
@@ -267,4 +268,35 @@ func (v *view) Record(key []byte) ([]byte, error) { return readRecord(v.at, key)
 // Records implements storage.View.
 func (v *view) Records(lo, hi []byte, order storage.Order) iter.Seq2[storage.Record, error] {
 	return readRecords(v.at, lo, hi, order)
+}
+
+// DeletedRefs is asked by storage.DeletedRefs. A name that was too long for a file can't be told any more.
+func (v *view) DeletedRefs(id storage.ID) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		var names []string
+		err := v.inRepo(id, func(_ repoRef, dir string) (err error) {
+			names, err = v.s.logs.names(dir)
+			return err
+		})
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for _, name := range names {
+			_, err := v.Ref(id, name)
+			if err == nil || errors.Is(err, storage.ErrCorrupt) {
+				continue
+			}
+			if !errors.Is(err, storage.ErrNotFound) {
+				yield("", err)
+				return
+			}
+			for _, err := range v.Log(id, name) {
+				if err == nil && !yield(name, nil) {
+					return
+				}
+				break // there is an entry
+			}
+		}
+	}
 }

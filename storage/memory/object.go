@@ -177,3 +177,23 @@ func (b *backend) hashes(ctx context.Context, id storage.ID, lo, hi storage.Hash
 		}
 	}
 }
+
+// Mend is asked by storage.Mend.
+func (b *backend) Mend(ctx context.Context, id storage.ID, o storage.Object) error {
+	if err := b.calls.Enter(ctx); err != nil {
+		return err
+	}
+	defer b.calls.Leave()
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
+	defer b.unlock()
+	p := b.pools.get(id)
+	if p == nil {
+		p = &pool{}
+		b.pools.put(id, p)
+	}
+	o.Delta = nil
+	p.objects.put(o.Hash, newStored(o))
+	return nil
+}

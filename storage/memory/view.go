@@ -194,3 +194,18 @@ func above(prefix string) string {
 	}
 	return ""
 }
+
+// DeletedRefs is asked by storage.DeletedRefs.
+func (r *reader) DeletedRefs(repo storage.ID) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		layers := []refstack.Layer{{Segment: repo}}
+		if s := r.stack(repo); s != nil {
+			layers = s.Layers()
+		}
+		for name, e := range refstack.Entries(layers, r.entries, "", "") {
+			if !e.Value.live && e.Value.log != nil && !e.Layer.Inherited && !yield(name, nil) {
+				return
+			}
+		}
+	}
+}

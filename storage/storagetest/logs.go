@@ -3,6 +3,7 @@ package storagetest
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ func logClauses() []clause {
 		{"RoundTrip", logsRoundTrip},
 		{"NewestFirst", logsNewestFirst},
 		{"OutliveTheRef", logsOutliveTheRef},
+		{"OfDeletedRefs", logsOfDeletedRefs},
 		{"NoEntry", logsNoEntry},
 		{"OwnWrites", logsOwnWrites},
 		{"Aborted", logsAborted},
@@ -49,6 +51,46 @@ func checkLog(v storage.View, repo storage.ID, name string, want ...string) erro
 		return fmt.Errorf("messages of Log(%q) differ (-want +got):\n%s", name, diff)
 	}
 	return nil
+}
+
+// logsOfDeletedRefs is for views that name such refs; others have none.
+func logsOfDeletedRefs(f *fixture) {
+	repo, other := f.createRepo(1), f.createRepo(2)
+	f.update(func(tx storage.Tx) error {
+		for _, name := range []string{"refs/heads/gone", "refs/heads/Gone/way", "refs/heads/back", "refs/heads/stays"} {
+			if err := tx.PutRef(repo, refTo(name, 1), entry("put", refTo(name, 1).Hash)); err != nil {
+				return err
+			}
+			if err := tx.DeleteRef(repo, name, entry("deleted", storage.Hash{})); err != nil {
+				return err
+			}
+		}
+		return errors.Join(tx.PutRef(repo, refTo("refs/heads/quiet", 1), nil), tx.DeleteRef(repo, "refs/heads/quiet", nil))
+	})
+	f.update(func(tx storage.Tx) error {
+		return errors.Join(tx.PutRef(repo, refTo("refs/heads/back", 2), entry("again", refTo("x", 2).Hash)),
+			tx.PutRef(repo, refTo("refs/heads/stays", 2), nil))
+	})
+	f.view(func(v storage.View) error {
+		if _, ok := v.(interface {
+			DeletedRefs(storage.ID) iter.Seq2[string, error]
+		}); !ok {
+			f.Skip("views name no deleted refs")
+		}
+		for id, want := range map[storage.ID][]string{repo: {"refs/heads/Gone/way", "refs/heads/gone"}, other: nil} {
+			var got []string
+			for name, err := range storage.DeletedRefs(v, id) {
+				if err != nil {
+					return err
+				}
+				got = append(got, name)
+			}
+			if slices.Sort(got); !slices.Equal(got, want) {
+				return fmt.Errorf("DeletedRefs() = %q, want %q", got, want)
+			}
+		}
+		return nil
+	})
 }
 
 func logsRoundTrip(f *fixture) {

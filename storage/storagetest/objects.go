@@ -17,6 +17,7 @@ import (
 
 func objectClauses() []clause {
 	return []clause{
+		{"Mend", objectsMend},
 		{"RoundTrip", objectsRoundTrip},
 		{"Unknown", objectsUnknown},
 		{"FirstStays", objectsFirstStays},
@@ -27,6 +28,31 @@ func objectClauses() []clause {
 		{"BodyOfLoop", objectsBodyOfLoop},
 		{"StayValid", objectsStayValid},
 		{"ReadInPart", objectsReadInPart},
+	}
+}
+
+// objectsMend is for backends that can put an object in the place of a damaged one. The damage is another content than
+// the hash says.
+func objectsMend(f *fixture) {
+	pool := poolID(1)
+	right, other := NewObject(storage.Blob, []byte("right")), NewObject(storage.Blob, []byte("other"))
+	missing := NewObject(storage.Blob, bytes.Repeat([]byte("large"), storage.LargeObject/2))
+	wrong := right
+	wrong.Data = []byte("wrong")
+	f.put(pool, wrong, other)
+	for _, o := range []storage.Object{right, missing} {
+		o.Data = bytes.Clone(o.Data)
+		err := storage.Mend(f.ctx, f.b, pool, o)
+		if errors.Is(err, errors.ErrUnsupported) {
+			f.Skip("it mends nothing")
+		}
+		if err != nil {
+			f.Fatalf("Mend() = %v", err)
+		}
+	}
+	f.has(pool, right, missing, other)
+	if got := len(f.objects(pool, storage.Hash{}, lastHash)); got != 3 {
+		f.Errorf("Objects() yields %d objects, want 3", got)
 	}
 }
 

@@ -205,10 +205,13 @@ func (f *flipper) flip(kind string) string {
 		write() // as it was
 	}
 	result, why, _ := strings.Cut(line, ": ")
+	isName := kind == "HEAD" || kind == "packed-refs" || kind == "refs" // a name there has no checksum
 	switch {
-	case result == "wrong", result == "odd", result == "died":
+	case result == "unnamed" && isName:
+		result += " " + strings.Fields(why)[0]
+	case result == "wrong", result == "odd", result == "unnamed", result == "died":
 		f.Errorf("bit %d of byte %d of %s: %s", bit, at, name, line)
-	case result == "missing" && kind != "HEAD" && kind != "packed-refs" && kind != "refs":
+	case result == "missing" && !isName:
 		f.Logf("bit %d of byte %d of %s: %s", bit, at, name, line)
 	case result == "missing":
 		result += " " + strings.Fields(why)[0]
@@ -286,6 +289,7 @@ func readStores(open func(dir string) (storage.Backend, error)) {
 			r.result = "refused"
 		} else {
 			r.readAll(s, p)
+			r.check(s)
 			if err := s.Close(); err != nil {
 				r.fail("close", err)
 			}
@@ -311,8 +315,8 @@ func (r *damageReader) content(c text) []byte {
 
 // The results, from best to worst: all is well; something could not be read; something is missing or has another
 // name; a file has another size, which backends tell without reading the file; an error is of no kind that callers
-// know; something reads as what was never written.
-var results = []string{"ok", "failed", "missing", "size", "odd", "wrong"}
+// know; Check does not name what could not be read; something reads as what was never written.
+var results = []string{"ok", "failed", "missing", "size", "odd", "unnamed", "wrong"}
 
 func (r *damageReader) note(result, format string, args ...any) {
 	word, _, _ := strings.Cut(r.result, ":")
@@ -328,6 +332,19 @@ func (r *damageReader) fail(what string, err error) {
 		return
 	}
 	r.note("odd", "%s: %v", what, err)
+}
+
+// check has Check name what could not be read. That a ref or branch has another name it can't know.
+func (r *damageReader) check(s *reposit.Store) {
+	report, err := s.Check(r.ctx, nil)
+	if err != nil {
+		r.note("odd", "check: %v", err)
+		return
+	}
+	word, why, _ := strings.Cut(r.result, ":")
+	if (word == "failed" || word == "size") && report.Clean() {
+		r.note("unnamed", "%s", why)
+	}
 }
 
 func (r *damageReader) readAll(s *reposit.Store, p *player) {

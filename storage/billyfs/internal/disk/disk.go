@@ -100,18 +100,29 @@ func NewBilly(root billy.Filesystem) Disk { return &billyDisk{fs: root} }
 // New returns the disk that root is. It goes past go-billy where it hands out a directory of the operating system: its
 // osfs can neither sync directories nor, through its Chroot helper, files, and follows symbolic links by name.
 func New(root billy.Filesystem) (Disk, error) {
-	switch f := root.(type) {
-	case *osfs.BoundOS:
-		return newOSDisk(f.Root())
-	case *chroot.ChrootHelper:
-		switch innermost(f.Underlying()).(type) {
-		case *osfs.ChrootOS: //lint:ignore SA1019 it is what osfs.New still makes by default
-			return newOSDisk(f.Root())
-		case *memfs.Memory:
+	if dir, ok := osRoot(root); ok {
+		return newOSDisk(dir)
+	}
+	if f, ok := root.(*chroot.ChrootHelper); ok {
+		if _, ok := innermost(f.Underlying()).(*memfs.Memory); ok {
 			return &billyDisk{fs: root, memory: true}, nil
 		}
 	}
 	return NewBilly(root), nil
+}
+
+// osRoot returns the directory of the operating system that root hands out, if it does.
+func osRoot(root billy.Filesystem) (dir string, ok bool) {
+	switch f := root.(type) {
+	case *osfs.BoundOS:
+		return f.Root(), true
+	case *chroot.ChrootHelper:
+		//lint:ignore SA1019 it is what osfs.New still makes by default
+		if _, ok := innermost(f.Underlying()).(*osfs.ChrootOS); ok {
+			return f.Root(), true
+		}
+	}
+	return "", false
 }
 
 // innermost goes through the helper that adds the methods which a filesystem lacks.

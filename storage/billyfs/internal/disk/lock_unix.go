@@ -26,7 +26,20 @@ func lockFile(root *os.Root, name string) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	return flocked(f, syscall.LOCK_EX)
+}
+
+// lockShared locks a file that is there against lockFile, but not against itself.
+func lockShared(root *os.Root, name string) (io.Closer, error) {
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return flocked(f, syscall.LOCK_SH)
+}
+
+func flocked(f *os.File, how int) (io.Closer, error) {
+	if err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, storage.ErrLocked

@@ -51,6 +51,19 @@ func Open(m *disk.Medium, h *History, fit func(end, size int64) error) (*Journal
 	return j, nil
 }
 
+// Read replays the journal of m into h, and changes nothing. Otherwise it is as Open.
+func Read(m *disk.Medium, h *History, fit func(end, size int64) error) error {
+	data, err := m.ReadFile(Name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	end, err := replay(data, h)
+	if err != nil {
+		return err
+	}
+	return fit(end, int64(len(data)))
+}
+
 // replay takes the entries that data begins with, and returns where they end.
 func replay(data []byte, h *History) (end int64, err error) {
 	for end < int64(len(data)) {
