@@ -47,6 +47,7 @@ var storeDoors = map[string]bool{
 	"Store.Create": true, "Store.Import": true, "Store.ImportBundle": true, "Store.ImportFS": true,
 	"Store.ImportArchive": true,
 	"Store.GetOrCreate":   true, "Store.List": true, "Store.All": true, "Store.Search": true, "Store.Close": true,
+	"Store.Compact":       true,
 	"Store.DeleteExpired": true, "Store.Deleted": true, "Store.Undelete": true, "Store.DropDeleted": true,
 	"Store.Upkeep": true, "Store.Check": true,
 	"Store.Repair": true, "Store.Feed": true, "Store.Stats": true, "Store.Backup": true, "Store.CopyTo": true,
@@ -132,7 +133,7 @@ var doors = map[string]door{
 		_, err := c.r.CherryPick(c.ctx, "topic", opts)
 		return err
 	}},
-	"Repo.Revert":      {reposit.Write, func(c *cell) error { _, err := c.r.Revert(c.ctx, "main", nil); return err }},
+	"Repo.Revert": {reposit.Write, func(c *cell) error { _, err := c.r.Revert(c.ctx, "main", nil); return err }},
 	"Repo.Worktree": {reposit.Write, func(c *cell) error {
 		w, err := c.r.Worktree(c.ctx, "")
 		if err != nil {
@@ -589,6 +590,10 @@ func TestStoreDoors(t *testing.T) {
 		}
 		if err := as.Upkeep(ctx); (err == nil) != (who == "host") || err != nil && !errors.Is(err, reposit.ErrForbidden) {
 			t.Errorf("Upkeep() as %s = %v", who, err)
+		}
+		if _, err := as.Compact(ctx, nil); (err == nil) != (who == "host") || err != nil &&
+			!errors.Is(err, reposit.ErrForbidden) {
+			t.Errorf("Compact() as %s = %v", who, err)
 		}
 		if _, err := as.Check(ctx, nil); (err == nil) != (who == "host") || err != nil &&
 			!errors.Is(err, reposit.ErrForbidden) {

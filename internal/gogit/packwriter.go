@@ -36,8 +36,13 @@ func (s *Storer) PackfileWriter() (io.WriteCloser, error) {
 		return nil, err
 	}
 	w := &packWriter{s: s, pool: pool}
-	w.spool = pack.NewSpool(s.Limits.Pack, w.segment)
+	w.spool = pack.NewSpool(s.Limits.Pack, w.spoolStore())
 	return w, nil
+}
+
+// spoolStore is where the bytes of the pack are that do not fit into memory.
+func (w *packWriter) spoolStore() pack.Store {
+	return pack.StoreIn(w.s.ctx, w.s.Backend.Backend, w.pool, func(stage storage.Stage) { w.spare = stage })
 }
 
 type packWriter struct {
@@ -50,16 +55,6 @@ type packWriter struct {
 }
 
 var errPackClosed = errors.New("the pack was closed")
-
-func (w *packWriter) segment() (storage.Writer, error) {
-	if w.spare == nil {
-		var err error
-		if w.spare, err = w.s.Backend.Stage(w.s.ctx, w.pool); err != nil {
-			return nil, err
-		}
-	}
-	return w.spare.Create(w.s.ctx)
-}
 
 // Write takes the next bytes of the pack.
 func (w *packWriter) Write(b []byte) (n int, err error) {
@@ -126,8 +121,50 @@ func (w *packWriter) store() error {
 	return w.put(&c, p)
 }
 
-// put stores the objects of a checked pack, and counts them.
+// put stores a checked pack, as it came or object by object, and counts what it holds.
 func (w *packWriter) put(c *contents, p *pack.Pack) error {
+	s := w.s
+	kept, err := w.keep(p, c)
+	if err == nil && !kept {
+		err = w.putEach(p, c)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.charge(c.size, c.again); err != nil {
+		return err
+	}
+	s.session.wrote(slices.Collect(maps.Keys(c.types))...)
+	return nil
+}
+
+// minKept is the size in bytes from which a pack is stored as it came. A pool is not to have many packs: each is looked
+// into.
+const minKept = 1 << 20
+
+// keep stores the pack as it came. It reports false if the pack is too small, or can't be kept.
+func (w *packWriter) keep(p *pack.Pack, c *contents) (bool, error) {
+	if w.spool.Size() < minKept {
+		return false, nil
+	}
+	entries, ok := p.Entries()
+	if !ok {
+		return false, nil
+	}
+	for h := range c.files {
+		o, found, err := p.Find(w.s.ctx, h)
+		if err == nil && found {
+			err = c.checkFile(o)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return w.spool.Keep(w.s.ctx, entries)
+}
+
+// putEach stores what the pack holds object by object.
+func (w *packWriter) putEach(p *pack.Pack, c *contents) error {
 	s := w.s
 	stage, err := s.Backend.Stage(s.ctx, w.pool)
 	if err != nil {
@@ -137,14 +174,7 @@ func (w *packWriter) put(c *contents, p *pack.Pack) error {
 	if err := p.Each(s.ctx, in.put); err != nil {
 		return errors.Join(err, stage.Discard())
 	}
-	if err := stage.Close(s.ctx); err != nil {
-		return err
-	}
-	if err := s.charge(c.size, c.again); err != nil {
-		return err
-	}
-	s.session.wrote(slices.Collect(maps.Keys(c.types))...)
-	return nil
+	return stage.Close(s.ctx)
 }
 
 // contents are what is known of the objects of a pack while it is read.

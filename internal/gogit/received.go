@@ -30,7 +30,7 @@ func (s *Storer) ReceivePack(src io.Reader) (*Received, error) {
 		return nil, err
 	}
 	w := &packWriter{s: s, pool: pool}
-	w.spool = pack.NewSpool(s.Limits.Pack, w.segment)
+	w.spool = pack.NewSpool(s.Limits.Pack, w.spoolStore())
 	r := &Received{writer: w, contents: contents{
 		s: s, pool: pool, types: map[git.Hash]storage.Type{}, wanted: map[git.Hash]wanted{},
 		files: map[git.Hash]gitfile.Kind{},

@@ -56,6 +56,7 @@ type Options struct {
 	Blob    int64 // bytes of one blob
 	Total   int64 // bytes of all objects; what deltas make also has to fit the size of the pack
 	Objects int   // how many there may be
+	Own     bool  // the store made it: what deltas make is not held against its size
 
 	// Base returns an object that a thin pack leaves out, or storage.ErrNotFound.
 	Base func(context.Context, git.Hash) (storage.Type, []byte, error)
@@ -91,6 +92,8 @@ type Pack struct {
 	kept    int64
 	most    int64 // bytes that deltas may make
 	checked bool
+	sorted  []storage.PackEntry // what Entries returns, once it was asked
+	order   []int32             // places of these in entries
 
 	mu      sync.Mutex           // of what follows
 	waiting map[git.Hash][]int32 // deltas whose base was not met yet
@@ -105,6 +108,8 @@ type Pack struct {
 type entry struct {
 	offset, body   int64 // of its header, and of the zlib stream
 	size           int64 // of what the stream holds
+	made           int64 // of the object
+	crc            uint32
 	hash           git.Hash
 	kind           packfile.Kind
 	typ            storage.Type
@@ -239,7 +244,7 @@ func (p *Pack) growBy(size int64) error {
 func (p *Pack) growByDelta(size int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.made += size; p.made > p.most {
+	if p.made += size; p.made > p.most && !p.opts.Own {
 		return tooLarge("deltas in its %d bytes make more than %d", p.end+trailerSize, p.most)
 	}
 	return p.growBy(size)
@@ -249,7 +254,7 @@ func (p *Pack) growByDelta(size int64) error {
 func (p *Pack) redo(size int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.redone += size; p.redone > min(p.opts.Total, p.most) {
+	if p.redone += size; p.redone > min(p.opts.Total, p.most) && !p.opts.Own {
 		return tooLarge("its deltas take too much work")
 	}
 	return nil

@@ -416,10 +416,10 @@ func TestSpool(t *testing.T) {
 	want := make([]byte, spoolMemory+3*segmentSize+12345)
 	rand.NewChaCha8([32]byte{1}).Read(want)
 	var made []*segmentWriter
-	s := NewSpool(int64(len(want)), func() (storage.Writer, error) {
+	s := NewSpool(int64(len(want)), Store{Create: func() (storage.Writer, error) {
 		made = append(made, &segmentWriter{})
 		return made[len(made)-1], nil
-	})
+	}})
 	for at := 0; at < len(want); {
 		n := min(len(want)-at, 700_001)
 		if w, err := s.Write(want[at : at+n]); w != n || err != nil {

@@ -195,7 +195,7 @@ func (p *Pack) learn(e *entry, t storage.Type, data []byte) error {
 	if err != nil {
 		return err
 	}
-	e.hash, e.typ = h, t
+	e.hash, e.typ, e.made = h, t, int64(len(data))
 	e.child = p.adopt(h, e.child)
 	return nil
 }

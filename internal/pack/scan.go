@@ -7,6 +7,7 @@ import (
 	"crypto/sha1"
 	"errors"
 	"hash"
+	"hash/crc32"
 	"io"
 
 	"github.com/klauspost/compress/flate"
@@ -94,6 +95,7 @@ func (p *Pack) header(in *bufio.Reader) (int, error) {
 
 func (p *Pack) scanEntry(r *inflater, in *counted, h *hashing) error {
 	e := entry{offset: in.n - int64(r.in.Buffered()), child: none, sibling: none}
+	in.cut(e.offset)
 	// As many bytes as there are at least, with what follows the last entry: of a pack that arrives, no more may come.
 	begin, err := r.in.Peek(minEntry + trailerSize)
 	if err != nil && err != io.EOF {
@@ -122,6 +124,7 @@ func (p *Pack) scanEntry(r *inflater, in *counted, h *hashing) error {
 	if err := p.scanBody(r, &e, h); err != nil {
 		return err
 	}
+	e.crc = in.cut(in.n - int64(r.in.Buffered()))
 	i := int32(len(p.entries))
 	switch e.kind {
 	case packfile.OffsetDelta:
@@ -145,7 +148,7 @@ func (p *Pack) allow(e *entry) error {
 		}
 		return nil
 	}
-	e.typ = storage.Type(e.kind)
+	e.typ, e.made = storage.Type(e.kind), e.size
 	if e.size > p.limit(e.typ) {
 		return tooLarge("the %s at byte %d has %d bytes", e.typ, e.offset, e.size)
 	}
@@ -183,16 +186,35 @@ func (p *Pack) scanBody(r *inflater, e *entry, h *hashing) error {
 	return nil
 }
 
-// counted counts the bytes that are read from it.
+// counted counts the bytes that are read from it, and keeps a CRC-32 of those since the last cut. Whoever reads from it
+// may be behind by what bufio peeks at, and no more, when it reads again.
 type counted struct {
-	r io.Reader
-	n int64
+	r    io.Reader
+	n    int64
+	crc  uint32
+	tail []byte // the last bytes
+	from int    // the first of tail that is not in crc yet
 }
 
 func (c *counted) Read(b []byte) (int, error) {
+	if over := len(c.tail) - packfile.MaxEntry; over > c.from {
+		c.crc = crc32.Update(c.crc, crc32.IEEETable, c.tail[c.from:over])
+		c.from = over
+	}
+	c.tail = c.tail[:copy(c.tail, c.tail[c.from:])]
+	c.from = 0
 	n, err := c.r.Read(b)
 	c.n += int64(n)
+	c.tail = append(c.tail, b[:n]...)
 	return n, err
+}
+
+// cut returns the CRC-32 of the bytes since the last cut up to an offset, and begins anew there.
+func (c *counted) cut(offset int64) uint32 {
+	to := len(c.tail) - int(c.n-offset)
+	crc := crc32.Update(c.crc, crc32.IEEETable, c.tail[c.from:to])
+	c.crc, c.from = 0, to
+	return crc
 }
 
 // An inflater inflates one zlib stream after the other, and takes no byte more of the input than they have.

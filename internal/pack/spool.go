@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -14,10 +15,12 @@ const (
 	segmentsHot = 8 // segments that are held in memory while they are read
 )
 
-// A Spool keeps the bytes of a pack while it arrives: the beginning in memory, the rest in storage, cut into segments
-// that are written but never committed. It is for one goroutine.
+// A Spool keeps the bytes of a pack while it arrives. As long as they are few, they are in memory. After that they are
+// all in a pack of the store, which Keep commits; where a backend keeps no packs, the rest is in storage, cut into
+// segments that are written but never committed. It is for one goroutine.
 type Spool struct {
-	create   func() (storage.Writer, error)
+	store    Store
+	pack     storage.PackWriter // nil: not begun
 	limit    int64
 	size     int64
 	memory   []byte
@@ -30,9 +33,56 @@ type segment struct {
 	data  []byte
 }
 
-// NewSpool returns an empty Spool that takes up to limit bytes, and calls create for what does not fit into memory.
-func NewSpool(limit int64, create func() (storage.Writer, error)) *Spool {
-	return &Spool{create: create, limit: limit}
+// A Store is where a Spool keeps what does not fit into memory.
+type Store struct {
+	Pack   func() (storage.PackWriter, error) // nil: there are no packs
+	Create func() (storage.Writer, error)     // of a stage
+}
+
+// StoreIn returns the Store for a pool. The stage is made when it is needed, and passed to note.
+func StoreIn(ctx context.Context, b storage.Backend, pool storage.ID, note func(storage.Stage)) Store {
+	s := Store{}
+	if p, ok := storage.PackerOf(b); ok {
+		s.Pack = func() (storage.PackWriter, error) { return p.Pack(ctx, pool) }
+	}
+	var stage storage.Stage
+	s.Create = func() (storage.Writer, error) {
+		if stage == nil {
+			var err error
+			if stage, err = b.Stage(ctx, pool); err != nil {
+				return nil, err
+			}
+			note(stage)
+		}
+		return stage.Create(ctx)
+	}
+	return s
+}
+
+// NewSpool returns an empty Spool that takes up to limit bytes.
+func NewSpool(limit int64, store Store) *Spool { return &Spool{store: store, limit: limit} }
+
+// Keep makes what was written a pack of the store, or reports false where there are none.
+func (s *Spool) Keep(ctx context.Context, entries []storage.PackEntry) (bool, error) {
+	if s.store.Pack == nil {
+		return false, nil
+	}
+	if err := s.toPack(); err != nil {
+		return false, err
+	}
+	return true, s.pack.Commit(ctx, entries)
+}
+
+// toPack moves what is in memory to a pack.
+func (s *Spool) toPack() (err error) {
+	if s.pack != nil {
+		return nil
+	}
+	if s.pack, err = s.store.Pack(); err == nil {
+		_, err = s.pack.Write(s.memory)
+	}
+	s.memory = nil
+	return err
 }
 
 // Size returns how many bytes were written.
@@ -43,6 +93,16 @@ func (s *Spool) Write(b []byte) (int, error) {
 	if int64(len(b)) > s.limit-s.size {
 		return 0, tooLarge("it has more than %d bytes", s.limit)
 	}
+	if s.store.Pack != nil && s.size+int64(len(b)) > spoolMemory {
+		if err := s.toPack(); err != nil {
+			return 0, err
+		}
+	}
+	if s.pack != nil {
+		n, err := s.pack.Write(b)
+		s.size += int64(n)
+		return n, err
+	}
 	done := 0
 	if room := spoolMemory - len(s.memory); room > 0 {
 		done = min(room, len(b))
@@ -52,7 +112,7 @@ func (s *Spool) Write(b []byte) (int, error) {
 	for done < len(b) {
 		at := int((s.size - spoolMemory) % segmentSize)
 		if at == 0 {
-			w, err := s.create()
+			w, err := s.store.Create()
 			if err != nil {
 				return done, err
 			}
@@ -70,6 +130,9 @@ func (s *Spool) Write(b []byte) (int, error) {
 
 // ReadAt implements io.ReaderAt, but for one goroutine. Nothing may be written after it.
 func (s *Spool) ReadAt(b []byte, at int64) (int, error) {
+	if s.pack != nil {
+		return s.pack.ReadAt(b, at)
+	}
 	done := 0
 	for done < len(b) {
 		if at >= s.size {
@@ -120,6 +183,9 @@ func (s *Spool) segment(index int) ([]byte, error) {
 // Discard drops everything.
 func (s *Spool) Discard() error {
 	var err error
+	if s.pack != nil {
+		err = s.pack.Discard()
+	}
 	for _, w := range s.segments {
 		err = errors.Join(err, w.Discard())
 	}

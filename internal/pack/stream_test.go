@@ -34,7 +34,7 @@ func checkArrival(t testing.TB, p []byte, opts Options, objects int, want error)
 	opts.Check = func(*Object) error { return nil }
 	for _, step := range []int{1, 13, 1 << 20} {
 		src := &unhurried{left: p, step: step}
-		spool := NewSpool(1<<30, func() (storage.Writer, error) { return &segmentWriter{}, nil })
+		spool := NewSpool(1<<30, Store{Create: func() (storage.Writer, error) { return &segmentWriter{}, nil }})
 		got, err := ReadStream(t.Context(), src, spool, opts)
 		switch {
 		case want != nil:
@@ -83,11 +83,11 @@ func TestReadStream(t *testing.T) {
 	flip[len(p)-1] ^= 1
 	checkArrival(t, flip, generous, 0, ErrMalformed)
 
-	spool := NewSpool(1<<20, nil)
+	spool := NewSpool(1<<20, Store{})
 	if _, err := ReadStream(t.Context(), bytes.NewReader(append(bytes.Clone(p), "more"...)), spool, generous); err != nil {
 		t.Errorf("ReadStream() of a pack that something follows = %v", err)
 	}
-	spool = NewSpool(100<<10, nil)
+	spool = NewSpool(100<<10, Store{})
 	big := builder{}
 	var noise strings.Builder
 	for i := range 50000 {

@@ -32,6 +32,14 @@ type Source interface {
 	Open(ctx context.Context, h storage.Hash) (storage.Type, int64, io.ReadCloser, error)
 }
 
+// A PackedSource is a Source that has objects in packs, whose entries are taken over as they are.
+type PackedSource interface {
+	Source
+
+	// Packed returns an object as a pack has it, or storage.ErrNotFound.
+	Packed(ctx context.Context, h storage.Hash) (storage.Packed, error)
+}
+
 // A List is what a pack shall hold.
 type List struct {
 	*Set
@@ -69,10 +77,10 @@ type writer struct {
 const pending = -1 // of an object whose base is written first
 
 // Write writes a pack of the objects of a list to w. The bytes depend on the list and on how the objects are stored
-// alone. An object that is stored as a delta stays one if its base is in the pack, or Outside; all others are
-// compressed as a whole. Memory is bounded but for the list and some 40 bytes for each object. tell, unless it is nil,
-// is called after each object from this goroutine; its error ends the writing. After an error, what was written is of
-// no use.
+// alone. An object that is stored as a delta stays one if its base is in the pack, or Outside, and what a pack has
+// stays compressed as it is (PackedSource); all others are compressed as a whole. Memory is bounded but for the list
+// and some 40 bytes for each object. tell, unless it is nil, is called after each object from this goroutine; its error
+// ends the writing. After an error, what was written is of no use.
 func Write(ctx context.Context, w io.Writer, src Source, list List, tell func(done int, bytes int64) error) (Written,
 	error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -276,6 +284,9 @@ func (k *packer) pack(place int, blob bool) (*packed, error) {
 			}
 		}
 	}
+	if taken, err := k.takeOver(o, h); taken || err != nil {
+		return o, err
+	}
 	stored, err := k.src.Object(k.ctx, h)
 	if err != nil {
 		return nil, err
@@ -291,6 +302,30 @@ func (k *packer) pack(place int, blob bool) (*packed, error) {
 	}
 	o.data, err = k.deflate(data)
 	return o, err
+}
+
+// takeOver reports whether a pack has an entry for the object that can stand in this one.
+func (k *packer) takeOver(o *packed, h storage.Hash) (bool, error) {
+	src, ok := k.src.(PackedSource)
+	if !ok {
+		return false, nil
+	}
+	e, err := src.Packed(k.ctx, h)
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !e.Base.IsZero() {
+		_, in := k.list.Find(e.Base)
+		if !in && (k.list.Outside == nil || !k.list.Outside(e.Base)) {
+			return false, nil
+		}
+		o.base, o.outside = e.Base, !in
+	}
+	o.typ, o.size, o.data = e.Type, e.Length, e.Stream
+	return true, nil
 }
 
 // isStreamed reports whether a large blob can be read in pieces.

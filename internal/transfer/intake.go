@@ -47,6 +47,7 @@ type Intake struct {
 	Bytes int64 // of all objects, before compression
 
 	mu      sync.Mutex
+	keeping bool // the pack that is read is stored as a whole in the end
 	stage   storage.Stage
 	set     pack.Set
 	seen    []state // by place in set
@@ -64,14 +65,66 @@ func (s state) taken() storage.Type { return storage.Type(s >> 3) }
 
 const maxRefused = 1000
 
+// minKept is the size in bytes from which a pack is stored as it came. What a smaller one has is stored object by
+// object, as what is committed is.
+const minKept = 64 << 10
+
+// keepPack stores a pack as it came, of which there are these entries, or reports false if that can't be.
+type keepPack func(ctx context.Context, entries []storage.PackEntry) (bool, error)
+
 // Pack takes the objects of a pack that is whole in itself.
 func (in *Intake) Pack(ctx context.Context, src io.ReaderAt, size int64) error {
-	_, err := pack.Read(ctx, src, size, pack.Options{
+	return in.pack(ctx, src, size, func(ctx context.Context, entries []storage.PackEntry) (kept bool, err error) {
+		b, ok := storage.PackerOf(in.Backend)
+		if !ok {
+			return false, nil
+		}
+		w, err := b.Pack(ctx, in.Pool)
+		if err != nil {
+			return false, err
+		}
+		section := contextReader{ctx: ctx, r: io.NewSectionReader(src, 0, size)}
+		n, err := io.CopyBuffer(struct{ io.Writer }{w}, &section, make([]byte, 128<<10))
+		if err == nil && n != size {
+			err = io.ErrUnexpectedEOF
+		}
+		if err == nil {
+			err = w.Commit(ctx, entries)
+		}
+		return err == nil, errors.Join(err, w.Discard())
+	})
+}
+
+// pack reads a pack. It is kept, if it can be, or else its objects are put one by one.
+func (in *Intake) pack(ctx context.Context, src io.ReaderAt, size int64, keep keepPack) error {
+	refused := in.bad
+	in.keeping = size >= minKept
+	whole := in.keeping
+	p, err := in.read(ctx, src, size)
+	in.keeping = false
+	if err != nil || !whole {
+		return err
+	}
+	if entries, ok := p.Entries(); ok && in.bad == refused {
+		if kept, err := keep(ctx, entries); kept || err != nil {
+			return err
+		}
+	}
+	return p.Each(ctx, func(o *pack.Object) error {
+		if in.Type(o.Hash) == 0 {
+			return nil // it was refused
+		}
+		in.shorten(&o.Object)
+		return in.put(ctx, o.Object, o.Open)
+	})
+}
+
+func (in *Intake) read(ctx context.Context, src io.ReaderAt, size int64) (*pack.Pack, error) {
+	return pack.Read(ctx, src, size, pack.Options{
 		Blob: in.Limits.Blob, Total: in.Limits.Total, Objects: maxObjects,
 		Base:  func(context.Context, git.Hash) (storage.Type, []byte, error) { return 0, nil, storage.ErrNotFound },
 		Check: func(o *pack.Object) error { return in.take(ctx, o.Object, o.Open) },
 	})
-	return err
 }
 
 // Len returns how many objects were taken.
@@ -116,7 +169,7 @@ func (in *Intake) take(ctx context.Context, o storage.Object, open func() (io.Re
 	if err != nil {
 		return err
 	}
-	if err := in.count(place, o.Type, o.Size); err != nil {
+	if err := in.count(place, o.Type, o.Size); err != nil || in.keeping {
 		return err
 	}
 	return in.put(ctx, o, open)
@@ -163,9 +216,7 @@ func (in *Intake) judge(o *storage.Object, item *object.Item) error {
 	if taken := in.seen[place].taken(); taken != 0 && taken != o.Type && !in.Lenient {
 		return mismatch(o.Hash, o.Type, taken)
 	}
-	if d := o.Delta; d != nil && (d.Depth > maxStoredDeltas || in.Lenient && in.Type(d.Base) == 0) {
-		o.Delta = nil // its base was refused, or is too far
-	}
+	in.shorten(o)
 	if o.Type == storage.Blob {
 		return nil
 	}
@@ -187,6 +238,13 @@ func (in *Intake) judge(o *storage.Object, item *object.Item) error {
 		*s |= state(l.Type) << 3
 		return nil
 	})
+}
+
+// shorten has an object be stored as a whole whose base was refused, or is too far.
+func (in *Intake) shorten(o *storage.Object) {
+	if d := o.Delta; d != nil && (d.Depth > maxStoredDeltas || in.Lenient && in.Type(d.Base) == 0) {
+		o.Delta = nil
+	}
 }
 
 // maxStoredDeltas is how many deltas a reader of an object applies (git's pack.depth).
@@ -236,26 +294,19 @@ func (in *Intake) putLarge(ctx context.Context, o storage.Object, r io.Reader) e
 
 // Stream takes the objects of a pack that is read once, whole in itself, and ends with r.
 func (in *Intake) Stream(ctx context.Context, r io.Reader) error {
-	return in.spooled(ctx, r, func(src io.ReaderAt, size int64) error {
+	return in.spooled(ctx, r, func(spool *pack.Spool) error {
 		in.Tell.Begin(stageRead, 0)
-		return in.Pack(ctx, src, size)
+		return in.pack(ctx, spool, spool.Size(), spool.Keep)
 	})
 }
 
 // spooled keeps what a reader returns, in memory or in the store, as long as use reads it.
-func (in *Intake) spooled(ctx context.Context, r io.Reader, use func(src io.ReaderAt, size int64) error) error {
+func (in *Intake) spooled(ctx context.Context, r io.Reader, use func(*pack.Spool) error) error {
 	var stage storage.Stage // of what does not fit into memory; never closed
-	spool := pack.NewSpool(in.Limits.Pack, func() (w storage.Writer, err error) {
-		if stage == nil {
-			if stage, err = in.Backend.Stage(ctx, in.Pool); err != nil {
-				return nil, err
-			}
-		}
-		return stage.Create(ctx)
-	})
+	spool := pack.NewSpool(in.Limits.Pack, pack.StoreIn(ctx, in.Backend, in.Pool, func(s storage.Stage) { stage = s }))
 	err := Copy(ctx, spool, r, in.Tell)
 	if err == nil {
-		err = use(spool, spool.Size())
+		err = use(spool)
 	}
 	err = errors.Join(err, spool.Discard())
 	if stage != nil {

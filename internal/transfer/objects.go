@@ -36,6 +36,16 @@ func (o *Objects) Object(ctx context.Context, h git.Hash) (storage.Object, error
 	return found, named(h, err)
 }
 
+// Packed implements pack.PackedSource.
+func (o *Objects) Packed(ctx context.Context, h git.Hash) (storage.Packed, error) {
+	b, ok := storage.PackerOf(o.Backend)
+	if !ok {
+		return storage.Packed{}, storage.ErrNotFound
+	}
+	found, err := b.Packed(ctx, o.Pool, h)
+	return found, named(h, err)
+}
+
 // Whole implements pack.Source.
 func (o *Objects) Whole(ctx context.Context, h git.Hash) (storage.Type, []byte, error) {
 	return o.Store.Pass(ctx, o.Pool, h)

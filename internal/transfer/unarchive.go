@@ -19,6 +19,7 @@ import (
 	"github.com/reposit/reposit/internal/fault"
 	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/names"
+	"github.com/reposit/reposit/internal/pack"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -53,7 +54,7 @@ func (f *Files) Unarchive(ctx context.Context, src io.Reader, strip int) error {
 		defer z.Close()
 		return f.untar(ctx, z, strip)
 	case bytes.HasPrefix(begin, []byte("PK")):
-		return f.In.spooled(ctx, r, func(src io.ReaderAt, size int64) error { return f.unzip(ctx, src, size, strip) })
+		return f.In.spooled(ctx, r, func(s *pack.Spool) error { return f.unzip(ctx, s, s.Size(), strip) })
 	}
 	return f.untar(ctx, r, strip)
 }
