@@ -22,7 +22,6 @@ type billySuite struct {
 	test.FilesystemSuite
 	t *testing.T
 	s *store
-	n int
 }
 
 func (b *billySuite) SetUpTest(c *check.C) {

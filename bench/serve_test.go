@@ -68,8 +68,8 @@ func serveOne(s *reposit.Store, c net.Conn) error {
 	return r.UploadPack(ctx, c, opts)
 }
 
-// BenchmarkServe has git clone and fetch from a repository, and push to one, beside git's own programs at the same work,
-// on what git gc packed.
+// BenchmarkServe has git clone and fetch from a repository, and push to one, beside git's own programs at the same
+// work, on what git gc packed.
 func BenchmarkServe(b *testing.B) {
 	git := needGit(b)
 	ctx := context.Background()

@@ -81,12 +81,12 @@ const maxChain = 4096
 func (p *poolWriter) write(h storage.Hash) error {
 	var chain []storage.Object
 	for next := h; ; {
-		t, size, err := p.Backend.StatObject(p.ctx, p.pool, next)
+		_, size, err := p.Backend.StatObject(p.ctx, p.pool, next)
 		if err != nil {
 			return err
 		}
 		if size >= storage.LargeObject {
-			large, err := p.large(next, t, size)
+			large, err := p.large(next)
 			if err != nil {
 				return err
 			}
@@ -131,7 +131,7 @@ func (p *poolWriter) putObject(o *storage.Object) error {
 }
 
 // large writes an object without holding it in memory, unless it is stored as a delta.
-func (p *poolWriter) large(h storage.Hash, t storage.Type, size int64) (bool, error) {
+func (p *poolWriter) large(h storage.Hash) (bool, error) {
 	t, size, r, err := p.Backend.OpenObject(p.ctx, p.pool, h)
 	if errors.Is(err, storage.ErrDelta) {
 		return false, nil

@@ -76,7 +76,6 @@ type plan struct {
 	set   pack.Set
 	found []found // by place in set
 	order []uint32
-	kept  int64 // bytes of deltas that are held
 }
 
 // found is what is known of an object.

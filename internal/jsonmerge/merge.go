@@ -38,7 +38,7 @@ func Merge(ctx context.Context, base, ours, theirs []byte) (merged []byte, clean
 }
 
 func byLines(ctx context.Context, base, ours, theirs []byte) (merged []byte, clean bool, err error) {
-	if max(len(base), len(ours), len(theirs)) > linediff.MaxSize {
+	if uint64(max(len(base), len(ours), len(theirs))) > linediff.MaxSize {
 		return ours, false, nil
 	}
 	r, err := linemerge.Run(ctx, base, ours, theirs, &linemerge.Options{
