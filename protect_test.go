@@ -199,7 +199,7 @@ var others = map[string]bool{
 	"Repo.Permission": true, "Repo.Update": true, "Repo.DeleteToken": true, "Repo.Delete": true, "Branches.Create": true,
 	"Tags.Create": true, "Tags.Delete": true, "Pulls.Open": true, "Pulls.Close": true, "Protections.Set": true,
 	"Protections.Remove": true, "Refs.Log": true, "Notes.Put": true, "Notes.Remove": true,
-	"Branches.Restore": true,
+	"Branches.Restore": true, "Repo.Worktree": true, "Repo.Stats": true,
 	"Storer.SetObject": true, "Storer.SetConfig": true, "Storer.PackWriter": true,
 	"Repo.Teams": true, "Collaborators.Add": true, "Collaborators.List": true, "Collaborators.Remove": true,
 	"DeployKeys.Add": true, "DeployKeys.List": true, "DeployKeys.Remove": true,
