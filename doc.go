@@ -87,13 +87,20 @@
 // never a part of one. A store in memory ends with its process. Stored bytes carry checksums that are checked when they
 // are read.
 //
+// # In and out
+//
+// [Store.Import] makes a repository of a bare one, and [Store.ImportBundle], [Store.ImportFS] and [Store.ImportArchive]
+// of other forms; [Repo.Export] and [Repo.Bundle] write what git opens and clones, and [Repo.Fetch] takes what is new
+// from a bundle. [Repo.UploadPack] and [Repo.ReceivePack] speak git's own protocol over any stream, so that a host can
+// have git clone from and push to a repository; package examples/smarthttp does so.
+//
 // # Upkeep
 //
-// [Store.Check] looks at all that is stored and says what is damaged, and [Store.Repair] mends what it can.
-// [Store.Backup] writes all of a store as one stream, or what changed since the last one, while others write to it;
-// [Restore] makes a store of such streams on any backend, and [VerifyBackup] says beforehand that it will.
-// [Store.CopyTo] moves a store to another kind of backend. [Store.Feed] and [Follow] keep a second store a moment
-// behind.
+// [Store.Compact] makes packs of what was stored one by one. [Store.Check] looks at all that is stored and says what is
+// damaged, and [Store.Repair] mends what it can. [Store.Backup] writes all of a store as one stream, or what changed
+// since the last one, while others write to it; [Restore] makes a store of such streams on any backend, and
+// [VerifyBackup] says beforehand that it will. [Store.CopyTo] moves a store to another kind of backend. [Store.Feed]
+// and [Follow] keep a second store a moment behind.
 //
 // # What may be copied or synced
 //
