@@ -32,7 +32,7 @@ var dateLayouts = func() (all []string) {
 // 1970, or parts of one in words. It returns ErrSyntax where it does not understand each word of it, also where git
 // passes over them.
 func parseDate(text string, now time.Time) (time.Time, error) {
-	bad := fmt.Errorf("%w: @{%.100s} is no time", ErrSyntax, text)
+	bad := fmt.Errorf("%w: @{%.100s} is neither an entry of a log, counted from 0, nor a time", ErrSyntax, text)
 	if len(text) > 200 {
 		return time.Time{}, bad
 	}
