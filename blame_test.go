@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -166,7 +167,7 @@ func TestBlameErrors(t *testing.T) {
 		{"", "dir/a", reposit.BlameOptions{From: 4}, reposit.ErrInvalid, "dir/a"},
 		{"", "empty", reposit.BlameOptions{From: 1}, reposit.ErrInvalid, "empty"},
 		{"", "empty", reposit.BlameOptions{To: 1}, reposit.ErrInvalid, "empty"},
-		{"", "dir/a", reposit.BlameOptions{From: 2, To: 1 << 60}, nil, ""},
+		{"", "dir/a", reposit.BlameOptions{From: 2, To: math.MaxInt}, nil, ""},
 		{"", "dir/a", reposit.BlameOptions{IgnoreRevs: []string{"nothing"}}, reposit.ErrNotFound, "nothing"},
 		{"", "dir/a", reposit.BlameOptions{IgnoreRevs: []string{"main:dir"}}, reposit.ErrInvalid, "main:dir"},
 		{"", "dir/a", reposit.BlameOptions{IgnoreRevs: many}, reposit.ErrTooLarge, "dir/a"},
