@@ -17,6 +17,7 @@ import (
 // TestCompact compacts what commits left, again and again, and compares what is exported with what was there before,
 // and its size with what git gc makes of it.
 func TestCompact(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	eachKind(t, func(t *testing.T, open opener) {
 		s := open(nil)

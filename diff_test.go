@@ -135,11 +135,11 @@ func patchOf(d *reposit.Diff) string {
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	needGit(t)
-	commits, pairs := 25, 40
+	commits, pairs := 25, 15
 	if testing.Short() {
 		commits, pairs = 8, 6
 	}
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		s := open(nil)
 		w := &diffWriter{rand.New(rand.NewPCG(*seed, 4)), t, create(t, s, "r", nil), map[string]diffFile{}}
 		t.Logf("seed %d", *seed)

@@ -380,6 +380,7 @@ func TestLastCommits(t *testing.T) {
 // TestStoredHistory compares logs and blames with git's before and after the graph of the commits, and filters of what
 // they changed, are stored of most of them.
 func TestStoredHistory(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	t.Logf("-seed=%d", *seed)
 	rng := rand.New(rand.NewPCG(*seed, 300))

@@ -345,7 +345,7 @@ func TestPullTestedServed(t *testing.T) {
 		}
 		base = put(t, r, "main", "h", next)
 	}
-	h.hidden = []string{"refs/pull/"}
+	h.hide("refs/pull/")
 	if out, err := tryGit(t, dir, nil, "fetch", "-q", web, "+refs/pull/1/merge:refs/heads/got"); err == nil {
 		t.Errorf("git fetched what is hidden: %s", out)
 	}

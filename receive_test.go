@@ -68,9 +68,10 @@ func receive(ctx context.Context, r *reposit.Repo, says string, opts *reposit.Se
 
 // TestPush has git push to each backend, in the ways that it has.
 func TestPush(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	ways := 0
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		s := open(nil)
 		r, _ := travelled(t, s)
 		h, web, stream := serveHost(t, r)
@@ -146,7 +147,7 @@ func TestPushRefused(t *testing.T) {
 	r, _ := travelled(t, s)
 	ctx := t.Context()
 	h, web, stream := serveHost(t, r)
-	h.hidden = []string{"refs/secret/"}
+	h.hide("refs/secret/")
 	dir := filepath.Join(t.TempDir(), "c")
 	git(t, t.TempDir(), nil, "clone", "-q", web, dir)
 	git(t, dir, nil, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "one")

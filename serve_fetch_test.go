@@ -113,6 +113,7 @@ func shallowOf(t testing.TB, dir string) []string {
 // TestServedUpdates has git fetch what changed since it cloned: what arrives is whole, and little more than what is
 // new.
 func TestServedUpdates(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	r, _ := travelled(t, openMemory(t, nil))
 	h, web, stream := serveHost(t, r)
@@ -156,6 +157,7 @@ func TestServedUpdates(t *testing.T) {
 
 // TestServedHidden asks for what a client must not get: what a fork has, a deleted branch had, and hidden refs hold.
 func TestServedHidden(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	r, fork := travelled(t, openMemory(t, nil))
 	ctx := t.Context()
@@ -165,7 +167,7 @@ func TestServedHidden(t *testing.T) {
 		t.Fatal(err)
 	}
 	h, web, stream := serveHost(t, r)
-	h.hidden = []string{"refs/heads/hidden/"}
+	h.hide("refs/heads/hidden/")
 	for _, version := range protocols {
 		for _, url := range []string{web, stream} {
 			dir := newGit(t)

@@ -65,6 +65,19 @@ func (h *host) note(err error) {
 	}
 }
 
+// hide has clients see no refs whose names begin so.
+func (h *host) hide(names ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hidden = names
+}
+
+func (h *host) hides() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.hidden
+}
+
 // count notes that connections begin or end.
 func (h *host) count(n int) {
 	h.mu.Lock()
@@ -108,7 +121,7 @@ func (h *host) daemon(c net.Conn) {
 	}
 	part := strings.Split(string(line), "\x00")
 	service, name, _ := strings.Cut(part[0], " ")
-	opts := &reposit.ServeOptions{Protocol: part[max(0, len(part)-2)], Hidden: h.hidden}
+	opts := &reposit.ServeOptions{Protocol: part[max(0, len(part)-2)], Hidden: h.hides()}
 	r := h.find(strings.Trim(name, "/"))
 	h.serve(h.t.Context(), service, r, c, opts)
 }
@@ -116,7 +129,7 @@ func (h *host) daemon(c net.Conn) {
 // ServeHTTP serves smart HTTP.
 func (h *host) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	r := h.find("repo")
-	opts := &reposit.ServeOptions{Protocol: q.Header.Get("Git-Protocol"), Stateless: true, Hidden: h.hidden}
+	opts := &reposit.ServeOptions{Protocol: q.Header.Get("Git-Protocol"), Stateless: true, Hidden: h.hides()}
 	service := q.URL.Query().Get("service")
 	var body io.Reader = q.Body
 	if service != "" {
@@ -165,9 +178,10 @@ var protocols = []string{"0", "1", "2"}
 
 // TestClone clones from each backend in the ways that git has, and compares what arrives with the repository.
 func TestClone(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	ways := 0
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		r, _ := travelled(t, open(nil))
 		h, web, stream := serveHost(t, r)
 		for range 2 {

@@ -131,7 +131,7 @@ func TestImportHostile(t *testing.T) {
 		}, 2},
 	}
 	limits := &reposit.Options{Limits: reposit.Limits{BlobSize: 2 << 20, CommitSize: 8 << 20}}
-	eachBackend(t, func(t *testing.T, open opener) {
+	eachKind(t, func(t *testing.T, open opener) {
 		s := open(limits)
 		r := create(t, s, "r", nil)
 		write(t, r, "f", "1")

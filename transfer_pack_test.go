@@ -93,6 +93,7 @@ func (s *store) packsOf(t *testing.T, r *reposit.Repo) (packs []storage.Pack, re
 // TestImportKeepsPacks imports a repository with a pack, and a bundle, and stores a pack by way of go-git: each is kept
 // as it came.
 func TestImportKeepsPacks(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	dir, pack := packedHistory(t, 1<<20+1000)
 	content, err := os.ReadFile(pack)
@@ -172,6 +173,7 @@ func TestImportKeepsPacks(t *testing.T) {
 
 // TestImportTakesPacksApart imports packs that can't be kept: with an object that is malformed and not reached.
 func TestImportTakesPacksApart(t *testing.T) {
+	t.Parallel()
 	needGit(t)
 	dir, pack := packedHistory(t, 100<<10)
 	want := reached(t, dir)
