@@ -70,7 +70,6 @@ func (d *checkout) options(tip string) *reposit.PickOptions {
 
 // TestPicksAgainstGit compares picks and reverts of random histories with git's, to the last byte of the commits.
 func TestPicksAgainstGit(t *testing.T) {
-	t.Parallel()
 	needGit(t)
 	rng := rand.New(rand.NewPCG(*seed, 41))
 	n := *picks
@@ -133,7 +132,6 @@ func TestPicksAgainstGit(t *testing.T) {
 
 // TestPickMessages compares messages with those of git: what is at their ends, and trailers.
 func TestPickMessages(t *testing.T) {
-	t.Parallel()
 	needGit(t)
 	dir := t.TempDir()
 	git(t, dir, nil, "init", "-q", "--initial-branch=main", ".")
@@ -356,7 +354,6 @@ func TestPickBesideCommits(t *testing.T) {
 
 // TestRebasesAgainstGit compares rebases of random histories with git's.
 func TestRebasesAgainstGit(t *testing.T) {
-	t.Parallel()
 	needGit(t)
 	rng := rand.New(rand.NewPCG(*seed, 43))
 	n := *picks / 2
