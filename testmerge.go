@@ -34,6 +34,15 @@ func (r *Repo) test(ctx context.Context, err error) (again bool, _ error) {
 	return err == nil, err
 }
 
+// viewTested calls fn with a snapshot, and again with each test merge that its resolver found missing.
+func (r *Repo) viewTested(ctx context.Context, fn func(storage.View) error) error {
+	for {
+		if again, err := r.test(ctx, r.s.backend.View(ctx, fn)); !again {
+			return err
+		}
+	}
+}
+
 // testNamed has the test merges that a revision, or the name of a ref, names be made. What else is wrong with it is for
 // those to find who resolve it.
 func (r *Repo) testNamed(ctx context.Context, rev string) error {

@@ -31,19 +31,14 @@ type tree struct {
 
 // resolve calls fn with a resolver on a snapshot, and once more if that finds a test merge missing.
 func (r *Repo) resolve(ctx context.Context, fn func(*revision.Resolver) error) error {
-	for {
-		err := r.s.backend.View(ctx, func(v storage.View) error {
-			pool, err := r.s.actor.Check(v, r.id, access.Read)
-			if err != nil {
-				return err
-			}
-			res := r.tested(r.resolver(v, pool))
-			return fn(&res)
-		})
-		if again, err := r.test(ctx, err); !again {
+	return r.viewTested(ctx, func(v storage.View) error {
+		pool, err := r.s.actor.Check(v, r.id, access.Read)
+		if err != nil {
 			return err
 		}
-	}
+		res := r.tested(r.resolver(v, pool))
+		return fn(&res)
+	})
 }
 
 func (r *Repo) resolver(v storage.View, pool storage.ID) revision.Resolver {
@@ -69,12 +64,7 @@ func (r *Repo) treeAt(ctx context.Context, rev string) (tree, error) {
 		l.view = l.run
 	}
 	l.ctx, l.rev, l.tree = ctx, rev, tree{r: r}
-	err := r.s.backend.View(ctx, l.view)
-	for again := true; again; {
-		if again, err = r.test(ctx, err); again {
-			err = r.s.backend.View(ctx, l.view)
-		}
-	}
+	err := r.viewTested(ctx, l.view)
 	t := l.tree
 	*l = treeLookup{view: l.view}
 	r.s.lookups.Put(l)
