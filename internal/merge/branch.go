@@ -159,9 +159,11 @@ func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.
 	if err != nil {
 		return nil, err
 	}
-	if has, err := m.isAncestor(ctx, pool, head, branch.Hash); err != nil {
+	fits, contained, err := m.stand(ctx, pool, branch.Hash, head)
+	if err != nil {
 		return nil, err
-	} else if has {
+	}
+	if contained || head == branch.Hash {
 		tip, err := m.Objects.Commit(ctx, pool, branch.Hash)
 		if err == nil {
 			m.result = Result{Hash: branch.Hash, Commit: tip, Base: branch.Hash, Already: true}
@@ -172,10 +174,6 @@ func (m *branchMerge) look(ctx context.Context, pool storage.ID, branch storage.
 	name := m.head.Revision
 	if name == "" {
 		name = ref.Head
-	}
-	fits, err := m.isAncestor(ctx, pool, branch.Hash, head)
-	if err != nil {
-		return nil, err
 	}
 	change := ref.Change{Name: branch.Name, Log: m.opts.logEntry("merge " + name)}
 	if !fits && m.opts.Strategy == pull.Rebase {

@@ -82,13 +82,17 @@ func (e *Engine) push(opts *Options, base, head git.Hash, is *git.Commit, merged
 	return p, r, nil
 }
 
-// isAncestor reports whether a commit of a pool is head, or one of its ancestors.
-func (e *Engine) isAncestor(ctx context.Context, pool storage.ID, commit, head git.Hash) (is bool, err error) {
+// stand reports how a head stands to a base: whether it has all of the base, and if not, whether the base has all of the
+// head. One graph answers both, so that commits without a number in it are read once.
+func (e *Engine) stand(ctx context.Context, pool storage.ID, base, head git.Hash) (fits, contained bool, err error) {
 	err = e.Backend.Graphs().Do(ctx, pool, nil, func(g *graph.Graph) error {
-		is, err = g.IsAncestor(ctx, commit, head)
+		contained = false
+		if fits, err = g.IsAncestor(ctx, base, head); err == nil && !fits {
+			contained, err = g.IsAncestor(ctx, head, base)
+		}
 		return err
 	})
-	return is, err
+	return fits, contained, err
 }
 
 // diverged is the conflict of a branch that has commits which the head lacks.

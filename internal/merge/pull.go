@@ -77,13 +77,8 @@ func (e *Engine) Candidate(ctx context.Context, v storage.View, by access.Actor,
 
 // compare finds out whether the head fits, and whose paths it changes.
 func (c *Candidate) compare(ctx context.Context, e *Engine, pool storage.ID) (err error) {
-	if c.FastForward, err = e.isAncestor(ctx, pool, c.Base, c.Pull.Head); err != nil {
+	if c.FastForward, c.Contained, err = e.stand(ctx, pool, c.Base, c.Pull.Head); err != nil {
 		return err
-	}
-	if !c.FastForward {
-		if c.Contained, err = e.isAncestor(ctx, pool, c.Pull.Head, c.Base); err != nil {
-			return err
-		}
 	}
 	if c.Rule == nil || !c.Rule.RequireCodeOwnerReview {
 		return nil

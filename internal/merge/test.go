@@ -96,7 +96,8 @@ func (e *Engine) test(ctx context.Context, by access.Actor, repo storage.ID, num
 // tree returns what a test merge gives. There is none of a head that the base has, as a program outside may have
 // brought about.
 func (e *Engine) tree(ctx context.Context, pool storage.ID, p *pull.Pull, base git.Hash) (t pull.Tree, err error) {
-	if has, err := e.isAncestor(ctx, pool, p.Head, base); err != nil || has {
+	ahead, contained, err := e.stand(ctx, pool, base, p.Head)
+	if err != nil || contained || p.Head == base {
 		return t, err
 	}
 	var sides [2]*git.Commit
@@ -111,10 +112,6 @@ func (e *Engine) tree(ctx context.Context, pool storage.ID, p *pull.Pull, base g
 	}
 	if t.When.Before(time.Unix(0, 0)) {
 		t.When = time.Unix(0, 0).UTC()
-	}
-	ahead, err := e.isAncestor(ctx, pool, base, p.Head)
-	if err != nil {
-		return t, err
 	}
 	if ahead {
 		t.Hash = sides[1].Tree
