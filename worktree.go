@@ -272,7 +272,7 @@ func (w *Worktree) merge(ctx context.Context, s *worktree.Snapshot, tip git.Hash
 func (w *Worktree) diffing(s *worktree.Snapshot) treediff.Source { return diffing{w.merging(s, nil)} }
 
 func (w *Worktree) merging(s *worktree.Snapshot, merged *treemerge.Result) *mergedSource {
-	src := &mergedSource{Overlay: worktree.Overlay{Snapshot: s, Stored: storedObjects{w.r.s.objects, w.src.pool}}}
+	src := &mergedSource{Overlay: worktree.Overlay{Snapshot: s, Stored: object.Pool{Store: w.r.s.objects, ID: w.src.pool}}}
 	if merged == nil {
 		return src
 	}
@@ -344,25 +344,6 @@ func (d diffing) Tree(ctx context.Context, h git.Hash) (*git.Tree, error) {
 		return nil, err
 	}
 	return item.Tree, nil
-}
-
-// storedObjects are the objects of a pool.
-type storedObjects struct {
-	objects *object.Store
-	pool    storage.ID
-}
-
-func (s storedObjects) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
-	return s.objects.Tree(ctx, s.pool, h)
-}
-
-func (s storedObjects) Size(ctx context.Context, h git.Hash) (int64, error) {
-	_, size, err := s.objects.Stat(ctx, s.pool, h)
-	return size, err
-}
-
-func (s storedObjects) Blob(ctx context.Context, h git.Hash) ([]byte, error) {
-	return s.objects.Blob(ctx, s.pool, h)
 }
 
 // A worktreeSource is where a worktree reads what was not touched.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -43,14 +42,7 @@ func manyEdits(b *testing.B, git string, commits int) string {
 		}
 		fmt.Fprintf(&s, "M 644 inline %s\ndata %d\n%s\n", path, len(text), text)
 	}
-	dir := b.TempDir()
-	runGit(b, git, "init", "--quiet", "--bare", "--initial-branch=main", dir)
-	cmd := exec.Command(git, "-C", dir, "fast-import", "--quiet")
-	cmd.Stdin = &s
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("git fast-import: %v: %s", err, out)
-	}
-	runGit(b, git, "-C", dir, "repack", "-adq")
+	dir := fastImport(b, git, &s)
 	runGit(b, git, "-C", dir, "commit-graph", "write", "--reachable", "--changed-paths")
 	return dir
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"testing"
 
 	"github.com/reposit/reposit"
@@ -32,14 +31,7 @@ func manyFiles(b *testing.B, git string, files int) string {
 		}
 		fmt.Fprintf(&s, "M 644 inline dir%d/file%d.go\ndata %d\n%s\n", n%100, n, text.Len(), text.Bytes())
 	}
-	dir := b.TempDir()
-	runGit(b, git, "init", "--quiet", "--bare", "--initial-branch=main", dir)
-	cmd := exec.Command(git, "-C", dir, "fast-import", "--quiet")
-	cmd.Stdin = &s
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("git fast-import: %v: %s", err, out)
-	}
-	runGit(b, git, "-C", dir, "repack", "-adq")
+	dir := fastImport(b, git, &s)
 	return dir
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
 	"os/exec"
@@ -46,15 +47,21 @@ func manyCommits(b *testing.B, git string, commits int) string {
 		text := fmt.Sprintf("content %d\n", i)
 		fmt.Fprintf(&s, "M 644 inline %s\ndata %d\n%s\n", path, len(text), text)
 	}
-	dir := b.TempDir()
+	dir := fastImport(b, git, &s)
+	runGit(b, git, "-C", dir, "commit-graph", "write", "--reachable", "--changed-paths")
+	return dir
+}
+
+// fastImport has git make a packed repository of a stream of git fast-import.
+func fastImport(b *testing.B, git string, stream io.Reader) (dir string) {
+	dir = b.TempDir()
 	runGit(b, git, "init", "--quiet", "--bare", "--initial-branch=main", dir)
 	cmd := exec.Command(git, "-C", dir, "fast-import", "--quiet")
-	cmd.Stdin = &s
+	cmd.Stdin = stream
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("git fast-import: %v: %s", err, out)
 	}
 	runGit(b, git, "-C", dir, "repack", "-adq")
-	runGit(b, git, "-C", dir, "commit-graph", "write", "--reachable", "--changed-paths")
 	return dir
 }
 

@@ -44,7 +44,7 @@ func (e *Engine) combine(ctx context.Context, pool storage.ID, base, head git.Ha
 		return nil, err
 	}
 	how := opts.Trees
-	src := source{e.Objects, pool}
+	src := object.Pool{Store: e.Objects, ID: pool}
 	how.Labels, how.Driver = labels, e.driver(ctx, src, ours.Tree)
 	h := ancestry{e, pool}
 	r, err := treemerge.Commits(ctx, src, h, base, head, &how)
@@ -85,25 +85,6 @@ func objects(r *treemerge.Result) (all []storage.Object, items []*object.Item) {
 	return all, items
 }
 
-// A source reads the objects of a pool for a merge.
-type source struct {
-	objects *object.Store
-	pool    storage.ID
-}
-
-func (s source) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
-	return s.objects.Tree(ctx, s.pool, h)
-}
-
-func (s source) Size(ctx context.Context, h git.Hash) (int64, error) {
-	_, size, err := s.objects.Stat(ctx, s.pool, h)
-	return size, err
-}
-
-func (s source) Blob(ctx context.Context, h git.Hash) ([]byte, error) {
-	return s.objects.Blob(ctx, s.pool, h)
-}
-
 // An ancestry tells a merge of the commits of a pool.
 type ancestry struct {
 	*Engine
@@ -124,45 +105,4 @@ func (h ancestry) Root(ctx context.Context, commit git.Hash) (git.Hash, error) {
 		return git.Hash{}, err
 	}
 	return c.Tree, nil
-}
-
-// An overlay reads what merges made and is not stored yet, and all else from a Source.
-type overlay struct {
-	treemerge.Source
-	trees map[git.Hash]*object.Item
-	blobs map[git.Hash][]byte
-}
-
-// keep has the overlay know what a merge made.
-func (o *overlay) keep(r *treemerge.Result) {
-	if o.trees == nil {
-		o.trees, o.blobs = map[git.Hash]*object.Item{}, map[git.Hash][]byte{}
-	}
-	for _, t := range r.Trees {
-		o.trees[t.Hash] = t.Item
-	}
-	for _, b := range r.Blobs {
-		o.blobs[b.Hash] = b.Data
-	}
-}
-
-func (o *overlay) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
-	if item := o.trees[h]; item != nil {
-		return item, nil
-	}
-	return o.Source.Tree(ctx, h)
-}
-
-func (o *overlay) Size(ctx context.Context, h git.Hash) (int64, error) {
-	if data, ok := o.blobs[h]; ok {
-		return int64(len(data)), nil
-	}
-	return o.Source.Size(ctx, h)
-}
-
-func (o *overlay) Blob(ctx context.Context, h git.Hash) ([]byte, error) {
-	if data, ok := o.blobs[h]; ok {
-		return data, nil
-	}
-	return o.Source.Blob(ctx, h)
 }

@@ -54,7 +54,7 @@ type Made struct {
 
 // A chain is a row of commits that are made, each on top of the one before. Nothing of it is stored yet.
 type chain struct {
-	overlay
+	treemerge.Overlay
 	engine  *Engine
 	pool    storage.ID
 	how     *Replay
@@ -68,7 +68,7 @@ type chain struct {
 // chain begins on a commit, or on nothing if tip is zero.
 func (e *Engine) chain(ctx context.Context, pool storage.ID, tip git.Hash, how *Replay) (*chain, error) {
 	c := &chain{
-		overlay: overlay{Source: source{e.Objects, pool}}, engine: e, pool: pool, how: how, tip: tip, tree: git.EmptyTree,
+		Overlay: treemerge.Overlay{Source: object.Pool{Store: e.Objects, ID: pool}}, engine: e, pool: pool, how: how, tip: tip, tree: git.EmptyTree,
 	}
 	if !tip.IsZero() {
 		is, err := e.Objects.Commit(ctx, pool, tip)
@@ -182,7 +182,7 @@ func (c *chain) commit(ctx context.Context, made *git.Commit, r *treemerge.Resul
 		return err
 	}
 	all, items := objects(r)
-	c.keep(r)
+	c.Keep(r)
 	c.objects = append(append(c.objects, all...), o)
 	c.items = append(append(c.items, items...), item)
 	c.made = append(c.made, Made{h, made})

@@ -87,8 +87,8 @@ func (e *Engine) resolve(ctx context.Context, src treemerge.Source, r *treemerge
 	ask Resolver) (*treemerge.Result, error) {
 	made := contents(r)
 	left := &ConflictError{Tree: r.Tree}
-	above := overlay{Source: src}
-	above.keep(r)
+	above := treemerge.Overlay{Source: src}
+	above.Keep(r)
 	tree, err := treeedit.Open(ctx, &above, r.Tree)
 	if err != nil {
 		return nil, err

@@ -39,25 +39,6 @@ type Change struct {
 	Author, Committer git.Signature
 }
 
-// A pool is a Source that reads the objects of a pool.
-type pool struct {
-	objects *object.Store
-	id      storage.ID
-}
-
-func (p pool) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
-	return p.objects.Tree(ctx, p.id, h)
-}
-
-func (p pool) Size(ctx context.Context, h git.Hash) (int64, error) {
-	_, size, err := p.objects.Stat(ctx, p.id, h)
-	return size, err
-}
-
-func (p pool) Blob(ctx context.Context, h git.Hash) ([]byte, error) {
-	return p.objects.Blob(ctx, p.id, h)
-}
-
 // Load returns the notes that a ref holds. A ref that does not exist holds none.
 func (e *Engine) Load(ctx context.Context, res *revision.Resolver, name string) (*Tree, error) {
 	at, err := ref.Follow(res.View, res.Repo, name)
@@ -70,7 +51,7 @@ func (e *Engine) Load(ctx context.Context, res *revision.Resolver, name string) 
 			return nil, fault.About(name, err)
 		}
 	}
-	return Open(ctx, pool{e.Objects, res.Pool}, root)
+	return Open(ctx, object.Pool{Store: e.Objects, ID: res.Pool}, root)
 }
 
 // Apply makes a change, by a commit on top of what the ref holds. It needs Write. If the ref moves meanwhile, it begins
@@ -123,7 +104,7 @@ func (e *Engine) try(ctx context.Context, repo storage.ID, c *Change) error {
 
 // push returns the push that makes a change, or nil if there is nothing to do.
 func (e *Engine) push(ctx context.Context, at *place, c *Change) (*txn.Push, error) {
-	src := pool{e.Objects, at.pool}
+	src := object.Pool{Store: e.Objects, ID: at.pool}
 	var root git.Hash
 	made := git.Commit{Author: c.Author, Committer: c.Committer, Message: "Notes added by 'git notes add'\n"}
 	if !at.tip.IsZero() {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/reposit/reposit/internal/git"
-	"github.com/reposit/reposit/internal/object"
 )
 
 // A History is what a merge must know of commits.
@@ -25,7 +24,7 @@ func Commits(ctx context.Context, src Source, history History, ours, theirs git.
 	if err != nil {
 		return nil, err
 	}
-	c := &commits{ctx: ctx, history: history, opts: *opts, made: overlay{Source: src}}
+	c := &commits{ctx: ctx, history: history, opts: *opts, made: Overlay{Source: src}}
 	slices.Reverse(bases)
 	base, label, err := c.base(bases, 0)
 	if err != nil {
@@ -42,7 +41,9 @@ type commits struct {
 	ctx     context.Context
 	history History
 	opts    Options
-	made    overlay
+	made    Overlay
+	all     []New // of made, in the order in which they were
+	content []Blob
 }
 
 const abbreviated = 7 // digits of a hash in a label
@@ -97,7 +98,7 @@ func (c *commits) merge(base, ours, theirs git.Hash, labels [3]string, inner int
 	if err != nil {
 		return nil, err
 	}
-	r.Trees, r.Blobs = c.made.all, c.made.content
+	r.Trees, r.Blobs = c.all, c.content
 	return r, nil
 }
 
@@ -109,49 +110,7 @@ func (c *commits) trees(base, ours, theirs git.Hash, labels [3]string, inner int
 	if err != nil {
 		return nil, err
 	}
-	c.made.add(r)
+	c.made.Keep(r)
+	c.all, c.content = append(c.all, r.Trees...), append(c.content, r.Blobs...)
 	return r, nil
-}
-
-// An overlay is a Source with what merges made on top.
-type overlay struct {
-	Source
-	trees   map[git.Hash]*object.Item
-	blobs   map[git.Hash][]byte
-	all     []New
-	content []Blob
-}
-
-func (o *overlay) add(r *Result) {
-	if o.trees == nil {
-		o.trees, o.blobs = map[git.Hash]*object.Item{}, map[git.Hash][]byte{}
-	}
-	for _, t := range r.Trees {
-		o.trees[t.Hash] = t.Item
-	}
-	for _, b := range r.Blobs {
-		o.blobs[b.Hash] = b.Data
-	}
-	o.all, o.content = append(o.all, r.Trees...), append(o.content, r.Blobs...)
-}
-
-func (o *overlay) Tree(ctx context.Context, h git.Hash) (*object.Item, error) {
-	if item := o.trees[h]; item != nil {
-		return item, nil
-	}
-	return o.Source.Tree(ctx, h)
-}
-
-func (o *overlay) Size(ctx context.Context, h git.Hash) (int64, error) {
-	if data, ok := o.blobs[h]; ok {
-		return int64(len(data)), nil
-	}
-	return o.Source.Size(ctx, h)
-}
-
-func (o *overlay) Blob(ctx context.Context, h git.Hash) ([]byte, error) {
-	if data, ok := o.blobs[h]; ok {
-		return data, nil
-	}
-	return o.Source.Blob(ctx, h)
 }

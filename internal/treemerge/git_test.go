@@ -121,8 +121,8 @@ func ours(t testing.TB, r *repo, pair [2]git.Hash) (answer, *Result) {
 // differences says how git's tree differs from ours.
 func differences(t testing.TB, r *repo, ours *Result, want git.Hash) string {
 	t.Helper()
-	made := overlay{Source: r}
-	made.add(ours)
+	made := Overlay{Source: r}
+	made.Keep(ours)
 	var b strings.Builder
 	for c, err := range treediff.Walk(t.Context(), diffSource{&merge{src: &made}}, ours.Tree, want, nil) {
 		if err != nil {
