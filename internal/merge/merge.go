@@ -82,8 +82,8 @@ func (e *Engine) push(opts *Options, base, head git.Hash, is *git.Commit, merged
 	return p, r, nil
 }
 
-// stand reports how a head stands to a base: whether it has all of the base, and if not, whether the base has all of the
-// head. One graph answers both, so that commits without a number in it are read once.
+// stand reports how a head stands to a base: whether it has all of the base, and if not, whether the base has all of
+// the head. One graph answers both, so that commits without a number in it are read once.
 func (e *Engine) stand(ctx context.Context, pool storage.ID, base, head git.Hash) (fits, contained bool, err error) {
 	err = e.Backend.Graphs().Do(ctx, pool, nil, func(g *graph.Graph) error {
 		contained = false

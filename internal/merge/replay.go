@@ -68,7 +68,8 @@ type chain struct {
 // chain begins on a commit, or on nothing if tip is zero.
 func (e *Engine) chain(ctx context.Context, pool storage.ID, tip git.Hash, how *Replay) (*chain, error) {
 	c := &chain{
-		Overlay: treemerge.Overlay{Source: object.Pool{Store: e.Objects, ID: pool}}, engine: e, pool: pool, how: how, tip: tip, tree: git.EmptyTree,
+		Overlay: treemerge.Overlay{Source: object.Pool{Store: e.Objects, ID: pool}},
+		engine:  e, pool: pool, how: how, tip: tip, tree: git.EmptyTree,
 	}
 	if !tip.IsZero() {
 		is, err := e.Objects.Commit(ctx, pool, tip)
