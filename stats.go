@@ -5,6 +5,7 @@ import (
 
 	"github.com/reposit/reposit/internal/access"
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -113,11 +114,7 @@ func (r *Repo) Stats(ctx context.Context) (RepoStats, error) {
 }
 
 func (s *Store) poolStats(ctx context.Context, pool storage.ID) (stats RepoStats, err error) {
-	var last storage.Hash
-	for i := range last {
-		last[i] = 0xff
-	}
-	for h, err := range s.backend.Objects(ctx, pool, storage.Hash{}, last) {
+	for h, err := range s.backend.Objects(ctx, pool, storage.Hash{}, git.LastHash()) {
 		if err != nil {
 			return stats, err
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/reposit/reposit/internal/catalog"
+	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -65,7 +66,7 @@ func (s *surveyor) run() error {
 			continue
 		}
 		var names []uint64
-		for h, err := range s.backend.Objects(s.ctx, r.pool, storage.Hash{}, lastHash()) {
+		for h, err := range s.backend.Objects(s.ctx, r.pool, storage.Hash{}, git.LastHash()) {
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/storage"
 )
 
@@ -27,7 +28,7 @@ func (w *writer) pool(pool storage.ID) error {
 		return err
 	}
 	p := &poolWriter{writer: w, pool: pool, more: map[storage.Hash]bool{}}
-	for h, err := range w.Backend.Objects(w.ctx, pool, storage.Hash{}, lastHash()) {
+	for h, err := range w.Backend.Objects(w.ctx, pool, storage.Hash{}, git.LastHash()) {
 		if err != nil {
 			return err
 		}
@@ -152,12 +153,4 @@ func (p *poolWriter) large(h storage.Hash) (bool, error) {
 	}
 	p.note(h, size)
 	return true, nil
-}
-
-// lastHash returns the hash that no other one is behind.
-func lastHash() (h storage.Hash) {
-	for i := range h {
-		h[i] = 0xff
-	}
-	return h
 }

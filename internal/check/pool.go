@@ -119,12 +119,8 @@ func (p *poolScan) readRefs(v storage.View, id storage.ID, tell bool, fn func(na
 
 // list lists the objects of the pool. If the backend can't, they are looked for from the refs.
 func (p *poolScan) list(ctx context.Context) error {
-	var all storage.Hash
-	for i := range all {
-		all[i] = 0xff
-	}
 	var damage error
-	for h, err := range p.backend.Objects(ctx, p.pool, storage.Hash{}, all) {
+	for h, err := range p.backend.Objects(ctx, p.pool, storage.Hash{}, git.LastHash()) {
 		if err != nil {
 			damage = err
 			break

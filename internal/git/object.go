@@ -55,6 +55,14 @@ var hashers = sync.Pool{New: func() any { return NewHasher(storage.Tree, 0) }}
 // markStep is how many bytes of the content of a tree are between two marks of its hash.
 const markStep = 2048
 
+// LastHash returns the greatest hash: from the zero Hash to it are all objects of a pool.
+func LastHash() (h Hash) {
+	for i := range h {
+		h[i] = 0xff
+	}
+	return h
+}
+
 // ParseHash reads 40 hexadecimal digits.
 func ParseHash(s string) (Hash, bool) {
 	var h Hash

@@ -108,12 +108,8 @@ func (it *iterator) next(g *scope) (plumbing.EncodedObject, error) {
 }
 
 func (it *iterator) read(g *scope) error {
-	var last git.Hash
-	for i := range last {
-		last[i] = 0xff
-	}
 	it.page = make([]git.Hash, 0, it.size)
-	for h, err := range it.s.Backend.Objects(it.s.ctx, g.in.Pool, it.from, last) {
+	for h, err := range it.s.Backend.Objects(it.s.ctx, g.in.Pool, it.from, git.LastHash()) {
 		if err != nil {
 			return err
 		}
