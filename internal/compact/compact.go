@@ -4,7 +4,6 @@
 package compact
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/reposit/reposit/internal/git"
 	"github.com/reposit/reposit/internal/object"
 	"github.com/reposit/reposit/internal/pack"
 	"github.com/reposit/reposit/internal/progress"
@@ -94,11 +94,9 @@ type found struct {
 
 const none = -1
 
-var last = storage.Hash(bytes.Repeat([]byte{0xff}, len(storage.Hash{})))
-
 // choose adds the objects of the new pack, and returns the packs that it takes the place of.
 func (p *plan) choose(ctx context.Context, pool storage.ID) ([]storage.PackID, error) {
-	for h, err := range p.c.Backend.Recent(ctx, pool, storage.Hash{}, last) {
+	for h, err := range p.c.Backend.Recent(ctx, pool, storage.Hash{}, git.LastHash()) {
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,7 @@ func (p *plan) look(ctx context.Context) error {
 	type dated struct {
 		place int32
 		when  int64
+		tree  storage.Hash // zero: the commit is malformed, and packed all the same
 	}
 	var commits []dated
 	for i := range p.found {
@@ -38,7 +39,11 @@ func (p *plan) look(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			commits = append(commits, dated{int32(i), git.CommitTime(data)})
+			c := dated{place: int32(i), when: git.CommitTime(data)}
+			if tree, _, err := git.CommitLinks(data); err == nil {
+				c.tree = tree
+			}
+			commits = append(commits, c)
 		}
 	}
 	slices.SortStableFunc(commits, func(a, b dated) int { return cmp.Compare(b.when, a.when) })
@@ -47,7 +52,7 @@ func (p *plan) look(ctx context.Context) error {
 		p.found[c.place].turn = w.next()
 	}
 	for _, c := range commits {
-		if err := w.commit(ctx, p.set.At(int(c.place))); err != nil {
+		if err := w.below(ctx, c.tree); err != nil {
 			return err
 		}
 	}
@@ -78,17 +83,11 @@ func (w *walk) next() int32 {
 	return w.turns - 1
 }
 
-func (w *walk) commit(ctx context.Context, h storage.Hash) error {
-	_, data, err := w.p.src.Whole(ctx, h)
-	if err != nil {
-		return err
-	}
-	tree, _, err := git.CommitLinks(data)
-	if err != nil {
-		return nil // what is malformed is packed all the same
-	}
+// below meets a tree, and all that is below it.
+func (w *walk) below(ctx context.Context, tree storage.Hash) error {
 	w.meet(tree, 0, 0)
 	for len(w.stack) > 0 {
+		var h storage.Hash
 		h, w.stack = w.stack[len(w.stack)-1], w.stack[:len(w.stack)-1]
 		if err := w.tree(ctx, h); err != nil {
 			return err
@@ -115,7 +114,7 @@ func (w *walk) meet(h storage.Hash, name, path uint32) {
 
 func (w *walk) tree(ctx context.Context, h storage.Hash) error {
 	item, err := w.p.c.Objects.TreeAlong(ctx, w.p.src.Pool, h)
-	if errors.Is(err, storage.ErrNotFound) || err != nil && errors.Is(err, git.ErrMalformed) {
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, git.ErrMalformed) {
 		return nil
 	}
 	if err != nil {
